@@ -1,0 +1,76 @@
+// How one thread wakes another that sleeps: a word in shared memory that says "I sleep", and a signal
+// that is only sent to one that does. Two mechanisms: Atomics.wait on a SharedArrayBuffer, and a
+// process-shared semaphore in mapped memory.
+
+/** The side that wakes. */
+export interface Bell {
+  /** Wakes the sleeper if it sleeps or is about to. Cheap when it is awake. @returns whether a signal was sent */
+  ring(): boolean;
+}
+
+/** The side that sleeps. Use: `prepare()`, look for work once more, then `sleep()` or `cancel()`. */
+export interface Sleeper {
+  /** Says "I sleep": from here on a ring is not lost. */
+  prepare(): void;
+  /** There is work after all. */
+  cancel(): void;
+  /** Blocks until rung or until `timeoutNs` has passed. */
+  sleep(timeoutNs: number): void;
+}
+
+/** Index of the word that says that its owner sleeps, in the 32-bit words of a bell's memory. */
+const SLEEPING = 0;
+const SIGNALS = 1;
+
+/** Bytes of shared memory that a bell takes: flag, count, and a semaphore of at most 56 bytes. */
+export const BELL_BYTES = 64;
+/** Where in a bell's memory its semaphore lies (`sem_t` of Linux is 32 bytes). */
+export const SEMAPHORE_OFFSET = 16;
+
+/** How the signal itself travels, once the flag says that it is needed. */
+export interface Signal {
+  post(): void;
+  /** @returns once posted, or after `timeoutNs` */
+  wait(timeoutNs: number): void;
+}
+
+/** Bell and sleeper over one piece of shared memory. */
+export class Doorbell implements Bell, Sleeper {
+  constructor(private readonly words: Int32Array, private readonly signal: Signal) {}
+
+  ring(): boolean {
+    if (Atomics.load(this.words, SLEEPING) === 0) return false;
+    if (Atomics.exchange(this.words, SLEEPING, 0) === 0) return false;
+    this.signal.post();
+    return true;
+  }
+
+  prepare(): void {
+    Atomics.store(this.words, SLEEPING, 1);
+  }
+
+  cancel(): void {
+    Atomics.store(this.words, SLEEPING, 0);
+  }
+
+  sleep(timeoutNs: number): void {
+    this.signal.wait(timeoutNs);
+    Atomics.store(this.words, SLEEPING, 0);
+  }
+}
+
+/** Signal by Atomics.wait: for threads of one process, on any platform. */
+export class AtomicsSignal implements Signal {
+  /** @param words over a SharedArrayBuffer: the bell's memory */
+  constructor(private readonly words: Int32Array) {}
+
+  post(): void {
+    Atomics.store(this.words, SIGNALS, 1);
+    Atomics.notify(this.words, SIGNALS);
+  }
+
+  wait(timeoutNs: number): void {
+    Atomics.wait(this.words, SIGNALS, 0, timeoutNs / 1e6);
+    Atomics.store(this.words, SIGNALS, 0);
+  }
+}

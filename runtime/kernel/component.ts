@@ -1,0 +1,18 @@
+// What a component is to the domain that hosts it. The catalogue of names and interfaces is
+// schemas/components.ts; the constructors are in kernel/components.ts.
+import type { Coroutine } from "./coroutine.ts";
+import type { Environment } from "./environment.ts";
+
+/** How a component is made: with its environment, its settings and its neighbours by interface name. */
+export interface ComponentConstructor {
+  (environment: Environment, needs: Record<string, unknown>, settings: Record<string, unknown>): Component;
+}
+
+export interface Component {
+  /** interface name -> implementation, for the components that need it */
+  readonly provides: Record<string, unknown>;
+  /** runs before the domain says it is ready: mount, replay, probe */
+  start?(): Coroutine<void>;
+  /** runs on an orderly stop, in reverse order: write back, unmount */
+  stop?(): Coroutine<void>;
+}

@@ -1,0 +1,188 @@
+// Blocking kernel work: generator coroutines that yield the wait queue they sleep on, and the
+// scheduler of one domain that resumes them. No promises, no timers: a domain's loop drives this,
+// so the same code runs in parallel and in deterministic mode.
+import { Errno } from "./errno.ts";
+
+/** Kernel work that may block: yields the queue it waits on, returns its result. */
+export type Coroutine<T> = Generator<WaitQueue, T, void>;
+
+/** A result that is there at once, or the work still to be done for it. */
+export type Blocking<T> = T | Coroutine<T>;
+
+/** Whether a blocking result still has work to do. */
+export function isCoroutine<T>(value: Blocking<T>): value is Coroutine<T> {
+  return typeof value === "object" && value !== null && "next" in (value as object);
+}
+
+/** Finishes a blocking result inside another coroutine. */
+export function* finish<T>(value: Blocking<T>): Coroutine<T> {
+  return isCoroutine(value) ? yield* value : value;
+}
+
+/** A place where tasks sleep until somebody wakes it. Wake-ups are not remembered: re-check in a loop. */
+export class WaitQueue {
+  #sleepers: Task[] = [];
+
+  get empty(): boolean {
+    return this.#sleepers.length === 0;
+  }
+
+  /** Makes every sleeper runnable, in the order they came. */
+  wakeAll(): void {
+    if (this.#sleepers.length === 0) return;
+    const sleepers = this.#sleepers;
+    this.#sleepers = [];
+    for (const task of sleepers) task.wake(this);
+  }
+
+  /** Makes the longest sleeper runnable. */
+  wakeOne(): void {
+    this.#sleepers.shift()?.wake(this);
+  }
+
+  /** Used by the scheduler only. */
+  add(task: Task): void {
+    this.#sleepers.push(task);
+  }
+
+  /** Used to take back a cancelled wait. */
+  remove(task: Task): void {
+    const index = this.#sleepers.indexOf(task);
+    if (index >= 0) this.#sleepers.splice(index, 1);
+  }
+}
+
+/** One running coroutine. */
+export class Task {
+  #waitingOn: WaitQueue | undefined;
+
+  constructor(
+    private readonly tasks: Tasks,
+    private readonly body: Coroutine<unknown>,
+    private readonly settled: (value: unknown, failure: unknown) => void,
+  ) {}
+
+  /** Called by the wait queue that the task slept on. */
+  wake(queue: WaitQueue): void {
+    if (this.#waitingOn !== queue) return;
+    this.#waitingOn = undefined;
+    this.tasks.makeReady(this);
+  }
+
+  /** Runs until the next wait or the end. */
+  step(): void {
+    let result;
+    try {
+      result = this.body.next();
+    } catch (failure) {
+      this.settled(undefined, failure);
+      return;
+    }
+    if (result.done) this.settled(result.value, undefined);
+    else {
+      this.#waitingOn = result.value;
+      result.value.add(this);
+    }
+  }
+}
+
+interface Timer {
+  deadlineNs: number;
+  queue: WaitQueue;
+}
+
+/** The tasks and timers of one domain. Single-threaded; `run` is called by the domain's loop. */
+export class Tasks {
+  #ready: Task[] = [];
+  #timers: Timer[] = [];
+
+  /** @param nowNs monotonic clock, nanoseconds */
+  constructor(private readonly nowNs: () => number) {}
+
+  /**
+   * Starts a coroutine at once, up to its first wait. `settled` gets its value or what it threw;
+   * without one, an `Errno` is dropped and anything else stops the domain.
+   */
+  spawn<T>(body: Coroutine<T>, settled?: (value: T | undefined, failure: unknown) => void): void {
+    const end = settled ?? ((_value: unknown, failure: unknown) => {
+      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+    });
+    new Task(this, body, end as (value: unknown, failure: unknown) => void).step();
+  }
+
+  makeReady(task: Task): void {
+    this.#ready.push(task);
+  }
+
+  /** Sleeps for at least `durationNs`. */
+  *sleep(durationNs: number): Coroutine<void> {
+    const timer = { deadlineNs: this.nowNs() + durationNs, queue: new WaitQueue() };
+    this.#addTimer(timer);
+    while (this.nowNs() < timer.deadlineNs) yield timer.queue;
+  }
+
+  /**
+   * Wakes `queue` at a time, unless it is taken back.
+   * @returns the function that takes the timer back
+   */
+  wakeAt(deadlineNs: number, queue: WaitQueue): () => void {
+    const timer = { deadlineNs, queue };
+    this.#addTimer(timer);
+    return () => {
+      const index = this.#timers.indexOf(timer);
+      if (index >= 0) this.#timers.splice(index, 1);
+    };
+  }
+
+  #addTimer(timer: Timer): void {
+    let index = this.#timers.length;
+    while (index > 0 && this.#timers[index - 1].deadlineNs > timer.deadlineNs) index--;
+    this.#timers.splice(index, 0, timer);
+  }
+
+  /** When the next timer is due (monotonic nanoseconds); infinity where there is none. */
+  get nextDeadlineNs(): number {
+    return this.#timers.length === 0 ? Infinity : this.#timers[0].deadlineNs;
+  }
+
+  get idle(): boolean {
+    return this.#ready.length === 0;
+  }
+
+  /** Fires due timers, then runs what was ready when called. @returns how many tasks ran */
+  run(): number {
+    if (this.#timers.length > 0) {
+      const now = this.nowNs();
+      while (this.#timers.length > 0 && this.#timers[0].deadlineNs <= now) {
+        this.#timers.shift()!.queue.wakeAll();
+      }
+    }
+    if (this.#ready.length === 0) return 0;
+    const ready = this.#ready;
+    this.#ready = [];
+    for (const task of ready) task.step();
+    return ready.length;
+  }
+}
+
+/** Mutual exclusion between coroutines; first come, first served. */
+export class Mutex {
+  #held = false;
+  #queue = new WaitQueue();
+
+  *acquire(): Coroutine<void> {
+    while (this.#held) yield this.#queue;
+    this.#held = true;
+  }
+
+  /** Takes the lock only if nobody holds it. */
+  tryAcquire(): boolean {
+    if (this.#held) return false;
+    return this.#held = true;
+  }
+
+  release(): void {
+    this.#held = false;
+    this.#queue.wakeOne();
+  }
+}

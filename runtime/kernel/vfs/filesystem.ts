@@ -1,0 +1,148 @@
+// The interface `filesystem`: what the VFS asks of ext4, tmpfs, devfs and procfs.
+// Names are byte strings: one character a byte (0 to 255), so that any Linux name is exact and
+// comparisons are plain string comparisons.
+import type { Blocking, Coroutine } from "../coroutine.ts";
+
+/** File type bits of `st_mode`, and the rest of what inode(7) names. */
+export const S = {
+  IFMT: 0o170000,
+  IFSOCK: 0o140000,
+  IFLNK: 0o120000,
+  IFREG: 0o100000,
+  IFBLK: 0o060000,
+  IFDIR: 0o040000,
+  IFCHR: 0o020000,
+  IFIFO: 0o010000,
+  ISUID: 0o4000,
+  ISGID: 0o2000,
+  ISVTX: 0o1000,
+} as const;
+
+/** Attributes as the VFS reads and writes them. Times are nanoseconds since 1970. */
+export interface Attributes {
+  mode: number;
+  uid: number;
+  gid: number;
+  sizeBytes: number;
+  links: number;
+  /** in units of 512 bytes, as `st_blocks` */
+  blocks: number;
+  blockBytes: number;
+  /** device number of a character or block special file; 0 otherwise */
+  rdev: number;
+  atimeNs: bigint;
+  mtimeNs: bigint;
+  ctimeNs: bigint;
+  btimeNs: bigint;
+}
+
+export interface DirectoryEntry {
+  name: string;
+  ino: number;
+  /** `DT_*` of getdents64 */
+  type: number;
+  /** position to continue after this entry (opaque, below 2^53) */
+  next: number;
+}
+
+export interface Usage {
+  /** `f_type` magic of statfs(2) */
+  magic: number;
+  blockBytes: number;
+  blocks: number;
+  freeBlocks: number;
+  availableBlocks: number;
+  files: number;
+  freeFiles: number;
+  nameMax: number;
+}
+
+/**
+ * An inode in memory. At most one object per inode number exists at a time; the VFS counts uses with
+ * `hold`/`release`, and an inode without links goes when the last use does. Methods that change
+ * something throw Errno EROFS on a read-only file system. The VFS checks permissions and types
+ * (a directory operation is only called on a directory); the file system checks names' existence.
+ */
+export interface Inode {
+  readonly filesystem: FileSystem;
+  readonly ino: number;
+  /** changes when the number is reused */
+  readonly generation: number;
+  readonly attributes: Readonly<Attributes>;
+
+  hold(): void;
+  release(): Blocking<void>;
+
+  /** changes the given attributes (chmod, chown, utimens); ctime is set to now. Not for the size. */
+  setAttributes(change: Partial<Pick<Attributes, "mode" | "uid" | "gid" | "atimeNs" | "mtimeNs">>): Blocking<void>;
+
+  /** directory: the inode of a name, held for the caller; undefined where there is none. Never "." or "..". */
+  lookup(name: string): Blocking<Inode | undefined>;
+  /** directory: its parent, held for the caller (itself at the root) */
+  parent(): Blocking<Inode>;
+  /** directory: makes a file, directory, device or FIFO by `mode`'s type bits; held for the caller. Errno EEXIST, ENOSPC. */
+  create(name: string, mode: number, uid: number, gid: number, rdev: number): Blocking<Inode>;
+  symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode>;
+  /** directory: one more name for `inode`, of the same file system. Errno EMLINK. */
+  link(name: string, inode: Inode): Blocking<void>;
+  /** directory: removes a name that is not a directory */
+  unlink(name: string): Blocking<void>;
+  /** directory: removes an empty directory. Errno ENOTEMPTY. */
+  rmdir(name: string): Blocking<void>;
+  /**
+   * directory: moves `name` to `newName` of `newParent`, replacing what is there (types already
+   * checked by the VFS; a directory that is replaced must be empty, else Errno ENOTEMPTY); with
+   * `exchange` both must exist and swap. One transaction.
+   */
+  rename(name: string, newParent: Inode, newName: string, exchange: boolean): Blocking<void>;
+  /**
+   * directory: entries from position `from` (0 at the start), without "." and "..", until `emit`
+   * answers false. Entries that stay are seen exactly once while others come and go.
+   */
+  list(from: number, emit: (entry: DirectoryEntry) => boolean): Blocking<void>;
+  /** symbolic link: its target, a byte string */
+  readlink(): Blocking<string>;
+
+  /** bytes read, 0 at and after the end; short only at the end */
+  read(offset: number, into: Uint8Array): Blocking<number>;
+  /** bytes written; grows the file; holes read as zeros. Errno ENOSPC, EFBIG. */
+  write(offset: number, from: Uint8Array): Blocking<number>;
+  /** sets the size; what is beyond is gone, what is new reads as zeros */
+  truncate(sizeBytes: number): Blocking<void>;
+  /**
+   * fallocate(2): "allocate" (grows the size unless `keepSize`), "punch-hole" and "zero-range".
+   * Errno EOPNOTSUPP where the file system lacks the mode.
+   */
+  allocate(mode: "allocate" | "punch-hole" | "zero-range", offset: number, length: number, keepSize: boolean): Blocking<void>;
+  /** lseek(2) SEEK_DATA and SEEK_HOLE; -1 where there is none before the end */
+  seek(offset: number, what: "data" | "hole"): Blocking<number>;
+  /** returns when data and attributes are durable */
+  sync(dataOnly: boolean): Blocking<void>;
+  /** level of readiness, `POLLIN` etc.; a regular file is always ready */
+  poll?(): number;
+}
+
+export interface FileSystem {
+  /** as in /proc/filesystems: "ext4", "tmpfs", "devtmpfs", "proc" */
+  readonly type: string;
+  /** a number for `st_dev`, unique in the domain */
+  readonly device: number;
+  readonly readOnly: boolean;
+  /** the root directory, not held for the caller */
+  readonly root: Inode;
+  usage(): Blocking<Usage>;
+  /** everything durable */
+  sync(): Blocking<void>;
+  /** the inode of a number and generation, held for the caller. Errno ESTALE where it is not that one any more. */
+  inode(ino: number, generation: number): Blocking<Inode>;
+  /** number of the running transaction, which the newest change belongs to; 0 without a journal */
+  readonly transaction: number;
+  /** newest transaction that is durable */
+  readonly durable: number;
+}
+
+/** A file system that has to be mounted and unmounted. */
+export interface MountableFileSystem extends FileSystem {
+  mount(): Coroutine<void>;
+  unmount(): Coroutine<void>;
+}
