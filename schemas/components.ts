@@ -6,6 +6,8 @@ export interface InterfaceDescription {
   name: string;
   /** "ring": calls and data can be carried by a ring; "call": same address space only */
   transport: "ring" | "call";
+  /** one that needs it may have several, and is handed an array */
+  many?: boolean;
   /** for people: what crosses it */
   summary: string;
 }
@@ -25,7 +27,7 @@ export interface ComponentDescription {
 
 export const interfaces: InterfaceDescription[] = [
   { name: "files", transport: "ring", summary: "system calls on files and paths" },
-  { name: "filesystem", transport: "call", summary: "inodes and directories" },
+  { name: "filesystem", transport: "call", many: true, summary: "inodes and directories" },
   { name: "disk", transport: "ring", summary: "block requests" },
   { name: "terminal", transport: "call", summary: "characters to and from a console port" },
   { name: "entropy", transport: "call", summary: "random bytes" },

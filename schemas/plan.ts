@@ -94,7 +94,10 @@ export interface DomainPlan {
 }
 
 export interface ComponentPlan {
+  /** unique in its domain: the component's name, with its slice before it where that is needed */
   name: string;
+  /** name in the catalogue of components */
+  component: string;
   /** from interface needed to who provides it; `ring` where the edge crosses domains */
   needs: { interface: string; component: string; domain: string; transport: "call" | "ring" }[];
   /** device it drives */

@@ -3,7 +3,10 @@
 import type { Coroutine } from "./coroutine.ts";
 import type { Environment } from "./environment.ts";
 
-/** How a component is made: with its environment, its settings and its neighbours by interface name. */
+/**
+ * How a component is made: with its environment, its settings and its neighbours by interface name
+ * (an array of them where the interface is one that may come several times).
+ */
 export interface ComponentConstructor {
   (environment: Environment, needs: Record<string, unknown>, settings: Record<string, unknown>): Component;
 }

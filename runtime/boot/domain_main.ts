@@ -1,0 +1,151 @@
+// What runs inside a service domain, whatever keeps it apart: opens nothing, knows nobody but the
+// memory it was granted. Builds the components, serves the rings, ends when told.
+import type { Bell, Sleeper } from "../hardware/doorbell.ts";
+import { sharedWindow } from "../hardware/device/register_window.ts";
+import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
+import { Command, State, StatusPage } from "../hypervisor/status_page.ts";
+import { Assembly } from "../kernel/assembly.ts";
+import { type Coroutine, Tasks } from "../kernel/coroutine.ts";
+import { createDomainMemory } from "../kernel/domain_memory.ts";
+import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
+import { deviceAttachment } from "../kernel/drivers/device_attachment.ts";
+import type { Environment } from "../kernel/environment.ts";
+import { Connection } from "../kernel/remote/connection.ts";
+import { serverFor, standInFor } from "../kernel/remote/interfaces.ts";
+import type { ServiceServer } from "../kernel/remote/service_server.ts";
+
+/** Memory and bells of a domain, already opened by the mechanism that hosts it. */
+export interface OpenedGrant {
+  memory: ArrayBufferLike;
+  status: ArrayBufferLike;
+  sleeper: Sleeper;
+  rings: { memory: ArrayBufferLike; peerBell: Bell }[];
+  windows: ArrayBufferLike[];
+  deviceBell: Bell;
+}
+
+/** Sleeps are bounded: a signal that a hostile peer swallowed costs at most this. */
+const MAX_SLEEP_NS = 20e6;
+/** How often counters are published. */
+const REPORT_NS = 50e6;
+
+/** Runs the domain until it is told to stop. @throws whatever kernel code throws: the domain failed */
+export function runDomain(
+  grant: DomainGrant,
+  opened: OpenedGrant,
+  log: (line: string) => void,
+): void {
+  const status = new StatusPage(opened.status);
+  const nowNs = () => performance.now() * 1e6;
+  const tasks = new Tasks(nowNs);
+  const environment: Environment = {
+    nowNs,
+    realtimeNs: () =>
+      BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n,
+    random: (into) => into.set(crypto.getRandomValues(new Uint8Array(into.length))),
+    tasks,
+    memory: createDomainMemory(opened.memory, grant.plan.memory.address),
+    log,
+  };
+  const sources: PollSource[] = [];
+  const servers: ServiceServer[] = [];
+  const assembly = new Assembly(grant.plan, environment, {
+    attachment: (device) => {
+      const index = grant.devices.findIndex((candidate) => candidate.name === device);
+      const made = deviceAttachment(
+        sharedWindow(opened.windows[index]),
+        opened.deviceBell,
+        grant.devices[index].id,
+        environment,
+      );
+      sources.push(made);
+      return made;
+    },
+    remote: (need) => {
+      const index = grant.rings.findIndex(({ plan }) =>
+        plan.client === grant.plan.name && plan.server === need.domain &&
+        plan.interface === need.interface
+      );
+      const { plan } = grant.rings[index];
+      const connection = new Connection(
+        opened.rings[index].memory,
+        plan,
+        grant.generation,
+        opened.rings[index].peerBell,
+        (reason) => {
+          throw new Error(`Ring "${plan.name}": ${reason}`);
+        },
+      );
+      sources.push(connection);
+      return standInFor(need.interface, connection, environment);
+    },
+  });
+  grant.rings.forEach(({ plan }, index) => {
+    if (plan.server !== grant.plan.name) return;
+    const server = serverFor(
+      plan,
+      assembly,
+      grant.plan,
+      opened.rings[index],
+      grant.generation,
+      environment,
+    );
+    servers.push(server);
+    sources.push(server);
+  });
+
+  const spinNs = Math.max(0, ...grant.rings.map(({ plan }) => plan.spinUs)) * 1000;
+  const loop = new DomainLoop(sources, tasks, opened.sleeper, {
+    nowNs,
+    spinNs,
+    maxSleepNs: MAX_SLEEP_NS,
+  });
+  const recovered = () =>
+    [...assembly.components.values()].reduce(
+      (newest, component) => Math.max(newest, component.recovered ?? 0),
+      0,
+    );
+  const report = () =>
+    status.publish({
+      calls: servers.reduce((sum, server) => sum + server.ring.calls, 0),
+      refused: servers.reduce((sum, server) => sum + server.ring.refused, 0),
+      doorbells: servers.reduce((sum, server) => sum + server.ring.doorbells, 0),
+      heapBytes: heapBytes(),
+      recovered: recovered(),
+    });
+
+  let ended = false;
+  const runToEnd = (work: Coroutine<void>, then: () => void) =>
+    tasks.spawn(work, (_value, failure) => {
+      if (failure !== undefined) throw failure;
+      then();
+    });
+  tasks.spawn(function* () {
+    for (;;) {
+      yield* tasks.sleep(REPORT_NS);
+      report();
+    }
+  }());
+  runToEnd(assembly.start(), () => {
+    report();
+    status.state = State.READY;
+  });
+  let stopping = false;
+  while (!ended) {
+    loop.turnOrWait();
+    status.beat();
+    const command = status.command;
+    if (command === Command.KILL) return;
+    if (command === Command.STOP && !stopping) {
+      stopping = true;
+      runToEnd(assembly.stop(), () => ended = true);
+    }
+  }
+  report();
+  status.state = State.STOPPED;
+}
+
+function heapBytes(): number {
+  const usage = Deno.memoryUsage();
+  return usage.heapUsed + usage.external;
+}

@@ -1,0 +1,91 @@
+// The page by which the supervisor tells the primary domain's hart which service domains are there.
+// One line of words a ring: the supervisor writes the state, the hart acknowledges it. The supervisor
+// touches a ring's memory only between the hart's acknowledgement of "down" and its own "up".
+
+export const LinkState = { DOWN: 0, UP: 1, GONE: 2 } as const;
+
+const LINE_WORDS = 16;
+const STATE = 0;
+const ACKNOWLEDGED = 1;
+const REQUEST = 2;
+
+/** Words that are not of a ring come first. */
+const FIRST_LINE = 1;
+const STOP = 0;
+const ATTENTION = 1;
+
+export const MAX_LINKS = 60;
+export const CONTROL_BYTES = (FIRST_LINE + MAX_LINKS) * LINE_WORDS * 4;
+
+/**
+ * State and generation travel in one word, so that neither is seen without the other:
+ * generation in the upper 30 bits, state in the lower two.
+ */
+export class ControlPage {
+  readonly #words: Int32Array;
+
+  constructor(memory: ArrayBufferLike) {
+    this.#words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
+  }
+
+  /** supervisor: publishes the state of a ring's server */
+  setLink(ring: number, state: number, generation: number): void {
+    Atomics.store(this.#words, this.#line(ring) + STATE, generation << 2 | state);
+  }
+
+  /** hart: state and generation of a ring's server */
+  link(ring: number): { state: number; generation: number } {
+    const word = Atomics.load(this.#words, this.#line(ring) + STATE);
+    return { state: word & 3, generation: word >>> 2 };
+  }
+
+  /** hart: the raw word, to notice a change cheaply */
+  linkWord(ring: number): number {
+    return Atomics.load(this.#words, this.#line(ring) + STATE);
+  }
+
+  /** hart: has left the ring as the state says */
+  acknowledge(ring: number, word: number): void {
+    Atomics.store(this.#words, this.#line(ring) + ACKNOWLEDGED, word);
+  }
+
+  /** supervisor: whether the hart has seen the present state of a ring */
+  acknowledged(ring: number): boolean {
+    const line = this.#line(ring);
+    return Atomics.load(this.#words, line + ACKNOWLEDGED) ===
+      Atomics.load(this.#words, line + STATE);
+  }
+
+  /** hart: the server wrote nonsense; the supervisor shall treat the domain as failed */
+  accuse(ring: number): void {
+    Atomics.store(this.#words, this.#line(ring) + REQUEST, 1);
+  }
+
+  /** supervisor: takes an accusation */
+  takeAccusation(ring: number): boolean {
+    return Atomics.exchange(this.#words, this.#line(ring) + REQUEST, 0) === 1;
+  }
+
+  /** supervisor: asks the hart to end its programs */
+  stop(): void {
+    Atomics.store(this.#words, STOP, 1);
+  }
+
+  get stopping(): boolean {
+    return Atomics.load(this.#words, STOP) === 1;
+  }
+
+  /** supervisor: a message waits for the hart, which shall let its event loop turn */
+  callAttention(): void {
+    Atomics.add(this.#words, ATTENTION, 1);
+  }
+
+  /** hart: how often attention was called */
+  get attention(): number {
+    return Atomics.load(this.#words, ATTENTION);
+  }
+
+  #line(ring: number): number {
+    return (FIRST_LINE + ring) * LINE_WORDS;
+  }
+}

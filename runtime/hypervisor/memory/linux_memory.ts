@@ -1,0 +1,116 @@
+// Memory shared between processes, on Linux: memfd_create(2) and mmap(2) through FFI.
+// An object is opened elsewhere by its owner's /proc/PID/fd entry, so nothing is left behind in a
+// file system however a run ends. Host code: needs FFI permission until `close`.
+import type { MemoryGrant, SharedMemory } from "./shared_memory.ts";
+
+const symbols = {
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  ftruncate: { parameters: ["i32", "i64"], result: "i32" },
+  mmap: { parameters: ["pointer", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+  munmap: { parameters: ["pointer", "usize"], result: "i32" },
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  close: { parameters: ["i32"], result: "i32" },
+  setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const PROT_READ_WRITE = 3;
+const MAP_SHARED = 1;
+const MFD_CLOEXEC = 1;
+const O_RDWR_CLOEXEC = 0o2000002;
+const RLIMIT_DATA = 2;
+const RLIMIT_CORE = 4;
+
+const cString = (text: string) => new TextEncoder().encode(text + "\0");
+
+/** A mapped object; `pointer` is only for what the same process does with it (semaphores). */
+export interface MappedMemory extends SharedMemory {
+  readonly buffer: ArrayBuffer;
+  readonly pointer: Deno.PointerObject;
+}
+
+/** Whether this host and these permissions allow mapped memory. */
+export function mappedMemoryAvailable(): boolean {
+  return Deno.build.os === "linux" &&
+    Deno.permissions.querySync({ name: "ffi" }).state === "granted";
+}
+
+/** The few calls of libc that make, open and limit memory. */
+export class LinuxMemory {
+  readonly #libc = Deno.dlopen("libc.so.6", symbols);
+
+  /**
+   * Makes a zeroed object.
+   * @throws Error when the system has no memory or descriptors left
+   */
+  create(name: string, sizeBytes: number): MappedMemory {
+    const fd = this.#libc.symbols.memfd_create(cString(name), MFD_CLOEXEC);
+    if (fd < 0) throw new Error(`Cannot create memory object "${name}": memfd_create failed`);
+    if (this.#libc.symbols.ftruncate(fd, BigInt(sizeBytes)) !== 0) {
+      throw new Error(`Cannot size memory object "${name}" to ${sizeBytes} bytes`);
+    }
+    return this.#map({ kind: "mapped", name, sizeBytes, pid: Deno.pid, fd }, fd);
+  }
+
+  /**
+   * Maps an object that this or another process made.
+   * @throws Error when the owner is gone
+   */
+  open(grant: MemoryGrant & { kind: "mapped" }): MappedMemory {
+    if (grant.pid === Deno.pid) return this.#map(grant, grant.fd);
+    const fd = this.#libc.symbols.open(
+      cString(`/proc/${grant.pid}/fd/${grant.fd}`),
+      O_RDWR_CLOEXEC,
+    );
+    if (fd < 0) throw new Error(`Cannot open memory object "${grant.name}": its owner is gone`);
+    const memory = this.#map(grant, fd);
+    this.#libc.symbols.close(fd);
+    return memory;
+  }
+
+  /** Makes the whole object zero again and gives its pages back; mappings stay valid. */
+  clear(memory: SharedMemory): void {
+    if (memory.grant.kind !== "mapped" || memory.grant.pid !== Deno.pid) return;
+    this.#libc.symbols.ftruncate(memory.grant.fd, 0n);
+    this.#libc.symbols.ftruncate(memory.grant.fd, BigInt(memory.sizeBytes));
+  }
+
+  /** Unmaps and closes an object that this process made. Its buffer must not be used again. */
+  release(memory: MappedMemory): void {
+    this.#libc.symbols.munmap(memory.pointer, BigInt(memory.sizeBytes));
+    if (memory.grant.kind === "mapped" && memory.grant.pid === Deno.pid) {
+      this.#libc.symbols.close(memory.grant.fd);
+    }
+  }
+
+  /** Limits this process: writable private memory in bytes, and no core files. */
+  limitDataBytes(sizeBytes: number): void {
+    const limit = (bytes: number) =>
+      new Uint8Array(new BigUint64Array([BigInt(bytes), BigInt(bytes)]).buffer);
+    this.#libc.symbols.setrlimit(RLIMIT_CORE, limit(0));
+    if (this.#libc.symbols.setrlimit(RLIMIT_DATA, limit(sizeBytes)) !== 0) {
+      throw new Error(`Cannot limit memory to ${sizeBytes} bytes`);
+    }
+  }
+
+  #map(grant: MemoryGrant & { kind: "mapped" }, fd: number): MappedMemory {
+    const { name, sizeBytes } = grant;
+    const pointer = this.#libc.symbols.mmap(
+      null,
+      BigInt(sizeBytes),
+      PROT_READ_WRITE,
+      MAP_SHARED,
+      fd,
+      0n,
+    );
+    if (pointer === null || Deno.UnsafePointer.value(pointer) === 0xffff_ffff_ffff_ffffn) {
+      throw new Error(`Cannot map memory object "${name}" of ${sizeBytes} bytes`);
+    }
+    const buffer = Deno.UnsafePointerView.getArrayBuffer(pointer, sizeBytes);
+    return { name, sizeBytes, buffer, pointer, grant };
+  }
+
+  /** Unloads the calls: nothing in this process can make or open memory through them any more. */
+  close(): void {
+    this.#libc.close();
+  }
+}

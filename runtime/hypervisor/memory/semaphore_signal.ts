@@ -1,0 +1,54 @@
+// A doorbell's signal between processes: a process-shared semaphore (sem_overview(7)) that lies in
+// mapped memory. The two calls it keeps are harmless: they touch only the semaphores given here.
+import { BELL_BYTES, Doorbell, SEMAPHORE_OFFSET, type Signal } from "../../hardware/doorbell.ts";
+import type { MappedMemory } from "./linux_memory.ts";
+
+const symbols = {
+  sem_init: { parameters: ["pointer", "i32", "u32"], result: "i32" },
+  sem_post: { parameters: ["pointer"], result: "i32" },
+  sem_clockwait: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  sem_trywait: { parameters: ["pointer"], result: "i32" },
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const CLOCK_MONOTONIC = 1;
+
+export class Semaphores {
+  readonly #libc = Deno.dlopen("libc.so.6", symbols);
+
+  /** Prepares the semaphore of a bell's memory: once, by the one who made the memory. */
+  initialize(memory: MappedMemory): void {
+    this.#libc.symbols.sem_init(this.#semaphore(memory), 1, 0);
+  }
+
+  /** The bell that lies at the start of a mapped object. */
+  doorbell(memory: MappedMemory): Doorbell {
+    const words = new Int32Array(memory.buffer, 0, BELL_BYTES / 4);
+    return new Doorbell(words, this.#signal(this.#semaphore(memory)));
+  }
+
+  #semaphore(memory: MappedMemory): Deno.PointerObject {
+    return Deno.UnsafePointer.offset(memory.pointer, SEMAPHORE_OFFSET) as Deno.PointerObject;
+  }
+
+  #signal(semaphore: Deno.PointerObject): Signal {
+    const libc = this.#libc.symbols;
+    const time = new BigInt64Array(2);
+    const timeBytes = new Uint8Array(time.buffer);
+    return {
+      post: () => {
+        libc.sem_post(semaphore);
+      },
+      wait: (timeoutNs) => {
+        libc.clock_gettime(CLOCK_MONOTONIC, timeBytes);
+        const whole = Math.floor(timeoutNs / 1e9);
+        const nanoseconds = Number(time[1]) + (timeoutNs - whole * 1e9);
+        time[0] += BigInt(whole + Math.floor(nanoseconds / 1e9));
+        time[1] = BigInt(Math.floor(nanoseconds % 1e9));
+        libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, timeBytes);
+        // A post that raced with the timeout, or a peer that posts too often, must not wake us later.
+        while (libc.sem_trywait(semaphore) === 0);
+      },
+    };
+  }
+}

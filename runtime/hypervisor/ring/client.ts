@@ -1,0 +1,212 @@
+// The calling side of a ring: writes requests, takes completions. One hart owns it.
+// What it reads from the ring is checked: index, slot, generation; the status is the caller's to judge.
+import type { Bell } from "../../hardware/doorbell.ts";
+import {
+  Completion,
+  ENTRY_WORDS,
+  Header,
+  highWord,
+  joinWords,
+  Request,
+  RingBroken,
+  type RingShape,
+  type RingViews,
+  ringViews,
+  slotBytes,
+} from "./layout.ts";
+
+/** Requests written before the index is: one index store, a full fence, for several. */
+const PUBLISH_BATCH = 8;
+
+/** Takes the answer to a request. */
+export interface Completer {
+  /** @param status at least 0, or a negative error number */
+  complete(status: number, slot: number): void;
+}
+
+export class RingClient {
+  readonly depth: number;
+  /** most payload bytes of one request */
+  readonly slotBytes: number;
+  /** completions taken since the start, over all generations */
+  roundTrips = 0;
+  /** doorbells rung since the start */
+  doorbells = 0;
+  /** transactions as of the newest completion taken */
+  transaction = 0;
+  durable = 0;
+
+  readonly #mask: number;
+  #views: RingViews;
+  #generation: number;
+  #tail = 0;
+  #published = 0;
+  #head = 0;
+  #rung = 0;
+  #pending: (Completer | undefined)[];
+  #free: Int32Array;
+  #freeCount: number;
+
+  constructor(
+    memory: ArrayBufferLike,
+    private readonly shape: RingShape,
+    generation: number,
+    private readonly bell: Bell,
+  ) {
+    this.depth = shape.depth;
+    this.#mask = shape.depth - 1;
+    this.slotBytes = slotBytes(shape);
+    this.#views = ringViews(memory, shape);
+    this.#generation = generation & 0xffff;
+    this.#pending = new Array(shape.depth).fill(undefined);
+    this.#free = new Int32Array(shape.depth);
+    for (let slot = 0; slot < shape.depth; slot++) this.#free[slot] = shape.depth - 1 - slot;
+    this.#freeCount = shape.depth;
+  }
+
+  /** requests that can be submitted now */
+  get room(): number {
+    return this.#freeCount;
+  }
+
+  /** requests without an answer */
+  get outstanding(): number {
+    return this.depth - this.#freeCount;
+  }
+
+  /** Takes a slot to fill; -1 where all are in use. */
+  acquire(): number {
+    return this.#freeCount === 0 ? -1 : this.#free[--this.#freeCount];
+  }
+
+  /** Gives back a slot that was not submitted. */
+  abandon(slot: number): void {
+    this.#free[this.#freeCount++] = slot;
+  }
+
+  /** Byte offset of a slot's payload in {@link arena}. */
+  payloadOffset(slot: number): number {
+    return slot * this.slotBytes;
+  }
+
+  get arena(): Uint8Array {
+    return this.#views.arena;
+  }
+
+  /**
+   * Queues a request whose payload is already in its slot. Call `publish` or `notify` after the last
+   * of a batch: until then the server may not see it.
+   */
+  submit(
+    slot: number,
+    number: number,
+    args: ArrayLike<number>,
+    credential: number,
+    payloadLength: number,
+    completer: Completer,
+  ): void {
+    const requests = this.#views.requests;
+    const at = (this.#tail & this.#mask) * ENTRY_WORDS;
+    requests[at + Request.NUMBER] = number | this.#generation << 16;
+    requests[at + Request.SLOT] = slot | credential << 16;
+    requests[at + Request.PAYLOAD_OFFSET] = slot * this.slotBytes;
+    requests[at + Request.PAYLOAD_LENGTH] = payloadLength;
+    const count = args.length < 6 ? args.length : 6;
+    let word = at + Request.ARGUMENTS;
+    for (let index = 0; index < count; index++, word += 2) {
+      const value = args[index];
+      requests[word] = value;
+      requests[word + 1] = highWord(value);
+    }
+    for (let index = count; index < 6; index++, word += 2) requests[word] = requests[word + 1] = 0;
+    this.#pending[slot] = completer;
+    this.#tail = (this.#tail + 1) | 0;
+    if (((this.#tail - this.#published) | 0) >= PUBLISH_BATCH) this.publish();
+  }
+
+  /** Makes every request so far visible to the server. */
+  publish(): void {
+    if (this.#published === this.#tail) return;
+    this.#published = this.#tail;
+    Atomics.store(this.#views.header, Header.REQUEST_TAIL, this.#tail);
+  }
+
+  /** Whether a completion waits to be taken. */
+  get answered(): boolean {
+    return Atomics.load(this.#views.header, Header.COMPLETION_TAIL) !== this.#head;
+  }
+
+  /** Publishes, and wakes the server if it sleeps and has not been told of the newest request. */
+  notify(): void {
+    if (this.#rung === this.#tail) return;
+    this.publish();
+    this.#rung = this.#tail;
+    if (this.bell.ring()) this.doorbells++;
+  }
+
+  /**
+   * Takes every completion there is.
+   * @returns how many
+   * @throws RingBroken when the server wrote what it must not
+   */
+  poll(): number {
+    const tail = Atomics.load(this.#views.header, Header.COMPLETION_TAIL);
+    const count = (tail - this.#head) | 0;
+    if (count === 0) return 0;
+    if (count < 0 || count > this.depth - this.#freeCount) {
+      throw new RingBroken(
+        `completion index ${tail} is not within ${this.depth} entries after ${this.#head}`,
+      );
+    }
+    const completions = this.#views.completions;
+    for (let taken = 0; taken < count; taken++) {
+      const at = (this.#head & this.#mask) * ENTRY_WORDS;
+      const identity = completions[at + Completion.SLOT];
+      const status = joinWords(
+        completions[at + Completion.STATUS],
+        completions[at + Completion.STATUS + 1],
+      );
+      const slot = identity & 0xffff;
+      const completer = slot < this.depth ? this.#pending[slot] : undefined;
+      if (completer === undefined || identity >>> 16 !== this.#generation) {
+        throw new RingBroken(
+          `completion for slot ${slot} of generation ${identity >>> 16} was not asked for`,
+        );
+      }
+      this.transaction = joinWords(
+        completions[at + Completion.TRANSACTION],
+        completions[at + Completion.TRANSACTION + 1],
+      );
+      this.durable = joinWords(
+        completions[at + Completion.DURABLE],
+        completions[at + Completion.DURABLE + 1],
+      );
+      this.#head = (this.#head + 1) | 0;
+      this.#pending[slot] = undefined;
+      this.#free[this.#freeCount++] = slot;
+      this.roundTrips++;
+      completer.complete(status, slot);
+    }
+    return count;
+  }
+
+  /** The server is gone: forgets every request. @returns who waited, in no order */
+  detach(): Completer[] {
+    const waiting = this.#pending.filter((completer) => completer !== undefined);
+    this.#pending.fill(undefined);
+    for (let slot = 0; slot < this.depth; slot++) this.#free[slot] = this.depth - 1 - slot;
+    this.#freeCount = this.depth;
+    return waiting;
+  }
+
+  /** A new server is there, behind an emptied ring; `memory` is the same object or a new one. */
+  attach(memory: ArrayBufferLike, generation: number): void {
+    this.#views = ringViews(memory, this.shape);
+    this.#generation = generation & 0xffff;
+    this.#tail =
+      this.#published =
+      this.#head =
+      this.#rung =
+        0;
+  }
+}

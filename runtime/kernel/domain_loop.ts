@@ -1,0 +1,71 @@
+// The loop of a domain: takes requests from its rings, interrupts from its devices and answers from
+// the rings it calls through; runs ready tasks; with nothing to do it spins for a while, then sleeps.
+import type { Sleeper } from "../hardware/doorbell.ts";
+import type { Tasks } from "./coroutine.ts";
+
+/** Something the loop looks at on every turn. */
+export interface PollSource {
+  /** Does what there is to do. @returns how much that was */
+  poll(): number;
+  /** Whether there is something to do; asked before sleeping. */
+  pending(): boolean;
+  /** Tells the other side about what has been done for it since, if it sleeps. */
+  notify(): void;
+}
+
+export interface LoopSettings {
+  nowNs(): number;
+  /** spin this long with nothing to do before sleeping */
+  spinNs: number;
+  /** sleep at most this long: bounds what a lost signal costs, and keeps the heartbeat alive */
+  maxSleepNs: number;
+}
+
+/** Turns between two looks at the clock while spinning. */
+const TURNS_PER_CLOCK = 64;
+
+export class DomainLoop {
+  #idleTurns = 0;
+  #idleSinceNs = 0;
+
+  constructor(
+    private readonly sources: PollSource[],
+    private readonly tasks: Tasks,
+    private readonly sleeper: Sleeper,
+    private readonly settings: LoopSettings,
+  ) {}
+
+  /** One turn over everything, without waiting. @returns whether anything was done */
+  turn(): boolean {
+    let done = 0;
+    for (const source of this.sources) done += source.poll();
+    done += this.tasks.run();
+    for (const source of this.sources) source.notify();
+    return done > 0;
+  }
+
+  /** One turn; waits, spinning or sleeping, when there was nothing to do. */
+  turnOrWait(): void {
+    if (this.turn()) {
+      this.#idleTurns = 0;
+      return;
+    }
+    this.#idleTurns++;
+    if (this.#idleTurns % TURNS_PER_CLOCK !== 1) return Atomics.pause();
+    const now = this.settings.nowNs();
+    if (this.#idleTurns === 1) this.#idleSinceNs = now;
+    if (now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
+    this.#sleep(now);
+    this.#idleTurns = 0;
+  }
+
+  #sleep(nowNs: number): void {
+    this.sleeper.prepare();
+    const timeout = Math.min(this.tasks.nextDeadlineNs - nowNs, this.settings.maxSleepNs);
+    if (timeout <= 0 || !this.tasks.idle || this.sources.some((source) => source.pending())) {
+      this.sleeper.cancel();
+      return;
+    }
+    this.sleeper.sleep(timeout);
+  }
+}
