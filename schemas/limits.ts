@@ -22,4 +22,5 @@ export const limits = {
   domains: { min: 1, max: 32, reason: "each domain is a thread or a process of the host" },
   programs: { min: 0, max: 30, reason: "each has its own port of the console device" },
   imageBytes: { min: 2 << 20, max: 2 ** 43, reason: "a journal needs 1,024 blocks; ext4 with 4 KiB blocks ends at 16 TiB" },
+  id: { min: 0, max: 2 ** 32 - 2, reason: "uid_t is 32 bits and its last value means none" },
 } as const satisfies Record<string, Limit>;

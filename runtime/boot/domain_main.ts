@@ -132,7 +132,7 @@ export function runDomain(
   });
   let stopping = false;
   while (!ended) {
-    loop.turnOrWait();
+    if (!loop.turn()) loop.wait();
     status.beat();
     const command = status.command;
     if (command === Command.KILL) return;

@@ -9,7 +9,7 @@ export interface PollSource {
   poll(): number;
   /** Whether there is something to do; asked before sleeping. */
   pending(): boolean;
-  /** Tells the other side about what has been done for it since, if it sleeps. */
+  /** Tells the other side about what has been done for it since, and wakes it if it sleeps. */
   notify(): void;
 }
 
@@ -21,10 +21,14 @@ export interface LoopSettings {
   maxSleepNs: number;
 }
 
-/** Turns between two looks at the clock while spinning. */
+/** Idle turns between two looks at the clock while spinning. */
 const TURNS_PER_CLOCK = 64;
 
 export class DomainLoop {
+  /** turns without anything to do since there was something */
+  spins = 0;
+  /** times it went to sleep */
+  sleeps = 0;
   #idleTurns = 0;
   #idleSinceNs = 0;
 
@@ -38,20 +42,19 @@ export class DomainLoop {
   /** One turn over everything, without waiting. @returns whether anything was done */
   turn(): boolean {
     let done = 0;
-    for (const source of this.sources) done += source.poll();
+    const sources = this.sources;
+    for (let index = 0; index < sources.length; index++) done += sources[index].poll();
     done += this.tasks.run();
-    for (const source of this.sources) source.notify();
-    return done > 0;
+    for (let index = 0; index < sources.length; index++) sources[index].notify();
+    if (done === 0) return false;
+    this.#idleTurns = 0;
+    return true;
   }
 
-  /** One turn; waits, spinning or sleeping, when there was nothing to do. */
-  turnOrWait(): void {
-    if (this.turn()) {
-      this.#idleTurns = 0;
-      return;
-    }
-    this.#idleTurns++;
-    if (this.#idleTurns % TURNS_PER_CLOCK !== 1) return Atomics.pause();
+  /** To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. */
+  wait(): void {
+    this.spins++;
+    if (this.#idleTurns++ % TURNS_PER_CLOCK !== 0) return Atomics.pause();
     const now = this.settings.nowNs();
     if (this.#idleTurns === 1) this.#idleSinceNs = now;
     if (now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
@@ -66,6 +69,7 @@ export class DomainLoop {
       this.sleeper.cancel();
       return;
     }
+    this.sleeps++;
     this.sleeper.sleep(timeout);
   }
 }

@@ -1,0 +1,181 @@
+// Watches over one service domain: starts it, notices that it failed, fences it, restarts it as its
+// contract says. Everything it touches of the rest of the machine is handed in, so that it can be
+// tested without one.
+import type { DomainPlan } from "../../schemas/plan.ts";
+import { LinkState } from "./control_page.ts";
+import type { DomainInstance } from "./isolation/domain_host.ts";
+import { Command, State, type StatusPage } from "./status_page.ts";
+
+/** The rest of the machine, as a supervisor needs it. */
+export interface Surroundings {
+  /** publishes the state of all rings of the domain, and resolves when the hart has seen it */
+  setLinks(state: number, generation: number): Promise<void>;
+  /** takes its devices away: from here on no transfer touches its memory */
+  fenceDevices(): Promise<void>;
+  /** makes memory for a generation, gives it its devices, and starts an instance in it */
+  start(generation: number): Promise<{ instance: DomainInstance; status: StatusPage }>;
+  /** requests sent to it that have no answer yet */
+  backlog(): number;
+  /** whether the hart found nonsense in a ring of it since last asked */
+  accused(): boolean;
+  sleep(ms: number): Promise<void>;
+  nowMs(): number;
+  event(event: DomainEvent): void;
+}
+
+export type DomainEvent =
+  | { kind: "domain-ready"; domain: string; generation: number; ms: number }
+  | { kind: "domain-failed"; domain: string; generation: number; reason: string }
+  | { kind: "domain-restarting"; domain: string; generation: number; backoffMs: number }
+  | { kind: "domain-gone"; domain: string; reason: string };
+
+/** How often a domain is looked at, and how often while it starts or stops. */
+const WATCH_MS = 20;
+const START_POLL_MS = 1;
+/** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
+const START_LIMIT_MS = 30_000;
+const STOP_LIMIT_MS = 10_000;
+
+export class Supervisor {
+  restarts = 0;
+  generation = 0;
+  /** calls and doorbells of instances that are no more */
+  #past = { calls: 0, doorbells: 0, refused: 0 };
+  #instance: DomainInstance | undefined;
+  #status: StatusPage | undefined;
+  #failure: string | undefined;
+  #stopping = false;
+  #watching: Promise<void> | undefined;
+
+  constructor(private readonly plan: DomainPlan, private readonly machine: Surroundings) {}
+
+  /** Starts the first generation. @throws Error when it does not get ready */
+  async start(): Promise<void> {
+    const failure = await this.#launch();
+    if (failure !== undefined) throw new Error(`Domain "${this.plan.name}" did not start: ${failure}`);
+    this.#watching = this.#watch();
+  }
+
+  /** Counters over all generations. */
+  get counters(): { calls: number; doorbells: number; refused: number; heapBytes: number } {
+    const now = this.#status?.counters;
+    return {
+      calls: this.#past.calls + (now?.calls ?? 0),
+      doorbells: this.#past.doorbells + (now?.doorbells ?? 0),
+      refused: this.#past.refused + (now?.refused ?? 0),
+      heapBytes: now?.heapBytes ?? 0,
+    };
+  }
+
+  /** Makes the domain fail now, as if it had by itself. */
+  fail(reason: string): void {
+    this.#failure ??= reason;
+  }
+
+  /** Stops the domain in good order: what it holds is written back. Kills it if it does not answer. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    await this.#watching;
+    if (this.#instance === undefined || this.#status === undefined) return;
+    this.#status.command = Command.STOP;
+    const deadline = this.machine.nowMs() + STOP_LIMIT_MS;
+    while (this.#status.state === State.READY && this.machine.nowMs() < deadline) {
+      await this.machine.sleep(START_POLL_MS);
+    }
+    const late = this.#status.state !== State.STOPPED;
+    await this.machine.fenceDevices();
+    await this.#instance.kill();
+    if (late) {
+      this.machine.event({
+        kind: "domain-failed",
+        domain: this.plan.name,
+        generation: this.generation,
+        reason: this.#status.failure || "did not stop when told",
+      });
+    }
+  }
+
+  /** @returns why it failed; undefined when it is ready */
+  async #launch(): Promise<string | undefined> {
+    this.generation++;
+    this.#failure = undefined;
+    const startedMs = this.machine.nowMs();
+    const { instance, status } = await this.machine.start(this.generation);
+    this.#instance = instance;
+    this.#status = status;
+    instance.ended.then(({ reason }) => this.#instance === instance && this.fail(status.failure || reason));
+    while (status.state === State.BOOTING && this.#failure === undefined) {
+      if (this.machine.nowMs() - startedMs > START_LIMIT_MS) this.fail(`not ready after ${START_LIMIT_MS / 1000} s`);
+      await this.machine.sleep(START_POLL_MS);
+    }
+    if (status.state === State.FAILED) this.fail(status.failure);
+    if (this.#failure !== undefined) return this.#failure;
+    await this.machine.setLinks(LinkState.UP, this.generation);
+    this.machine.event({
+      kind: "domain-ready",
+      domain: this.plan.name,
+      generation: this.generation,
+      ms: this.machine.nowMs() - startedMs,
+    });
+    return undefined;
+  }
+
+  async #watch(): Promise<void> {
+    let heartbeat = -1;
+    let sinceMs = this.machine.nowMs();
+    while (!this.#stopping) {
+      const status = this.#status!;
+      const now = this.machine.nowMs();
+      if (status.heartbeat !== heartbeat || this.machine.backlog() === 0) {
+        heartbeat = status.heartbeat;
+        sinceMs = now;
+      } else if (now - sinceMs > this.plan.recovery.heartbeatMs) {
+        this.fail(`no heartbeat for ${this.plan.recovery.heartbeatMs} ms while calls wait`);
+      }
+      if (status.state === State.FAILED) this.fail(status.failure);
+      if (this.machine.accused()) this.fail("wrote nonsense into its ring");
+      if (this.#failure !== undefined) {
+        if (!await this.#recover(this.#failure)) return;
+        heartbeat = -1;
+        sinceMs = this.machine.nowMs();
+      } else await this.machine.sleep(WATCH_MS);
+    }
+  }
+
+  /** Fences, kills and restarts until the domain is ready. @returns false when it is given up */
+  async #recover(reason: string): Promise<boolean> {
+    const { recovery, name } = this.plan;
+    for (let failure: string | undefined = reason; failure !== undefined;) {
+      this.machine.event({ kind: "domain-failed", domain: name, generation: this.generation, reason: failure });
+      await this.machine.setLinks(LinkState.DOWN, this.generation);
+      await this.machine.fenceDevices();
+      await this.#instance!.kill();
+      const last = this.#status!.counters;
+      this.#past.calls += last.calls;
+      this.#past.doorbells += last.doorbells;
+      this.#past.refused += last.refused;
+      this.#instance = this.#status = undefined;
+      if (this.#stopping || recovery.policy === "fail" || this.restarts >= recovery.maxRestarts) {
+        await this.machine.setLinks(LinkState.GONE, this.generation);
+        this.machine.event({ kind: "domain-gone", domain: name, reason: this.#giveUpReason() });
+        return false;
+      }
+      this.restarts++;
+      this.machine.event({
+        kind: "domain-restarting",
+        domain: name,
+        generation: this.generation + 1,
+        backoffMs: recovery.backoffMs,
+      });
+      await this.machine.sleep(recovery.backoffMs);
+      failure = await this.#launch();
+    }
+    return true;
+  }
+
+  #giveUpReason(): string {
+    if (this.#stopping) return "the machine stops";
+    if (this.plan.recovery.policy === "fail") return "its contract does not restart it";
+    return `restarted ${this.restarts} times, which is its limit`;
+  }
+}

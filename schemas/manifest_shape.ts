@@ -1,0 +1,87 @@
+// The shape language of manifests: one value per kind of field. From a shape follow the TypeScript
+// type, the structural check, the defaults and the JSON Schema, so none of them can disagree.
+import type { Limit } from "./limits.ts";
+
+interface Described {
+  /** for editor completion and `explain` */
+  description: string;
+}
+export interface TextShape extends Described {
+  kind: "text";
+  pattern?: { source: string; meaning: string };
+}
+export interface ChoiceShape<C extends string = string> extends Described {
+  kind: "choice";
+  choices: readonly C[];
+}
+export interface FlagShape extends Described {
+  kind: "flag";
+}
+/** A number, a size ("64MiB" -> bytes) or a duration ("20ms" -> milli- or microseconds). */
+export interface NumberShape extends Described {
+  kind: "integer" | "bytes" | "milliseconds" | "microseconds";
+  limit: Limit;
+}
+export interface ListShape<S extends Shape = Shape> extends Described {
+  kind: "list";
+  item: S;
+}
+export interface MapShape<S extends Shape = Shape> extends Described {
+  kind: "map";
+  item: S;
+}
+export interface RecordShape<F extends Fields = Fields> extends Described {
+  kind: "record";
+  fields: F;
+}
+export interface Field<S extends Shape = Shape, P extends Presence = Presence> {
+  shape: S;
+  presence: P;
+  /** as a manifest would write it */
+  fallback?: unknown;
+}
+export type Presence = "required" | "optional" | "defaulted";
+export type Fields = { readonly [name: string]: Field };
+export type Shape = TextShape | ChoiceShape | FlagShape | NumberShape | ListShape | MapShape | RecordShape;
+
+/** The value that a shape describes, after units are resolved and defaults are filled in. */
+export type Infer<S> = S extends ChoiceShape<infer C> ? C
+  : S extends TextShape ? string
+  : S extends FlagShape ? boolean
+  : S extends NumberShape ? number
+  : S extends ListShape<infer I> ? Infer<I>[]
+  : S extends MapShape<infer I> ? Record<string, Infer<I>>
+  : S extends RecordShape<infer F> ? 
+      & { [K in keyof F as F[K]["presence"] extends "optional" ? never : K]: Infer<F[K]["shape"]> }
+      & { [K in keyof F as F[K]["presence"] extends "optional" ? K : never]?: Infer<F[K]["shape"]> }
+  : never;
+
+export const text = (description: string, pattern?: TextShape["pattern"]): TextShape => ({ kind: "text", description, pattern });
+export const flag = (description: string): FlagShape => ({ kind: "flag", description });
+export const choice = <const C extends string>(description: string, choices: readonly C[]): ChoiceShape<C> => ({
+  kind: "choice",
+  description,
+  choices,
+});
+export const number = (kind: NumberShape["kind"], description: string, limit: Limit): NumberShape => ({ kind, description, limit });
+export const list = <S extends Shape>(description: string, item: S): ListShape<S> => ({ kind: "list", description, item });
+export const map = <S extends Shape>(description: string, item: S): MapShape<S> => ({ kind: "map", description, item });
+export const record = <const F extends Fields>(description: string, fields: F): RecordShape<F> => ({
+  kind: "record",
+  description,
+  fields,
+});
+export const required = <S extends Shape>(shape: S): Field<S, "required"> => ({ shape, presence: "required" });
+export const optional = <S extends Shape>(shape: S): Field<S, "optional"> => ({ shape, presence: "optional" });
+export const defaulted = <S extends Shape>(shape: S, fallback: unknown): Field<S, "defaulted"> => ({
+  shape,
+  presence: "defaulted",
+  fallback,
+});
+
+/** What each unit multiplies by, per kind of number. */
+export const units: Record<Exclude<NumberShape["kind"], "integer">, Record<string, number>> = {
+  bytes: { B: 1, KiB: 1024, MiB: 1 << 20, GiB: 2 ** 30, TiB: 2 ** 40 },
+  milliseconds: { ms: 1, s: 1000 },
+  microseconds: { us: 1, ms: 1000 },
+};
