@@ -1,1 +1,125 @@
-export {};
+// Stand-in for @cliffy/command 1.2.1: the commands, options and errors this project uses, over the npm
+// package `commander`.
+import { Argument, Command as Commander, CommanderError, Option } from "npm:commander@^14.0.0";
+
+/** What went wrong with the arguments; thrown where `throwErrors` was asked for. */
+export class ValidationError extends Error {
+  readonly exitCode: number;
+  constructor(message: string, { exitCode }: { exitCode?: number } = {}) {
+    super(message);
+    this.name = "ValidationError";
+    this.exitCode = exitCode ?? 2;
+  }
+}
+
+// deno-lint-ignore no-explicit-any
+type Action = (options: any, ...args: any[]) => unknown;
+
+/** A command with its options, arguments and commands. */
+export class Command {
+  /** Used by the completions of this package. */
+  readonly _inner: Commander = new Commander().exitOverride().helpCommand(false).configureOutput({
+    outputError: () => {},
+  });
+  #throws = false;
+  #examples: [string, string][] = [];
+
+  name(name: string): this {
+    this._inner.name(name);
+    return this;
+  }
+
+  version(version: string): this {
+    this._inner.version(version, "-V, --version", "Show the version number for this program.");
+    return this;
+  }
+
+  description(description: string): this {
+    this._inner.description(description);
+    return this;
+  }
+
+  /** @param flags as in `"-f, --format <format:string>"` */
+  option(flags: string, description: string, settings: { default?: unknown; required?: boolean } = {}): this {
+    this._inner.addOption(this.#option(flags, description, settings));
+    return this;
+  }
+
+  /** An option of this command and of all below it. */
+  globalOption(flags: string, description: string): this {
+    this.#global.push([flags, description]);
+    this._inner.addOption(this.#option(flags, description, {}));
+    return this;
+  }
+  #global: [string, string][] = [];
+
+  #option(flags: string, description: string, settings: { default?: unknown; required?: boolean }): Option {
+    const numeric = /:(number|integer)>/.test(flags);
+    const option = new Option(flags.replace(/:\w+(\[\])?(?=[>\]])/g, ""), description);
+    if (numeric) {
+      option.argParser((value) => {
+        if (!Number.isFinite(Number(value))) {
+          throw new ValidationError(`Option "${option.long}" must be of type "number", but got "${value}".`);
+        }
+        return Number(value);
+      });
+    }
+    if (settings.default !== undefined) option.default(settings.default);
+    if (settings.required) option.makeOptionMandatory();
+    return option;
+  }
+
+  /** @param args as in `"<file:string> [more...:string]"` */
+  arguments(args: string): this {
+    for (const [part] of args.matchAll(/<[^>]+>|\[[^\]]+\]/g)) this._inner.addArgument(new Argument(part.replace(/:\w+/, "")));
+    return this;
+  }
+
+  example(name: string, text: string): this {
+    this.#examples.push([name, text]);
+    this._inner.addHelpText("after", `${this.#examples.length === 1 ? "\nExamples:\n" : ""}  ${name}:\n    ${text}`);
+    return this;
+  }
+
+  command(name: string, command: Command): this {
+    this._inner.addCommand(command._inner.name(name));
+    for (const [flags, description] of this.#global) command.globalOption(flags, description);
+    return this;
+  }
+
+  action(action: Action): this {
+    this._inner.action(async (...all: unknown[]) => {
+      const given = all.slice(0, -2);
+      await action(this._inner.optsWithGlobals(), ...given);
+    });
+    return this;
+  }
+
+  /** `parse` throws a {@link ValidationError} instead of ending the process. */
+  throwErrors(): this {
+    this.#throws = true;
+    return this;
+  }
+
+  showHelp(): void {
+    this._inner.outputHelp();
+  }
+
+  getHelp(): string {
+    return this._inner.helpInformation();
+  }
+
+  /** Runs the action of the command that the arguments name. */
+  async parse(args: string[] = Deno.args): Promise<unknown> {
+    try {
+      return await this._inner.parseAsync(args, { from: "user" });
+    } catch (error) {
+      if (!(error instanceof CommanderError) && !(error instanceof ValidationError)) throw error;
+      if (error instanceof CommanderError && error.exitCode === 0) return Deno.exit(0);
+      const problem = error instanceof ValidationError ? error : new ValidationError(error.message.replace(/^error: /, ""));
+      if (this.#throws) throw problem;
+      console.error(`error: ${problem.message}`);
+      Deno.exit(problem.exitCode);
+    }
+  }
+}

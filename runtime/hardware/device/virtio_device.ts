@@ -16,11 +16,13 @@ export interface DeviceModel {
   readonly config: Uint8Array;
   /**
    * Carries out a request of a queue.
-   * @returns bytes written to its buffers; undefined to keep them until later
+   * @returns bytes written to its buffers
    */
-  request(queue: number, chain: Chain): number | undefined;
+  request(queue: number, chain: Chain): number;
   /** forgets what it holds of the driver */
   reset(): void;
+  /** whether a queue's buffers wait for something to put into them, instead of being served at once */
+  keeps?(queue: number): boolean;
   /** work that is not an answer to a notification, such as input; @returns whether there was any */
   poll?(device: VirtioDevice): boolean;
 }
@@ -106,12 +108,11 @@ export class VirtioDevice implements RegisterFile {
   }
 
   #serveQueue(index: number): void {
+    if (this.model.keeps?.(index)) return;
     const queue = this.queues[index];
     let completed = false;
     for (let chain = queue.take(); chain !== undefined; chain = queue.take()) {
-      const written = this.model.request(index, chain);
-      if (written === undefined) continue;
-      queue.complete(chain.head, written);
+      queue.complete(chain.head, this.model.request(index, chain));
       completed = true;
     }
     if (completed) this.#port?.interrupt();

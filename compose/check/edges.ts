@@ -1,0 +1,73 @@
+// Every need has one provider, reached by a call or, where the interface allows it, by a ring; domains do
+// not wait for each other in a circle.
+import { components, interfaces } from "../../schemas/components.ts";
+import { takesMany } from "../plan/placement.ts";
+import type { Rule } from "./context.ts";
+
+export const checkEdges: Rule = ({ placement, report, at, key }) => {
+  const waits = new Map<string, Set<string>>();
+  for (const { from, interface: name, providers, transport } of placement.edges) {
+    const span = at(...from.place);
+    if (providers.length === 0) {
+      const makers = components.filter((component) => component.provides.includes(name)).map((component) => component.name);
+      report({
+        code: "E0301",
+        message: `nobody provides "${name}", which "${from.name}" needs`,
+        span,
+        hint: `components that provide it: ${makers.join(", ")}`,
+      });
+      continue;
+    }
+    if (providers.length > 1 && !takesMany(name)) {
+      report({
+        code: "E0302",
+        message: `"${from.name}" needs one "${name}", and ${providers.length} provide it`,
+        span,
+        related: providers.map((provider) => ({ span: at(...provider.place), message: `"${provider.name}" could` })),
+        hint: "put the two that belong together into one slice",
+      });
+    }
+    if (transport === "call") continue;
+    for (const provider of providers.filter((provider) => provider.space !== from.space)) {
+      if (interfaces.find((described) => described.name === name)?.transport !== "ring") {
+        report({
+          code: "E0303",
+          message: `"${from.name}" and "${provider.name}" are in different domains, and "${name}" cannot cross`,
+          span,
+          label: `in domain "${from.domain}"`,
+          related: [{ span: at(...provider.place), message: `"${provider.name}" is in domain "${provider.domain}"` }],
+          hint: `place both in one domain; interfaces that cross: ${
+            interfaces.filter((described) => described.transport === "ring").map((described) => described.name).join(", ")
+          }`,
+        });
+      }
+      waits.set(from.space, (waits.get(from.space) ?? new Set()).add(provider.space));
+    }
+  }
+  const circle = findCircle(waits);
+  if (circle) {
+    report({
+      code: "E0304",
+      message: `domains wait for each other in a circle: ${circle.join(" -> ")}`,
+      span: key("domains", circle[0]),
+      hint: "move one of the components so that all calls go one way",
+    });
+  }
+};
+
+function findCircle(waits: Map<string, Set<string>>): string[] | undefined {
+  const done = new Set<string>();
+  const walk = (name: string, path: string[]): string[] | undefined => {
+    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
+    if (done.has(name)) return undefined;
+    for (const next of waits.get(name) ?? []) {
+      const found = walk(next, [...path, name]);
+      if (found) return found;
+    }
+    done.add(name);
+  };
+  for (const name of waits.keys()) {
+    const found = walk(name, []);
+    if (found) return found;
+  }
+}

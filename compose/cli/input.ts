@@ -1,0 +1,57 @@
+// What all commands share: reading a manifest from disk, showing diagnostics, exit codes.
+import { type CallGroup, compile, type Diagnostic, isError, load, type Loaded, type Reader, render, toJson } from "../mod.ts";
+import type { Plan } from "../../schemas/plan.ts";
+import { resolvePath } from "../source/load.ts";
+import { calls } from "./calls.ts";
+
+/** Exit codes: fine; diagnostics or a failed program; wrong use of the command. */
+export const Exit = { OK: 0, FAILED: 1, USAGE: 2 } as const;
+
+export interface Shared {
+  json?: boolean;
+}
+
+const disk: Reader = {
+  read: (path) => Deno.readTextFile(path),
+  exists: async (path) => {
+    try {
+      await Deno.stat(path);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  },
+};
+
+/** Loads a manifest; says which file is missing and ends with {@link Exit.USAGE}. */
+export async function open(file: string): Promise<Loaded & { diagnostics: Diagnostic[]; plan?: Plan }> {
+  const path = resolvePath(`${Deno.cwd()}/`, file);
+  let content: string;
+  try {
+    content = await disk.read(path);
+  } catch (error) {
+    const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
+    console.error(`compose: cannot read ${file}: ${why}`);
+    Deno.exit(Exit.USAGE);
+  }
+  const loaded = await load(path, disk, content);
+  return { ...loaded, ...compile(loaded, calls as readonly CallGroup[]) };
+}
+
+/** Prints diagnostics; as JSON they go to standard output, and as text to standard error. */
+export function print(diagnostics: Diagnostic[], options: Shared): void {
+  if (options.json) return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
+  const color = Deno.stderr.isTerminal();
+  for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
+}
+
+/** The plan, or the end of the command with the diagnostics. */
+export async function plan(file: string, options: Shared): Promise<Plan> {
+  const opened = await open(file);
+  if (!opened.plan || opened.diagnostics.length > 0 && !options.json) print(opened.diagnostics, options);
+  if (!opened.plan) Deno.exit(Exit.FAILED);
+  return opened.plan;
+}
+
+export { isError };

@@ -1,0 +1,87 @@
+// `compose up`: boots the machine, shows what its programs print, ends with a table.
+import { Command } from "@cliffy/command";
+import type { MachineEvent, MachineReport } from "../../runtime/report.ts";
+import type { Plan } from "../../schemas/plan.ts";
+import { Exit, plan, type Shared } from "./input.ts";
+import { table } from "./table.ts";
+
+/** The part of runtime/boot.ts that this command calls; the runtime is loaded by no other command. */
+interface Boot {
+  boot(plan: Plan, options: {
+    onOutput(program: string, bytes: Uint8Array): void;
+    onEvent(event: MachineEvent): void;
+    signal?: AbortSignal;
+  }): Promise<{ wait(): Promise<MachineReport>; stop(): Promise<void> }>;
+}
+
+export const upCommand = new Command()
+  .description("Boot the machine and run its programs.")
+  .arguments("<file:string>")
+  .example("Boot", "compose up examples/quickstart.yaml")
+  .action(async (options: Shared, file: string) => {
+    const compiled = await plan(file, options);
+    const { boot } = await import(new URL("../../runtime/boot.ts", import.meta.url).href) as Boot;
+    const stopping = new AbortController();
+    const onInterrupt = () => stopping.abort();
+    Deno.addSignalListener("SIGINT", onInterrupt);
+    const color = Deno.stdout.isTerminal() && !options.json;
+    const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
+    const progress = Deno.stderr.isTerminal() && !options.json;
+    if (progress) Deno.stderr.writeSync(new TextEncoder().encode(`booting ${compiled.name} ...\r`));
+    const machine = await boot(compiled, {
+      onOutput: (program, bytes) => output.write(program, bytes),
+      onEvent: (event) => {
+        if (options.json) return;
+        if (event.kind === "booted") console.error(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
+        else if (event.kind === "log") console.error(`[${event.domain}] ${event.line}`);
+      },
+      signal: stopping.signal,
+    });
+    const report = await machine.wait();
+    output.flush();
+    Deno.removeSignalListener("SIGINT", onInterrupt);
+    console.log(options.json ? JSON.stringify(report, null, 2) : `\n${summarize(report)}`);
+    const failed = report.programs.find((program) => program.status !== 0);
+    Deno.exit(failed?.status ?? Exit.OK);
+  });
+
+function summarize(report: MachineReport): string {
+  const rows = report.domains.map((one) => [
+    one.name,
+    one.isolation,
+    String(one.calls),
+    String(one.roundTrips),
+    String(one.doorbells),
+    String(one.restarts),
+    String(one.faults),
+  ]);
+  const programs = report.programs.map((program) => `${program.name}: ${program.status}`).join(", ");
+  return `${table(["domain", "isolation", "calls", "round trips", "doorbells", "restarts", "faults"], rows)}\n\n` +
+    `${programs}; ${report.seconds.toFixed(2)} s`;
+}
+
+/** Puts the program's name before each line; a line that is not complete waits for its end. */
+class PrefixedOutput {
+  #pending = new Map<string, { decoder: TextDecoder; text: string }>();
+
+  constructor(private readonly color: boolean, private readonly sink: { writeSync(bytes: Uint8Array): number }) {}
+
+  write(program: string, bytes: Uint8Array): void {
+    const pending = this.#pending.get(program) ?? { decoder: new TextDecoder(), text: "" };
+    this.#pending.set(program, pending);
+    const lines = (pending.text + pending.decoder.decode(bytes, { stream: true })).split("\n");
+    pending.text = lines.pop()!;
+    for (const line of lines) this.#line(program, line);
+  }
+
+  flush(): void {
+    for (const [program, { text }] of this.#pending) if (text !== "") this.#line(program, text);
+    this.#pending.clear();
+  }
+
+  #line(program: string, line: string): void {
+    const name = this.color ? `\x1b[36m${program}\x1b[0m` : program;
+    let bytes = new TextEncoder().encode(`${name} | ${line}\n`);
+    while (bytes.length > 0) bytes = bytes.subarray(this.sink.writeSync(bytes));
+  }
+}

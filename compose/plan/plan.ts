@@ -1,0 +1,131 @@
+// A manifest without errors -> the plan. Pure: the same manifest gives the same plan, byte for byte.
+import type { System } from "../../schemas/manifest.ts";
+import type { ComponentPlan, DevicePlan, DomainPlan, MountPlan, Plan, RoutePlan } from "../../schemas/plan.ts";
+import { planIommu } from "../isolation/iommu.ts";
+import { planPermissions } from "../isolation/permissions.ts";
+import type { Node } from "../source/node.ts";
+import { pathAt } from "../source/load.ts";
+import { layOut, REGISTERS_BASE } from "./memory_map.ts";
+import type { Instance, Placement } from "./placement.ts";
+
+/** A system call, and the group of components that serves it. */
+export interface CallGroup {
+  number: number;
+  name: string;
+  group: string;
+}
+
+export function makePlan(system: System, root: Node, placement: Placement, calls: readonly CallGroup[]): Plan {
+  const layout = layOut(system, placement);
+  const devices = planDevices(system, root, placement);
+  const domains = layout.spaces.map((space, id): DomainPlan => {
+    const domain = system.domains[space.name];
+    const recovery = domain.recovery;
+    return {
+      name: space.name,
+      id,
+      primary: domain.primary,
+      isolation: domain.primary ? "none" : domain.isolation ?? "process",
+      memory: { address: space.address, sizeBytes: space.sizeBytes, heapBytes: space.heapBytes },
+      components: placement.instances.filter((one) => one.space === space.name).map((one) => planComponent(one, placement)),
+      devices: devices.filter((device) => device.domain === space.name).map((device) => device.name),
+      permissions: planPermissions(),
+      recovery: {
+        policy: recovery?.policy ?? "fail",
+        clients: recovery?.clients ?? "error",
+        backoffMs: recovery?.backoff ?? 0,
+        maxRestarts: recovery?.policy === "restart" ? recovery.restarts : 0,
+        heartbeatMs: recovery?.heartbeat ?? 1000,
+      },
+    };
+  });
+  const mounts = planMounts(system, placement);
+  return {
+    version: 1,
+    name: system.name,
+    machine: {
+      memoryBytes: system.machine.memory,
+      harts: system.machine.harts,
+      devices,
+      iommu: planIommu(layout, devices),
+    },
+    domains,
+    rings: layout.rings,
+    routes: planRoutes(placement, mounts, calls),
+    mounts,
+    programs: Object.entries(system.programs).map(([name, program], index) => ({
+      name,
+      module: pathAt(root, ["programs", name, "run"], program.run),
+      args: program.args,
+      env: program.env,
+      cwd: program.cwd,
+      uid: program.uid,
+      gid: program.gid,
+      console: index,
+    })),
+  };
+}
+
+function planComponent(instance: Instance, placement: Placement): ComponentPlan {
+  const needs = placement.edges.filter((edge) => edge.from === instance).flatMap((edge) =>
+    edge.providers.map((provider) => ({
+      interface: edge.interface,
+      component: provider.name,
+      domain: provider.space,
+      transport: provider.space === instance.space ? "call" as const : "ring" as const,
+    }))
+  );
+  return {
+    name: instance.name,
+    component: instance.component,
+    needs,
+    ...(instance.device === undefined ? {} : { device: instance.device }),
+    settings: {},
+  };
+}
+
+function planDevices(system: System, root: Node, placement: Placement): DevicePlan[] {
+  return Object.entries(system.machine.devices).map(([name, device], id) => {
+    const driver = placement.instances.find((instance) => instance.device === name);
+    if (!driver) throw new Error(`Device "${name}" has no driver: the manifest was not checked`);
+    const disk = device.model !== "virtio-blk" ? {} : {
+      image: pathAt(root, ["machine", "devices", name, "image"], device.image!),
+      ...(device.create ? { create: { format: device.create.format, sizeBytes: device.create.size } } : {}),
+      readOnly: device.readOnly,
+    };
+    return {
+      name,
+      model: device.model,
+      id,
+      domain: driver.space,
+      driver: driver.name,
+      registers: REGISTERS_BASE + id * 4096,
+      interrupt: id + 1,
+      ...disk,
+    };
+  });
+}
+
+/** A mount is served by the VFS that holds its file system; its index is that of the file system there. */
+function planMounts(system: System, placement: Placement): MountPlan[] {
+  const types = { ext4: "ext4", tmpfs: "tmpfs", devfs: "devtmpfs", procfs: "proc" } as const;
+  return Object.entries(system.mounts).map(([path, { filesystem, slice }]) => {
+    const edge = placement.edges.find((edge) =>
+      edge.interface === "filesystem" &&
+      edge.providers.some((one) => one.component === filesystem && (slice === undefined || one.slice === slice))
+    );
+    if (!edge) throw new Error(`Mount "${path}" has no file system: the manifest was not checked`);
+    const index = edge.providers.findIndex((one) => one.component === filesystem && (slice === undefined || one.slice === slice));
+    return { path, type: types[filesystem], domain: edge.from.space, component: edge.from.name, index };
+  });
+}
+
+/** Calls on files go to whoever serves the root, unless a descriptor or another mount says otherwise. */
+function planRoutes(placement: Placement, mounts: MountPlan[], calls: readonly CallGroup[]): RoutePlan[] {
+  const root = mounts.find((mount) => mount.path === "/");
+  return calls.flatMap(({ number, name, group }): RoutePlan[] => {
+    const servers = placement.instances.filter((instance) => instance.described.serves === group);
+    const server = servers.find((one) => one.name === root?.component && one.space === root.domain) ?? servers[0];
+    return server ? [{ number, name, component: server.name, domain: server.space }] : [];
+  });
+}

@@ -1,0 +1,125 @@
+// Files -> one flattened tree: `extends` and `include`, merged by name; then the decoded manifest.
+import { systemShape } from "../../schemas/manifest.ts";
+import type { System } from "../../schemas/manifest.ts";
+import type { Diagnostic } from "../diagnostic/diagnostic.ts";
+import { decode } from "./decode.ts";
+import { type Node, nodeAt, parseNodes, type Span } from "./node.ts";
+
+/** How files are read; what is handed here is all the compiler sees of the world. */
+export interface Reader {
+  /** @throws Deno.errors.NotFound and the like */
+  read(path: string): Promise<string>;
+  exists(path: string): Promise<boolean>;
+}
+
+/** A manifest as loaded; `system` is there where its structure is sound. */
+export interface Loaded {
+  root: Node;
+  system?: System;
+  diagnostics: Diagnostic[];
+  /** absolute paths of images and programs that exist */
+  existing: Set<string>;
+}
+
+/** Joins a path of a manifest to the folder of the file that says it. */
+export function resolvePath(from: string, path: string): string {
+  const whole = path.startsWith("/") ? path : `${from.slice(0, from.lastIndexOf("/") + 1)}${path}`;
+  const parts: string[] = [];
+  for (const part of whole.split("/")) {
+    if (part === ".." && parts.length > 0 && parts.at(-1) !== "..") parts.pop();
+    else if (part !== "." && part !== "") parts.push(part);
+  }
+  return (whole.startsWith("/") ? "/" : "") + parts.join("/");
+}
+
+/**
+ * Loads a manifest with all it includes.
+ * @param content text of the file where it was read already
+ * @throws what the reader throws when the first file cannot be read
+ */
+export async function load(path: string, reader: Reader, content?: string): Promise<Loaded> {
+  const diagnostics: Diagnostic[] = [];
+  const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
+  const seen = new Map<string, Span | undefined>();
+
+  const flatten = async (file: string, text: string, chain: string[]): Promise<Node> => {
+    const node = parseNodes(file, text, report);
+    if (node.kind !== "map") return node;
+    let merged: Node = { kind: "map", entries: new Map(), span: node.span };
+    for (const key of ["extends", "include"]) {
+      const entry = node.entries.get(key);
+      if (!entry) continue;
+      node.entries.delete(key);
+      for (const item of entry.node.kind === "list" ? entry.node.items : [entry.node]) {
+        if (item.kind !== "scalar" || typeof item.value !== "string") {
+          report({ code: "E0104", message: `${key} must be the path of a manifest`, span: item.span });
+          continue;
+        }
+        const target = resolvePath(file, item.value);
+        if (chain.includes(target)) {
+          report({ code: "E0111", message: `"${item.value}" includes itself`, span: item.span, hint: [...chain, target].join(" -> ") });
+          continue;
+        }
+        if (seen.has(target)) {
+          const first = seen.get(target);
+          report({
+            code: "E0112",
+            message: `"${item.value}" is included twice`,
+            span: item.span,
+            label: "included again",
+            related: first && [{ span: first, message: "first included" }],
+          });
+          continue;
+        }
+        seen.set(target, item.span);
+        let included: string;
+        try {
+          included = await reader.read(target);
+        } catch (error) {
+          report({ code: "E0113", message: `cannot read "${item.value}": ${(error as Error).name}`, span: item.span });
+          continue;
+        }
+        merged = merge(merged, await flatten(target, included, [...chain, target]));
+      }
+    }
+    return merge(merged, node);
+  };
+
+  const root = await flatten(path, content ?? await reader.read(path), [path]);
+  const decoded = decode(systemShape, root, "the system", report);
+  const system = diagnostics.length === 0 ? decoded : undefined;
+  const existing = new Set<string>();
+  if (system) for (const file of referenced(system, root)) if (await reader.exists(file)) existing.add(file);
+  return { root, system, diagnostics, existing };
+}
+
+/** Maps merge by key (null takes an inherited entry away), lists by value, anything else is replaced. */
+function merge(base: Node, over: Node): Node {
+  if (base.kind === "list" && over.kind === "list") {
+    const had = new Set(base.items.map((item) => item.kind === "scalar" ? item.value : item));
+    return { ...over, items: [...base.items, ...over.items.filter((item) => item.kind !== "scalar" || !had.has(item.value))] };
+  }
+  if (base.kind !== "map" || over.kind !== "map") return over;
+  const entries = new Map(base.entries);
+  for (const [key, entry] of over.entries) {
+    const inherited = entries.get(key);
+    if (!inherited) entries.set(key, entry);
+    else if (entry.node.kind === "scalar" && entry.node.value === null) entries.delete(key);
+    else entries.set(key, { key: entry.key, node: merge(inherited.node, entry.node) });
+  }
+  return { ...over, entries };
+}
+
+/** The path a manifest names at a place, seen from the file that names it. */
+export function pathAt(root: Node, place: string[], value: string): string {
+  return resolvePath(nodeAt(root, place).file.path, value);
+}
+
+function referenced(system: System, root: Node): string[] {
+  return [
+    ...Object.entries(system.machine.devices).flatMap(([name, { image }]) =>
+      image === undefined ? [] : [pathAt(root, ["machine", "devices", name, "image"], image)]
+    ),
+    ...Object.entries(system.programs).map(([name, { run }]) => pathAt(root, ["programs", name, "run"], run)),
+  ];
+}

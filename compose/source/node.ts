@@ -1,0 +1,102 @@
+// YAML text -> nodes that know where they stand. The one place that knows the YAML parser.
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node as YamlNode, parseDocument } from "yaml";
+import type { Diagnostic } from "../diagnostic/diagnostic.ts";
+
+/** One file as read, with its lines. */
+export interface SourceFile {
+  path: string;
+  lines: string[];
+}
+
+/** A stretch of one line: line and column from 1, length in characters. */
+export interface Span {
+  file: SourceFile;
+  line: number;
+  column: number;
+  length: number;
+}
+
+export type Node =
+  | { kind: "scalar"; value: string | number | boolean | null; span: Span }
+  | { kind: "list"; items: Node[]; span: Span }
+  | { kind: "map"; entries: Map<string, Entry>; span: Span };
+
+export interface Entry {
+  key: Span;
+  node: Node;
+}
+
+/** Parses one document; what is wrong with it goes to `report`. */
+export function parseNodes(path: string, content: string, report: (diagnostic: Diagnostic) => void): Node {
+  const file: SourceFile = { path, lines: content.split(/\r?\n/) };
+  const counter = new LineCounter();
+  const document = parseDocument(content, { lineCounter: counter, uniqueKeys: false, prettyErrors: false });
+  const span = (start: number, end: number): Span => {
+    const { line, col } = counter.linePos(Math.min(start, content.length));
+    const text = file.lines[line - 1] ?? "";
+    return { file, line, column: col, length: Math.max(1, Math.min(end - start, text.length - col + 1)) };
+  };
+  for (const error of document.errors) {
+    const first = error.message.split("\n")[0];
+    report({ code: "E0101", message: `not valid YAML: ${first}`, span: span(error.pos[0], error.pos[1]) });
+  }
+  const convert = (node: YamlNode | null | undefined, after: Span): Node => {
+    const here = node?.range ? span(node.range[0], node.range[1]) : after;
+    if (isAlias(node)) return convert(node.resolve(document), here);
+    if (isScalar(node)) return { kind: "scalar", value: node.value as string | number | boolean | null, span: here };
+    if (isSeq(node)) return { kind: "list", items: node.items.map((item) => convert(item as YamlNode, here)), span: here };
+    if (!isMap(node)) return { kind: "scalar", value: null, span: here };
+    const entries = new Map<string, Entry>();
+    for (const pair of node.items) {
+      const key = pair.key as YamlNode;
+      const where = key?.range ? span(key.range[0], key.range[1]) : here;
+      const name = isScalar(key) ? String(key.value) : "";
+      const earlier = entries.get(name);
+      if (earlier) {
+        report({
+          code: "E0102",
+          message: `"${name}" is given twice`,
+          span: where,
+          label: "given again",
+          related: [{ span: earlier.key, message: "first given" }],
+          hint: "keep one of the two",
+        });
+      } else entries.set(name, { key: where, node: convert(pair.value as YamlNode, where) });
+    }
+    return { kind: "map", entries, span: here };
+  };
+  return convert(document.contents as YamlNode | null, span(0, 1));
+}
+
+/** The node at a path of keys and indexes; the nearest one above where there is none. */
+export function nodeAt(root: Node, path: readonly (string | number)[]): Span {
+  let node = root;
+  let span = root.span;
+  for (const step of path) {
+    if (node.kind === "map") {
+      const entry = node.entries.get(String(step));
+      if (!entry) break;
+      node = entry.node;
+      span = node.kind === "scalar" ? node.span : entry.key;
+    } else if (node.kind === "list") {
+      const item = node.items[Number(step)];
+      if (!item) break;
+      node = item;
+      span = item.span;
+    } else break;
+  }
+  return span;
+}
+
+/** The key of the entry at a path of keys. */
+export function keyAt(root: Node, path: readonly string[]): Span {
+  let node = root;
+  let span = root.span;
+  for (const step of path) {
+    const entry = node.kind === "map" ? node.entries.get(step) : undefined;
+    if (!entry) break;
+    node = entry.node;
+    span = entry.key;
+  }
+  return span;
+}

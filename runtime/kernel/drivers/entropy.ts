@@ -1,0 +1,7 @@
+// The interface `entropy`: random bytes, as the entropy driver provides them.
+import type { Blocking } from "../coroutine.ts";
+
+export interface Entropy {
+  /** Fills all of `into`. */
+  fill(into: Uint8Array): Blocking<void>;
+}
