@@ -16,7 +16,16 @@ import { place } from "./plan/placement.ts";
 import { type CallGroup, makePlan } from "./plan/plan.ts";
 import type { Loaded } from "./source/load.ts";
 
-const rules: Rule[] = [checkNames, checkPlacedOnce, checkPrimary, checkDevices, checkImages, checkMounts, checkRecovery, checkPrograms];
+const rules: Rule[] = [
+  checkNames,
+  checkPlacedOnce,
+  checkPrimary,
+  checkDevices,
+  checkImages,
+  checkMounts,
+  checkRecovery,
+  checkPrograms,
+];
 /** Rules about what follows from names and places: of use only once those are sound. */
 const derived: Rule[] = [checkEdges, checkMemory];
 
@@ -34,13 +43,18 @@ export function check(loaded: Loaded, calls: readonly CallGroup[] = []): Diagnos
       report: (diagnostic) => void diagnostics.push(diagnostic),
     });
     for (const rule of rules) rule(context);
-    if (!diagnostics.some((one) => /^E02(0[1-8]|1)/.test(one.code))) for (const rule of derived) rule(context);
+    if (!diagnostics.some((one) => /^E02(0[1-8]|1)/.test(one.code))) {
+      for (const rule of derived) rule(context);
+    }
   }
   return diagnostics.sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
 }
 
 /** The plan of a manifest without errors; warnings do not stop it. */
-export function compile(loaded: Loaded, calls: readonly CallGroup[] = []): { plan?: Plan; diagnostics: Diagnostic[] } {
+export function compile(
+  loaded: Loaded,
+  calls: readonly CallGroup[] = [],
+): { plan?: Plan; diagnostics: Diagnostic[] } {
   const diagnostics = check(loaded, calls);
   if (!loaded.system || diagnostics.some(isError)) return { diagnostics };
   return { plan: makePlan(loaded.system, loaded.root, place(loaded.system), calls), diagnostics };

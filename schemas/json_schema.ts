@@ -9,7 +9,11 @@ export function toJsonSchema(shape: Shape): Json {
   const { description } = shape;
   switch (shape.kind) {
     case "text":
-      return { type: ["string", "number"], description, ...(shape.pattern ? { pattern: shape.pattern.source } : {}) };
+      return {
+        type: ["string", "number"],
+        description,
+        ...(shape.pattern ? { pattern: shape.pattern.source } : {}),
+      };
     case "choice":
       return { enum: shape.choices, description };
     case "flag":
@@ -19,7 +23,11 @@ export function toJsonSchema(shape: Shape): Json {
     case "list":
       return { type: "array", description, items: toJsonSchema(shape.item) };
     case "map":
-      return { type: "object", description, additionalProperties: nullable(toJsonSchema(shape.item)) };
+      return {
+        type: "object",
+        description,
+        additionalProperties: nullable(toJsonSchema(shape.item)),
+      };
     case "record":
       return {
         type: "object",
@@ -28,14 +36,22 @@ export function toJsonSchema(shape: Shape): Json {
         properties: Object.fromEntries(
           Object.entries(shape.fields).map(([name, field]) => {
             const schema = toJsonSchema(field.shape);
-            const given = field.fallback === undefined ? schema : { ...schema, default: field.fallback };
+            const given = field.fallback === undefined
+              ? schema
+              : { ...schema, default: field.fallback };
             return [name, field.presence === "required" ? given : nullable(given)];
           }),
         ),
       };
     default: {
       const known = Object.keys(units[shape.kind]).join("|");
-      return { type: ["string", "integer"], description, pattern: `^(0|[0-9]+(\\.[0-9]+)? *(${known}))$`, minimum: 0, maximum: 0 };
+      return {
+        type: ["string", "integer"],
+        description,
+        pattern: `^(0|[0-9]+(\\.[0-9]+)? *(${known}))$`,
+        minimum: 0,
+        maximum: 0,
+      };
     }
   }
 }
@@ -51,7 +67,18 @@ export function systemSchemaText(): string {
   const path = { type: "string", description: "path of a manifest, relative to this file" };
   const paths = { anyOf: [path, { type: "array", items: path }] };
   const properties = { extends: paths, include: paths, ...schema.properties as Json };
-  return JSON.stringify({ $schema: "https://json-schema.org/draft/2020-12/schema", title: "VirtuOS system", ...schema, properties }, null, 2) + "\n";
+  return JSON.stringify(
+    {
+      $schema: "https://json-schema.org/draft/2020-12/schema",
+      title: "VirtuOS system",
+      ...schema,
+      properties,
+    },
+    null,
+    2,
+  ) + "\n";
 }
 
-if (import.meta.main) Deno.writeTextFileSync(new URL("system.schema.json", import.meta.url), systemSchemaText());
+if (import.meta.main) {
+  Deno.writeTextFileSync(new URL("system.schema.json", import.meta.url), systemSchemaText());
+}

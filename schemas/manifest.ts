@@ -1,11 +1,28 @@
 // The manifest of kind `System`: what may be written, what it means, what is assumed where it is left out.
 import { limits } from "./limits.ts";
-import { choice, defaulted, flag, type Infer, list, map, number, optional, record, required, text } from "./manifest_shape.ts";
+import {
+  choice,
+  defaulted,
+  flag,
+  type Infer,
+  list,
+  map,
+  number,
+  optional,
+  record,
+  required,
+  text,
+} from "./manifest_shape.ts";
 
-const name = text("a name", { source: "^[a-z][a-z0-9_-]{0,62}$", meaning: "a lower-case letter, then letters, digits, - and _" });
+const name = text("a name", {
+  source: "^[a-z][a-z0-9_-]{0,62}$",
+  meaning: "a lower-case letter, then letters, digits, - and _",
+});
 
 const device = record("a device of the machine", {
-  model: required(choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-rng"])),
+  model: required(
+    choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-rng"]),
+  ),
   image: optional(text("virtio-blk: the disk image, relative to this file")),
   create: optional(record("virtio-blk: make the image when it is not there", {
     format: defaulted(choice("file system to make", ["ext4"]), "ext4"),
@@ -16,16 +33,34 @@ const device = record("a device of the machine", {
 
 const domain = record("a unit of isolation", {
   primary: defaulted(flag("runs user programs and every slice not placed elsewhere"), false),
-  isolation: optional(choice("how it is kept apart; `process` unless told, `none` for the primary", ["none", "worker", "process"])),
-  memory: defaulted(number("bytes", "its memory object: device queues and page cache", limits.domainMemoryBytes), "32MiB"),
-  heap: defaulted(number("bytes", "limit on the heap of its kernel code", limits.heapBytes), "128MiB"),
+  isolation: optional(
+    choice("how it is kept apart; `process` unless told, `none` for the primary", [
+      "none",
+      "worker",
+      "process",
+    ]),
+  ),
+  memory: defaulted(
+    number("bytes", "its memory object: device queues and page cache", limits.domainMemoryBytes),
+    "32MiB",
+  ),
+  heap: defaulted(
+    number("bytes", "limit on the heap of its kernel code", limits.heapBytes),
+    "128MiB",
+  ),
   slices: defaulted(list("slices placed here", name), []),
   components: defaulted(list("single components placed here", name), []),
   devices: defaulted(list("devices it owns through the IOMMU", name), []),
   ring: defaulted(
     record("the ring on which it serves", {
-      depth: defaulted(number("integer", "entries in each queue, a power of two", limits.ringDepth), 64),
-      spin: defaulted(number("microseconds", "spin this long before sleeping", limits.spinUs), "50us"),
+      depth: defaulted(
+        number("integer", "entries in each queue, a power of two", limits.ringDepth),
+        64,
+      ),
+      spin: defaulted(
+        number("microseconds", "spin this long before sleeping", limits.spinUs),
+        "50us",
+      ),
       arena: defaulted(number("bytes", "memory for payloads", limits.ringArenaBytes), "4MiB"),
     }),
     {},
@@ -35,7 +70,14 @@ const domain = record("a unit of isolation", {
     clients: optional(choice("what callers get while it is down", ["retry", "error"])),
     backoff: defaulted(number("milliseconds", "wait before a restart", limits.backoffMs), "20ms"),
     restarts: defaulted(number("integer", "most restarts", limits.maxRestarts), 30),
-    heartbeat: defaulted(number("milliseconds", "no progress on pending work for this long is a failure", limits.heartbeatMs), "1s"),
+    heartbeat: defaulted(
+      number(
+        "milliseconds",
+        "no progress on pending work for this long is a failure",
+        limits.heartbeatMs,
+      ),
+      "1s",
+    ),
   })),
 });
 
@@ -51,13 +93,21 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     }),
     {},
   ),
-  slices: defaulted(map("vertical chains of components, by name", list("components, from system calls down to the device", name)), {}),
+  slices: defaulted(
+    map(
+      "vertical chains of components, by name",
+      list("components, from system calls down to the device", name),
+    ),
+    {},
+  ),
   domains: required(map("where slices run, by name", domain)),
   mounts: defaulted(
     map(
       "mount points by absolute path",
       record("a mounted file system", {
-        filesystem: required(choice("component that holds it", ["ext4", "tmpfs", "devfs", "procfs"])),
+        filesystem: required(
+          choice("component that holds it", ["ext4", "tmpfs", "devfs", "procfs"]),
+        ),
         slice: optional(name),
       }),
     ),
@@ -73,7 +123,10 @@ export const systemShape = record("a system: machine, slices, domains, programs"
         cwd: defaulted(text("working directory"), "/"),
         uid: defaulted(number("integer", "user id", limits.id), 0),
         gid: defaulted(number("integer", "group id", limits.id), 0),
-        uses: defaulted(list("system calls it cannot do without", text("name of a system call")), []),
+        uses: defaulted(
+          list("system calls it cannot do without", text("name of a system call")),
+          [],
+        ),
       }),
     ),
     {},

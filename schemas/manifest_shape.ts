@@ -42,7 +42,14 @@ export interface Field<S extends Shape = Shape, P extends Presence = Presence> {
 }
 export type Presence = "required" | "optional" | "defaulted";
 export type Fields = { readonly [name: string]: Field };
-export type Shape = TextShape | ChoiceShape | FlagShape | NumberShape | ListShape | MapShape | RecordShape;
+export type Shape =
+  | TextShape
+  | ChoiceShape
+  | FlagShape
+  | NumberShape
+  | ListShape
+  | MapShape
+  | RecordShape;
 
 /** The value that a shape describes, after units are resolved and defaults are filled in. */
 export type Infer<S> = S extends ChoiceShape<infer C> ? C
@@ -51,28 +58,53 @@ export type Infer<S> = S extends ChoiceShape<infer C> ? C
   : S extends NumberShape ? number
   : S extends ListShape<infer I> ? Infer<I>[]
   : S extends MapShape<infer I> ? Record<string, Infer<I>>
-  : S extends RecordShape<infer F> ? 
+  : S extends RecordShape<infer F> ?
       & { [K in keyof F as F[K]["presence"] extends "optional" ? never : K]: Infer<F[K]["shape"]> }
       & { [K in keyof F as F[K]["presence"] extends "optional" ? K : never]?: Infer<F[K]["shape"]> }
   : never;
 
-export const text = (description: string, pattern?: TextShape["pattern"]): TextShape => ({ kind: "text", description, pattern });
+export const text = (description: string, pattern?: TextShape["pattern"]): TextShape => ({
+  kind: "text",
+  description,
+  pattern,
+});
 export const flag = (description: string): FlagShape => ({ kind: "flag", description });
-export const choice = <const C extends string>(description: string, choices: readonly C[]): ChoiceShape<C> => ({
+export const choice = <const C extends string>(
+  description: string,
+  choices: readonly C[],
+): ChoiceShape<C> => ({
   kind: "choice",
   description,
   choices,
 });
-export const number = (kind: NumberShape["kind"], description: string, limit: Limit): NumberShape => ({ kind, description, limit });
-export const list = <S extends Shape>(description: string, item: S): ListShape<S> => ({ kind: "list", description, item });
-export const map = <S extends Shape>(description: string, item: S): MapShape<S> => ({ kind: "map", description, item });
+export const number = (
+  kind: NumberShape["kind"],
+  description: string,
+  limit: Limit,
+): NumberShape => ({ kind, description, limit });
+export const list = <S extends Shape>(description: string, item: S): ListShape<S> => ({
+  kind: "list",
+  description,
+  item,
+});
+export const map = <S extends Shape>(description: string, item: S): MapShape<S> => ({
+  kind: "map",
+  description,
+  item,
+});
 export const record = <const F extends Fields>(description: string, fields: F): RecordShape<F> => ({
   kind: "record",
   description,
   fields,
 });
-export const required = <S extends Shape>(shape: S): Field<S, "required"> => ({ shape, presence: "required" });
-export const optional = <S extends Shape>(shape: S): Field<S, "optional"> => ({ shape, presence: "optional" });
+export const required = <S extends Shape>(shape: S): Field<S, "required"> => ({
+  shape,
+  presence: "required",
+});
+export const optional = <S extends Shape>(shape: S): Field<S, "optional"> => ({
+  shape,
+  presence: "optional",
+});
 export const defaulted = <S extends Shape>(shape: S, fallback: unknown): Field<S, "defaulted"> => ({
   shape,
   presence: "defaulted",

@@ -1,7 +1,7 @@
 // What a rule is handed.
 import type { System } from "../../schemas/manifest.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
-import { type Placement } from "../plan/placement.ts";
+import type { Placement } from "../plan/placement.ts";
 import { keyAt, type Node, nodeAt, type Span } from "../source/node.ts";
 
 export interface Context {
@@ -23,5 +23,9 @@ export interface Context {
 export type Rule = (context: Context) => void;
 
 export function makeContext(parts: Omit<Context, "at" | "key">): Context {
-  return { ...parts, at: (...path) => nodeAt(parts.root, path), key: (...path) => keyAt(parts.root, path) };
+  return {
+    ...parts,
+    at: (...path) => nodeAt(parts.root, path),
+    key: (...path) => keyAt(parts.root, path),
+  };
 }

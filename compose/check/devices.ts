@@ -4,7 +4,9 @@ import type { Rule } from "./context.ts";
 export const checkDevices: Rule = ({ system, placement, report, at, key }) => {
   const driven = new Set(placement.instances.map((instance) => instance.device));
   for (const [name, { model }] of Object.entries(system.machine.devices)) {
-    const owner = Object.entries(system.domains).find(([, domain]) => domain.devices.includes(name));
+    const owner = Object.entries(system.domains).find(([, domain]) =>
+      domain.devices.includes(name)
+    );
     const drivers = placement.instances.filter((instance) => instance.described.device === model);
     if (!owner) {
       const home = drivers[0]?.domain;
@@ -19,7 +21,9 @@ export const checkDevices: Rule = ({ system, placement, report, at, key }) => {
         code: "E0213",
         message: `domain "${owner[0]}" has no driver for device "${name}" (${model})`,
         span: at("domains", owner[0], "devices", owner[1].devices.indexOf(name)),
-        hint: drivers.length > 0 ? `the driver is in domain "${drivers[0].domain}"` : `place component "${model}" in "${owner[0]}"`,
+        hint: drivers.length > 0
+          ? `the driver is in domain "${drivers[0].domain}"`
+          : `place component "${model}" in "${owner[0]}"`,
       });
     }
   }

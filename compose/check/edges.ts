@@ -9,7 +9,9 @@ export const checkEdges: Rule = ({ placement, report, at, key }) => {
   for (const { from, interface: name, providers, transport } of placement.edges) {
     const span = at(...from.place);
     if (providers.length === 0) {
-      const makers = components.filter((component) => component.provides.includes(name)).map((component) => component.name);
+      const makers = components.filter((component) => component.provides.includes(name)).map((
+        component,
+      ) => component.name);
       report({
         code: "E0301",
         message: `nobody provides "${name}", which "${from.name}" needs`,
@@ -23,7 +25,10 @@ export const checkEdges: Rule = ({ placement, report, at, key }) => {
         code: "E0302",
         message: `"${from.name}" needs one "${name}", and ${providers.length} provide it`,
         span,
-        related: providers.map((provider) => ({ span: at(...provider.place), message: `"${provider.name}" could` })),
+        related: providers.map((provider) => ({
+          span: at(...provider.place),
+          message: `"${provider.name}" could`,
+        })),
         hint: "put the two that belong together into one slice",
       });
     }
@@ -32,12 +37,18 @@ export const checkEdges: Rule = ({ placement, report, at, key }) => {
       if (interfaces.find((described) => described.name === name)?.transport !== "ring") {
         report({
           code: "E0303",
-          message: `"${from.name}" and "${provider.name}" are in different domains, and "${name}" cannot cross`,
+          message:
+            `"${from.name}" and "${provider.name}" are in different domains, and "${name}" cannot cross`,
           span,
           label: `in domain "${from.domain}"`,
-          related: [{ span: at(...provider.place), message: `"${provider.name}" is in domain "${provider.domain}"` }],
+          related: [{
+            span: at(...provider.place),
+            message: `"${provider.name}" is in domain "${provider.domain}"`,
+          }],
           hint: `place both in one domain; interfaces that cross: ${
-            interfaces.filter((described) => described.transport === "ring").map((described) => described.name).join(", ")
+            interfaces.filter((described) => described.transport === "ring").map((described) =>
+              described.name
+            ).join(", ")
           }`,
         });
       }

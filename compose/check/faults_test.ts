@@ -3,8 +3,14 @@ import { assert, assertEquals } from "@std/assert";
 import { compile, explanations, load, render } from "../mod.ts";
 
 const folder = new URL("faults/", import.meta.url);
-const names = [...Deno.readDirSync(folder)].map((entry) => entry.name).filter((name) => /^[EW]\d{4}_.*\.yaml$/.test(name)).sort();
-const calls = [{ number: 56, name: "openat", group: "files" }, { number: 198, name: "socket", group: "sockets" }];
+const names = [...Deno.readDirSync(folder)].map((entry) => entry.name).filter((name) =>
+  /^[EW]\d{4}_.*\.yaml$/.test(name)
+).sort();
+const calls = [{ number: 56, name: "openat", group: "files" }, {
+  number: 198,
+  name: "socket",
+  group: "sockets",
+}];
 const reader = {
   read: (path: string) => Deno.readTextFile(new URL(path, folder)),
   exists: (path: string) => Promise.resolve(path.endsWith("present.ts")),
@@ -13,7 +19,11 @@ const reader = {
 for (const name of names) {
   Deno.test(`fault ${name}`, async () => {
     const { diagnostics, plan } = compile(await load(name, reader), calls);
-    assertEquals([...new Set(diagnostics.map((one) => one.code))], [name.slice(0, 5)], diagnostics.map((one) => render(one)).join("\n"));
+    assertEquals(
+      [...new Set(diagnostics.map((one) => one.code))],
+      [name.slice(0, 5)],
+      diagnostics.map((one) => render(one)).join("\n"),
+    );
     assertEquals(plan === undefined, name.startsWith("E"));
     const text = diagnostics.map((one) => render(one)).join("\n\n") + "\n";
     const golden = new URL(name.replace(/yaml$/, "txt"), folder);
@@ -27,7 +37,10 @@ Deno.test("every code has a fault, a text, and a place in the source", async () 
   const walk = async (at: URL): Promise<void> => {
     for await (const entry of Deno.readDir(at)) {
       if (entry.isDirectory) await walk(new URL(`${entry.name}/`, at));
-      else if (entry.name.endsWith(".ts") && !entry.name.endsWith("_test.ts") && entry.name !== "explanations.ts") {
+      else if (
+        entry.name.endsWith(".ts") && !entry.name.endsWith("_test.ts") &&
+        entry.name !== "explanations.ts"
+      ) {
         const text = await Deno.readTextFile(new URL(entry.name, at));
         for (const [, code] of text.matchAll(/"([EW]\d{4})"/g)) used.add(code);
       }

@@ -8,11 +8,21 @@ export const checkImages: Rule = ({ system, root, existing, report, at, key }) =
     const place = ["machine", "devices", name];
     if (device.model !== "virtio-blk") {
       if (device.image === undefined) continue;
-      report({ code: "E0604", message: `a ${device.model} has no image`, span: at(...place, "image"), hint: "model: virtio-blk has one" });
+      report({
+        code: "E0604",
+        message: `a ${device.model} has no image`,
+        span: at(...place, "image"),
+        hint: "model: virtio-blk has one",
+      });
       continue;
     }
     if (device.image === undefined) {
-      report({ code: "E0603", message: `disk "${name}" has no image`, span: key(...place), hint: `image: ${name}.img` });
+      report({
+        code: "E0603",
+        message: `disk "${name}" has no image`,
+        span: key(...place),
+        hint: `image: ${name}.img`,
+      });
       continue;
     }
     const path = pathAt(root, [...place, "image"], device.image);
@@ -23,7 +33,10 @@ export const checkImages: Rule = ({ system, root, existing, report, at, key }) =
         message: `disks "${other}" and "${name}" use the same image`,
         span: at(...place, "image"),
         label: "also used here",
-        related: [{ span: at("machine", "devices", other, "image"), message: `first used by "${other}"` }],
+        related: [{
+          span: at("machine", "devices", other, "image"),
+          message: `first used by "${other}"`,
+        }],
         hint: "two writers destroy a file system",
       });
     }

@@ -9,7 +9,9 @@ export const checkMemory: Rule = ({ system, placement, report, at }) => {
   const wanted = Math.ceil(usedBytes / (1 << 20)) * (1 << 20);
   report({
     code: "E0401",
-    message: `domains and rings take ${show(wanted, "bytes")}, and the machine has ${show(system.machine.memory, "bytes")}`,
+    message: `domains and rings take ${show(wanted, "bytes")}, and the machine has ${
+      show(system.machine.memory, "bytes")
+    }`,
     span: at("machine", "memory"),
     hint: `memory: ${show(wanted, "bytes")} would do`,
   });

@@ -4,20 +4,34 @@ import type { Rule } from "./context.ts";
 export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
   const paths = Object.keys(system.mounts);
   if (!paths.includes("/") && Object.keys(system.programs).length > 0) {
-    report({ code: "E0702", message: "nothing is mounted at /", span: key(paths.length > 0 ? "mounts" : "programs"), hint: "programs need a root" });
+    report({
+      code: "E0702",
+      message: "nothing is mounted at /",
+      span: key(paths.length > 0 ? "mounts" : "programs"),
+      hint: "programs need a root",
+    });
   }
   const mounted = new Map<string, string>();
   for (const [path, { filesystem, slice }] of Object.entries(system.mounts)) {
     const span = key("mounts", path);
     if (!/^(\/|(\/[^/]+)+)$/.test(path) || /\/\.\.?(\/|$)/.test(path)) {
-      report({ code: "E0701", message: `mount point "${path}" is not a plain absolute path`, span, hint: "as in /tmp" });
+      report({
+        code: "E0701",
+        message: `mount point "${path}" is not a plain absolute path`,
+        span,
+        hint: "as in /tmp",
+      });
     }
     if (slice !== undefined && !Object.hasOwn(system.slices, slice)) continue;
-    const found = placement.instances.filter((one) => one.component === filesystem && (slice === undefined || one.slice === slice));
+    const found = placement.instances.filter((one) =>
+      one.component === filesystem && (slice === undefined || one.slice === slice)
+    );
     if (found.length === 0) {
       report({
         code: "E0704",
-        message: `no component "${filesystem}"${slice === undefined ? "" : ` in slice "${slice}"`} to mount at "${path}"`,
+        message: `no component "${filesystem}"${
+          slice === undefined ? "" : ` in slice "${slice}"`
+        } to mount at "${path}"`,
         span: at("mounts", path, "filesystem"),
         hint: "add it to a slice, or to the components of a domain",
       });
@@ -26,7 +40,9 @@ export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
         code: "E0705",
         message: `${found.length} components "${filesystem}" could be mounted at "${path}"`,
         span: at("mounts", path, "filesystem"),
-        hint: `say slice: ${found.map((one) => one.slice).filter((name) => name !== undefined).join(" or ")}`,
+        hint: `say slice: ${
+          found.map((one) => one.slice).filter((name) => name !== undefined).join(" or ")
+        }`,
       });
     } else {
       const earlier = mounted.get(found[0].name);

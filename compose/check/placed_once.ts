@@ -9,14 +9,23 @@ export const checkPlacedOnce: Rule = ({ system, placement, report, at }) => {
         const earlier = first.get(name);
         if (!earlier) return void first.set(name, { domain, index });
         const verb = list === "devices" ? "assigned" : "placed";
-        const two = earlier.domain === domain ? "twice" : list === "devices" ? "to two domains" : "in two domains";
+        const two = earlier.domain === domain
+          ? "twice"
+          : list === "devices"
+          ? "to two domains"
+          : "in two domains";
         report({
           code,
           message: `${what} "${name}" is ${verb} ${two}`,
           span: at("domains", domain, list, index),
           label: `also ${verb} here`,
-          related: [{ span: at("domains", earlier.domain, list, earlier.index), message: `first ${verb} to domain "${earlier.domain}"` }],
-          hint: list === "devices" ? `give "${domain}" its own device` : `declare a second slice with the same components`,
+          related: [{
+            span: at("domains", earlier.domain, list, earlier.index),
+            message: `first ${verb} ${list === "devices" ? "to" : "in"} domain "${earlier.domain}"`,
+          }],
+          hint: list === "devices"
+            ? `give "${domain}" its own device`
+            : `declare a second slice with the same components`,
         });
       });
     }
@@ -37,7 +46,10 @@ export const checkPlacedOnce: Rule = ({ system, placement, report, at }) => {
         hint: "two of a kind are told apart by their slices",
       });
     } else seen.set(id, instance.place);
-    if (instance.described.primaryOnly && instance.domain !== placement.primary && placement.primary !== "") {
+    if (
+      instance.described.primaryOnly && instance.domain !== placement.primary &&
+      placement.primary !== ""
+    ) {
       report({
         code: "E0208",
         message: `component "${instance.component}" has to be in the primary domain`,

@@ -4,11 +4,17 @@ import { suggest } from "../diagnostic/suggest.ts";
 import { pathAt } from "../source/load.ts";
 import type { Rule } from "./context.ts";
 
-export const checkPrograms: Rule = ({ system, root, existing, calls, placement, report, at, key }) => {
+export const checkPrograms: Rule = (
+  { system, root, existing, calls, placement, report, at, key },
+) => {
   const served = new Set(placement.instances.map((instance) => instance.described.serves));
   for (const [name, program] of Object.entries(system.programs)) {
     if (!existing.has(pathAt(root, ["programs", name, "run"], program.run))) {
-      report({ code: "E0801", message: `program "${program.run}" does not exist`, span: at("programs", name, "run") });
+      report({
+        code: "E0801",
+        message: `program "${program.run}" does not exist`,
+        span: at("programs", name, "run"),
+      });
     }
     program.uses.forEach((call, index) => {
       const group = calls.get(call);
@@ -17,14 +23,25 @@ export const checkPrograms: Rule = ({ system, root, existing, calls, placement, 
         code: "E0802",
         message: `nobody serves the system call "${call}", which program "${name}" uses`,
         span: at("programs", name, "uses", index),
-        hint: group === undefined ? suggest(call, calls.keys()) : `place a component that serves "${group}"`,
+        hint: group === undefined
+          ? suggest(call, calls.keys())
+          : `place a component that serves "${group}"`,
       });
     });
   }
-  const counts = { programs: system.programs, domains: system.domains, devices: system.machine.devices };
+  const counts = {
+    programs: system.programs,
+    domains: system.domains,
+    devices: system.machine.devices,
+  };
   for (const what of ["programs", "domains", "devices"] as const) {
     if (Object.keys(counts[what]).length <= limits[what].max) continue;
     const span = what === "devices" ? key("machine", "devices") : key(what);
-    report({ code: "E0803", message: `more than ${limits[what].max} ${what}`, span, hint: limits[what].reason });
+    report({
+      code: "E0803",
+      message: `more than ${limits[what].max} ${what}`,
+      span,
+      hint: limits[what].reason,
+    });
   }
 };

@@ -10,28 +10,35 @@ export const checkRecovery: Rule = ({ system, report, at, key }) => {
         code: "E0503",
         message: `domain "${name}" cannot be restarted alone`,
         span: key("domains", name, "recovery"),
-        hint: domain.primary ? "the primary ends with its machine" : 'isolation "none" shares the fate of the primary',
+        hint: domain.primary
+          ? "the primary ends with its machine"
+          : 'isolation "none" shares the fate of the primary',
       });
     } else if (recovery?.policy === "restart" && recovery.clients === undefined) {
       report({
         code: "E0501",
         message: `domain "${name}" is restarted, but nothing says what its callers get meanwhile`,
         span: key("domains", name, "recovery"),
-        hint: "clients: retry (calls wait and are repeated) or clients: error (calls fail with EIO)",
+        hint:
+          "clients: retry (calls wait and are repeated) or clients: error (calls fail with EIO)",
       });
     } else if (recovery?.policy === "fail" && recovery.clients !== undefined) {
       report({
         code: "E0502",
         message: `domain "${name}" is not restarted, so its callers get nothing`,
         span: at("domains", name, "recovery", "clients"),
-        related: [{ span: at("domains", name, "recovery", "policy"), message: "policy fail ends the machine" }],
+        related: [{
+          span: at("domains", name, "recovery", "policy"),
+          message: "policy fail ends the machine",
+        }],
         hint: "leave out clients, or say policy: restart",
       });
     }
     if (isolation === "worker") {
       report({
         code: "W0501",
-        message: `domain "${name}" is a worker: it cannot be killed while it loops, and its heap is not limited`,
+        message:
+          `domain "${name}" is a worker: it cannot be killed while it loops, and its heap is not limited`,
         span: at("domains", name, "isolation"),
         hint: "isolation: process contains both",
       });

@@ -1,6 +1,7 @@
 // `compose check`: every problem of a manifest.
 import { Command } from "@cliffy/command";
-import { Exit, isError, open, print, type Shared } from "./input.ts";
+import { isError } from "../mod.ts";
+import { Exit, open, print, type Shared } from "./input.ts";
 
 export const checkCommand = new Command()
   .description("Check a manifest and report every problem.")
@@ -10,6 +11,10 @@ export const checkCommand = new Command()
     const { diagnostics } = await open(file);
     print(diagnostics, options);
     const errors = diagnostics.filter(isError).length;
-    if (!options.json) console.error(errors === 0 ? `${file}: fine` : `${file}: ${errors} error${errors === 1 ? "" : "s"}`);
+    if (!options.json) {
+      console.error(
+        errors === 0 ? `${file}: fine` : `${file}: ${errors} error${errors === 1 ? "" : "s"}`,
+      );
+    }
     Deno.exit(errors === 0 ? Exit.OK : Exit.FAILED);
   });

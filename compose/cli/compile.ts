@@ -12,10 +12,14 @@ export const compileCommand = new Command()
   .example("As data", "compose compile --format json examples/quickstart.yaml")
   .action(async (options: Shared & { format: string }, file: string) => {
     const format = options.json ? "json" : options.format;
-    if (!["yaml", "json", "summary"].includes(format)) throw new ValidationError(`Unknown format "${format}": yaml, json or summary`);
+    if (!["yaml", "json", "summary"].includes(format)) {
+      throw new ValidationError(`Unknown format "${format}": yaml, json or summary`);
+    }
     const compiled = await plan(file, options);
     if (format === "json") console.log(JSON.stringify(compiled, null, 2));
-    else console.log(format === "yaml" ? stringify(compiled, { lineWidth: -1 }).trimEnd() : summarize(compiled));
+    else {console.log(
+        format === "yaml" ? stringify(compiled, { lineWidth: -1 }).trimEnd() : summarize(compiled),
+      );}
   });
 
 const hex = (address: number) => `0x${address.toString(16)}`;
@@ -36,9 +40,20 @@ function summarize(plan: Plan): string {
     ),
     table(
       ["ring", "carries", "depth", "arena", "at"],
-      plan.rings.map((ring) => [ring.name, ring.interface, String(ring.depth), kib(ring.arenaBytes), hex(ring.address)]),
+      plan.rings.map((
+        ring,
+      ) => [
+        ring.name,
+        ring.interface,
+        String(ring.depth),
+        kib(ring.arenaBytes),
+        hex(ring.address),
+      ]),
     ),
-    table(["mount", "type", "served by"], plan.mounts.map((mount) => [mount.path, mount.type, `${mount.component} in ${mount.domain}`])),
+    table(
+      ["mount", "type", "served by"],
+      plan.mounts.map((mount) => [mount.path, mount.type, `${mount.component} in ${mount.domain}`]),
+    ),
     table(["program", "module"], plan.programs.map((program) => [program.name, program.module])),
   ].join("\n\n");
 }

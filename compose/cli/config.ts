@@ -1,7 +1,8 @@
 // `compose config`: the manifest flattened, units resolved, defaults filled in.
 import { Command } from "@cliffy/command";
 import { stringify } from "@std/yaml";
-import { Exit, isError, open, print, type Shared } from "./input.ts";
+import { isError } from "../mod.ts";
+import { Exit, open, print, type Shared } from "./input.ts";
 
 export const configCommand = new Command()
   .description("Print the flattened manifest with all defaults (sizes in bytes).")
@@ -13,5 +14,9 @@ export const configCommand = new Command()
       print(diagnostics, options);
       Deno.exit(Exit.FAILED);
     }
-    console.log(options.json ? JSON.stringify(system, null, 2) : stringify(system, { skipInvalid: true, lineWidth: -1 }).trimEnd());
+    console.log(
+      options.json
+        ? JSON.stringify(system, null, 2)
+        : stringify(system, { skipInvalid: true, lineWidth: -1 }).trimEnd(),
+    );
   });

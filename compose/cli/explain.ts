@@ -12,7 +12,11 @@ export const explainCommand = new Command()
     const code = given.toUpperCase();
     const text = explanations[code];
     if (text === undefined) {
-      console.error(`compose: no diagnostic has the code ${given}; ${suggest(code, Object.keys(explanations)) ?? "codes look like E0207"}`);
+      console.error(
+        `compose: no diagnostic has the code ${given}; ${
+          suggest(code, Object.keys(explanations)) ?? "codes look like E0207"
+        }`,
+      );
       Deno.exit(Exit.USAGE);
     }
     console.log(options.json ? JSON.stringify({ code, text }) : `${code}: ${text}`);

@@ -1,5 +1,13 @@
 // What all commands share: reading a manifest from disk, showing diagnostics, exit codes.
-import { type CallGroup, compile, type Diagnostic, isError, load, type Loaded, type Reader, render, toJson } from "../mod.ts";
+import {
+  compile,
+  type Diagnostic,
+  load,
+  type Loaded,
+  type Reader,
+  render,
+  toJson,
+} from "../mod.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath } from "../source/load.ts";
 import { calls } from "./calls.ts";
@@ -25,7 +33,9 @@ const disk: Reader = {
 };
 
 /** Loads a manifest; says which file is missing and ends with {@link Exit.USAGE}. */
-export async function open(file: string): Promise<Loaded & { diagnostics: Diagnostic[]; plan?: Plan }> {
+export async function open(
+  file: string,
+): Promise<Loaded & { diagnostics: Diagnostic[]; plan?: Plan }> {
   const path = resolvePath(`${Deno.cwd()}/`, file);
   let content: string;
   try {
@@ -36,12 +46,14 @@ export async function open(file: string): Promise<Loaded & { diagnostics: Diagno
     Deno.exit(Exit.USAGE);
   }
   const loaded = await load(path, disk, content);
-  return { ...loaded, ...compile(loaded, calls as readonly CallGroup[]) };
+  return { ...loaded, ...compile(loaded, calls) };
 }
 
 /** Prints diagnostics; as JSON they go to standard output, and as text to standard error. */
 export function print(diagnostics: Diagnostic[], options: Shared): void {
-  if (options.json) return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
+  if (options.json) {
+    return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
+  }
   const color = Deno.stderr.isTerminal();
   for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
 }
@@ -49,9 +61,9 @@ export function print(diagnostics: Diagnostic[], options: Shared): void {
 /** The plan, or the end of the command with the diagnostics. */
 export async function plan(file: string, options: Shared): Promise<Plan> {
   const opened = await open(file);
-  if (!opened.plan || opened.diagnostics.length > 0 && !options.json) print(opened.diagnostics, options);
+  if (!opened.plan || opened.diagnostics.length > 0 && !options.json) {
+    print(opened.diagnostics, options);
+  }
   if (!opened.plan) Deno.exit(Exit.FAILED);
   return opened.plan;
 }
-
-export { isError };

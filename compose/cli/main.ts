@@ -13,7 +13,9 @@ import { upCommand } from "./up.ts";
 const main = new Command()
   .name("compose")
   .version("0.1.0")
-  .description("Compose operating systems from slices.\nExit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use.")
+  .description(
+    "Compose operating systems from slices.\nExit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use.",
+  )
   .globalOption("--json", "machine-readable output")
   .throwErrors()
   .example("Boot", "compose up examples/quickstart.yaml")

@@ -32,8 +32,9 @@ export const upCommand = new Command()
       onOutput: (program, bytes) => output.write(program, bytes),
       onEvent: (event) => {
         if (options.json) return;
-        if (event.kind === "booted") console.error(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
-        else if (event.kind === "log") console.error(`[${event.domain}] ${event.line}`);
+        if (event.kind === "booted") {
+          console.error(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
+        } else if (event.kind === "log") console.error(`[${event.domain}] ${event.line}`);
       },
       signal: stopping.signal,
     });
@@ -55,8 +56,12 @@ function summarize(report: MachineReport): string {
     String(one.restarts),
     String(one.faults),
   ]);
-  const programs = report.programs.map((program) => `${program.name}: ${program.status}`).join(", ");
-  return `${table(["domain", "isolation", "calls", "round trips", "doorbells", "restarts", "faults"], rows)}\n\n` +
+  const programs = report.programs.map((program) => `${program.name}: ${program.status}`).join(
+    ", ",
+  );
+  return `${
+    table(["domain", "isolation", "calls", "round trips", "doorbells", "restarts", "faults"], rows)
+  }\n\n` +
     `${programs}; ${report.seconds.toFixed(2)} s`;
 }
 
@@ -64,7 +69,10 @@ function summarize(report: MachineReport): string {
 class PrefixedOutput {
   #pending = new Map<string, { decoder: TextDecoder; text: string }>();
 
-  constructor(private readonly color: boolean, private readonly sink: { writeSync(bytes: Uint8Array): number }) {}
+  constructor(
+    private readonly color: boolean,
+    private readonly sink: { writeSync(bytes: Uint8Array): number },
+  ) {}
 
   write(program: string, bytes: Uint8Array): void {
     const pending = this.#pending.get(program) ?? { decoder: new TextDecoder(), text: "" };

@@ -2,17 +2,21 @@
 
 export const explanations: Record<string, string> = {
   E0101: "The file is not valid YAML. Often an indentation, an unclosed bracket or quote.",
-  E0102: "A map names the same key twice. YAML readers disagree on which of the two counts, so neither may.",
-  E0103: "A field that manifests do not have. It would be ignored, and the system would not be what was meant.",
+  E0102:
+    "A map names the same key twice. YAML readers disagree on which of the two counts, so neither may.",
+  E0103:
+    "A field that manifests do not have. It would be ignored, and the system would not be what was meant.",
   E0104: "A value of another type than its field takes.",
   E0105: "A field without default is missing.",
   E0106: "The field takes one of a few words, and this is none of them.",
-  E0107: "Sizes need a unit of B, KiB, MiB, GiB, TiB; durations one of us, ms, s as far as the field allows.",
+  E0107:
+    "Sizes need a unit of B, KiB, MiB, GiB, TiB; durations one of us, ms, s as far as the field allows.",
   E0108: "The value is outside its range. schemas/limits.ts has every range with its reason.",
   E0109: "Names are used in file names, addresses and messages, so their characters are few.",
   E0110: "Ring indexes wrap by a mask, so the depth is a power of two.",
   E0111: "A manifest includes itself, directly or through others.",
-  E0112: "Two ways lead to the same included manifest. Which of them wins would depend on the order; include it once.",
+  E0112:
+    "Two ways lead to the same included manifest. Which of them wins would depend on the order; include it once.",
   E0113: "An included manifest cannot be read.",
   E0201: "A slice or domain lists a component that the catalogue does not have.",
   E0202: "A domain lists a slice that is not declared under slices.",
@@ -29,8 +33,10 @@ export const explanations: Record<string, string> = {
   E0213: "The owner of a device needs the driver: nobody else can reach its registers.",
   E0214: "A driver needs a device of its model in its own domain.",
   E0301: "A component needs an interface that no component of the machine provides.",
-  E0302: "Several components provide what is needed once. The nearest wins: the same slice, then the same domain.",
-  E0303: "The two sides of this interface share data structures, so it cannot be carried by a ring.",
+  E0302:
+    "Several components provide what is needed once. The nearest wins: the same slice, then the same domain.",
+  E0303:
+    "The two sides of this interface share data structures, so it cannot be carried by a ring.",
   E0304: "Domains that call each other in a circle can all wait for ever.",
   E0401: "The domains' memory, the rings and the IOMMU's directory do not fit into the machine.",
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",
@@ -48,5 +54,6 @@ export const explanations: Record<string, string> = {
   E0801: "The module of a program is missing.",
   E0802: "A program declares a system call that no placed component serves; it would get ENOSYS.",
   E0803: "More of these than a machine can have.",
-  W0501: "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
+  W0501:
+    "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

@@ -8,7 +8,9 @@ export function distance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const change = a[i - 1] === b[j - 1] ? 0 : 1;
       row[j] = Math.min(rows[i - 1][j] + 1, row[j - 1] + 1, rows[i - 1][j - 1] + change);
-      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) row[j] = Math.min(row[j], rows[i - 2][j - 2] + 1);
+      if (i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]) {
+        row[j] = Math.min(row[j], rows[i - 2][j - 2] + 1);
+      }
     }
     rows.push(row);
   }
@@ -18,8 +20,13 @@ export function distance(a: string, b: string): number {
 /** "did you mean ...", or all that is known where nothing is near and the list is short. */
 export function suggest(wrong: string, known: Iterable<string>): string | undefined {
   const names = [...known];
-  const best = names.map((name) => ({ name, edits: distance(wrong, name) })).sort((a, b) => a.edits - b.edits)[0];
-  if (best && best.edits <= Math.max(1, Math.floor(wrong.length / 3))) return `did you mean "${best.name}"?`;
+  const best =
+    names.map((name) => ({ name, edits: distance(wrong, name) })).sort((a, b) =>
+      a.edits - b.edits
+    )[0];
+  if (best && best.edits <= Math.max(1, Math.floor(wrong.length / 3))) {
+    return `did you mean "${best.name}"?`;
+  }
   if (names.length === 0) return undefined;
   return names.length <= 12 ? `known: ${names.join(", ")}` : undefined;
 }

@@ -32,7 +32,10 @@ export function layOut(system: System, placement: Placement): Layout {
     for (const { space } of providers) {
       const crossing = name === "files" ? "syscall" : name;
       const ringName = `${from.space}-${space}-${crossing}`;
-      if (space === from.space || !system.domains[space] || rings.some((ring) => ring.name === ringName)) continue;
+      if (
+        space === from.space || !system.domains[space] ||
+        rings.some((ring) => ring.name === ringName)
+      ) continue;
       const { ring } = system.domains[space];
       rings.push({
         name: ringName,

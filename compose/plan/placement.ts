@@ -51,7 +51,15 @@ export function place(system: System): Placement {
     if (!description) return;
     const alone = system.domains[domain]?.isolation === "none";
     const name = slice === undefined ? component : `${slice}.${component}`;
-    instances.push({ name, component, slice, domain, space: alone ? primary : domain, described: description, place: where });
+    instances.push({
+      name,
+      component,
+      slice,
+      domain,
+      space: alone ? primary : domain,
+      described: description,
+      place: where,
+    });
   };
   for (const [slice, members] of Object.entries(system.slices)) {
     const home = domains.find(([, domain]) => domain.slices.includes(slice))?.[0] ?? primary;
@@ -65,20 +73,33 @@ export function place(system: System): Placement {
   }
   for (const [domain, { components: singles }] of domains) {
     singles.forEach((component, index) => {
-      const ofSlice = instances.some((other) => other.component === component && other.domain === domain && other.slice && other.described.device);
+      const ofSlice = instances.some((other) =>
+        other.component === component && other.domain === domain && other.slice &&
+        other.described.device
+      );
       if (!ofSlice) add(component, domain, ["domains", domain, "components", index]);
     });
   }
   attachDevices(system, instances);
-  return { primary, instances, edges: instances.flatMap((instance) => edgesOf(instance, instances)) };
+  return {
+    primary,
+    instances,
+    edges: instances.flatMap((instance) => edgesOf(instance, instances)),
+  };
 }
 
 /** Each driver takes the next device of its model in its domain, in the order of the manifest. */
 function attachDevices(system: System, instances: Instance[]): void {
   for (const [domain, { devices }] of Object.entries(system.domains)) {
     const free = [...devices];
-    for (const instance of instances.filter((instance) => instance.domain === domain && instance.described.device)) {
-      const index = free.findIndex((name) => system.machine.devices[name]?.model === instance.described.device);
+    for (
+      const instance of instances.filter((instance) =>
+        instance.domain === domain && instance.described.device
+      )
+    ) {
+      const index = free.findIndex((name) =>
+        system.machine.devices[name]?.model === instance.described.device
+      );
       if (index >= 0) instance.device = free.splice(index, 1)[0];
     }
   }
@@ -86,13 +107,17 @@ function attachDevices(system: System, instances: Instance[]): void {
 
 function edgesOf(from: Instance, instances: Instance[]): Edge[] {
   return from.described.needs.map((name) => {
-    const all = instances.filter((other) => other !== from && other.described.provides.includes(name));
+    const all = instances.filter((other) =>
+      other !== from && other.described.provides.includes(name)
+    );
     const inSlice = all.filter((other) => from.slice !== undefined && other.slice === from.slice);
     const inSpace = all.filter((other) => other.space === from.space);
     // A chain that has its own neighbour does not lend its parts to those outside of it.
     const lent = inSpace.filter((other) =>
       other.slice === undefined ||
-      !instances.some((rival) => rival !== from && rival.slice === other.slice && rival.component === from.component)
+      !instances.some((rival) =>
+        rival !== from && rival.slice === other.slice && rival.component === from.component
+      )
     );
     const scopes = name === "files" ? [all] : [inSlice, lent, inSpace, all];
     const providers = scopes.find((scope) => scope.length > 0) ?? [];

@@ -1,6 +1,13 @@
 // A manifest without errors -> the plan. Pure: the same manifest gives the same plan, byte for byte.
 import type { System } from "../../schemas/manifest.ts";
-import type { ComponentPlan, DevicePlan, DomainPlan, MountPlan, Plan, RoutePlan } from "../../schemas/plan.ts";
+import type {
+  ComponentPlan,
+  DevicePlan,
+  DomainPlan,
+  MountPlan,
+  Plan,
+  RoutePlan,
+} from "../../schemas/plan.ts";
 import { planIommu } from "../isolation/iommu.ts";
 import { planPermissions } from "../isolation/permissions.ts";
 import type { Node } from "../source/node.ts";
@@ -15,7 +22,12 @@ export interface CallGroup {
   group: string;
 }
 
-export function makePlan(system: System, root: Node, placement: Placement, calls: readonly CallGroup[]): Plan {
+export function makePlan(
+  system: System,
+  root: Node,
+  placement: Placement,
+  calls: readonly CallGroup[],
+): Plan {
   const layout = layOut(system, placement);
   const devices = planDevices(system, root, placement);
   const domains = layout.spaces.map((space, id): DomainPlan => {
@@ -27,8 +39,12 @@ export function makePlan(system: System, root: Node, placement: Placement, calls
       primary: domain.primary,
       isolation: domain.primary ? "none" : domain.isolation ?? "process",
       memory: { address: space.address, sizeBytes: space.sizeBytes, heapBytes: space.heapBytes },
-      components: placement.instances.filter((one) => one.space === space.name).map((one) => planComponent(one, placement)),
-      devices: devices.filter((device) => device.domain === space.name).map((device) => device.name),
+      components: placement.instances.filter((one) => one.space === space.name).map((one) =>
+        planComponent(one, placement)
+      ),
+      devices: devices.filter((device) => device.domain === space.name).map((device) =>
+        device.name
+      ),
       permissions: planPermissions(),
       recovery: {
         policy: recovery?.policy ?? "fail",
@@ -90,7 +106,9 @@ function planDevices(system: System, root: Node, placement: Placement): DevicePl
     if (!driver) throw new Error(`Device "${name}" has no driver: the manifest was not checked`);
     const disk = device.model !== "virtio-blk" ? {} : {
       image: pathAt(root, ["machine", "devices", name, "image"], device.image!),
-      ...(device.create ? { create: { format: device.create.format, sizeBytes: device.create.size } } : {}),
+      ...(device.create
+        ? { create: { format: device.create.format, sizeBytes: device.create.size } }
+        : {}),
       readOnly: device.readOnly,
     };
     return {
@@ -112,20 +130,36 @@ function planMounts(system: System, placement: Placement): MountPlan[] {
   return Object.entries(system.mounts).map(([path, { filesystem, slice }]) => {
     const edge = placement.edges.find((edge) =>
       edge.interface === "filesystem" &&
-      edge.providers.some((one) => one.component === filesystem && (slice === undefined || one.slice === slice))
+      edge.providers.some((one) =>
+        one.component === filesystem && (slice === undefined || one.slice === slice)
+      )
     );
     if (!edge) throw new Error(`Mount "${path}" has no file system: the manifest was not checked`);
-    const index = edge.providers.findIndex((one) => one.component === filesystem && (slice === undefined || one.slice === slice));
-    return { path, type: types[filesystem], domain: edge.from.space, component: edge.from.name, index };
+    const index = edge.providers.findIndex((one) =>
+      one.component === filesystem && (slice === undefined || one.slice === slice)
+    );
+    return {
+      path,
+      type: types[filesystem],
+      domain: edge.from.space,
+      component: edge.from.name,
+      index,
+    };
   });
 }
 
 /** Calls on files go to whoever serves the root, unless a descriptor or another mount says otherwise. */
-function planRoutes(placement: Placement, mounts: MountPlan[], calls: readonly CallGroup[]): RoutePlan[] {
+function planRoutes(
+  placement: Placement,
+  mounts: MountPlan[],
+  calls: readonly CallGroup[],
+): RoutePlan[] {
   const root = mounts.find((mount) => mount.path === "/");
   return calls.flatMap(({ number, name, group }): RoutePlan[] => {
     const servers = placement.instances.filter((instance) => instance.described.serves === group);
-    const server = servers.find((one) => one.name === root?.component && one.space === root.domain) ?? servers[0];
+    const server = servers.find((one) =>
+      one.name === root?.component && one.space === root.domain
+    ) ?? servers[0];
     return server ? [{ number, name, component: server.name, domain: server.space }] : [];
   });
 }

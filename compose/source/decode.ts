@@ -20,14 +20,23 @@ const words: Record<Shape["kind"], string> = {
 };
 
 /** The value a node stands for. Everything wrong is reported; the result is then not to be used. */
-export function decode<S extends Shape>(shape: S, node: Node, where: string, report: Report): Infer<S> {
+export function decode<S extends Shape>(
+  shape: S,
+  node: Node,
+  where: string,
+  report: Report,
+): Infer<S> {
   return read(shape, node, where, report) as Infer<S>;
 }
 
 function read(shape: Shape, node: Node, where: string, report: Report): unknown {
   const wrong = () => {
     const found = node.kind === "scalar" ? JSON.stringify(node.value) : `a ${node.kind}`;
-    report({ code: "E0104", message: `${where} must be ${words[shape.kind]}, not ${found}`, span: node.span });
+    report({
+      code: "E0104",
+      message: `${where} must be ${words[shape.kind]}, not ${found}`,
+      span: node.span,
+    });
   };
   switch (shape.kind) {
     case "list":
@@ -36,7 +45,9 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
     case "map":
       if (node.kind !== "map") return wrong();
       return Object.fromEntries(
-        [...node.entries].map(([key, entry]) => [key, read(shape.item, entry.node, `${where}.${key}`, report)]),
+        [...node.entries].map((
+          [key, entry],
+        ) => [key, read(shape.item, entry.node, `${where}.${key}`, report)]),
       );
     case "record": {
       if (node.kind !== "map") return wrong();
@@ -53,8 +64,9 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
       for (const [key, field] of Object.entries(shape.fields)) {
         const entry = node.entries.get(key);
         if (entry) value[key] = read(field.shape, entry.node, `${where}.${key}`, report);
-        else if (field.presence === "defaulted") value[key] = read(field.shape, literal(field.fallback, node.span), where, report);
-        else if (field.presence === "required") {
+        else if (field.presence === "defaulted") {
+          value[key] = read(field.shape, literal(field.fallback, node.span), where, report);
+        } else if (field.presence === "required") {
           report({
             code: "E0105",
             message: `${where} needs a field "${key}": ${field.shape.description}`,
@@ -95,7 +107,13 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
   }
 }
 
-function readNumber(shape: NumberShape, node: Node & { kind: "scalar" }, where: string, report: Report, wrong: () => void): unknown {
+function readNumber(
+  shape: NumberShape,
+  node: Node & { kind: "scalar" },
+  where: string,
+  report: Report,
+  wrong: () => void,
+): unknown {
   let amount: number;
   if (shape.kind === "integer") {
     if (!Number.isInteger(node.value)) return wrong();
@@ -108,7 +126,9 @@ function readNumber(shape: NumberShape, node: Node & { kind: "scalar" }, where: 
     if (factor === undefined) {
       return report({
         code: "E0107",
-        message: match[2] === "" ? `${where} needs a unit` : `unknown unit "${match[2]}" in ${where}`,
+        message: match[2] === ""
+          ? `${where} needs a unit`
+          : `unknown unit "${match[2]}" in ${where}`,
         span: node.span,
         hint: suggest(match[2], Object.keys(known)),
       });
@@ -118,11 +138,18 @@ function readNumber(shape: NumberShape, node: Node & { kind: "scalar" }, where: 
   }
   const { min, max, reason } = shape.limit;
   if (amount < min || amount > max) {
-    const side = amount < min ? `at least ${show(min, shape.kind)}` : `at most ${show(max, shape.kind)}`;
+    const side = amount < min
+      ? `at least ${show(min, shape.kind)}`
+      : `at most ${show(max, shape.kind)}`;
     report({ code: "E0108", message: `${where} must be ${side}`, span: node.span, hint: reason });
   } else if (shape.limit === limits.ringDepth && (amount & (amount - 1)) !== 0) {
     const below = 2 ** Math.floor(Math.log2(amount));
-    report({ code: "E0110", message: `${where} must be a power of two`, span: node.span, hint: `${below} or ${below * 2}` });
+    report({
+      code: "E0110",
+      message: `${where} must be a power of two`,
+      span: node.span,
+      hint: `${below} or ${below * 2}`,
+    });
   }
   return amount;
 }
@@ -130,16 +157,27 @@ function readNumber(shape: NumberShape, node: Node & { kind: "scalar" }, where: 
 /** A number in the largest unit that divides it. */
 export function show(amount: number, kind: NumberShape["kind"]): string {
   if (kind === "integer") return String(amount);
-  const [unit, factor] = Object.entries(units[kind]).filter(([, factor]) => amount % factor === 0).at(-1)!;
+  const [unit, factor] = Object.entries(units[kind]).filter(([, factor]) => amount % factor === 0)
+    .at(-1)!;
   return `${amount / factor}${unit}`;
 }
 
 function literal(value: unknown, span: Span): Node {
-  if (Array.isArray(value)) return { kind: "list", items: value.map((item) => literal(item, span)), span };
-  if (typeof value !== "object" || value === null) return { kind: "scalar", value: value as string, span };
+  if (Array.isArray(value)) {
+    return {
+      kind: "list",
+      items: value.map((item) => literal(item, span)),
+      span,
+    };
+  }
+  if (typeof value !== "object" || value === null) {
+    return { kind: "scalar", value: value as string, span };
+  }
   return {
     kind: "map",
-    entries: new Map(Object.entries(value).map(([key, item]) => [key, { key: span, node: literal(item, span) }])),
+    entries: new Map(
+      Object.entries(value).map(([key, item]) => [key, { key: span, node: literal(item, span) }]),
+    ),
     span,
   };
 }

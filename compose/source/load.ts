@@ -52,12 +52,21 @@ export async function load(path: string, reader: Reader, content?: string): Prom
       node.entries.delete(key);
       for (const item of entry.node.kind === "list" ? entry.node.items : [entry.node]) {
         if (item.kind !== "scalar" || typeof item.value !== "string") {
-          report({ code: "E0104", message: `${key} must be the path of a manifest`, span: item.span });
+          report({
+            code: "E0104",
+            message: `${key} must be the path of a manifest`,
+            span: item.span,
+          });
           continue;
         }
         const target = resolvePath(file, item.value);
         if (chain.includes(target)) {
-          report({ code: "E0111", message: `"${item.value}" includes itself`, span: item.span, hint: [...chain, target].join(" -> ") });
+          report({
+            code: "E0111",
+            message: `"${item.value}" includes itself`,
+            span: item.span,
+            hint: [...chain, target].join(" -> "),
+          });
           continue;
         }
         if (seen.has(target)) {
@@ -76,7 +85,11 @@ export async function load(path: string, reader: Reader, content?: string): Prom
         try {
           included = await reader.read(target);
         } catch (error) {
-          report({ code: "E0113", message: `cannot read "${item.value}": ${(error as Error).name}`, span: item.span });
+          report({
+            code: "E0113",
+            message: `cannot read "${item.value}": ${(error as Error).name}`,
+            span: item.span,
+          });
           continue;
         }
         merged = merge(merged, await flatten(target, included, [...chain, target]));
@@ -89,7 +102,11 @@ export async function load(path: string, reader: Reader, content?: string): Prom
   const decoded = decode(systemShape, root, "the system", report);
   const system = diagnostics.length === 0 ? decoded : undefined;
   const existing = new Set<string>();
-  if (system) for (const file of referenced(system, root)) if (await reader.exists(file)) existing.add(file);
+  if (system) {
+    for (const file of referenced(system, root)) {
+      if (await reader.exists(file)) existing.add(file);
+    }
+  }
   return { root, system, diagnostics, existing };
 }
 
@@ -97,7 +114,13 @@ export async function load(path: string, reader: Reader, content?: string): Prom
 function merge(base: Node, over: Node): Node {
   if (base.kind === "list" && over.kind === "list") {
     const had = new Set(base.items.map((item) => item.kind === "scalar" ? item.value : item));
-    return { ...over, items: [...base.items, ...over.items.filter((item) => item.kind !== "scalar" || !had.has(item.value))] };
+    return {
+      ...over,
+      items: [
+        ...base.items,
+        ...over.items.filter((item) => item.kind !== "scalar" || !had.has(item.value)),
+      ],
+    };
   }
   if (base.kind !== "map" || over.kind !== "map") return over;
   const entries = new Map(base.entries);
@@ -120,6 +143,8 @@ function referenced(system: System, root: Node): string[] {
     ...Object.entries(system.machine.devices).flatMap(([name, { image }]) =>
       image === undefined ? [] : [pathAt(root, ["machine", "devices", name, "image"], image)]
     ),
-    ...Object.entries(system.programs).map(([name, { run }]) => pathAt(root, ["programs", name, "run"], run)),
+    ...Object.entries(system.programs).map(([name, { run }]) =>
+      pathAt(root, ["programs", name, "run"], run)
+    ),
   ];
 }

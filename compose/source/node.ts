@@ -1,5 +1,13 @@
 // YAML text -> nodes that know where they stand. The one place that knows the YAML parser.
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node as YamlNode, parseDocument } from "yaml";
+import {
+  isAlias,
+  isMap,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node as YamlNode,
+  parseDocument,
+} from "yaml";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 
 /** One file as read, with its lines. */
@@ -27,24 +35,49 @@ export interface Entry {
 }
 
 /** Parses one document; what is wrong with it goes to `report`. */
-export function parseNodes(path: string, content: string, report: (diagnostic: Diagnostic) => void): Node {
+export function parseNodes(
+  path: string,
+  content: string,
+  report: (diagnostic: Diagnostic) => void,
+): Node {
   const file: SourceFile = { path, lines: content.split(/\r?\n/) };
   const counter = new LineCounter();
-  const document = parseDocument(content, { lineCounter: counter, uniqueKeys: false, prettyErrors: false });
+  const document = parseDocument(content, {
+    lineCounter: counter,
+    uniqueKeys: false,
+    prettyErrors: false,
+  });
   const span = (start: number, end: number): Span => {
     const { line, col } = counter.linePos(Math.min(start, content.length));
     const text = file.lines[line - 1] ?? "";
-    return { file, line, column: col, length: Math.max(1, Math.min(end - start, text.length - col + 1)) };
+    return {
+      file,
+      line,
+      column: col,
+      length: Math.max(1, Math.min(end - start, text.length - col + 1)),
+    };
   };
   for (const error of document.errors) {
     const first = error.message.split("\n")[0];
-    report({ code: "E0101", message: `not valid YAML: ${first}`, span: span(error.pos[0], error.pos[1]) });
+    report({
+      code: "E0101",
+      message: `not valid YAML: ${first}`,
+      span: span(error.pos[0], error.pos[1]),
+    });
   }
   const convert = (node: YamlNode | null | undefined, after: Span): Node => {
     const here = node?.range ? span(node.range[0], node.range[1]) : after;
     if (isAlias(node)) return convert(node.resolve(document), here);
-    if (isScalar(node)) return { kind: "scalar", value: node.value as string | number | boolean | null, span: here };
-    if (isSeq(node)) return { kind: "list", items: node.items.map((item) => convert(item as YamlNode, here)), span: here };
+    if (isScalar(node)) {
+      return { kind: "scalar", value: node.value as string | number | boolean | null, span: here };
+    }
+    if (isSeq(node)) {
+      return {
+        kind: "list",
+        items: node.items.map((item) => convert(item as YamlNode, here)),
+        span: here,
+      };
+    }
     if (!isMap(node)) return { kind: "scalar", value: null, span: here };
     const entries = new Map<string, Entry>();
     for (const pair of node.items) {

@@ -8,7 +8,9 @@ export class CompletionsCommand extends Command {
     for (const shell of ["bash", "zsh", "fish"] as const) {
       this.command(
         shell,
-        new Command().description(`Generate shell completions for ${shell}.`).action(() => console.log(this.#script(shell))),
+        new Command().description(`Generate shell completions for ${shell}.`).action(() =>
+          console.log(this.#script(shell))
+        ),
       );
     }
   }
@@ -25,11 +27,15 @@ export class CompletionsCommand extends Command {
       return commands.flatMap((command) => [
         `complete -c ${name} -n __fish_use_subcommand -a ${command.name} -d '${command.summary}'`,
         ...command.options.map((option) =>
-          `complete -c ${name} -n '__fish_seen_subcommand_from ${command.name}' -l ${option.slice(2)}`
+          `complete -c ${name} -n '__fish_seen_subcommand_from ${command.name}' -l ${
+            option.slice(2)
+          }`
         ),
       ]).join("\n");
     }
-    const cases = commands.map((command) => `    ${command.name}) words="${command.options.join(" ")}" ;;`).join("\n");
+    const cases = commands.map((command) =>
+      `    ${command.name}) words="${command.options.join(" ")}" ;;`
+    ).join("\n");
     return `${shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_${name}() {
   local words="${commands.map((command) => command.name).join(" ")}"
   case "\${COMP_WORDS[1]}" in

@@ -4,9 +4,10 @@ import { Command } from "./mod.ts";
 export class HelpCommand extends Command {
   constructor() {
     super();
-    this.description("Show this help or the help of a sub-command.").arguments("[command:string]").action((_options, name) => {
-      const parent = this._inner.parent!;
-      (parent.commands.find((command) => command.name() === name) ?? parent).outputHelp();
-    });
+    this.description("Show this help or the help of a sub-command.").arguments("[command:string]")
+      .action((_options, name) => {
+        const parent = this._inner.parent!;
+        (parent.commands.find((command) => command.name() === name) ?? parent).outputHelp();
+      });
   }
 }

@@ -1,6 +1,6 @@
 // Stand-in for @cliffy/command 1.2.1: the commands, options and errors this project uses, over the npm
 // package `commander`.
-import { Argument, Command as Commander, CommanderError, Option } from "npm:commander@^14.0.0";
+import { Argument, Command as Commander, CommanderError, Option } from "commander";
 
 /** What went wrong with the arguments; thrown where `throwErrors` was asked for. */
 export class ValidationError extends Error {
@@ -40,7 +40,11 @@ export class Command {
   }
 
   /** @param flags as in `"-f, --format <format:string>"` */
-  option(flags: string, description: string, settings: { default?: unknown; required?: boolean } = {}): this {
+  option(
+    flags: string,
+    description: string,
+    settings: { default?: unknown; required?: boolean } = {},
+  ): this {
     this._inner.addOption(this.#option(flags, description, settings));
     return this;
   }
@@ -53,13 +57,19 @@ export class Command {
   }
   #global: [string, string][] = [];
 
-  #option(flags: string, description: string, settings: { default?: unknown; required?: boolean }): Option {
+  #option(
+    flags: string,
+    description: string,
+    settings: { default?: unknown; required?: boolean },
+  ): Option {
     const numeric = /:(number|integer)>/.test(flags);
     const option = new Option(flags.replace(/:\w+(\[\])?(?=[>\]])/g, ""), description);
     if (numeric) {
       option.argParser((value) => {
         if (!Number.isFinite(Number(value))) {
-          throw new ValidationError(`Option "${option.long}" must be of type "number", but got "${value}".`);
+          throw new ValidationError(
+            `Option "${option.long}" must be of type "number", but got "${value}".`,
+          );
         }
         return Number(value);
       });
@@ -71,13 +81,18 @@ export class Command {
 
   /** @param args as in `"<file:string> [more...:string]"` */
   arguments(args: string): this {
-    for (const [part] of args.matchAll(/<[^>]+>|\[[^\]]+\]/g)) this._inner.addArgument(new Argument(part.replace(/:\w+/, "")));
+    for (const [part] of args.matchAll(/<[^>]+>|\[[^\]]+\]/g)) {
+      this._inner.addArgument(new Argument(part.replace(/:\w+/, "")));
+    }
     return this;
   }
 
   example(name: string, text: string): this {
     this.#examples.push([name, text]);
-    this._inner.addHelpText("after", `${this.#examples.length === 1 ? "\nExamples:\n" : ""}  ${name}:\n    ${text}`);
+    this._inner.addHelpText(
+      "after",
+      `${this.#examples.length === 1 ? "\nExamples:\n" : ""}  ${name}:\n    ${text}`,
+    );
     return this;
   }
 
@@ -116,7 +131,9 @@ export class Command {
     } catch (error) {
       if (!(error instanceof CommanderError) && !(error instanceof ValidationError)) throw error;
       if (error instanceof CommanderError && error.exitCode === 0) return Deno.exit(0);
-      const problem = error instanceof ValidationError ? error : new ValidationError(error.message.replace(/^error: /, ""));
+      const problem = error instanceof ValidationError
+        ? error
+        : new ValidationError(error.message.replace(/^error: /, ""));
       if (this.#throws) throw problem;
       console.error(`error: ${problem.message}`);
       Deno.exit(problem.exitCode);

@@ -49,11 +49,17 @@ export function assertEquals<T>(actual: T, expected: T, msg?: string): void {
 
 /** Fails if both are structurally equal. */
 export function assertNotEquals<T>(actual: T, expected: T, msg?: string): void {
-  if (equal(actual, expected)) stop(`Expected actual: ${show(actual)} not to be: ${show(expected)}`, msg);
+  if (equal(actual, expected)) {
+    stop(`Expected actual: ${show(actual)} not to be: ${show(expected)}`, msg);
+  }
 }
 
 /** Fails unless both are the same value by `Object.is`. */
-export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string): asserts actual is T {
+export function assertStrictEquals<T>(
+  actual: unknown,
+  expected: T,
+  msg?: string,
+): asserts actual is T {
   if (!Object.is(actual, expected)) {
     stop(`Values are not strictly equal\n${difference(show(actual), show(expected))}`, msg);
   }
@@ -61,7 +67,9 @@ export function assertStrictEquals<T>(actual: unknown, expected: T, msg?: string
 
 /** Fails if both are the same value by `Object.is`. */
 export function assertNotStrictEquals<T>(actual: T, expected: T, msg?: string): void {
-  if (Object.is(actual, expected)) stop(`Expected "actual" to not be strictly equal to: ${show(actual)}`, msg);
+  if (Object.is(actual, expected)) {
+    stop(`Expected "actual" to not be strictly equal to: ${show(actual)}`, msg);
+  }
 }
 
 /** Fails where the value is null or undefined. */
@@ -73,13 +81,23 @@ export function assertExists<T>(actual: T, msg?: string): asserts actual is NonN
 
 /** Fails unless the string holds the other. */
 export function assertStringIncludes(actual: string, expected: string, msg?: string): void {
-  if (!actual.includes(expected)) stop(`Expected actual: "${actual}" to contain: "${expected}"`, msg);
+  if (!actual.includes(expected)) {
+    stop(`Expected actual: "${actual}" to contain: "${expected}"`, msg);
+  }
 }
 
 /** Fails unless the array holds every element of the other. */
-export function assertArrayIncludes<T>(actual: ArrayLike<T>, expected: ArrayLike<T>, msg?: string): void {
-  const missing = Array.from(expected).filter((wanted) => !Array.from(actual).some((had) => equal(had, wanted)));
-  if (missing.length > 0) stop(`Expected actual: ${show(actual)} to include: ${show(missing)}`, msg);
+export function assertArrayIncludes<T>(
+  actual: ArrayLike<T>,
+  expected: ArrayLike<T>,
+  msg?: string,
+): void {
+  const missing = Array.from(expected).filter((wanted) =>
+    !Array.from(actual).some((had) => equal(had, wanted))
+  );
+  if (missing.length > 0) {
+    stop(`Expected actual: ${show(actual)} to include: ${show(missing)}`, msg);
+  }
 }
 
 /** Fails unless the string matches. */
@@ -93,16 +111,26 @@ export function assertNotMatch(actual: string, expected: RegExp, msg?: string): 
 }
 
 /** Fails unless every property of `expected`, at any depth, is in `actual`. */
-// deno-lint-ignore no-explicit-any
-export function assertObjectMatch(actual: Record<PropertyKey, any>, expected: Record<PropertyKey, unknown>, msg?: string): void {
-  if (!covers(actual, expected)) stop(`Values are not equal\n${difference(show(actual), show(expected))}`, msg);
+export function assertObjectMatch(
+  // deno-lint-ignore no-explicit-any
+  actual: Record<PropertyKey, any>,
+  expected: Record<PropertyKey, unknown>,
+  msg?: string,
+): void {
+  if (!covers(actual, expected)) {
+    stop(`Values are not equal\n${difference(show(actual), show(expected))}`, msg);
+  }
 }
 
 function covers(actual: unknown, expected: unknown): boolean {
   if (typeof expected !== "object" || expected === null) return equal(actual, expected);
   if (typeof actual !== "object" || actual === null) return false;
-  if (Object.getPrototypeOf(expected) !== Object.prototype && !Array.isArray(expected)) return equal(actual, expected);
-  if (Array.isArray(expected) && (!Array.isArray(actual) || actual.length !== expected.length)) return false;
+  if (Object.getPrototypeOf(expected) !== Object.prototype && !Array.isArray(expected)) {
+    return equal(actual, expected);
+  }
+  if (Array.isArray(expected) && (!Array.isArray(actual) || actual.length !== expected.length)) {
+    return false;
+  }
   return Object.entries(expected).every(([key, value]) =>
     key in actual && covers((actual as Record<string, unknown>)[key], value)
   );
@@ -115,7 +143,10 @@ export function assertInstanceOf<T extends AnyConstructor>(
   msg = "",
 ): asserts actual is GetConstructorType<T> {
   if (!(actual instanceof expectedType)) {
-    stop(`Expected object to be an instance of "${expectedType.name}" but was ${show(actual)}`, msg);
+    stop(
+      `Expected object to be an instance of "${expectedType.name}" but was ${show(actual)}`,
+      msg,
+    );
   }
 }
 
@@ -140,7 +171,12 @@ export function assertLessOrEqual<T>(actual: T, expected: T, msg?: string): void
 }
 
 /** Fails unless the numbers differ by at most `tolerance` (by default a tenth of a millionth of `expected`). */
-export function assertAlmostEquals(actual: number, expected: number, tolerance?: number, msg?: string): void {
+export function assertAlmostEquals(
+  actual: number,
+  expected: number,
+  tolerance?: number,
+  msg?: string,
+): void {
   if (Object.is(actual, expected)) return;
   const allowed = tolerance ?? (isFinite(expected) ? Math.abs(expected * 1e-7) : 1e-7);
   if (!(Math.abs(expected - actual) <= allowed)) {
@@ -155,13 +191,25 @@ export function assertIsError<E extends Error = Error>(
   msgMatches?: string | RegExp,
   msg?: string,
 ): asserts error is E {
-  if (!(error instanceof Error)) stop(`Expected "error" to be an Error object but was ${show(error)}`, msg);
+  if (!(error instanceof Error)) {
+    stop(`Expected "error" to be an Error object but was ${show(error)}`, msg);
+  }
   if (ErrorClass && !(error instanceof ErrorClass)) {
-    stop(`Expected error to be instance of "${ErrorClass.name}", but was "${error.name}": ${error.message}`, msg);
+    stop(
+      `Expected error to be instance of "${ErrorClass.name}", but was "${error.name}": ${error.message}`,
+      msg,
+    );
   }
   const matches = msgMatches === undefined ||
-    (typeof msgMatches === "string" ? error.message.includes(msgMatches) : msgMatches.test(error.message));
-  if (!matches) stop(`Expected error message to include ${show(msgMatches)}, but got ${show(error.message)}`, msg);
+    (typeof msgMatches === "string"
+      ? error.message.includes(msgMatches)
+      : msgMatches.test(error.message));
+  if (!matches) {
+    stop(
+      `Expected error message to include ${show(msgMatches)}, but got ${show(error.message)}`,
+      msg,
+    );
+  }
 }
 
 /** Fails unless `fn` throws; with a class, unless it throws an error of it. @returns what was thrown */
@@ -183,7 +231,9 @@ export function assertThrows(
     fn();
   } catch (error) {
     thrown = error;
-    if (typeof classOrMessage === "function") assertIsError(error, classOrMessage, msgIncludes, msg);
+    if (typeof classOrMessage === "function") {
+      assertIsError(error, classOrMessage, msgIncludes, msg);
+    }
     return thrown;
   }
   stop("Expected function to throw", typeof classOrMessage === "string" ? classOrMessage : msg);
@@ -212,7 +262,9 @@ export async function assertRejects(
   try {
     await pending;
   } catch (error) {
-    if (typeof classOrMessage === "function") assertIsError(error, classOrMessage, msgIncludes, msg);
+    if (typeof classOrMessage === "function") {
+      assertIsError(error, classOrMessage, msgIncludes, msg);
+    }
     return error;
   }
   stop("Expected function to reject", typeof classOrMessage === "string" ? classOrMessage : msg);
@@ -240,7 +292,9 @@ function difference(actual: string, expected: string): string {
   let head = 0;
   while (head < a.length && head < b.length && a[head] === b[head]) head++;
   let tail = 0;
-  while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  while (tail < a.length - head && tail < b.length - head && a.at(-1 - tail) === b.at(-1 - tail)) {
+    tail++;
+  }
   return [
     "  [Actual -] [Expected +]",
     ...a.slice(Math.max(0, head - 3), head).map((line) => `  ${line}`),

@@ -20,9 +20,13 @@ Deno.test("assertEquals compares structure and shows the difference", () => {
 });
 
 Deno.test("assertThrows and assertRejects check class and message, and give the error back", async () => {
-  const thrown = assertThrows(() => {
-    throw new TypeError("one two");
-  }, TypeError, "two");
+  const thrown = assertThrows(
+    () => {
+      throw new TypeError("one two");
+    },
+    TypeError,
+    "two",
+  );
   assert(thrown instanceof TypeError);
   assertThrows(() => assertThrows(() => {}), AssertionError, "Expected function to throw");
   assertThrows(() =>
@@ -30,7 +34,11 @@ Deno.test("assertThrows and assertRejects check class and message, and give the 
       throw new Error("x");
     }, TypeError), AssertionError);
   await assertRejects(() => Promise.reject(new RangeError("far")), RangeError, "far");
-  await assertRejects(() => assertRejects(() => Promise.resolve(1)), AssertionError, "Expected function to reject");
+  await assertRejects(
+    () => assertRejects(() => Promise.resolve(1)),
+    AssertionError,
+    "Expected function to reject",
+  );
 });
 
 Deno.test("assertObjectMatch looks at the given properties only", () => {

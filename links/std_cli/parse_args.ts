@@ -1,5 +1,5 @@
 // Stand-in for @std/cli/parse-args: the options this project uses, over the npm package `minimist`.
-import minimist from "npm:minimist@^1.2.8";
+import minimist from "minimist";
 
 /** Which arguments are flags and which take a value. */
 export interface ParseOptions {
@@ -29,17 +29,23 @@ export function parseArgs(args: string[], options: ParseOptions = {}): Args {
   const result = minimist(args, {
     boolean: list(options.boolean),
     string: list(options.string),
-    alias: Object.fromEntries(Object.entries(options.alias ?? {}).map(([name, other]) => [name, list(other)])),
+    alias: Object.fromEntries(
+      Object.entries(options.alias ?? {}).map(([name, other]) => [name, list(other)]),
+    ),
     default: options.default,
     stopEarly: options.stopEarly,
     "--": options["--"],
   }) as Args;
   const collected = list(options.collect);
   for (const name of list(options.string)) {
-    if (Array.isArray(result[name]) && !collected.includes(name)) result[name] = result[name].at(-1);
+    if (Array.isArray(result[name]) && !collected.includes(name)) {
+      result[name] = result[name].at(-1);
+    }
   }
   for (const name of collected) {
-    if (!Array.isArray(result[name])) result[name] = result[name] === undefined ? [] : [result[name]];
+    if (!Array.isArray(result[name])) {
+      result[name] = result[name] === undefined ? [] : [result[name]];
+    }
   }
   return result;
 }

@@ -1,5 +1,5 @@
 // Stand-in for @std/yaml 1.2: parse and stringify, over the npm package `yaml`.
-import { parseDocument, stringify as stringifyYaml } from "npm:yaml@^2.9.1";
+import { parseDocument, stringify as stringifyYaml } from "yaml";
 
 /** Options of {@link stringify}, as in the real package. */
 export interface StringifyOptions {
@@ -34,8 +34,13 @@ export function stringify(data: unknown, options: StringifyOptions = {}): string
       throw new TypeError(`Cannot stringify ${typeof value} at "${where}"`);
     }
     if (Array.isArray(value)) return value.map((item, index) => clean(item, `${where}.${index}`));
-    if (typeof value !== "object" || value === null || Object.getPrototypeOf(value) !== Object.prototype) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, clean(item, `${where}.${key}`)]));
+    if (
+      typeof value !== "object" || value === null ||
+      Object.getPrototypeOf(value) !== Object.prototype
+    ) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, clean(item, `${where}.${key}`)]),
+    );
   };
   return stringifyYaml(clean(data, ""), {
     schema: "core",

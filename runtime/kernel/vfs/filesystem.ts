@@ -74,7 +74,9 @@ export interface Inode {
   release(): Blocking<void>;
 
   /** changes the given attributes (chmod, chown, utimens); ctime is set to now. Not for the size. */
-  setAttributes(change: Partial<Pick<Attributes, "mode" | "uid" | "gid" | "atimeNs" | "mtimeNs">>): Blocking<void>;
+  setAttributes(
+    change: Partial<Pick<Attributes, "mode" | "uid" | "gid" | "atimeNs" | "mtimeNs">>,
+  ): Blocking<void>;
 
   /** directory: the inode of a name, held for the caller; undefined where there is none. Never "." or "..". */
   lookup(name: string): Blocking<Inode | undefined>;
@@ -113,7 +115,12 @@ export interface Inode {
    * fallocate(2): "allocate" (grows the size unless `keepSize`), "punch-hole" and "zero-range".
    * Errno EOPNOTSUPP where the file system lacks the mode.
    */
-  allocate(mode: "allocate" | "punch-hole" | "zero-range", offset: number, length: number, keepSize: boolean): Blocking<void>;
+  allocate(
+    mode: "allocate" | "punch-hole" | "zero-range",
+    offset: number,
+    length: number,
+    keepSize: boolean,
+  ): Blocking<void>;
   /** lseek(2) SEEK_DATA and SEEK_HOLE; -1 where there is none before the end */
   seek(offset: number, what: "data" | "hole"): Blocking<number>;
   /** returns when data and attributes are durable */
@@ -139,6 +146,10 @@ export interface FileSystem {
   readonly transaction: number;
   /** newest transaction that is durable */
   readonly durable: number;
+  /** newest transaction that was durable when it was mounted; absent without a journal */
+  readonly recovered?: number;
+  /** deletes what has no name and was not asked for by `inode` since the mount, where that was put off */
+  dropOrphans?(): Coroutine<void>;
 }
 
 /** A file system that has to be mounted and unmounted. */

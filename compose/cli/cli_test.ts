@@ -1,0 +1,57 @@
+// The commands as a user meets them: output, exit codes, JSON.
+import { assertEquals, assertStringIncludes } from "@std/assert";
+
+const root = new URL("../../", import.meta.url);
+
+function run(...args: string[]): { code: number; out: string; err: string } {
+  const command = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--allow-read", "--allow-env", "compose/cli/main.ts", ...args],
+    cwd: root,
+    env: { NO_COLOR: "1" },
+  });
+  const { code, stdout, stderr } = command.outputSync();
+  return { code, out: new TextDecoder().decode(stdout), err: new TextDecoder().decode(stderr) };
+}
+
+const fault = "compose/check/faults/E0210_no_primary.yaml";
+
+Deno.test("check: 1 with diagnostics, as text or JSON", () => {
+  const text = run("check", fault);
+  assertEquals(text.code, 1);
+  assertStringIncludes(text.err, "error[E0210]: no domain is primary");
+  const json = run("check", "--json", fault);
+  assertEquals(json.code, 1);
+  const { diagnostics } = JSON.parse(json.out);
+  assertEquals(
+    diagnostics.some((one: { code: string; severity: string }) =>
+      one.code === "E0210" && one.severity === "error"
+    ),
+    true,
+  );
+});
+
+Deno.test("wrong use: 2, naming the file, command or option", () => {
+  const missing = run("check", "nowhere.yaml");
+  assertEquals([missing.code, missing.err], [
+    2,
+    "compose: cannot read nowhere.yaml: no such file\n",
+  ]);
+  assertEquals(run("chekc", fault).code, 2);
+  assertEquals(run("explain", "E9999").code, 2);
+});
+
+Deno.test("help, explain and completions", () => {
+  const help = run("--help");
+  assertEquals(help.code, 0);
+  assertStringIncludes(help.out, "Exit codes");
+  assertStringIncludes(run("explain", "e0207").out, "E0207: A device belongs to one domain");
+  assertStringIncludes(run("completions", "fish").out, "complete -c compose");
+});
+
+Deno.test("config, compile and graph refuse what check refuses", () => {
+  for (const command of ["config", "compile", "graph"]) {
+    const result = run(command, fault);
+    assertEquals(result.code, 1);
+    assertStringIncludes(result.err, "E0210");
+  }
+});

@@ -1,0 +1,180 @@
+// Calls that make, remove and move names in directories. The directory is a handle, the name is one
+// name: paths have been walked before.
+import { type Coroutine, finish } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import type { Credential, ServiceCall } from "../service.ts";
+import { ACCESS, AT, RENAME } from "./constants.ts";
+import { type Inode, S } from "./filesystem.ts";
+import { demand, demandSticky } from "./permission.ts";
+import { Call, NAME_MAX, PATH_MAX } from "./protocol.ts";
+import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
+import { isDirectory } from "./walk.ts";
+
+/** One name, not "." nor "..". @throws Errno with the number given for those */
+function plainName(call: ServiceCall, offset: number, length: number, dots: number): string {
+  const name = nameArgument(call, offset, length, NAME_MAX);
+  if (name === "") fail(E.ENOENT);
+  if (name === "." || name === ".." || name.includes("/")) fail(dots);
+  return name;
+}
+
+/** @throws Errno unless the caller may change the names in a directory */
+function demandChange(directory: Inode, credential: Credential): void {
+  if (!isDirectory(directory)) fail(E.ENOTDIR);
+  if (directory.filesystem.readOnly) fail(E.EROFS);
+  demand(directory.attributes, credential, ACCESS.WRITE | ACCESS.EXECUTE);
+}
+
+/** Group of a new file: the directory's where it is set-group-id. */
+function newGroup(directory: Inode, credential: Credential): number {
+  return (directory.attributes.mode & S.ISGID) !== 0 ? directory.attributes.gid : credential.gid;
+}
+
+/** Makes a file, directory, device or FIFO. */
+function* make(
+  server: FileServer,
+  call: ServiceCall,
+  mode: number,
+  rdev: number,
+): Coroutine<number> {
+  const { inode: parent } = server.handles.get(call.args[0]);
+  const name = plainName(call, 0, call.args[1], E.EEXIST);
+  if (!isDirectory(parent)) fail(E.ENOTDIR);
+  const existing = yield* finish(parent.lookup(name));
+  if (existing !== undefined) {
+    yield* finish(existing.release());
+    fail(E.EEXIST);
+  }
+  demandChange(parent, call.credential);
+  const made = yield* finish(
+    parent.create(name, mode, call.credential.uid, newGroup(parent, call.credential), rdev),
+  );
+  yield* finish(made.release());
+  return 0;
+}
+
+const mkdir: FileCall = (server, call) => {
+  const inherited = server.handles.get(call.args[0]).inode.attributes.mode & S.ISGID;
+  return make(server, call, S.IFDIR | call.args[2] & 0o1777 | inherited, 0);
+};
+
+const mknod: FileCall = (server, call) => {
+  const mode = call.args[2];
+  const type = (mode & S.IFMT) || S.IFREG;
+  if (![S.IFREG, S.IFCHR, S.IFBLK, S.IFIFO, S.IFSOCK].includes(type as typeof S.IFREG)) {
+    fail(E.EINVAL);
+  }
+  if ((type === S.IFCHR || type === S.IFBLK) && call.credential.uid !== 0) fail(E.EPERM);
+  return make(server, call, type | mode & 0o7777, call.args[3]);
+};
+
+function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const { inode: parent } = server.handles.get(call.args[0]);
+  const directory = (call.args[2] & AT.REMOVEDIR) !== 0;
+  const raw = nameArgument(call, 0, call.args[1], NAME_MAX);
+  if (raw === ".") fail(directory ? E.EINVAL : E.EISDIR);
+  if (raw === "..") fail(directory ? E.ENOTEMPTY : E.EISDIR);
+  const name = plainName(call, 0, call.args[1], E.EINVAL);
+  if (!isDirectory(parent)) fail(E.ENOTDIR);
+  const victim = (yield* finish(parent.lookup(name))) ?? fail(E.ENOENT);
+  try {
+    demandChange(parent, call.credential);
+    demandSticky(parent.attributes, victim.attributes, call.credential);
+    if (directory) {
+      if (!isDirectory(victim)) fail(E.ENOTDIR);
+      yield* finish(parent.rmdir(name));
+    } else {
+      if (isDirectory(victim)) fail(E.EISDIR);
+      yield* finish(parent.unlink(name));
+    }
+  } finally {
+    yield* finish(victim.release());
+  }
+  return 0;
+}
+
+function* symlink(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const { inode: parent } = server.handles.get(call.args[0]);
+  const name = plainName(call, 0, call.args[1], E.EEXIST);
+  const target = nameArgument(call, call.args[1], call.args[2], PATH_MAX);
+  if (target === "") fail(E.ENOENT);
+  demandChange(parent, call.credential);
+  const made = yield* finish(
+    parent.symlink(name, target, call.credential.uid, newGroup(parent, call.credential)),
+  );
+  yield* finish(made.release());
+  return 0;
+}
+
+function* link(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const source = server.handles.get(call.args[0]);
+  const parent = server.handles.get(call.args[1]);
+  const name = plainName(call, 0, call.args[2], E.EEXIST);
+  if (source.inode.filesystem !== parent.inode.filesystem) fail(E.EXDEV);
+  if (isDirectory(source.inode)) fail(E.EPERM);
+  if (source.inode.attributes.links === 0) fail(E.ENOENT);
+  demandChange(parent.inode, call.credential);
+  yield* finish(parent.inode.link(name, source.inode));
+  return 0;
+}
+
+function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const [oldIndex, oldLength, newIndex, newLength, flags] = Array.from(call.args);
+  const from = server.handles.get(oldIndex).inode, to = server.handles.get(newIndex).inode;
+  const oldName = plainName(call, 0, oldLength, E.EBUSY);
+  const newName = plainName(call, oldLength, newLength, E.EBUSY);
+  if (
+    (flags & ~(RENAME.NOREPLACE | RENAME.EXCHANGE)) !== 0 ||
+    flags === (RENAME.NOREPLACE | RENAME.EXCHANGE)
+  ) fail(E.EINVAL);
+  if (from.filesystem !== to.filesystem) fail(E.EXDEV);
+  demandChange(from, call.credential);
+  demandChange(to, call.credential);
+  const moved = (yield* finish(from.lookup(oldName))) ?? fail(E.ENOENT);
+  let replaced: Inode | undefined;
+  try {
+    replaced = yield* finish(to.lookup(newName));
+    demandSticky(from.attributes, moved.attributes, call.credential);
+    if (replaced !== undefined) demandSticky(to.attributes, replaced.attributes, call.credential);
+    if (isDirectory(moved) && (yield* isInside(to, moved))) fail(E.EINVAL);
+    if ((flags & RENAME.EXCHANGE) !== 0) {
+      if (replaced === undefined) fail(E.ENOENT);
+      if (isDirectory(replaced) && (yield* isInside(from, replaced))) fail(E.EINVAL);
+    } else if (replaced !== undefined) {
+      if ((flags & RENAME.NOREPLACE) !== 0) fail(E.EEXIST);
+      if (replaced === moved) return 0;
+      if (isDirectory(moved) && !isDirectory(replaced)) fail(E.ENOTDIR);
+      if (!isDirectory(moved) && isDirectory(replaced)) fail(E.EISDIR);
+      if (isDirectory(replaced) && (yield* isInside(from, replaced))) fail(E.ENOTEMPTY);
+    }
+    yield* finish(from.rename(oldName, to, newName, (flags & RENAME.EXCHANGE) !== 0));
+  } finally {
+    yield* finish(moved.release());
+    if (replaced !== undefined) yield* finish(replaced.release());
+  }
+  return 0;
+}
+
+/** Whether `inode` is `directory` or somewhere below it. */
+function* isInside(inode: Inode, directory: Inode): Coroutine<boolean> {
+  inode.hold();
+  for (let at = inode;;) {
+    if (at === directory || at === at.filesystem.root) {
+      const inside = at === directory;
+      yield* finish(at.release());
+      return inside;
+    }
+    const parent: Inode = yield* finish(at.parent());
+    yield* finish(at.release());
+    at = parent;
+  }
+}
+
+export const nameCalls: Record<number, FileCall> = {
+  [Call.MKDIRAT]: mkdir,
+  [Call.MKNODAT]: mknod,
+  [Call.UNLINKAT]: unlink,
+  [Call.SYMLINKAT]: symlink,
+  [Call.LINKAT]: link,
+  [Call.RENAMEAT2]: rename,
+};

@@ -1,0 +1,314 @@
+// The VFS as a file server: takes the calls of protocol.ts, checks everything in them, and works on
+// whatever file systems it was given. Reads and writes of cached data complete without a coroutine.
+import type { Component } from "../component.ts";
+import { type Blocking, type Coroutine, finish, isCoroutine } from "../coroutine.ts";
+import type { Environment } from "../environment.ts";
+import { E, fail } from "../errno.ts";
+import type { Service, ServiceCall } from "../service.ts";
+import { ACCESS, O } from "./constants.ts";
+import { type FileSystem, type Inode, S } from "./filesystem.ts";
+import { type Handle, HandleTable } from "./handles.ts";
+import { LockTable } from "./locks.ts";
+import { demand } from "./permission.ts";
+import {
+  Call,
+  CONTINUES,
+  getBytes,
+  Leave,
+  PATH_MAX,
+  Private,
+  putContinuation,
+  putWalkResult,
+  SYMLINKS_MAX,
+} from "./protocol.ts";
+import { fileCalls } from "./calls_file.ts";
+import { nameCalls } from "./calls_name.ts";
+import { isDirectory, isSymlink, walk } from "./walk.ts";
+
+/** A handler of a call: gets the server, and the call as it came. */
+export type FileCall = (server: FileServer, call: ServiceCall) => Blocking<number>;
+
+const handlers = new Map<number, FileCall>(
+  [...Object.entries(fileCalls), ...Object.entries(nameCalls)].map(
+    ([number, handler]) => [Number(number), handler],
+  ),
+);
+
+export class FileServer implements Service {
+  readonly handles = new HandleTable();
+  readonly locks = new LockTable();
+  /** directories with something mounted on them, and what */
+  readonly #covers = new Map<Inode, number>();
+
+  constructor(readonly filesystems: FileSystem[], readonly environment: Environment) {}
+
+  get transaction(): number {
+    return this.filesystems.length === 1
+      ? this.filesystems[0].transaction
+      : Math.max(...this.filesystems.map((each) => each.transaction));
+  }
+
+  get durable(): number {
+    return this.filesystems.length === 1
+      ? this.filesystems[0].durable
+      : Math.max(...this.filesystems.map((each) => each.durable));
+  }
+
+  call(call: ServiceCall): Blocking<number> {
+    switch (call.number) {
+      case Call.PREAD64:
+        return this.#read(call);
+      case Call.PWRITE64:
+        return this.#write(call);
+      case Private.NULL:
+        return 0;
+      case Private.WALK:
+        return this.#walk(call);
+      case Private.CREATE:
+        return this.#create(call);
+      case Private.OPEN:
+        return this.open(this.handles.get(call.args[0]), call.args[1], call);
+      case Private.COVER:
+        return this.#cover(call.args[0], call.args[1]);
+      case Private.ROOT:
+        return this.#root(call);
+      case Private.REOPEN:
+        return this.#reopen(call);
+      case Private.RECOVERED:
+        return this.#filesystem(call.args[0]).recovered ?? 0;
+      case Private.DROP_ORPHANS:
+        return this.#dropOrphans();
+      case Private.HOLD:
+        this.handles.get(call.args[0]).uses++;
+        return 0;
+      case Call.CLOSE:
+        return this.#close(call.args[0]);
+      default:
+        return (handlers.get(call.number) ?? fail(E.ENOSYS))(this, call);
+    }
+  }
+
+  #read(call: ServiceCall): Blocking<number> {
+    const handle = this.handles.get(call.args[0]);
+    if (!handle.readable) fail(E.EBADF);
+    if (isDirectory(handle.inode)) fail(E.EISDIR);
+    return handle.inode.read(offsetArgument(call.args[1]), call.payload);
+  }
+
+  #write(call: ServiceCall): Blocking<number> {
+    const handle = this.handles.get(call.args[0]);
+    if (!handle.writable) fail(E.EBADF);
+    const { inode } = handle;
+    if (call.args[2] !== 0) return this.#append(inode, call.payload);
+    return inode.write(offsetArgument(call.args[1]), call.payload);
+  }
+
+  /** Writes at the end. @returns the position after what was written */
+  #append(inode: Inode, from: Uint8Array): Blocking<number> {
+    const end = inode.attributes.sizeBytes;
+    const written = inode.write(end, from);
+    return isCoroutine(written)
+      ? function* () {
+        return end + (yield* written);
+      }()
+      : end + written;
+  }
+
+  *#walk(call: ServiceCall): Coroutine<number> {
+    const [from, , flags, linksLeft, root] = Array.from(call.args);
+    const start = this.handles.get(from);
+    const end = yield* walk({
+      from: start.inode,
+      path: nameArgument(call, 0, call.args[1], PATH_MAX),
+      flags,
+      linksLeft: Math.min(linksLeft, SYMLINKS_MAX),
+      root: root < 0 ? undefined : this.handles.get(root).inode,
+      credential: call.credential,
+      covered: (inode) => this.#covers.get(inode) ?? 0,
+    });
+    if (!("inode" in end)) {
+      putContinuation(call.payload, end);
+      return CONTINUES;
+    }
+    return this.#give(call, end.inode, start.mount, end.name, end.slash);
+  }
+
+  #give(call: ServiceCall, inode: Inode, mount: number, name = "", flag = false): number {
+    const handle = this.handles.add(inode, mount);
+    const { mode } = inode.attributes;
+    putWalkResult(call.payload, {
+      mount,
+      ino: inode.ino,
+      generation: inode.generation,
+      mode,
+      flag,
+      name,
+    });
+    return handle;
+  }
+
+  /** open(2) of a last name, with its directory already found. */
+  *#create(call: ServiceCall): Coroutine<number> {
+    const [parentIndex, length, flags, mode] = Array.from(call.args);
+    const parent = this.handles.get(parentIndex);
+    const name = nameArgument(call, 0, length, PATH_MAX);
+    const directory = parent.inode;
+    if (!isDirectory(directory)) fail(E.ENOTDIR);
+    demand(directory.attributes, call.credential, ACCESS.EXECUTE);
+    let inode = yield* finish(directory.lookup(name));
+    let made = false;
+    if (inode === undefined) {
+      if ((flags & O.CREAT) === 0) fail(E.ENOENT);
+      demand(directory.attributes, call.credential, ACCESS.WRITE);
+      const gid = (directory.attributes.mode & S.ISGID) !== 0
+        ? directory.attributes.gid
+        : call.credential.gid;
+      inode = yield* finish(
+        directory.create(name, S.IFREG | mode & 0o7777, call.credential.uid, gid, 0),
+      );
+      made = true;
+    } else if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) {
+      yield* finish(inode.release());
+      fail(E.EEXIST);
+    } else if (isSymlink(inode)) {
+      try {
+        if ((flags & O.NOFOLLOW) !== 0) fail(E.ELOOP);
+        const rest = yield* finish(inode.readlink());
+        putContinuation(call.payload, {
+          reason: rest.startsWith("/") ? Leave.ABSOLUTE : Leave.LINK,
+          mount: 0,
+          linksLeft: 0,
+          rest,
+        });
+        return CONTINUES;
+      } finally {
+        yield* finish(inode.release());
+      }
+    }
+    const covered = this.#covers.get(inode);
+    if (covered !== undefined) {
+      yield* finish(inode.release());
+      putContinuation(call.payload, {
+        reason: Leave.MOUNT,
+        mount: covered,
+        linksLeft: SYMLINKS_MAX,
+        rest: "",
+      });
+      return CONTINUES;
+    }
+    const index = this.#give(call, inode, parent.mount, "", made);
+    try {
+      // A file that was just made may be opened by its maker in any way, whatever its mode.
+      yield* this.#openInode(this.handles.get(index), made ? flags & ~O.TRUNC : flags, call, made);
+    } catch (failure) {
+      yield* finish(this.#close(index));
+      throw failure;
+    }
+    return index;
+  }
+
+  *open(handle: Handle, flags: number, call: ServiceCall): Coroutine<number> {
+    yield* this.#openInode(handle, flags, call, false);
+    return 0;
+  }
+
+  *#openInode(handle: Handle, flags: number, call: ServiceCall, trusted: boolean): Coroutine<void> {
+    const { inode } = handle;
+    const { mode } = inode.attributes;
+    const access = flags & O.ACCMODE;
+    const writes = access !== O.RDONLY;
+    const type = mode & S.IFMT;
+    if (type === S.IFLNK) fail(E.ELOOP);
+    if ((flags & O.DIRECTORY) !== 0 && type !== S.IFDIR) fail(E.ENOTDIR);
+    if (type === S.IFDIR && (writes || (flags & O.CREAT) !== 0)) fail(E.EISDIR);
+    if (writes && type === S.IFREG && inode.filesystem.readOnly) fail(E.EROFS);
+    if (!trusted) {
+      const mask = (access !== O.WRONLY ? ACCESS.READ : 0) |
+        (writes || (flags & O.TRUNC) !== 0 ? ACCESS.WRITE : 0);
+      demand(inode.attributes, call.credential, mask);
+    }
+    if ((flags & O.TRUNC) !== 0 && type === S.IFREG) yield* finish(inode.truncate(0));
+    handle.readable = access !== O.WRONLY;
+    handle.writable = writes;
+  }
+
+  #close(index: number): Blocking<number> {
+    const handle = this.handles.get(index);
+    if (--handle.uses > 0) return 0;
+    this.handles.remove(index);
+    const released = handle.inode.release();
+    return isCoroutine(released)
+      ? function* () {
+        yield* released;
+        return 0;
+      }()
+      : 0;
+  }
+
+  #cover(index: number, mount: number): number {
+    const { inode } = this.handles.get(index);
+    if (!isDirectory(inode)) fail(E.ENOTDIR);
+    if (mount === 0) {
+      if (this.#covers.delete(inode)) void inode.release();
+    } else {
+      if (this.#covers.has(inode)) fail(E.EBUSY);
+      inode.hold();
+      this.#covers.set(inode, mount);
+    }
+    return 0;
+  }
+
+  #filesystem(index: number): FileSystem {
+    return this.filesystems[index] ?? fail(E.ENODEV);
+  }
+
+  #root(call: ServiceCall): number {
+    const { root } = this.#filesystem(call.args[0]);
+    root.hold();
+    return this.#give(call, root, call.args[0]);
+  }
+
+  *#reopen(call: ServiceCall): Coroutine<number> {
+    const [mount, ino, generation, flags] = Array.from(call.args);
+    const inode = yield* finish(this.#filesystem(mount).inode(ino, generation));
+    const index = this.#give(call, inode, mount);
+    const handle = this.handles.get(index);
+    // Permission was checked when it was first opened.
+    if (flags >= 0) {
+      handle.readable = (flags & O.ACCMODE) !== O.WRONLY;
+      handle.writable = (flags & O.ACCMODE) !== O.RDONLY;
+    }
+    return index;
+  }
+
+  *#dropOrphans(): Coroutine<number> {
+    for (const filesystem of this.filesystems) {
+      if (filesystem.dropOrphans) yield* filesystem.dropOrphans();
+    }
+    return 0;
+  }
+}
+
+/** A name or path at `offset` of the payload. @throws Errno EFAULT, EINVAL, ENAMETOOLONG, ENOENT */
+export function nameArgument(
+  call: ServiceCall,
+  offset: number,
+  length: number,
+  most: number,
+): string {
+  if (!(length >= 0) || offset + length > call.payload.length) fail(E.EFAULT);
+  if (length > most) fail(E.ENAMETOOLONG);
+  const name = getBytes(call.payload, offset, length);
+  if (name.includes("\0")) fail(E.EINVAL);
+  return name;
+}
+
+/** A file position. @throws Errno EINVAL */
+export function offsetArgument(value: number): number {
+  if (!(value >= 0)) fail(E.EINVAL);
+  return value;
+}
+
+export function createVfs(environment: Environment, needs: Record<string, unknown>): Component {
+  return { provides: { files: new FileServer(needs.filesystem as FileSystem[], environment) } };
+}
