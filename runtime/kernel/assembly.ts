@@ -7,7 +7,9 @@ import { constructors } from "./components.ts";
 import type { Coroutine } from "./coroutine.ts";
 import type { Environment } from "./environment.ts";
 
-const plural = new Set(interfaces.filter((described) => described.many).map((described) => described.name));
+const plural = new Set(
+  interfaces.filter((described) => described.many).map((described) => described.name),
+);
 
 /** What the host of a domain supplies besides the plan. */
 export interface Neighbours {
@@ -30,7 +32,9 @@ export class Assembly {
       if (done !== undefined) return done;
       const component = planned.get(name);
       const create = component && constructors[component.component];
-      if (component === undefined || create === undefined) throw new Error(`Domain "${plan.name}" has no component "${name}"`);
+      if (component === undefined || create === undefined) {
+        throw new Error(`Domain "${plan.name}" has no component "${name}"`);
+      }
       if (making.has(name)) throw new Error(`Component "${name}" needs itself`);
       making.add(name);
       const needs: Record<string, unknown> = {};
@@ -38,8 +42,9 @@ export class Assembly {
         const provider = need.transport === "ring"
           ? neighbours.remote(need)
           : make(need.component).provides[need.interface];
-        if (plural.has(need.interface)) ((needs[need.interface] ??= []) as unknown[]).push(provider);
-        else needs[need.interface] = provider;
+        if (plural.has(need.interface)) {
+          ((needs[need.interface] ??= []) as unknown[]).push(provider);
+        } else needs[need.interface] = provider;
       }
       const settings = component.device === undefined
         ? component.settings
@@ -58,13 +63,17 @@ export class Assembly {
 
   /** Stops every component, providers last. */
   *stop(): Coroutine<void> {
-    for (const component of [...this.components.values()].reverse()) if (component.stop) yield* component.stop();
+    for (const component of [...this.components.values()].reverse()) {
+      if (component.stop) yield* component.stop();
+    }
   }
 
   /** What a component of this domain provides. @throws Error where there is no such thing */
   interface<T>(component: string, name: string): T {
     const provided = this.components.get(component)?.provides[name];
-    if (provided === undefined) throw new Error(`Component "${component}" does not provide "${name}"`);
+    if (provided === undefined) {
+      throw new Error(`Component "${component}" does not provide "${name}"`);
+    }
     return provided as T;
   }
 }

@@ -8,7 +8,11 @@ import type { Environment } from "./environment.ts";
  * (an array of them where the interface is one that may come several times).
  */
 export interface ComponentConstructor {
-  (environment: Environment, needs: Record<string, unknown>, settings: Record<string, unknown>): Component;
+  (
+    environment: Environment,
+    needs: Record<string, unknown>,
+    settings: Record<string, unknown>,
+  ): Component;
 }
 
 export interface Component {

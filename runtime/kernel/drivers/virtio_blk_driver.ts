@@ -149,7 +149,6 @@ const types = {
   "write-zeroes": Block.WRITE_ZEROES,
 } as const;
 
-
 export function createVirtioBlk(
   environment: Environment,
   _needs: Record<string, unknown>,

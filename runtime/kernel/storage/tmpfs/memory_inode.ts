@@ -1,0 +1,327 @@
+// Inodes that live in memory: what tmpfs is made of, and devfs and procfs are derived from. Nothing
+// here waits, so every operation is a plain result.
+import type { Environment } from "../../environment.ts";
+import { E, fail } from "../../errno.ts";
+import { DT } from "../../vfs/constants.ts";
+import {
+  type Attributes,
+  type DirectoryEntry,
+  type FileSystem,
+  type Inode,
+  S,
+} from "../../vfs/filesystem.ts";
+
+const PAGE_BYTES = 4096;
+const MAX_LINKS = 65000;
+const MAX_FILE_BYTES = 2 ** 43;
+
+/** The file system that memory inodes belong to, as they see it. */
+export interface MemoryOwner extends FileSystem {
+  readonly environment: Environment;
+  /** takes (or gives back, negative) pages of 4096 bytes. @throws Errno ENOSPC */
+  charge(pages: number): void;
+  newInode(mode: number, uid: number, gid: number, rdev: number): MemoryInode;
+  /** the inode is gone */
+  forget(inode: MemoryInode): void;
+}
+
+export class MemoryInode implements Inode {
+  readonly generation = 1;
+  readonly attributes: Attributes;
+  /** directories: names in the order they were made; positions stay valid while others come and go */
+  readonly entries = new Map<string, { inode: MemoryInode; position: number }>();
+  parentInode: MemoryInode | undefined;
+  target = "";
+  readonly #pages = new Map<number, Uint8Array>();
+  #nextPosition = 1;
+  #uses = 0;
+
+  constructor(
+    readonly filesystem: MemoryOwner,
+    readonly ino: number,
+    mode: number,
+    uid: number,
+    gid: number,
+    rdev: number,
+  ) {
+    const now = filesystem.environment.realtimeNs();
+    this.attributes = {
+      mode,
+      uid,
+      gid,
+      rdev,
+      sizeBytes: 0,
+      links: (mode & S.IFMT) === S.IFDIR ? 2 : 1,
+      blocks: 0,
+      blockBytes: PAGE_BYTES,
+      atimeNs: now,
+      mtimeNs: now,
+      ctimeNs: now,
+      btimeNs: now,
+    };
+  }
+
+  get isDirectory(): boolean {
+    return (this.attributes.mode & S.IFMT) === S.IFDIR;
+  }
+
+  hold(): void {
+    this.#uses++;
+  }
+
+  release(): void {
+    if (--this.#uses <= 0) this.#collect();
+  }
+
+  #collect(): void {
+    if (this.attributes.links > 0 || this.#uses > 0) return;
+    this.filesystem.charge(-this.#pages.size);
+    this.#pages.clear();
+    this.filesystem.forget(this);
+  }
+
+  #touch(modified: boolean): void {
+    const now = this.filesystem.environment.realtimeNs();
+    if (modified) this.attributes.mtimeNs = now;
+    this.attributes.ctimeNs = now;
+  }
+
+  setAttributes(
+    change: Partial<Pick<Attributes, "mode" | "uid" | "gid" | "atimeNs" | "mtimeNs">>,
+  ): void {
+    Object.assign(this.attributes, change);
+    this.#touch(false);
+  }
+
+  lookup(name: string): MemoryInode | undefined {
+    const found = this.entries.get(name)?.inode;
+    found?.hold();
+    return found;
+  }
+
+  parent(): MemoryInode {
+    const parent = this.parentInode ?? this;
+    parent.hold();
+    return parent;
+  }
+
+  /** Puts an inode into this directory. */
+  attach(name: string, inode: MemoryInode): void {
+    if (this.attributes.links === 0) fail(E.ENOENT);
+    if (this.entries.has(name)) fail(E.EEXIST);
+    this.entries.set(name, { inode, position: this.#nextPosition++ });
+    if (inode.isDirectory) {
+      inode.parentInode = this;
+      this.attributes.links++;
+    }
+    this.#touch(true);
+  }
+
+  /** Takes a name out of this directory; the inode stays. */
+  detach(name: string): MemoryInode {
+    const { inode } = this.entries.get(name) ?? fail(E.ENOENT);
+    this.entries.delete(name);
+    if (inode.isDirectory) this.attributes.links--;
+    this.#touch(true);
+    return inode;
+  }
+
+  create(name: string, mode: number, uid: number, gid: number, rdev: number): MemoryInode {
+    if (this.entries.has(name)) fail(E.EEXIST);
+    const inode = this.filesystem.newInode(mode, uid, gid, rdev);
+    this.attach(name, inode);
+    inode.hold();
+    return inode;
+  }
+
+  symlink(name: string, target: string, uid: number, gid: number): MemoryInode {
+    const inode = this.create(name, S.IFLNK | 0o777, uid, gid, 0);
+    inode.target = target;
+    inode.attributes.sizeBytes = target.length;
+    return inode;
+  }
+
+  link(name: string, inode: Inode): void {
+    const other = inode as MemoryInode;
+    if (other.attributes.links >= MAX_LINKS) fail(E.EMLINK);
+    this.attach(name, other);
+    other.attributes.links++;
+    other.#touch(false);
+  }
+
+  unlink(name: string): void {
+    const inode = this.detach(name);
+    inode.attributes.links--;
+    inode.#touch(false);
+    inode.#collect();
+  }
+
+  rmdir(name: string): void {
+    const { inode } = this.entries.get(name) ?? fail(E.ENOENT);
+    if (inode.entries.size > 0) fail(E.ENOTEMPTY);
+    this.detach(name);
+    inode.attributes.links = 0;
+    inode.#collect();
+  }
+
+  rename(name: string, newParent: Inode, newName: string, exchange: boolean): void {
+    const to = newParent as MemoryInode;
+    const { inode: moved } = this.entries.get(name) ?? fail(E.ENOENT);
+    const replaced = to.entries.get(newName)?.inode;
+    if (replaced !== undefined && !exchange && replaced.entries.size > 0) fail(E.ENOTEMPTY);
+    if (exchange && replaced === undefined) fail(E.ENOENT);
+    if (moved === replaced) return;
+    this.detach(name);
+    if (replaced !== undefined) to.detach(newName);
+    to.attach(newName, moved);
+    moved.#touch(false);
+    if (replaced === undefined) return;
+    if (exchange) this.attach(name, replaced);
+    else {
+      replaced.attributes.links = replaced.isDirectory ? 0 : replaced.attributes.links - 1;
+      replaced.#collect();
+    }
+    replaced.#touch(false);
+  }
+
+  list(from: number, emit: (entry: DirectoryEntry) => boolean): void {
+    for (const [name, { inode, position }] of this.entries) {
+      if (position <= from) continue;
+      if (!emit({ name, ino: inode.ino, type: entryType(inode.attributes.mode), next: position })) {
+        return;
+      }
+    }
+  }
+
+  readlink(): string {
+    return this.target;
+  }
+
+  // The next six are Blocking in derived file systems (a terminal waits), so their types say so here.
+  read(offset: number, into: Uint8Array): ReturnType<Inode["read"]> {
+    const count = Math.max(0, Math.min(into.length, this.attributes.sizeBytes - offset));
+    for (let done = 0; done < count;) {
+      const within = (offset + done) % PAGE_BYTES;
+      const length = Math.min(PAGE_BYTES - within, count - done);
+      const page = this.#pages.get(Math.floor((offset + done) / PAGE_BYTES));
+      if (page === undefined) into.fill(0, done, done + length);
+      else if (length === PAGE_BYTES && into.length === PAGE_BYTES) into.set(page);
+      else into.set(page.subarray(within, within + length), done);
+      done += length;
+    }
+    return count;
+  }
+
+  write(offset: number, from: Uint8Array): ReturnType<Inode["write"]> {
+    if (offset + from.length > MAX_FILE_BYTES) fail(E.EFBIG);
+    let done = 0;
+    while (done < from.length) {
+      const index = Math.floor((offset + done) / PAGE_BYTES);
+      const within = (offset + done) % PAGE_BYTES;
+      const length = Math.min(PAGE_BYTES - within, from.length - done);
+      let page = this.#pages.get(index);
+      if (page === undefined) {
+        try {
+          page = this.#addPage(index);
+        } catch (failure) {
+          if (done === 0) throw failure;
+          break;
+        }
+      }
+      page.set(length === from.length ? from : from.subarray(done, done + length), within);
+      done += length;
+    }
+    this.attributes.sizeBytes = Math.max(this.attributes.sizeBytes, offset + done);
+    this.#touch(true);
+    return done;
+  }
+
+  #addPage(index: number): Uint8Array {
+    this.filesystem.charge(1);
+    const page = new Uint8Array(PAGE_BYTES);
+    this.#pages.set(index, page);
+    this.attributes.blocks += PAGE_BYTES / 512;
+    return page;
+  }
+
+  #dropPages(first: number, beyond: number): void {
+    for (const index of [...this.#pages.keys()]) {
+      if (index < first || index >= beyond) continue;
+      this.#pages.delete(index);
+      this.filesystem.charge(-1);
+      this.attributes.blocks -= PAGE_BYTES / 512;
+    }
+  }
+
+  truncate(sizeBytes: number): void {
+    if (sizeBytes > MAX_FILE_BYTES) fail(E.EFBIG);
+    this.#dropPages(Math.ceil(sizeBytes / PAGE_BYTES), Infinity);
+    this.#pages.get(Math.floor(sizeBytes / PAGE_BYTES))?.fill(0, sizeBytes % PAGE_BYTES);
+    this.attributes.sizeBytes = sizeBytes;
+    this.#touch(true);
+  }
+
+  allocate(
+    mode: "allocate" | "punch-hole" | "zero-range",
+    offset: number,
+    length: number,
+    keepSize: boolean,
+  ): void {
+    const end = offset + length;
+    if (end > MAX_FILE_BYTES) fail(E.EFBIG);
+    if (mode !== "allocate") {
+      const first = Math.ceil(offset / PAGE_BYTES), beyond = Math.floor(end / PAGE_BYTES);
+      if (first < beyond) this.#dropPages(first, beyond);
+      for (
+        const [from, to] of [[offset, Math.min(end, first * PAGE_BYTES)], [
+          Math.max(offset, beyond * PAGE_BYTES),
+          end,
+        ]]
+      ) {
+        if (from >= to) continue;
+        this.#pages.get(Math.floor(from / PAGE_BYTES))?.fill(
+          0,
+          from % PAGE_BYTES,
+          from % PAGE_BYTES + to - from,
+        );
+      }
+    }
+    if (mode !== "punch-hole") {
+      for (let index = Math.floor(offset / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
+        if (!this.#pages.has(index)) this.#addPage(index);
+      }
+    }
+    if (!keepSize) this.attributes.sizeBytes = Math.max(this.attributes.sizeBytes, end);
+    this.#touch(true);
+  }
+
+  seek(offset: number, what: "data" | "hole"): number {
+    const size = this.attributes.sizeBytes;
+    for (let at = offset; at < size; at = (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES) {
+      if (this.#pages.has(Math.floor(at / PAGE_BYTES)) === (what === "data")) return at;
+    }
+    return what === "hole" ? size : -1;
+  }
+
+  sync(): void {}
+}
+
+/** `DT_*` of a mode. */
+export function entryType(mode: number): number {
+  switch (mode & S.IFMT) {
+    case S.IFDIR:
+      return DT.DIR;
+    case S.IFLNK:
+      return DT.LNK;
+    case S.IFCHR:
+      return DT.CHR;
+    case S.IFBLK:
+      return DT.BLK;
+    case S.IFIFO:
+      return DT.FIFO;
+    case S.IFSOCK:
+      return DT.SOCK;
+    default:
+      return DT.REG;
+  }
+}

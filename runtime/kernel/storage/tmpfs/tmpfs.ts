@@ -1,0 +1,104 @@
+// tmpfs: files in the domain's own heap, bounded by a size.
+import type { Component } from "../../component.ts";
+import type { Environment } from "../../environment.ts";
+import { E, fail } from "../../errno.ts";
+import { type Inode, S, type Usage } from "../../vfs/filesystem.ts";
+import { MemoryInode, type MemoryOwner } from "./memory_inode.ts";
+
+const TMPFS_MAGIC = 0x01021994;
+const PAGE_BYTES = 4096;
+const DEFAULT_SIZE_BYTES = 16 << 20;
+/** Inodes are not pages, but a domain's heap is finite too. */
+const MAX_INODES = 100_000;
+
+let nextDevice = 16;
+
+export class MemoryFileSystem implements MemoryOwner {
+  readonly device = nextDevice++;
+  readonly readOnly = false;
+  readonly transaction = 0;
+  readonly durable = 0;
+  readonly root: MemoryInode;
+  readonly #inodes = new Map<number, MemoryInode>();
+  readonly #maxPages: number;
+  #pages = 0;
+  #nextIno = 1;
+
+  constructor(
+    readonly type: string,
+    readonly environment: Environment,
+    private readonly magic: number,
+    sizeBytes: number,
+  ) {
+    this.#maxPages = Math.floor(sizeBytes / PAGE_BYTES);
+    this.root = this.newInode(S.IFDIR | 0o755, 0, 0, 0);
+    this.root.hold();
+  }
+
+  newInode(mode: number, uid: number, gid: number, rdev: number): MemoryInode {
+    const inode = this.makeInode(this.nextIno(), mode, uid, gid, rdev);
+    this.#inodes.set(inode.ino, inode);
+    return inode;
+  }
+
+  /** Constructs an inode: derived file systems make their own kinds. */
+  protected makeInode(
+    ino: number,
+    mode: number,
+    uid: number,
+    gid: number,
+    rdev: number,
+  ): MemoryInode {
+    return new MemoryInode(this, ino, mode, uid, gid, rdev);
+  }
+
+  protected nextIno(): number {
+    if (this.#inodes.size >= MAX_INODES) fail(E.ENOSPC);
+    return this.#nextIno++;
+  }
+
+  forget(inode: MemoryInode): void {
+    this.#inodes.delete(inode.ino);
+  }
+
+  charge(pages: number): void {
+    if (this.#pages + pages > this.#maxPages) fail(E.ENOSPC);
+    this.#pages += pages;
+  }
+
+  usage(): Usage {
+    const free = this.#maxPages - this.#pages;
+    return {
+      magic: this.magic,
+      blockBytes: PAGE_BYTES,
+      blocks: this.#maxPages,
+      freeBlocks: free,
+      availableBlocks: free,
+      files: MAX_INODES,
+      freeFiles: MAX_INODES - this.#inodes.size,
+      nameMax: 255,
+    };
+  }
+
+  sync(): void {}
+
+  inode(ino: number, generation: number): Inode {
+    const inode = this.#inodes.get(ino);
+    if (inode === undefined || inode.generation !== generation) return fail(E.ESTALE);
+    inode.hold();
+    return inode;
+  }
+}
+
+export function createTmpfs(
+  environment: Environment,
+  _needs: Record<string, unknown>,
+  settings: Record<string, unknown>,
+): Component {
+  const sizeBytes = typeof settings.sizeBytes === "number"
+    ? settings.sizeBytes
+    : DEFAULT_SIZE_BYTES;
+  const filesystem = new MemoryFileSystem("tmpfs", environment, TMPFS_MAGIC, sizeBytes);
+  filesystem.root.attributes.mode |= 0o1777;
+  return { provides: { filesystem } };
+}

@@ -1,0 +1,92 @@
+// devfs: /dev with the memory devices (mem(4), null(4), random(4)) and one terminal a console port.
+import type { Component } from "../component.ts";
+import type { Blocking } from "../coroutine.ts";
+import type { Entropy } from "../drivers/entropy.ts";
+import type { Terminal } from "../drivers/terminal.ts";
+import type { Environment } from "../environment.ts";
+import { E, fail } from "../errno.ts";
+import { MemoryInode, type MemoryOwner } from "../storage/tmpfs/memory_inode.ts";
+import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
+import { POLL } from "./constants.ts";
+import { S } from "./filesystem.ts";
+
+const TMPFS_MAGIC = 0x01021994;
+const NAMES_BYTES = 1 << 20;
+
+/** What a character device does; positions mean nothing to it. */
+interface CharacterDevice {
+  read(into: Uint8Array): Blocking<number>;
+  write(from: Uint8Array): Blocking<number>;
+  poll?(): number;
+}
+
+const deviceNumber = (major: number, minor: number) => major << 8 | minor;
+
+class DeviceInode extends MemoryInode {
+  constructor(
+    owner: MemoryOwner,
+    ino: number,
+    mode: number,
+    rdev: number,
+    private readonly behaviour: CharacterDevice,
+  ) {
+    super(owner, ino, mode, 0, 0, rdev);
+  }
+  override read(_offset: number, into: Uint8Array): Blocking<number> {
+    return this.behaviour.read(into);
+  }
+  override write(_offset: number, from: Uint8Array): Blocking<number> {
+    return this.behaviour.write(from);
+  }
+  override truncate(): void {}
+  override allocate(): void {
+    fail(E.ENODEV);
+  }
+  override seek(): number {
+    return fail(E.ESPIPE);
+  }
+  poll(): number {
+    return this.behaviour.poll?.() ?? POLL.IN | POLL.OUT;
+  }
+}
+
+class DeviceFileSystem extends MemoryFileSystem {
+  addDevice(name: string, mode: number, rdev: number, behaviour: CharacterDevice): void {
+    this.root.attach(name, new DeviceInode(this, this.nextIno(), S.IFCHR | mode, rdev, behaviour));
+  }
+}
+
+export function createDevfs(environment: Environment, needs: Record<string, unknown>): Component {
+  const terminal = needs.terminal as Terminal, entropy = needs.entropy as Entropy;
+  const filesystem = new DeviceFileSystem("devtmpfs", environment, TMPFS_MAGIC, NAMES_BYTES);
+  const swallow = (from: Uint8Array) => from.length;
+  const zeros = (into: Uint8Array) => into.fill(0).length;
+  filesystem.addDevice("null", 0o666, deviceNumber(1, 3), { read: () => 0, write: swallow });
+  filesystem.addDevice("zero", 0o666, deviceNumber(1, 5), { read: zeros, write: swallow });
+  filesystem.addDevice("full", 0o666, deviceNumber(1, 7), {
+    read: zeros,
+    write: () => fail(E.ENOSPC),
+  });
+  const random: CharacterDevice = {
+    *read(into) {
+      // Hardware entropy seeds; what the environment mixes in keeps a silent device from deciding alone.
+      const bytes = new Uint8Array(into.length);
+      yield* entropy.fill(bytes) as Generator<never, void>;
+      const mixed = new Uint8Array(into.length);
+      environment.random(mixed);
+      into.set(mixed.map((byte, index) => byte ^ bytes[index]));
+      return into.length;
+    },
+    write: swallow,
+  };
+  filesystem.addDevice("random", 0o666, deviceNumber(1, 8), random);
+  filesystem.addDevice("urandom", 0o666, deviceNumber(1, 9), random);
+  for (let port = 0; port < terminal.ports; port++) {
+    filesystem.addDevice(`hvc${port}`, 0o620, deviceNumber(229, port), {
+      read: (into) => terminal.read(port, into),
+      write: (from) => terminal.write(port, from),
+      poll: () => terminal.poll(port),
+    });
+  }
+  return { provides: { filesystem, devices: filesystem } };
+}
