@@ -8,19 +8,49 @@ export interface Limit {
 }
 
 export const limits = {
-  memoryBytes: { min: 16 << 20, max: 2 ** 36, reason: "the smallest machine that holds a ring and a page cache; Sv39 reaches 512 GiB and hosts do not" },
-  domainMemoryBytes: { min: 4 << 20, max: 2 ** 32, reason: "device queues and a page cache need 4 MiB; one memory object is at most 4 GiB" },
-  heapBytes: { min: 32 << 20, max: 2 ** 32, reason: "V8 and the kernel's own code take about 20 MiB" },
+  memoryBytes: {
+    min: 16 << 20,
+    max: 2 ** 36,
+    reason:
+      "the smallest machine that holds a ring and a page cache; Sv39 reaches 512 GiB and hosts do not",
+  },
+  domainMemoryBytes: {
+    min: 4 << 20,
+    max: 2 ** 32,
+    reason: "device queues and a page cache need 4 MiB; one memory object is at most 4 GiB",
+  },
+  heapBytes: {
+    min: 32 << 20,
+    max: 2 ** 32,
+    reason: "V8 and the kernel's own code take about 20 MiB",
+  },
   harts: { min: 1, max: 1, reason: "one hart runs user programs in this version" },
-  ringDepth: { min: 2, max: 1024, reason: "a power of two; entries are named by 16 bits and more than 1024 waiting calls hide nothing more" },
-  ringArenaBytes: { min: 64 << 10, max: 64 << 20, reason: "one maximal path or page must fit; 64 MiB is more than any depth can use" },
-  spinUs: { min: 0, max: 10_000, reason: "longer spinning starves the other thread of a small machine" },
+  ringDepth: {
+    min: 2,
+    max: 1024,
+    reason:
+      "a power of two; entries are named by 16 bits and more than 1024 waiting calls hide nothing more",
+  },
+  ringArenaBytes: {
+    min: 64 << 10,
+    max: 64 << 20,
+    reason: "one maximal path or page must fit; 64 MiB is more than any depth can use",
+  },
+  spinUs: {
+    min: 0,
+    max: 10_000,
+    reason: "longer spinning starves the other thread of a small machine",
+  },
   backoffMs: { min: 0, max: 60_000, reason: "longer than a minute is an outage, not a backoff" },
   maxRestarts: { min: 0, max: 1000, reason: "a domain that fails more often is broken" },
   heartbeatMs: { min: 50, max: 60_000, reason: "garbage collection alone may pause 20 ms" },
   devices: { min: 0, max: 64, reason: "a one-level device directory holds 64 extended contexts" },
   domains: { min: 1, max: 32, reason: "each domain is a thread or a process of the host" },
   programs: { min: 0, max: 30, reason: "each has its own port of the console device" },
-  imageBytes: { min: 2 << 20, max: 2 ** 43, reason: "a journal needs 1,024 blocks; ext4 with 4 KiB blocks ends at 16 TiB" },
+  imageBytes: {
+    min: 2 << 20,
+    max: 2 ** 43,
+    reason: "a journal needs 1,024 blocks; ext4 with 4 KiB blocks ends at 16 TiB",
+  },
   id: { min: 0, max: 2 ** 32 - 2, reason: "uid_t is 32 bits and its last value means none" },
 } as const satisfies Record<string, Limit>;

@@ -89,7 +89,14 @@ export interface DomainPlan {
   /** names of its devices */
   devices: string[];
   /** what the host lets it do: always nothing, stated so that it can be read and checked */
-  permissions: { read: string[]; write: string[]; net: string[]; env: string[]; run: string[]; ffi: string[] };
+  permissions: {
+    read: string[];
+    write: string[];
+    net: string[];
+    env: string[];
+    run: string[];
+    ffi: string[];
+  };
   recovery: RecoveryPlan;
 }
 

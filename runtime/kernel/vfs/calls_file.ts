@@ -2,7 +2,7 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
-import { ACCESS, F, FALLOC, LOCK, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
+import { ACCESS, F, FALLOC, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
 import { S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
 import { allowedMode, demand, demandChown, demandOwner } from "./permission.ts";
@@ -245,6 +245,17 @@ function flockKey(inode: object): object {
   return key;
 }
 
+/** Waits for readiness: the level now if it is there, else the edge. */
+function* poll(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const { inode } = server.handles.get(call.args[0]);
+  const always = POLL.ERR | POLL.HUP | POLL.NVAL;
+  for (;;) {
+    const ready = (inode.poll?.() ?? POLL.IN | POLL.OUT) & (call.args[1] | always);
+    if (ready !== 0) return ready;
+    yield inode.readiness ?? fail(E.EINVAL);
+  }
+}
+
 export const fileCalls: Record<number, FileCall> = {
   [Call.STATX]: statx,
   [Call.FSTATFS]: statfs,
@@ -262,4 +273,5 @@ export const fileCalls: Record<number, FileCall> = {
   [Call.FACCESSAT2]: access,
   [Call.FCNTL]: fcntlLock,
   [Call.FLOCK]: flock,
+  [Call.PPOLL]: poll,
 };

@@ -1,6 +1,6 @@
 // devfs: /dev with the memory devices (mem(4), null(4), random(4)) and one terminal a console port.
 import type { Component } from "../component.ts";
-import type { Blocking } from "../coroutine.ts";
+import type { Blocking, WaitQueue } from "../coroutine.ts";
 import type { Entropy } from "../drivers/entropy.ts";
 import type { Terminal } from "../drivers/terminal.ts";
 import type { Environment } from "../environment.ts";
@@ -18,6 +18,7 @@ interface CharacterDevice {
   read(into: Uint8Array): Blocking<number>;
   write(from: Uint8Array): Blocking<number>;
   poll?(): number;
+  readiness?: WaitQueue;
 }
 
 const deviceNumber = (major: number, minor: number) => major << 8 | minor;
@@ -47,6 +48,9 @@ class DeviceInode extends MemoryInode {
   }
   poll(): number {
     return this.behaviour.poll?.() ?? POLL.IN | POLL.OUT;
+  }
+  get readiness(): WaitQueue | undefined {
+    return this.behaviour.readiness;
   }
 }
 
@@ -86,6 +90,7 @@ export function createDevfs(environment: Environment, needs: Record<string, unkn
       read: (into) => terminal.read(port, into),
       write: (from) => terminal.write(port, from),
       poll: () => terminal.poll(port),
+      readiness: terminal.readiness,
     });
   }
   return { provides: { filesystem, devices: filesystem } };

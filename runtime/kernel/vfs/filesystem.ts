@@ -1,7 +1,7 @@
 // The interface `filesystem`: what the VFS asks of ext4, tmpfs, devfs and procfs.
 // Names are byte strings: one character a byte (0 to 255), so that any Linux name is exact and
 // comparisons are plain string comparisons.
-import type { Blocking, Coroutine } from "../coroutine.ts";
+import type { Blocking, Coroutine, WaitQueue } from "../coroutine.ts";
 
 /** File type bits of `st_mode`, and the rest of what inode(7) names. */
 export const S = {
@@ -127,6 +127,8 @@ export interface Inode {
   sync(dataOnly: boolean): Blocking<void>;
   /** level of readiness, `POLLIN` etc.; a regular file is always ready */
   poll?(): number;
+  /** woken when that level changes */
+  readonly readiness?: WaitQueue;
 }
 
 export interface FileSystem {

@@ -33,6 +33,8 @@ export const Call = {
   GETDENTS64: 61,
   /** [handle, offset, SEEK_DATA, SEEK_HOLE or SEEK_END] */
   LSEEK: 62,
+  /** [handle, events]: waits until one is there; status: the events */
+  PPOLL: 73,
   /** [handle, offset]: out data */
   PREAD64: 67,
   /** [handle, offset, 1 to append instead]: in data; status: bytes written */

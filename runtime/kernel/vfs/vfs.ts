@@ -99,19 +99,8 @@ export class FileServer implements Service {
     const handle = this.handles.get(call.args[0]);
     if (!handle.writable) fail(E.EBADF);
     const { inode } = handle;
-    if (call.args[2] !== 0) return this.#append(inode, call.payload);
-    return inode.write(offsetArgument(call.args[1]), call.payload);
-  }
-
-  /** Writes at the end. @returns the position after what was written */
-  #append(inode: Inode, from: Uint8Array): Blocking<number> {
-    const end = inode.attributes.sizeBytes;
-    const written = inode.write(end, from);
-    return isCoroutine(written)
-      ? function* () {
-        return end + (yield* written);
-      }()
-      : end + written;
+    const offset = call.args[2] !== 0 ? inode.attributes.sizeBytes : offsetArgument(call.args[1]);
+    return inode.write(offset, call.payload);
   }
 
   *#walk(call: ServiceCall): Coroutine<number> {

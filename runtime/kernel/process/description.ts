@@ -1,0 +1,213 @@
+// Open file descriptions (open(2)): what descriptors refer to and dup and fork share.
+import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import type { Credential } from "../service.ts";
+import { O, POLL, SEEK } from "../vfs/constants.ts";
+import { S } from "../vfs/filesystem.ts";
+import { Call } from "../vfs/protocol.ts";
+import { type Location, request } from "./mounts.ts";
+
+export interface Description {
+  /** open flags, without those that matter only when opening */
+  flags: number;
+  /** descriptors that refer to it */
+  uses: number;
+  read(into: Uint8Array): Blocking<number>;
+  write(from: Uint8Array): Blocking<number>;
+  /** readiness now */
+  poll(events: number): number;
+  /** woken when readiness may have changed */
+  readonly readiness: WaitQueue;
+  /** the last descriptor is gone */
+  release(): Blocking<void>;
+}
+
+const always = new WaitQueue();
+const nobody = new Uint8Array(0);
+
+/** An open file: a handle of its server, with a position of ours. */
+export class FileDescription implements Description {
+  uses = 1;
+  position = 0;
+  readonly readiness: WaitQueue;
+  #level = 0;
+  #armed = false;
+
+  /** @param mode of the inode @param arm starts a coroutine that waits for readiness */
+  constructor(
+    readonly location: Location,
+    public flags: number,
+    readonly mode: number,
+    private readonly credential: Credential,
+    private readonly arm: (body: Coroutine<void>) => void,
+  ) {
+    this.readiness = this.waits ? new WaitQueue() : always;
+  }
+
+  get #type(): number {
+    return this.mode & S.IFMT;
+  }
+
+  get isDirectory(): boolean {
+    return this.#type === S.IFDIR;
+  }
+
+  /** whether reads and writes may have to wait for somebody */
+  get waits(): boolean {
+    return this.#type === S.IFCHR || this.#type === S.IFIFO;
+  }
+
+  get seekable(): boolean {
+    return this.#type === S.IFREG || this.#type === S.IFDIR || this.#type === S.IFBLK;
+  }
+
+  /** A call on its handle, that waits where the server does. */
+  call(number: number, args: number[], payload: Uint8Array = nobody): Blocking<number> {
+    return this.location.mount.service.call({
+      number,
+      args: [this.location.handle, ...args],
+      credential: this.credential,
+      payload,
+    });
+  }
+
+  pread(into: Uint8Array, offset: number): Blocking<number> {
+    return this.call(Call.PREAD64, [offset], into);
+  }
+
+  pwrite(from: Uint8Array, offset: number): Blocking<number> {
+    return this.call(Call.PWRITE64, [offset, 0], from);
+  }
+
+  read(into: Uint8Array): Blocking<number> {
+    return this.#advance(this.pread(into, this.position));
+  }
+
+  write(from: Uint8Array): Blocking<number> {
+    if ((this.flags & O.APPEND) === 0 || !this.seekable) {
+      return this.#advance(this.pwrite(from, this.position));
+    }
+    return this.#append(from);
+  }
+
+  /** The server knows where the end is; the position follows it. */
+  *#append(from: Uint8Array): Coroutine<number> {
+    const written = yield* finish(this.call(Call.PWRITE64, [0, 1], from));
+    if (written > 0) this.position = yield* finish(this.call(Call.LSEEK, [0, SEEK.END]));
+    return written;
+  }
+
+  #advance(result: Blocking<number>): Blocking<number> {
+    if (isCoroutine(result)) return this.#advanceLater(result);
+    if (result > 0 && this.seekable) this.position += result;
+    return result;
+  }
+
+  *#advanceLater(result: Coroutine<number>): Coroutine<number> {
+    const count = yield* result;
+    if (count > 0 && this.seekable) this.position += count;
+    return count;
+  }
+
+  poll(events: number): number {
+    if (!this.waits) return events & (POLL.IN | POLL.OUT);
+    const ready = this.#level & (events | POLL.ERR | POLL.HUP);
+    this.#level = 0;
+    if (ready === 0 && !this.#armed) {
+      this.#armed = true;
+      this.arm(this.#waitForEdge(events));
+      return this.#level & (events | POLL.ERR | POLL.HUP);
+    }
+    return ready;
+  }
+
+  *#waitForEdge(events: number): Coroutine<void> {
+    const status = yield* finish(this.call(Call.PPOLL, [events]));
+    this.#armed = false;
+    this.#level = status < 0 ? POLL.ERR : status;
+    this.readiness.wakeAll();
+  }
+
+  *release(): Coroutine<void> {
+    yield* request(this.location.mount.service, Call.CLOSE, [this.location.handle]);
+  }
+}
+
+const PIPE_BYTES = 65536;
+/** Writes up to this size are not interleaved with others (pipe(7)). */
+const PIPE_ATOMIC_BYTES = 4096;
+
+/** The two ends of a pipe. @returns the reading and the writing end */
+export function makePipe(flags: number, broken: () => void): [Description, Description] {
+  const buffer = new Uint8Array(PIPE_BYTES);
+  const readiness = new WaitQueue();
+  let start = 0, length = 0, readers = true, writers = true;
+  const reader: Description = {
+    flags: O.RDONLY | flags,
+    uses: 1,
+    readiness,
+    *read(into) {
+      while (length === 0) {
+        if (!writers || into.length === 0) return 0;
+        if ((reader.flags & O.NONBLOCK) !== 0) fail(E.EAGAIN);
+        yield readiness;
+      }
+      const count = Math.min(into.length, length);
+      for (let done = 0; done < count;) {
+        const part = Math.min(count - done, PIPE_BYTES - start);
+        into.set(buffer.subarray(start, start + part), done);
+        start = (start + part) % PIPE_BYTES;
+        done += part;
+      }
+      length -= count;
+      readiness.wakeAll();
+      return count;
+    },
+    write: () => fail(E.EBADF),
+    poll: (events) => (length > 0 ? events & POLL.IN : 0) | (writers ? 0 : POLL.HUP),
+    release() {
+      readers = false;
+      readiness.wakeAll();
+    },
+  };
+  const writer: Description = {
+    flags: O.WRONLY | flags,
+    uses: 1,
+    readiness,
+    read: () => fail(E.EBADF),
+    *write(from) {
+      let done = 0;
+      while (done < from.length) {
+        if (!readers) {
+          broken();
+          fail(E.EPIPE);
+        }
+        const room = PIPE_BYTES - length;
+        const needed = from.length <= PIPE_ATOMIC_BYTES ? from.length : 1;
+        if (room < needed) {
+          if ((writer.flags & O.NONBLOCK) !== 0) {
+            if (done > 0) break;
+            fail(E.EAGAIN);
+          }
+          yield readiness;
+          continue;
+        }
+        const end = (start + length) % PIPE_BYTES;
+        const part = Math.min(from.length - done, room, PIPE_BYTES - end);
+        buffer.set(from.subarray(done, done + part), end);
+        length += part;
+        done += part;
+        readiness.wakeAll();
+      }
+      return done;
+    },
+    poll: (events) =>
+      (readers && PIPE_BYTES - length >= PIPE_ATOMIC_BYTES ? events & POLL.OUT : 0) |
+      (readers ? 0 : POLL.ERR),
+    release() {
+      writers = false;
+      readiness.wakeAll();
+    },
+  };
+  return [reader, writer];
+}

@@ -1,0 +1,94 @@
+// The mount table: which file server has what, and where a walk goes on when it leaves one.
+import { type Coroutine, finish } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import type { Credential, Service } from "../service.ts";
+import { Call, Private, putBytes, WALK_PAYLOAD_BYTES } from "../vfs/protocol.ts";
+
+/** Something mounted: a file system of a server. */
+export interface Mount {
+  id: number;
+  path: string;
+  type: string;
+  service: Service;
+  /** handle of its root */
+  root: number;
+  /** the directory that it covers; undefined for the root of the machine */
+  covers: Location | undefined;
+}
+
+/** A place in the tree: a handle of the server of a mount. */
+export interface Location {
+  mount: Mount;
+  handle: number;
+}
+
+const kernel: Credential = { uid: 0, gid: 0, groups: [] };
+
+/** A call by the kernel itself, with a payload for paths and structures. @throws Errno */
+export function* request(
+  service: Service,
+  number: number,
+  args: number[],
+  payload: Uint8Array = new Uint8Array(0),
+  credential: Credential = kernel,
+): Coroutine<number> {
+  const status = yield* finish(service.call({ number, args, credential, payload }));
+  return status < 0 ? fail(-status) : status;
+}
+
+/** A payload that begins with texts. */
+export function textPayload(...texts: string[]): Uint8Array {
+  const payload = new Uint8Array(WALK_PAYLOAD_BYTES);
+  let at = 0;
+  for (const text of texts) at += putBytes(text, payload, at);
+  return payload;
+}
+
+export class MountTable {
+  readonly mounts: Mount[] = [];
+
+  /** @throws Errno ENOENT where nothing is mounted yet */
+  get root(): Location {
+    const mount = this.mounts[0] ?? fail(E.ENOENT);
+    return { mount, handle: mount.root };
+  }
+
+  /** The mount of an id that a server told. @throws Errno EIO for one that is not there */
+  byId(id: number): Mount {
+    return this.mounts.find((mount) => mount.id === id) ?? fail(E.EIO);
+  }
+
+  /** Mounts the server's `index`th file system on a directory; `covers` is undefined for the root. */
+  *mount(
+    service: Service,
+    index: number,
+    type: string,
+    path: string,
+    covers: Location | undefined,
+  ): Coroutine<Mount> {
+    const root = yield* request(service, Private.ROOT, [index], new Uint8Array(64));
+    const mount = { id: this.mounts.length + 1, path, type, service, root, covers };
+    if (covers !== undefined) {
+      yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.id]);
+    }
+    this.mounts.push(mount);
+    return mount;
+  }
+
+  /** Unmounts everything, the newest first. */
+  *unmountAll(): Coroutine<void> {
+    for (let mount = this.mounts.pop(); mount !== undefined; mount = this.mounts.pop()) {
+      if (mount.covers !== undefined) {
+        yield* request(mount.covers.mount.service, Private.COVER, [mount.covers.handle, 0]);
+      }
+      yield* request(mount.service, Call.CLOSE, [mount.root]);
+    }
+  }
+
+  /** Text of /proc/mounts. */
+  text(): string {
+    return this.mounts.map((mount) => `${mount.type} ${mount.path} ${mount.type} rw 0 0\n`).join(
+      "",
+    );
+  }
+}

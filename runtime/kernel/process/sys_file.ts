@@ -1,0 +1,165 @@
+// Calls on open files: data, positions, attributes by descriptor, durability, readiness.
+import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { POLL, SEEK } from "../vfs/constants.ts";
+import { Call } from "../vfs/protocol.ts";
+import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
+import type { Handlers } from "./handler.ts";
+import type { Process } from "./process.ts";
+
+function lseek(process: Process, fd: number, offset: number, whence: number): Blocking<number> {
+  const description = process.description(fd);
+  const file = "position" in description ? process.file(fd) : fail(E.ESPIPE);
+  if (!file.seekable) fail(E.ESPIPE);
+  if (whence === SEEK.SET || whence === SEEK.CUR) {
+    const position = whence === SEEK.SET ? offset : file.position + offset;
+    if (!(position >= 0)) fail(E.EINVAL);
+    return file.position = position;
+  }
+  if (whence !== SEEK.END && whence !== SEEK.DATA && whence !== SEEK.HOLE) fail(E.EINVAL);
+  return function* () {
+    const position = yield* finish(file.call(Call.LSEEK, [offset, whence]));
+    return position < 0 ? position : file.position = position;
+  }();
+}
+
+function seekableFile(process: Process, fd: number) {
+  const description = process.description(fd);
+  if (!("position" in description)) fail(E.ESPIPE);
+  const file = process.file(fd);
+  return file.seekable ? file : fail(E.ESPIPE);
+}
+
+function pread(process: Process, fd: number, into: Uint8Array, offset: number): Blocking<number> {
+  if (!(offset >= 0)) fail(E.EINVAL);
+  return seekableFile(process, fd).pread(into, offset);
+}
+
+function pwrite(process: Process, fd: number, from: Uint8Array, offset: number): Blocking<number> {
+  if (!(offset >= 0)) fail(E.EINVAL);
+  return seekableFile(process, fd).pwrite(from, offset);
+}
+
+function* getdents(process: Process, fd: number, into: Uint8Array): Coroutine<number> {
+  const file = process.file(fd);
+  if (!file.isDirectory) fail(E.ENOTDIR);
+  const filled = yield* finish(file.call(Call.GETDENTS64, [file.position], into));
+  if (filled <= 0) return filled;
+  // The position to go on from is in the last record.
+  const view = new DataView(into.buffer, into.byteOffset, filled);
+  for (let at = 0; at < filled; at += view.getUint16(at + 16, true)) {
+    file.position = Number(view.getBigInt64(at + 8, true));
+  }
+  return filled;
+}
+
+function* fstat(process: Process, fd: number, out: Uint8Array): Coroutine<number> {
+  const description = process.description(fd);
+  if (!("location" in description)) {
+    out.fill(0);
+    new DataView(out.buffer, out.byteOffset).setUint32(16, 0o010600, true);
+    return 0;
+  }
+  const statx = new Uint8Array(STATX_BYTES);
+  const status = yield* finish(process.file(fd).call(Call.STATX, [], statx));
+  if (status >= 0) statFromStatx(statx, out);
+  return status;
+}
+
+function* fstatfs(process: Process, fd: number, out: Uint8Array): Coroutine<number> {
+  const structure = new Uint8Array(STATFS_BYTES);
+  const status = yield* finish(process.file(fd).call(Call.FSTATFS, [], structure));
+  if (status >= 0) out.set(structure);
+  return status;
+}
+
+/** A call that goes to the file's server as it is. */
+function forward(number: number) {
+  return (process: Process, fd: number, ...args: number[]) => process.file(fd).call(number, args);
+}
+
+function* sync(process: Process): Coroutine<number> {
+  for (const service of new Set(process.mounts.mounts.map((mount) => mount.service))) {
+    yield* finish(
+      service.call({
+        number: Call.SYNC,
+        args: [],
+        credential: process.credential,
+        payload: new Uint8Array(0),
+      }),
+    );
+  }
+  return 0;
+}
+
+/** One descriptor of a poll; `revents` is filled in. */
+export interface PollEntry {
+  fd: number;
+  events: number;
+  revents: number;
+}
+
+/** @param timeoutNs infinity to wait for ever */
+function* ppoll(process: Process, entries: PollEntry[], timeoutNs: number): Coroutine<number> {
+  const { tasks, nowNs } = process.kernel.environment;
+  const any = new WaitQueue();
+  const deadline = timeoutNs === Infinity ? Infinity : nowNs() + timeoutNs;
+  let finished = false;
+  const watched = new Set<WaitQueue>();
+  const watch = function* (queue: WaitQueue): Coroutine<void> {
+    while (!finished) {
+      yield queue;
+      any.wakeAll();
+    }
+  };
+  const cancelTimer = deadline === Infinity ? () => {} : tasks.wakeAt(deadline, any);
+  try {
+    for (;;) {
+      let ready = 0;
+      for (const entry of entries) {
+        entry.revents = entry.fd < 0 ? 0 : readiness(process, entry);
+        if (entry.revents !== 0) ready++;
+      }
+      if (ready > 0 || nowNs() >= deadline) return ready;
+      for (const entry of entries) {
+        if (entry.fd < 0) continue;
+        const queue = process.description(entry.fd).readiness;
+        if (watched.has(queue)) continue;
+        watched.add(queue);
+        tasks.spawn(watch(queue));
+      }
+      yield any;
+    }
+  } finally {
+    finished = true;
+    cancelTimer();
+  }
+}
+
+function readiness(process: Process, entry: PollEntry): number {
+  try {
+    return process.description(entry.fd).poll(entry.events);
+  } catch {
+    return POLL.NVAL;
+  }
+}
+
+export const fileCalls: Handlers = {
+  read: (process: Process, fd: number, into: Uint8Array) => process.description(fd).read(into),
+  write: (process: Process, fd: number, from: Uint8Array) => process.description(fd).write(from),
+  pread64: pread,
+  pwrite64: pwrite,
+  lseek,
+  getdents64: getdents,
+  fstat,
+  fstatfs,
+  fsync: forward(Call.FSYNC),
+  fdatasync: forward(Call.FDATASYNC),
+  syncfs: forward(Call.SYNC),
+  sync,
+  ftruncate: forward(Call.FTRUNCATE),
+  fallocate: forward(Call.FALLOCATE),
+  fchmod: forward(Call.FCHMOD),
+  fchown: forward(Call.FCHOWN),
+  ppoll,
+};

@@ -1,0 +1,387 @@
+// Calls that take a path: each walks to its file or directory first, then asks the server there.
+import { type Coroutine, finish } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { AT } from "../vfs/constants.ts";
+import { Call, WalkFlag } from "../vfs/protocol.ts";
+import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
+import type { Handlers } from "./handler.ts";
+import { request, textPayload } from "./mounts.ts";
+import { Process } from "./process.ts";
+import { resolve, type Resolved } from "./resolve.ts";
+
+/** Walks to a path, does something there, and closes the handle. */
+function* at<T>(
+  process: Process,
+  fd: number,
+  path: string,
+  flags: number,
+  use: (found: Resolved) => Coroutine<T>,
+): Coroutine<T> {
+  const start = path.startsWith("/") ? process.root : process.directory(fd);
+  const found = yield* resolve(process, start, path, flags);
+  try {
+    return yield* use(found);
+  } finally {
+    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+  }
+}
+
+/** A call on the file that a path leads to. */
+function* onFile(
+  process: Process,
+  fd: number,
+  path: string,
+  flags: number,
+  number: number,
+  args: number[],
+  payload?: Uint8Array,
+): Coroutine<number> {
+  if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
+    if (fd !== AT.FDCWD) return yield* finish(process.file(fd).call(number, args, payload));
+    return yield* request(
+      process.cwd.mount.service,
+      number,
+      [process.cwd.handle, ...args],
+      payload,
+      process.credential,
+    );
+  }
+  const follow = (flags & AT.SYMLINK_NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
+  return yield* at(process, fd, path, follow, function* (found) {
+    return yield* request(
+      found.mount.service,
+      number,
+      [found.handle, ...args],
+      payload,
+      process.credential,
+    );
+  });
+}
+
+/** A call that changes a name: the parent and the name are sent. */
+function* onName(
+  process: Process,
+  fd: number,
+  path: string,
+  number: number,
+  rest: (parent: Resolved) => { args: number[]; texts: string[] },
+): Coroutine<number> {
+  return yield* at(process, fd, path, WalkFlag.PARENT, function* (parent) {
+    const { args, texts } = rest(parent);
+    return yield* request(
+      parent.mount.service,
+      number,
+      [parent.handle, parent.name.length, ...args],
+      textPayload(parent.name, ...texts),
+      process.credential,
+    );
+  });
+}
+
+/** "", "." and ".." cannot be made. */
+function demandNew(parent: Resolved): void {
+  if (parent.name === "" || parent.name === "." || parent.name === "..") fail(E.EEXIST);
+}
+
+function mkdirat(process: Process, fd: number, path: string, mode: number): Coroutine<number> {
+  return onName(process, fd, path, Call.MKDIRAT, (parent) => {
+    demandNew(parent);
+    return { args: [mode & ~process.umask & 0o7777], texts: [] };
+  });
+}
+
+function mknodat(
+  process: Process,
+  fd: number,
+  path: string,
+  mode: number,
+  rdev: number,
+): Coroutine<number> {
+  return onName(process, fd, path, Call.MKNODAT, (parent) => {
+    demandNew(parent);
+    if (parent.slash) fail(E.ENOENT);
+    return { args: [mode & ~process.umask, rdev], texts: [] };
+  });
+}
+
+function unlinkat(process: Process, fd: number, path: string, flags: number): Coroutine<number> {
+  if ((flags & ~AT.REMOVEDIR) !== 0) fail(E.EINVAL);
+  return onName(process, fd, path, Call.UNLINKAT, (parent) => {
+    if (parent.name === "") fail((flags & AT.REMOVEDIR) !== 0 ? E.EBUSY : E.EISDIR);
+    if (parent.slash && (flags & AT.REMOVEDIR) === 0) fail(E.ENOTDIR);
+    return { args: [flags], texts: [] };
+  });
+}
+
+function symlinkat(process: Process, target: string, fd: number, path: string): Coroutine<number> {
+  if (target === "") fail(E.ENOENT);
+  return onName(process, fd, path, Call.SYMLINKAT, (parent) => {
+    demandNew(parent);
+    if (parent.slash) fail(E.ENOENT);
+    return { args: [target.length], texts: [target] };
+  });
+}
+
+function linkat(
+  process: Process,
+  oldFd: number,
+  oldPath: string,
+  newFd: number,
+  newPath: string,
+  flags: number,
+): Coroutine<number> {
+  const follow = (flags & AT.SYMLINK_FOLLOW) !== 0 ? WalkFlag.FOLLOW : 0;
+  return at(process, oldFd, oldPath, follow, function* (source) {
+    return yield* at(process, newFd, newPath, WalkFlag.PARENT, function* (parent) {
+      demandNew(parent);
+      if (parent.slash) fail(E.ENOENT);
+      if (source.mount !== parent.mount) fail(E.EXDEV);
+      const args = [source.handle, parent.handle, parent.name.length];
+      return yield* request(
+        parent.mount.service,
+        Call.LINKAT,
+        args,
+        textPayload(parent.name),
+        process.credential,
+      );
+    });
+  });
+}
+
+function renameat2(
+  process: Process,
+  oldFd: number,
+  oldPath: string,
+  newFd: number,
+  newPath: string,
+  flags: number,
+): Coroutine<number> {
+  return at(process, oldFd, oldPath, WalkFlag.PARENT, function* (from) {
+    return yield* at(process, newFd, newPath, WalkFlag.PARENT, function* (to) {
+      if (from.mount !== to.mount) fail(E.EXDEV);
+      for (const end of [from, to]) if (end.name === "") fail(E.EBUSY);
+      if (from.slash || to.slash) yield* demandDirectory(process, from);
+      const args = [from.handle, from.name.length, to.handle, to.name.length, flags];
+      return yield* request(
+        from.mount.service,
+        Call.RENAMEAT2,
+        args,
+        textPayload(from.name, to.name),
+        process.credential,
+      );
+    });
+  });
+}
+
+/** A name with a slash behind it must be a directory. @throws Errno ENOTDIR */
+function demandDirectory(process: Process, parent: Resolved): Coroutine<void> {
+  return at(process, AT.FDCWD, "/", 0, function* () {
+    const found = yield* resolve(process, parent, parent.name, WalkFlag.DIRECTORY);
+    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+  });
+}
+
+function* readlinkat(
+  process: Process,
+  fd: number,
+  path: string,
+  into: Uint8Array,
+): Coroutine<number> {
+  if (into.length === 0) fail(E.EINVAL);
+  const target = new Uint8Array(4096);
+  const length = yield* onFile(
+    process,
+    fd,
+    path,
+    AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH,
+    Call.READLINKAT,
+    [],
+    target,
+  );
+  const count = Math.min(length, into.length);
+  into.set(target.subarray(0, count));
+  return count;
+}
+
+function* statx(
+  process: Process,
+  fd: number,
+  path: string,
+  flags: number,
+  _mask: number,
+  out: Uint8Array,
+): Coroutine<number> {
+  return yield* onFile(process, fd, path, flags, Call.STATX, [], out);
+}
+
+function* newfstatat(
+  process: Process,
+  fd: number,
+  path: string,
+  out: Uint8Array,
+  flags: number,
+): Coroutine<number> {
+  const structure = new Uint8Array(STATX_BYTES);
+  const status = yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
+  statFromStatx(structure, out);
+  return status;
+}
+
+function* statfs(process: Process, path: string, out: Uint8Array): Coroutine<number> {
+  const structure = new Uint8Array(STATFS_BYTES);
+  const status = yield* onFile(process, AT.FDCWD, path, 0, Call.FSTATFS, [], structure);
+  out.set(structure);
+  return status;
+}
+
+/** utimensat's times: [atime seconds, nanoseconds, mtime seconds, nanoseconds]. */
+function utimensat(
+  process: Process,
+  fd: number,
+  path: string,
+  times: number[],
+  flags: number,
+): Coroutine<number> {
+  return onFile(
+    process,
+    fd,
+    path,
+    flags | (path === "" ? AT.EMPTY_PATH : 0),
+    Call.UTIMENSAT,
+    times,
+  );
+}
+
+function* chdir(process: Process, path: string): Coroutine<number> {
+  const found = yield* resolve(process, process.cwd, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
+  try {
+    yield* request(
+      found.mount.service,
+      Call.FACCESSAT2,
+      [found.handle, 1],
+      undefined,
+      process.credential,
+    );
+  } catch (failure) {
+    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    throw failure;
+  }
+  const old = process.cwd;
+  process.cwd = { mount: found.mount, handle: found.handle };
+  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  return 0;
+}
+
+function* fchdir(process: Process, fd: number): Coroutine<number> {
+  const place = yield* Process.hold(process.directory(fd));
+  const old = process.cwd;
+  process.cwd = place;
+  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  return 0;
+}
+
+/** getcwd(2): climbs to the root, looking each directory up in its parent. */
+function* getcwd(process: Process, into: Uint8Array): Coroutine<number> {
+  let path = "";
+  let here = yield* resolve(process, process.cwd, ".", 0);
+  try {
+    for (;;) {
+      const own = yield* identity(here);
+      const up = yield* resolve(process, here, "..", 0);
+      const above = yield* identity(up);
+      if (own.ino === above.ino && own.device === above.device) {
+        yield* request(up.mount.service, Call.CLOSE, [up.handle]);
+        break;
+      }
+      path = `/${yield* nameIn(process, up, own)}${path}`;
+      yield* request(here.mount.service, Call.CLOSE, [here.handle]);
+      here = up;
+    }
+  } finally {
+    yield* request(here.mount.service, Call.CLOSE, [here.handle]);
+  }
+  const text = path === "" ? "/" : path;
+  if (text.length + 1 > into.length) fail(E.ERANGE);
+  for (let index = 0; index < text.length; index++) into[index] = text.charCodeAt(index);
+  into[text.length] = 0;
+  return text.length + 1;
+}
+
+interface Identity {
+  ino: bigint;
+  device: bigint;
+}
+
+function* identity(place: Resolved): Coroutine<Identity> {
+  const structure = new Uint8Array(STATX_BYTES);
+  yield* request(place.mount.service, Call.STATX, [place.handle], structure);
+  const view = new DataView(structure.buffer);
+  return {
+    ino: view.getBigUint64(32, true),
+    device: view.getBigUint64(136, true) * 65536n + BigInt(place.mount.id),
+  };
+}
+
+/** The name of a directory in its parent: the one that leads to the same inode. */
+function* nameIn(process: Process, parent: Resolved, wanted: Identity): Coroutine<string> {
+  const mounted = process.mounts.mounts.find((mount) =>
+    BigInt(mount.id) === wanted.device % 65536n && mount.covers !== undefined
+  );
+  const entered = mounted !== undefined && mounted.covers!.mount === parent.mount &&
+    parent.mount.id !== mounted.id;
+  if (entered) return mounted.path.slice(mounted.path.lastIndexOf("/") + 1);
+  const opened = yield* resolve(process, parent, ".", 0);
+  try {
+    yield* request(opened.mount.service, 1028, [opened.handle, 0]);
+    const records = new Uint8Array(4096);
+    const view = new DataView(records.buffer);
+    for (let position = 0;;) {
+      const filled = yield* request(opened.mount.service, Call.GETDENTS64, [
+        opened.handle,
+        position,
+      ], records);
+      if (filled === 0) return fail(E.ENOENT);
+      for (let record = 0; record < filled; record += view.getUint16(record + 16, true)) {
+        position = Number(view.getBigInt64(record + 8, true));
+        let end = record + 19;
+        while (records[end] !== 0) end++;
+        const name = String.fromCharCode(...records.subarray(record + 19, end));
+        if (view.getBigUint64(record, true) === wanted.ino && name !== "." && name !== "..") {
+          return name;
+        }
+      }
+    }
+  } finally {
+    yield* request(opened.mount.service, Call.CLOSE, [opened.handle]);
+  }
+}
+
+export const pathCalls: Handlers = {
+  mkdirat,
+  mknodat,
+  unlinkat,
+  symlinkat,
+  linkat,
+  renameat2,
+  readlinkat,
+  statx,
+  newfstatat,
+  statfs,
+  utimensat,
+  chdir,
+  fchdir,
+  getcwd,
+  truncate: (process: Process, path: string, size: number) => truncate(process, path, size),
+  faccessat: (process: Process, fd: number, path: string, mode: number) =>
+    onFile(process, fd, path, 0, Call.FACCESSAT2, [mode]),
+  faccessat2: (process: Process, fd: number, path: string, mode: number, flags: number) =>
+    onFile(process, fd, path, flags, Call.FACCESSAT2, [mode]),
+  fchmodat: (process: Process, fd: number, path: string, mode: number) =>
+    onFile(process, fd, path, 0, Call.FCHMOD, [mode]),
+  fchownat: (process: Process, fd: number, path: string, uid: number, gid: number, flags: number) =>
+    onFile(process, fd, path, flags, Call.FCHOWN, [uid, gid]),
+};
+
+function* truncate(process: Process, path: string, size: number): Coroutine<number> {
+  return yield* onFile(process, AT.FDCWD, path, 0, Call.FTRUNCATE, [size]);
+}
