@@ -26,7 +26,7 @@ export interface ComponentDescription {
 }
 
 export const interfaces: InterfaceDescription[] = [
-  { name: "files", transport: "ring", summary: "system calls on files and paths" },
+  { name: "files", transport: "ring", many: true, summary: "system calls on files and paths" },
   { name: "filesystem", transport: "call", many: true, summary: "inodes and directories" },
   { name: "disk", transport: "ring", summary: "block requests" },
   { name: "terminal", transport: "call", summary: "characters to and from a console port" },

@@ -127,7 +127,7 @@ export interface RingPlan {
   name: string;
   client: string;
   server: string;
-  /** what crosses it: "syscall", or the name of the interface of a cut edge, such as "disk" */
+  /** interface whose calls cross it: "files" for system calls on files, "disk" for block requests */
   interface: string;
   /** entries in each queue, a power of two */
   depth: number;

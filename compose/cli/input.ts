@@ -4,13 +4,12 @@ import {
   type Diagnostic,
   load,
   type Loaded,
-  type Reader,
   render,
   toJson,
 } from "../mod.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath } from "../source/load.ts";
-import { calls } from "./calls.ts";
+import { calls, disk } from "../disk.ts";
 
 /** Exit codes: fine; diagnostics or a failed program; wrong use of the command. */
 export const Exit = { OK: 0, FAILED: 1, USAGE: 2 } as const;
@@ -18,19 +17,6 @@ export const Exit = { OK: 0, FAILED: 1, USAGE: 2 } as const;
 export interface Shared {
   json?: boolean;
 }
-
-const disk: Reader = {
-  read: (path) => Deno.readTextFile(path),
-  exists: async (path) => {
-    try {
-      await Deno.stat(path);
-      return true;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return false;
-      throw error;
-    }
-  },
-};
 
 /** Loads a manifest; says which file is missing and ends with {@link Exit.USAGE}. */
 export async function open(

@@ -30,8 +30,8 @@ export function layOut(system: System, placement: Placement): Layout {
   const rings: RingPlan[] = [];
   for (const { from, interface: name, providers } of placement.edges) {
     for (const { space } of providers) {
-      const crossing = name === "files" ? "syscall" : name;
-      const ringName = `${from.space}-${space}-${crossing}`;
+      
+      const ringName = `${from.space}-${space}-${name}`;
       if (
         space === from.space || !system.domains[space] ||
         rings.some((ring) => ring.name === ringName)
@@ -41,7 +41,7 @@ export function layOut(system: System, placement: Placement): Layout {
         name: ringName,
         client: from.space,
         server: space,
-        interface: crossing,
+        interface: name,
         depth: ring.depth,
         arenaBytes: ring.arena,
         spinUs: ring.spin,

@@ -1,17 +1,17 @@
 // What runs inside a service domain, whatever keeps it apart: opens nothing, knows nobody but the
 // memory it was granted. Builds the components, serves the rings, ends when told.
 import type { Bell, Sleeper } from "../hardware/doorbell.ts";
-import { sharedWindow } from "../hardware/device/register_window.ts";
+import { WindowRegisters } from "../hardware/device/register_window.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
 import { Command, State, StatusPage } from "../hypervisor/status_page.ts";
 import { Assembly } from "../kernel/assembly.ts";
 import { type Coroutine, Tasks } from "../kernel/coroutine.ts";
 import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
-import { deviceAttachment } from "../kernel/drivers/device_attachment.ts";
+import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { Connection } from "../kernel/remote/connection.ts";
-import { serverFor, standInFor } from "../kernel/remote/interfaces.ts";
+import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
@@ -52,11 +52,8 @@ export function runDomain(
   const assembly = new Assembly(grant.plan, environment, {
     attachment: (device) => {
       const index = grant.devices.findIndex((candidate) => candidate.name === device);
-      const made = deviceAttachment(
-        sharedWindow(opened.windows[index]),
-        opened.deviceBell,
-        grant.devices[index].id,
-        environment,
+      const made = new DeviceAttachment(
+        new WindowRegisters(opened.windows[index], opened.deviceBell, nowNs),
       );
       sources.push(made);
       return made;
@@ -77,15 +74,20 @@ export function runDomain(
         },
       );
       sources.push(connection);
-      return standInFor(need.interface, connection, environment);
+      return standIn(need.interface, connection, environment);
     },
   });
   grant.rings.forEach(({ plan }, index) => {
     if (plan.server !== grant.plan.name) return;
-    const server = serverFor(
+    const provider = [...assembly.components.values()].find((component) =>
+      plan.interface in component.provides
+    );
+    if (provider === undefined) {
+      throw new Error(`Domain "${grant.plan.name}" has nothing to serve ring "${plan.name}"`);
+    }
+    const server = serveInterface(
       plan,
-      assembly,
-      grant.plan,
+      provider.provides[plan.interface],
       opened.rings[index],
       grant.generation,
       environment,
@@ -100,18 +102,12 @@ export function runDomain(
     spinNs,
     maxSleepNs: MAX_SLEEP_NS,
   });
-  const recovered = () =>
-    [...assembly.components.values()].reduce(
-      (newest, component) => Math.max(newest, component.recovered ?? 0),
-      0,
-    );
   const report = () =>
     status.publish({
       calls: servers.reduce((sum, server) => sum + server.ring.calls, 0),
       refused: servers.reduce((sum, server) => sum + server.ring.refused, 0),
       doorbells: servers.reduce((sum, server) => sum + server.ring.doorbells, 0),
       heapBytes: heapBytes(),
-      recovered: recovered(),
     });
 
   let ended = false;

@@ -16,7 +16,10 @@ function openGrant(grant: DomainGrant): OpenedGrant {
     status: opener.open(grant.status).buffer,
     sleeper: bell(grant.bell),
     deviceBell: bell(grant.deviceBell),
-    rings: grant.rings.map((ring) => ({ memory: opener.open(ring.memory).buffer, peerBell: bell(ring.peerBell) })),
+    rings: grant.rings.map((ring) => ({
+      memory: opener.open(ring.memory).buffer,
+      peerBell: bell(ring.peerBell),
+    })),
     windows: grant.devices.map((device) => opener.open(device.window).buffer),
   };
   opener.seal();
@@ -33,7 +36,9 @@ for (const name of permissions) Deno.permissions.revokeSync({ name });
 try {
   runDomain(grant, opened, (line) => console.log(line));
 } catch (failure) {
-  new StatusPage(opened.status).fail(failure instanceof Error ? `${failure.message}\n${failure.stack}` : String(failure));
+  new StatusPage(opened.status).fail(
+    failure instanceof Error ? `${failure.message}\n${failure.stack}` : String(failure),
+  );
   Deno.exit(1);
 }
 Deno.exit(0);

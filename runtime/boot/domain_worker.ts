@@ -18,7 +18,10 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
       status,
       sleeper: bell(grant.bell),
       deviceBell: bell(grant.deviceBell),
-      rings: grant.rings.map((ring) => ({ memory: buffer(ring.memory), peerBell: bell(ring.peerBell) })),
+      rings: grant.rings.map((ring) => ({
+        memory: buffer(ring.memory),
+        peerBell: bell(ring.peerBell),
+      })),
       windows: grant.devices.map((device) => buffer(device.window)),
     }, (log) => self.postMessage({ log }));
   } catch (failure) {

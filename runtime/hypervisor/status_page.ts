@@ -14,8 +14,6 @@ export interface DomainCounters {
   doorbells: number;
   /** bytes its JavaScript heap and buffers take */
   heapBytes: number;
-  /** durable transaction found when its file system was mounted */
-  recovered: number;
 }
 
 const STATE = 0;
@@ -24,7 +22,7 @@ const HEARTBEAT = 2;
 const TEXT_LENGTH = 3;
 const COUNTERS_AT = 256;
 const TEXT_AT = 1024;
-const counterNames = ["calls", "refused", "doorbells", "heapBytes", "recovered"] as const;
+const counterNames = ["calls", "refused", "doorbells", "heapBytes"] as const;
 
 export class StatusPage {
   readonly #words: Int32Array;

@@ -52,7 +52,9 @@ export class Supervisor {
   /** Starts the first generation. @throws Error when it does not get ready */
   async start(): Promise<void> {
     const failure = await this.#launch();
-    if (failure !== undefined) throw new Error(`Domain "${this.plan.name}" did not start: ${failure}`);
+    if (failure !== undefined) {
+      throw new Error(`Domain "${this.plan.name}" did not start: ${failure}`);
+    }
     this.#watching = this.#watch();
   }
 
@@ -103,9 +105,13 @@ export class Supervisor {
     const { instance, status } = await this.machine.start(this.generation);
     this.#instance = instance;
     this.#status = status;
-    instance.ended.then(({ reason }) => this.#instance === instance && this.fail(status.failure || reason));
+    instance.ended.then(({ reason }) =>
+      this.#instance === instance && this.fail(status.failure || reason)
+    );
     while (status.state === State.BOOTING && this.#failure === undefined) {
-      if (this.machine.nowMs() - startedMs > START_LIMIT_MS) this.fail(`not ready after ${START_LIMIT_MS / 1000} s`);
+      if (this.machine.nowMs() - startedMs > START_LIMIT_MS) {
+        this.fail(`not ready after ${START_LIMIT_MS / 1000} s`);
+      }
       await this.machine.sleep(START_POLL_MS);
     }
     if (status.state === State.FAILED) this.fail(status.failure);
@@ -146,7 +152,12 @@ export class Supervisor {
   async #recover(reason: string): Promise<boolean> {
     const { recovery, name } = this.plan;
     for (let failure: string | undefined = reason; failure !== undefined;) {
-      this.machine.event({ kind: "domain-failed", domain: name, generation: this.generation, reason: failure });
+      this.machine.event({
+        kind: "domain-failed",
+        domain: name,
+        generation: this.generation,
+        reason: failure,
+      });
       await this.machine.setLinks(LinkState.DOWN, this.generation);
       await this.machine.fenceDevices();
       await this.#instance!.kill();

@@ -170,6 +170,10 @@ export class Mutex {
   #held = false;
   #queue = new WaitQueue();
 
+  get held(): boolean {
+    return this.#held;
+  }
+
   *acquire(): Coroutine<void> {
     while (this.#held) yield this.#queue;
     this.#held = true;

@@ -22,6 +22,8 @@ export interface ServiceCall {
    * The server reads what it needs of the input before it writes output.
    */
   payload: Uint8Array;
+  /** set with the answer of a remote server: its running transaction when it completed the call */
+  transaction?: number;
 }
 
 /** Serves system calls. */

@@ -26,7 +26,11 @@ export class Hart {
   #live = 0;
   #waiting = 0;
 
-  constructor(private readonly loop: DomainLoop, private readonly tasks: Tasks, private readonly host: HartHost) {}
+  constructor(
+    private readonly loop: DomainLoop,
+    private readonly tasks: Tasks,
+    private readonly host: HartHost,
+  ) {}
 
   /** A thread has been started that will run by itself until its first call. */
   adopt(): void {
@@ -75,7 +79,7 @@ export class Hart {
       quiet = worked || resumed > 0 ? 0 : quiet + 1;
       if (quiet === 0) continue;
       if (this.host.attentionNeeded()) await this.host.turnEventLoop();
-      else if (this.#waiting === this.#live) this.loop.wait();
+      else if (this.#waiting >= this.#live) this.loop.wait();
       // Somebody is neither waiting nor done: give it its microtasks, then suspect a promise of the host.
       else if (quiet > MICROTASK_TURNS) await this.host.turnEventLoop();
     }

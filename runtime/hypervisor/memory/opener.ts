@@ -41,7 +41,9 @@ export class MemoryOpener {
 
   /** The bell in an object that was made or opened here. */
   doorbell(memory: SharedMemory): Doorbell {
-    if (memory.grant.kind === "mapped") return this.#loadSemaphores().doorbell(memory as MappedMemory);
+    if (memory.grant.kind === "mapped") {
+      return this.#loadSemaphores().doorbell(memory as MappedMemory);
+    }
     const words = new Int32Array(memory.buffer, 0, BELL_BYTES / 4);
     return new Doorbell(words, new AtomicsSignal(words));
   }

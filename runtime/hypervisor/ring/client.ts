@@ -51,7 +51,7 @@ export class RingClient {
     memory: ArrayBufferLike,
     private readonly shape: RingShape,
     generation: number,
-    private readonly bell: Bell,
+    private bell: Bell,
   ) {
     this.depth = shape.depth;
     this.#mask = shape.depth - 1;
@@ -199,8 +199,9 @@ export class RingClient {
     return waiting;
   }
 
-  /** A new server is there, behind an emptied ring; `memory` is the same object or a new one. */
-  attach(memory: ArrayBufferLike, generation: number): void {
+  /** A new server is there, behind an emptied ring; memory and bell are the same objects or new ones. */
+  attach(memory: ArrayBufferLike, generation: number, bell: Bell): void {
+    this.bell = bell;
     this.#views = ringViews(memory, this.shape);
     this.#generation = generation & 0xffff;
     this.#tail =

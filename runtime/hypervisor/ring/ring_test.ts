@@ -81,7 +81,7 @@ Deno.test("a server that died leaves its callers to be answered", () => {
   for (const completer of client.detach()) completer.complete(-5, 0);
   assertEquals(lost, [-5, -5, -5]);
   resetRing(memory, 4);
-  client.attach(memory, 4);
+  client.attach(memory, 4, silent);
   const server: RingServer = new RingServer(
     memory,
     shape,

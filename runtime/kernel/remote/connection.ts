@@ -24,12 +24,14 @@ class PendingCall {
   payload!: Uint8Array;
   number = 0;
   status = 0;
+  transaction = 0;
   done = false;
   constructor(private readonly connection: Connection) {}
 
   complete(status: number, slot: number): void {
     this.connection.copyOut(this, status, slot);
     this.status = status;
+    this.transaction = this.connection.transaction;
     this.done = true;
     this.answered.wakeAll();
   }
@@ -96,6 +98,7 @@ export class Connection implements PollSource {
     this.ring.submit(slot, call.number, call.args, index, payload.length, pending);
     while (!pending.done) yield pending.answered;
     this.#spare.push(pending);
+    call.transaction = pending.transaction;
     return pending.status;
   }
 
@@ -156,8 +159,8 @@ export class Connection implements PollSource {
   }
 
   /** A server of a new generation is there, behind an emptied ring. */
-  restore(memory: ArrayBufferLike, generation: number): void {
-    this.ring.attach(memory, generation);
+  restore(memory: ArrayBufferLike, generation: number, bell: Bell): void {
+    this.ring.attach(memory, generation, bell);
     this.#credentials = new WeakMap();
     this.#nextCredential = 1;
     this.generation = generation;

@@ -1,0 +1,44 @@
+// Manifests from the disk, compiled with the toolkit's own system-call table: what the command line and
+// the library both do.
+import { systemCalls } from "../schemas/syscalls.ts";
+import { compile as compileWith } from "./compiler.ts";
+import type { Diagnostic } from "./diagnostic/diagnostic.ts";
+import type { CallGroup } from "./plan/plan.ts";
+import { load as loadWith, type Loaded, type Reader, resolvePath } from "./source/load.ts";
+import type { Plan } from "../schemas/plan.ts";
+
+/** The calls that somebody serves: routes lead only to those. */
+export const calls: readonly CallGroup[] = systemCalls.filter((call) => call.status !== "missing");
+
+export const disk: Reader = {
+  read: (path) => Deno.readTextFile(path),
+  exists: async (path) => {
+    try {
+      await Deno.stat(path);
+      return true;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return false;
+      throw error;
+    }
+  },
+};
+
+/**
+ * Loads a manifest and what it includes and extends.
+ *
+ * @param file path, relative to the working directory, or file URL
+ * @throws Deno.errors.NotFound for a file that is not there
+ */
+export function load(file: string | URL): Promise<Loaded> {
+  const name = file instanceof URL ? decodeURIComponent(file.pathname) : file;
+  return loadWith(resolvePath(`${Deno.cwd()}/`, name), disk);
+}
+
+/**
+ * Checks a manifest and makes its plan.
+ *
+ * @returns all diagnostics; a plan where none of them is an error
+ */
+export function compile(loaded: Loaded): { plan?: Plan; diagnostics: Diagnostic[] } {
+  return compileWith(loaded, calls);
+}

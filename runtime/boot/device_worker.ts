@@ -1,0 +1,160 @@
+// The thread of the machine's hardware: IOMMU and device models, and the only holder of host resources.
+// It opens what its models need, gives up its permissions, and then serves windows and messages.
+/// <reference lib="deno.worker" />
+import { FileImage } from "../hardware/device/file_image.ts";
+import { Platform } from "../hardware/device/platform.ts";
+import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
+import { VirtioConsole } from "../hardware/device/virtio_console.ts";
+import type { DeviceModel } from "../hardware/device/virtio_device.ts";
+import { VirtioRng } from "../hardware/device/virtio_rng.ts";
+import { MemoryOpener } from "../hypervisor/memory/opener.ts";
+import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
+import type { DevicePlan, MachinePlan } from "../../schemas/plan.ts";
+import { Attention } from "./attention.ts";
+
+/** The first message. */
+export interface DeviceWorkerSetup {
+  machine: MachinePlan;
+  consolePorts: number;
+  bell: MemoryGrant;
+  attention: SharedArrayBuffer;
+  /** every mapped object and bell it will ever be given, so that it can open them now */
+  grants: MemoryGrant[];
+  bells: MemoryGrant[];
+}
+
+export type DeviceRequest =
+  | {
+    kind: "admit";
+    address: number;
+    memory: MemoryGrant;
+    windows: { device: string; memory: MemoryGrant }[];
+    bell: MemoryGrant;
+  }
+  | { kind: "fence"; address: number; devices: string[] }
+  | { kind: "input"; port: number; bytes: Uint8Array }
+  | { kind: "end-input"; port: number }
+  | { kind: "faults" }
+  | { kind: "stop" };
+
+const SLEEP_NS = 20e6;
+/** Looking once more for this long before sleeping saves the wake-up of the next request. */
+const SPIN_NS = 20e3;
+
+self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
+  run(data).catch((failure) => {
+    setTimeout(() => {
+      throw failure;
+    });
+  });
+};
+
+async function run(setup: DeviceWorkerSetup): Promise<void> {
+  const opener = new MemoryOpener();
+  const opened = new Map(
+    setup.grants.filter((grant) => grant.kind === "mapped").map((
+      grant,
+    ) => [grant.name, opener.open(grant)]),
+  );
+  const open = (grant: MemoryGrant) => opened.get(grant.name) ?? opener.open(grant);
+  const sleeper = opener.doorbell(open(setup.bell));
+  const bells = new Map(
+    setup.bells.map((grant) => [grant.name, opener.doorbell(opener.open(grant))]),
+  );
+  const log = (line: string) => self.postMessage({ kind: "log", line });
+  const images: FileImage[] = [];
+  const consoles: VirtioConsole[] = [];
+  const platform = new Platform(setup.machine.iommu.directory, setup.machine.iommu.contexts, log);
+  const makeModel = (device: DevicePlan): DeviceModel => {
+    switch (device.model) {
+      case "virtio-blk": {
+        const image = new FileImage(device.image!, device.readOnly ?? false);
+        images.push(image);
+        return new VirtioBlk(image, device.name, log);
+      }
+      case "virtio-console": {
+        const model = new VirtioConsole(
+          setup.consolePorts,
+          (port, bytes) => self.postMessage({ kind: "output", port, bytes }),
+        );
+        consoles.push(model);
+        return model;
+      }
+      case "virtio-rng":
+        return new VirtioRng((bytes) => crypto.getRandomValues(bytes));
+    }
+  };
+  for (const device of setup.machine.devices) {
+    const context = setup.machine.iommu.contexts.find((each) => each.device === device.name)!;
+    platform.plug(device.name, context, makeModel(device));
+  }
+  // What is open stays usable; nothing else of the host can be reached from here on.
+  opener.seal();
+  for (const name of ["read", "write", "ffi", "run", "net", "env", "sys", "import"] as const) {
+    Deno.permissions.revokeSync({ name });
+  }
+
+  let stopping = false;
+  const attention = new Attention(setup.attention);
+  const serve = (request: DeviceRequest): unknown => {
+    switch (request.kind) {
+      case "admit":
+        platform.admit(
+          { address: request.address, buffer: open(request.memory).buffer },
+          request.windows.map(({ device, memory }) => ({ device, buffer: open(memory).buffer })),
+          request.bell.kind === "mapped"
+            ? bells.get(request.bell.name)!
+            : opener.doorbell(opener.open(request.bell)),
+        );
+        return;
+      case "fence":
+        platform.fence(request.address, request.devices);
+        return;
+      case "input":
+        for (const model of consoles) model.input(request.port, request.bytes);
+        return;
+      case "end-input":
+        for (const model of consoles) model.endInput(request.port);
+        return;
+      case "faults":
+        return setup.machine.devices.map((device) => platform.faults(device.name));
+      case "stop":
+        stopping = true;
+    }
+  };
+  self.onmessage = ({ data }) => {
+    try {
+      self.postMessage({ reply: data.request, value: serve(data) });
+    } catch (failure) {
+      self.postMessage({ reply: data.request, failure: String(failure) });
+    }
+    attention.handled();
+  };
+  self.postMessage({ kind: "ready" });
+
+  let idleSince = 0;
+  while (!stopping) {
+    if (attention.needed) await attention.turnEventLoop();
+    if (platform.poll()) {
+      idleSince = 0;
+      for (const fault of platform.takeFaults()) self.postMessage({ kind: "fault", fault });
+      continue;
+    }
+    const now = performance.now() * 1e6;
+    if (idleSince === 0) idleSince = now;
+    if (now - idleSince < SPIN_NS) {
+      Atomics.pause();
+      continue;
+    }
+    sleeper.prepare();
+    if (platform.pending || attention.needed) sleeper.cancel();
+    else sleeper.sleep(SLEEP_NS);
+    idleSince = 0;
+  }
+  for (const image of images) {
+    if (!image.readOnly) image.flush();
+    image.close();
+  }
+  self.postMessage({ kind: "stopped" });
+  self.close();
+}

@@ -1,0 +1,89 @@
+// The handles that a client has on a remote file server, under numbers of the client's own: they stay
+// the same when the server is restarted and its own numbers change.
+import { E, fail } from "../errno.ts";
+import { Call, Private } from "../vfs/protocol.ts";
+
+/** What is needed to get a handle again. */
+export interface HandleRecord {
+  /** number that the server knows it by now; -1 while it has none */
+  server: number;
+  mount: number;
+  ino: number;
+  generation: number;
+  /** open flags; -1 for a handle that only names */
+  flags: number;
+  uses: number;
+  /** mount id that covers it; 0 for none */
+  cover: number;
+  /** arguments of the lock calls that were granted, without the handle, in order */
+  locks: { number: number; args: number[] }[];
+  /** it could not be had again: every call on it is EIO */
+  dead: boolean;
+}
+
+/** Which arguments of a call are handles. */
+export function handleArguments(number: number, args: ArrayLike<number>): number[] {
+  switch (number) {
+    case Private.NULL:
+    case Private.ROOT:
+    case Private.REOPEN:
+    case Private.RECOVERED:
+    case Private.DROP_ORPHANS:
+    case Call.SYNC:
+      return NONE;
+    case Private.WALK:
+      return args[4] >= 0 ? FROM_AND_ROOT : FIRST;
+    case Call.LINKAT:
+      return FIRST_TWO;
+    case Call.RENAMEAT2:
+      return OLD_AND_NEW;
+    default:
+      return FIRST;
+  }
+}
+
+const NONE: number[] = [],
+  FIRST = [0],
+  FIRST_TWO = [0, 1],
+  OLD_AND_NEW = [0, 2],
+  FROM_AND_ROOT = [0, 4];
+
+export class HandleBook {
+  readonly #records: (HandleRecord | undefined)[] = [];
+  readonly #free: number[] = [];
+
+  /** @returns the client's number for it */
+  add(record: Pick<HandleRecord, "server" | "mount" | "ino" | "generation" | "flags">): number {
+    const index = this.#free.pop() ?? this.#records.length;
+    this.#records[index] = { ...record, uses: 1, cover: 0, locks: [], dead: false };
+    return index;
+  }
+
+  /** @throws Errno EBADF, EIO for one that died with its server */
+  get(index: number): HandleRecord {
+    const record = this.#records[index] ?? fail(E.EBADF);
+    return record.dead ? fail(E.EIO) : record;
+  }
+
+  /** One use less. @returns the record once it has none left; dead ones included */
+  drop(index: number): HandleRecord | undefined {
+    const record = this.#records[index] ?? fail(E.EBADF);
+    if (--record.uses > 0) return undefined;
+    this.#records[index] = undefined;
+    this.#free.push(index);
+    return record;
+  }
+
+  get all(): HandleRecord[] {
+    return this.#records.filter((record) => record !== undefined);
+  }
+
+  /** The arguments as the server knows them. @throws Errno EBADF, EIO */
+  translate(number: number, args: ArrayLike<number>): number[] {
+    const translated = Array.from(args);
+    for (const index of handleArguments(number, args)) {
+      translated[index] = this.get(args[index]).server;
+    }
+    return translated;
+  }
+}

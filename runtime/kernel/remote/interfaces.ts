@@ -1,0 +1,28 @@
+// Which interfaces can cross domains, and what stands at each end of the ring.
+import type { RingPlan } from "../../../schemas/plan.ts";
+import type { Bell } from "../../hardware/doorbell.ts";
+import type { Environment } from "../environment.ts";
+import type { Service } from "../service.ts";
+import { type Connection } from "./connection.ts";
+import { DiskClient, DiskServer } from "./disk.ts";
+import { ServiceServer } from "./service_server.ts";
+import type { BlockDevice } from "../block/block_device.ts";
+
+/** Serves what the ring carries from what this domain provides. */
+export function serveInterface(
+  ring: RingPlan,
+  provided: unknown,
+  end: { memory: ArrayBufferLike; peerBell: Bell },
+  generation: number,
+  environment: Environment,
+): ServiceServer {
+  const service = ring.interface === "disk"
+    ? new DiskServer(provided as BlockDevice, environment, ring)
+    : provided as Service;
+  return new ServiceServer(end.memory, ring, generation, end.peerBell, service, environment.tasks);
+}
+
+/** What a component is handed in place of its neighbour in another domain. */
+export function standIn(name: string, connection: Connection, environment: Environment): unknown {
+  return name === "disk" ? new DiskClient(connection, environment) : connection;
+}

@@ -1,0 +1,74 @@
+// Changes that a server acknowledged but has not made durable: kept by the client, in order, so that
+// they can be done again when the server lost them. An entry goes once the server says that its
+// transaction is durable.
+import type { Credential } from "../service.ts";
+import { Call, Private } from "../vfs/protocol.ts";
+import { handleArguments, type HandleRecord } from "./handle_book.ts";
+
+export interface RedoEntry {
+  number: number;
+  args: number[];
+  /** by position in `args`: whose handle it is, whatever its number becomes */
+  handles: Map<number, HandleRecord>;
+  credential: Credential;
+  payload: Uint8Array;
+  transaction: number;
+  /** the record that this call made */
+  made?: HandleRecord;
+}
+
+const mutating = new Set<number>([
+  Call.MKNODAT,
+  Call.MKDIRAT,
+  Call.UNLINKAT,
+  Call.SYMLINKAT,
+  Call.LINKAT,
+  Call.FTRUNCATE,
+  Call.FALLOCATE,
+  Call.FCHMOD,
+  Call.FCHOWN,
+  Call.PWRITE64,
+  Call.UTIMENSAT,
+  Call.RENAMEAT2,
+]);
+
+const O_TRUNC = 0o1000;
+
+/** Whether a call changes the file system. CREATE does when it made the file; OPEN when it truncates. */
+export function changes(number: number, args: ArrayLike<number>, made: boolean): boolean {
+  if (number === Private.CREATE) return made || (args[2] & O_TRUNC) !== 0;
+  if (number === Private.OPEN) return (args[1] & O_TRUNC) !== 0;
+  return mutating.has(number);
+}
+
+export class RedoLog {
+  #entries: RedoEntry[] = [];
+  /** payload bytes that it holds */
+  bytes = 0;
+
+  get entries(): readonly RedoEntry[] {
+    return this.#entries;
+  }
+
+  /** Keeps an acknowledged change; `args` are the client's. */
+  add(
+    entry: Omit<RedoEntry, "handles" | "args"> & { args: ArrayLike<number> },
+    record: (index: number) => HandleRecord,
+  ): void {
+    const args = Array.from(entry.args);
+    const handles = new Map(
+      handleArguments(entry.number, args).map((index) => [index, record(args[index])]),
+    );
+    this.#entries.push({ ...entry, args, handles });
+    this.bytes += entry.payload.length;
+  }
+
+  /** Forgets what is durable. */
+  trim(durable: number): void {
+    let count = 0;
+    while (count < this.#entries.length && this.#entries[count].transaction <= durable) {
+      this.bytes -= this.#entries[count++].payload.length;
+    }
+    if (count > 0) this.#entries.splice(0, count);
+  }
+}

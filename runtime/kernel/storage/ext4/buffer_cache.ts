@@ -1,0 +1,100 @@
+// Metadata blocks in memory, by block number. A buffer that belongs to a transaction stays; one whose
+// newest committed contents are not at home yet is found in the journal's checkpoint list.
+import { type Coroutine, Mutex } from "../../coroutine.ts";
+import { E, fail } from "../../errno.ts";
+import type { BlockIo } from "./block_io.ts";
+
+/** One metadata block. */
+export interface Buffer {
+  block: number;
+  bytes: Uint8Array;
+  view: DataView;
+  /** transaction that changed it last and is not committed; 0 for none */
+  transaction: number;
+  /** uses that keep it in memory, beyond transactions */
+  pins: number;
+  /** checksums and contents have been verified */
+  verified: boolean;
+}
+
+/** Buffers kept beyond those in use. */
+const CAPACITY = 2048;
+
+export class BufferCache {
+  readonly #buffers = new Map<number, Buffer>();
+  readonly #loading = new Map<number, Mutex>();
+  /** committed contents that are not at home yet */
+  committed: (block: number) => Uint8Array | undefined = () => undefined;
+
+  constructor(
+    private readonly io: BlockIo,
+    readonly blockBytes: number,
+    private readonly blocks: number,
+  ) {}
+
+  /** The block if it is in memory. */
+  peek(block: number): Buffer | undefined {
+    return this.#buffers.get(block);
+  }
+
+  /** @throws Errno EUCLEAN for a block number that cannot be, EIO */
+  *read(block: number): Coroutine<Buffer> {
+    const found = this.#buffers.get(block);
+    if (found !== undefined) return found;
+    if (!(block >= 0 && block < this.blocks)) fail(E.EUCLEAN);
+    let lock = this.#loading.get(block);
+    if (lock === undefined) this.#loading.set(block, lock = new Mutex());
+    yield* lock.acquire();
+    try {
+      const loaded = this.#buffers.get(block);
+      if (loaded !== undefined) return loaded;
+      const bytes = new Uint8Array(this.blockBytes);
+      const newer = this.committed(block);
+      if (newer !== undefined) bytes.set(newer);
+      else yield* this.io.read(block * this.blockBytes, bytes);
+      return this.#add(block, bytes);
+    } finally {
+      this.#loading.delete(block);
+      lock.release();
+    }
+  }
+
+  /** A block that will be written in full: zeros. */
+  fresh(block: number): Buffer {
+    const found = this.#buffers.get(block);
+    if (found !== undefined) {
+      found.bytes.fill(0);
+      found.verified = true;
+      return found;
+    }
+    const buffer = this.#add(block, new Uint8Array(this.blockBytes));
+    buffer.verified = true;
+    return buffer;
+  }
+
+  #add(block: number, bytes: Uint8Array): Buffer {
+    const buffer = {
+      block,
+      bytes,
+      view: new DataView(bytes.buffer),
+      transaction: 0,
+      pins: 0,
+      verified: false,
+    };
+    this.#buffers.set(block, buffer);
+    if (this.#buffers.size > CAPACITY) this.#shrink();
+    return buffer;
+  }
+
+  #shrink(): void {
+    for (const [block, buffer] of this.#buffers) {
+      if (this.#buffers.size <= CAPACITY / 2) return;
+      if (buffer.transaction === 0 && buffer.pins === 0) this.#buffers.delete(block);
+    }
+  }
+
+  /** The block is no metadata any more. */
+  forget(block: number): void {
+    this.#buffers.delete(block);
+  }
+}

@@ -1,0 +1,217 @@
+// The contents of a regular file: pages to and from blocks, with read-ahead and merged write-back.
+import type { BlockRequest } from "../../block/block_device.ts";
+import type { Coroutine } from "../../coroutine.ts";
+import type { DmaBuffer } from "../../environment.ts";
+import { E, fail } from "../../errno.ts";
+import { type Page, PAGE_BYTES, type PageCache, type PageOwner } from "../page_cache/page_cache.ts";
+import type { BlockIo } from "./block_io.ts";
+import type { ExtentList } from "./extents.ts";
+
+/** Pages read at once: at first, and at most, when a file is read from front to back. */
+const FIRST_WINDOW = 4;
+const MAX_WINDOW = 256;
+
+export interface FileContext {
+  pageCache: PageCache;
+  io: BlockIo;
+  blockBytes: number;
+  /** starts work that nobody waits for */
+  spawn(body: Coroutine<void>): void;
+}
+
+export class FileData implements PageOwner {
+  readonly pages = new Map<number, Page>();
+  #nextExpected = 0;
+  #window = FIRST_WINDOW;
+  #aheadTo = 0;
+
+  /** @param sizeBytes the file's size now */
+  constructor(
+    private readonly context: FileContext,
+    private readonly extents: () => ExtentList,
+    private readonly sizeBytes: () => number,
+  ) {}
+
+  /** Copies cached pages out. @returns false when one of them is not in memory */
+  copyOut(offset: number, into: Uint8Array, length: number): boolean {
+    for (let done = 0; done < length;) {
+      const within = (offset + done) % PAGE_BYTES;
+      const index = Math.floor((offset + done) / PAGE_BYTES);
+      const page = this.pages.get(index);
+      if (page === undefined || !page.ready) return false;
+      page.referenced = true;
+      const part = Math.min(PAGE_BYTES - within, length - done);
+      if (part === PAGE_BYTES) into.set(page.frame.bytes, done);
+      else into.set(page.frame.bytes.subarray(within, within + part), done);
+      done += part;
+    }
+    return true;
+  }
+
+  /** Reads `length` bytes that lie within the file. */
+  *read(offset: number, into: Uint8Array, length: number): Coroutine<void> {
+    for (let done = 0; done < length;) {
+      const index = Math.floor((offset + done) / PAGE_BYTES);
+      const page = yield* this.load(index);
+      const within = (offset + done) % PAGE_BYTES;
+      const part = Math.min(PAGE_BYTES - within, length - done);
+      into.set(page.frame.bytes.subarray(within, within + part), done);
+      done += part;
+      this.#readAhead(index);
+    }
+  }
+
+  /** The page with its contents. @throws Errno EIO */
+  *load(index: number): Coroutine<Page> {
+    for (let tries = 0;; tries++) {
+      const page = this.pages.get(index);
+      if (page?.ready) {
+        page.referenced = true;
+        return page;
+      }
+      if (page !== undefined) {
+        yield this.context.pageCache.changed;
+        continue;
+      }
+      if (tries > 1) fail(E.EIO);
+      this.#window = index === this.#nextExpected
+        ? Math.min(this.#window * 2, MAX_WINDOW)
+        : FIRST_WINDOW;
+      yield* this.#fetch(index, this.#window);
+    }
+  }
+
+  /** Starts reading the next window while the present one is being used up. */
+  #readAhead(index: number): void {
+    this.#nextExpected = index + 1;
+    if (this.#window <= FIRST_WINDOW || index < this.#aheadTo - this.#window / 2) return;
+    const from = Math.max(this.#aheadTo, index + 1);
+    if (from * PAGE_BYTES >= this.sizeBytes()) return;
+    this.#window = Math.min(this.#window * 2, MAX_WINDOW);
+    this.context.spawn(this.#fetch(from, this.#window));
+  }
+
+  /** Begins reading up to `count` pages; the first is on its way when this returns. */
+  *#fetch(index: number, count: number): Coroutine<void> {
+    const beyond = Math.min(
+      index + count,
+      Math.max(index + 1, Math.ceil(this.sizeBytes() / PAGE_BYTES)),
+    );
+    this.#aheadTo = Math.max(beyond, index);
+    const pages: Page[] = [];
+    for (let each = index; each < beyond; each++) {
+      if (this.pages.has(each)) continue;
+      const page = yield* this.context.pageCache.add(this, each);
+      if (page.ready || page.busy > 0) continue;
+      page.busy++;
+      pages.push(page);
+    }
+    this.context.spawn(this.#fill(pages));
+  }
+
+  *#fill(pages: Page[]): Coroutine<void> {
+    const failed = new Set<Page>();
+    for (const page of pages) page.frame.bytes.fill(0);
+    const runs = this.#runs(pages, (unwritten) => !unwritten);
+    for (const run of runs) run.request = this.context.io.submit("read", run.sector, run.buffers);
+    for (const run of runs) {
+      while (run.request!.status === "pending") yield run.request!.done;
+      if (run.request!.status !== "ok") { for (const page of run.pages) failed.add(page); }
+    }
+    for (const page of pages) {
+      if (failed.has(page) && !page.dropped) this.context.pageCache.drop(page);
+      else page.ready = true;
+      this.context.pageCache.settle(page);
+    }
+  }
+
+  /** Runs of blocks in a row on the disk, over pages in order; holes are left out. */
+  #runs(pages: Page[], wanted: (unwritten: boolean) => boolean): Run[] {
+    const { blockBytes, io } = this.context;
+    const extents = this.extents();
+    const perPage = PAGE_BYTES / blockBytes;
+    const runs: Run[] = [];
+    let run: Run | undefined;
+    let next = -1;
+    for (const page of pages) {
+      for (let part = 0; part < perPage; part++) {
+        const { physical, unwritten } = extents.lookup(page.index * perPage + part);
+        if (physical < 0 || !wanted(unwritten)) {
+          next = -1;
+          continue;
+        }
+        const buffer = perPage === 1 ? page.frame : {
+          address: page.frame.address + part * blockBytes,
+          bytes: page.frame.bytes.subarray(part * blockBytes, (part + 1) * blockBytes),
+        };
+        const full = run !== undefined &&
+          (run.bytes + blockBytes > io.disk.maxBytes || run.buffers.length >= io.disk.maxBuffers);
+        if (run === undefined || physical !== next || full) {
+          run = { sector: physical * blockBytes / 512, buffers: [], pages: [], bytes: 0 };
+          runs.push(run);
+        }
+        run.buffers.push(buffer);
+        if (run.pages[run.pages.length - 1] !== page) run.pages.push(page);
+        run.bytes += blockBytes;
+        next = physical + 1;
+      }
+    }
+    return runs;
+  }
+
+  /** A page to be written in full, or that lies beyond the end: zeros, without reading. */
+  *fresh(index: number): Coroutine<Page> {
+    const page = yield* this.context.pageCache.add(this, index);
+    if (!page.ready) {
+      if (page.busy > 0) return yield* this.load(index);
+      page.frame.bytes.fill(0);
+      page.ready = true;
+    }
+    return page;
+  }
+
+  *writeData(): Coroutine<void> {
+    const { pageCache, io } = this.context;
+    const dirty = [...this.pages.values()].filter((page) => page.dirty).sort((a, b) =>
+      a.index - b.index
+    );
+    if (dirty.length === 0) return yield* this.#settleWrites();
+    for (const page of dirty) {
+      pageCache.markClean(page);
+      page.busy++;
+    }
+    const runs = this.#runs(dirty, () => true);
+    for (const run of runs) run.request = io.submit("write", run.sector, run.buffers);
+    let failed = false;
+    for (const run of runs) {
+      while (run.request!.status === "pending") yield run.request!.done;
+      if (run.request!.status === "ok") continue;
+      failed = true;
+      for (const page of run.pages) if (!page.dropped) pageCache.markDirty(page);
+    }
+    for (const page of dirty) pageCache.settle(page);
+    if (failed) fail(E.EIO);
+  }
+
+  /** Writes that somebody else began must be on the disk too. */
+  *#settleWrites(): Coroutine<void> {
+    for (const page of [...this.pages.values()]) {
+      while (page.busy > 0 && page.ready) yield this.context.pageCache.changed;
+    }
+  }
+
+  /** Forgets pages from an index on. */
+  dropFrom(index: number, beyond = Infinity): void {
+    for (const page of [...this.pages.values()]) {
+      if (page.index >= index && page.index < beyond) this.context.pageCache.drop(page);
+    }
+  }
+}
+
+interface Run {
+  sector: number;
+  buffers: DmaBuffer[];
+  pages: Page[];
+  bytes: number;
+  request?: BlockRequest;
+}
