@@ -1,0 +1,424 @@
+// ext4 against what others made and check: images of mke2fs in many shapes, trees read back, our own
+// images listed by debugfs, everything clean for e2fsck; crashes at random points.
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
+import { type Coroutine, finish, Tasks } from "../runtime/kernel/coroutine.ts";
+import { createDomainMemory } from "../runtime/kernel/domain_memory.ts";
+import type { Environment } from "../runtime/kernel/environment.ts";
+import { E, Errno } from "../runtime/kernel/errno.ts";
+import { Ext4 } from "../runtime/kernel/storage/ext4/ext4.ts";
+import { type Inode, S } from "../runtime/kernel/vfs/filesystem.ts";
+import { makeExt4 } from "../runtime/image/mkfs/mkfs.ts";
+import { DOMAIN_BASE, seededRandom } from "./small_machine.ts";
+
+const MIB = 1 << 20;
+
+/** A disk in memory that completes requests late and in any order, and remembers writes and flushes. */
+class TestDisk implements BlockDevice {
+  readonly sectors: number;
+  readonly flushes = true;
+  readonly discards = true;
+  readonly maxBuffers = 64;
+  readonly maxBytes = 256 << 10;
+  readonly #waiting: BlockRequest[] = [];
+  /** since the start: writes in the order they reached the disk, undefined for a flush */
+  readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
+  record = false;
+
+  constructor(readonly bytes: Uint8Array, private readonly next: () => number, readonly readOnly = false) {
+    this.sectors = bytes.length / 512;
+  }
+
+  submit(request: BlockRequest): void {
+    request.status = "pending";
+    this.#waiting.push(request);
+  }
+
+  /** Completes one of the waiting requests. */
+  poll(): number {
+    if (this.#waiting.length === 0) return 0;
+    const [request] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
+    let position = request.sector * 512;
+    for (const { bytes } of request.buffers) {
+      if (request.operation === "read") bytes.set(this.bytes.subarray(position, position + bytes.length));
+      else {
+        this.bytes.set(bytes, position);
+        if (this.record) this.history.push({ position, bytes: bytes.slice() });
+      }
+      position += bytes.length;
+    }
+    if (request.operation === "flush" && this.record) this.history.push(undefined);
+    request.status = "ok";
+    request.done.wakeAll();
+    return 1;
+  }
+}
+
+function machine(bytes: Uint8Array, seed = 1, memoryBytes = 4 * MIB, readOnly = false) {
+  const next = seededRandom(seed);
+  const disk = new TestDisk(bytes, next, readOnly);
+  const logs: string[] = [];
+  let nowNs = 0;
+  const tasks = new Tasks(() => nowNs);
+  const environment: Environment = {
+    nowNs: () => nowNs,
+    realtimeNs: () => 1_700_000_000_000_000_000n + BigInt(nowNs++),
+    random: (into) => into.forEach((_, index) => into[index] = next()),
+    tasks,
+    memory: createDomainMemory(new SharedArrayBuffer(memoryBytes), DOMAIN_BASE),
+    log: (line) => logs.push(line),
+  };
+  const ext4 = new Ext4(environment, disk, Infinity);
+  /** Runs several coroutines at once, to their ends. */
+  const runAll = <T>(bodies: Coroutine<T>[]): T[] => {
+    const results: { value?: T; failure?: unknown }[] = [];
+    let open = bodies.length;
+    bodies.forEach((body, index) =>
+      tasks.spawn(body, (value, failure) => {
+        results[index] = { value, failure };
+        open--;
+      })
+    );
+    while (open > 0) if (tasks.run() + disk.poll() === 0) nowNs = Math.max(nowNs + 1, Math.min(tasks.nextDeadlineNs, nowNs + 1e9));
+    for (const { failure } of results) if (failure !== undefined) throw failure;
+    return results.map(({ value }) => value as T);
+  };
+  const run = <T>(body: Coroutine<T>): T => runAll([body])[0];
+  return { disk, ext4, run, runAll, logs, advance: (ns: number) => nowNs += ns };
+}
+
+function command(name: string, ...args: string[]): { code: number; text: string } {
+  const { code, stdout, stderr } = new Deno.Command(name, { args, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } }).outputSync();
+  const decode = new TextDecoder();
+  return { code, text: decode.decode(stdout) + decode.decode(stderr) };
+}
+
+/** e2fsck finds nothing to say about an image. */
+function assertClean(bytes: Uint8Array, what: string): void {
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, bytes);
+    const { code, text } = command("e2fsck", "-fn", path);
+    assertEquals(code, 0, `${what}: ${text}`);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+function hostImage(sizeMiB: number, options: string[], tree?: string): Uint8Array {
+  const path = Deno.makeTempFileSync();
+  try {
+    const args = ["-q", "-F", "-t", "ext4", ...options, ...(tree === undefined ? [] : ["-d", tree]), path, `${sizeMiB}M`];
+    const { code, text } = command("mke2fs", ...args);
+    assertEquals(code, 0, text);
+    return Deno.readFileSync(path);
+  } finally {
+    Deno.removeSync(path);
+  }
+}
+
+function ownImage(sizeMiB: number): Uint8Array {
+  const bytes = new Uint8Array(sizeMiB * MIB);
+  const uuid = Uint8Array.from({ length: 16 }, (_, index) => index + 1);
+  makeExt4({ sizeBytes: bytes.length, write: (at, part) => bytes.set(part, at) }, { uuid, label: "test", timeSeconds: 1_700_000_000 });
+  return bytes;
+}
+
+function pattern(seed: number, length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, at) => (seed * 31 + at * 7 + (at >> 8)) & 0xff);
+}
+
+function* make(parent: Inode, name: string, bytes: Uint8Array): Coroutine<Inode> {
+  const inode = yield* finish(parent.create(name, S.IFREG | 0o644, 0, 0, 0));
+  assertEquals(yield* finish(inode.write(0, bytes)), bytes.length);
+  return inode;
+}
+
+function* readAll(inode: Inode): Coroutine<Uint8Array> {
+  const bytes = new Uint8Array(inode.attributes.sizeBytes);
+  assertEquals(yield* finish(inode.read(0, bytes)), bytes.length);
+  return bytes;
+}
+
+function* names(directory: Inode): Coroutine<string[]> {
+  const found: string[] = [];
+  yield* finish(directory.list(0, (entry) => found.push(entry.name) > 0));
+  return found.sort();
+}
+
+/** Work of many kinds, that ends with some of it removed again. */
+function* exercise(ext4: Ext4): Coroutine<void> {
+  const root = ext4.root;
+  const folder = yield* finish(root.create("folder", S.IFDIR | 0o755, 1, 2, 0));
+  const inodes: Inode[] = [];
+  for (let index = 0; index < 60; index++) inodes.push(yield* make(folder, `file${index}`, pattern(index, index * 997)));
+  const sparse = yield* make(root, "sparse", pattern(1, 10));
+  for (let index = 1; index < 40; index++) yield* finish(sparse.write(index * 20_000, pattern(index, 3000)));
+  yield* finish(sparse.allocate("punch-hole", 100_000, 150_000, true));
+  yield* finish(sparse.allocate("allocate", 900_000, 50_000, false));
+  yield* finish(root.symlink("short", "folder/file1", 0, 0));
+  yield* finish(root.symlink("long", "x".repeat(300), 0, 0));
+  yield* finish(root.create("device", S.IFCHR | 0o600, 0, 0, 5 << 8 | 1));
+  yield* finish(root.link("second", inodes[5]));
+  for (let index = 0; index < 60; index += 3) yield* finish(folder.unlink(`file${index}`));
+  yield* finish(folder.rename("file1", root, "moved", false));
+  yield* finish(inodes[2].truncate(5));
+  const inner = yield* finish(folder.create("inner", S.IFDIR | 0o700, 0, 0, 0));
+  yield* finish(folder.rename("inner", root, "outer", false));
+  for (const inode of [...inodes, sparse, folder, inner]) yield* finish(inode.release());
+}
+
+Deno.test("our mkfs makes what e2fsck finds clean, and what we can use", () => {
+  for (const size of [8, 64, 200]) {
+    const bytes = ownImage(size);
+    assertClean(bytes, `fresh image of ${size} MiB`);
+    if (size !== 64) continue;
+    const { ext4, run } = machine(bytes);
+    run(ext4.mount());
+    run(exercise(ext4));
+    run(ext4.unmount());
+    assertClean(bytes, "used image");
+  }
+});
+
+for (
+  const [title, options] of [
+    ["default options", []],
+    ["blocks of 1 KiB", ["-b", "1024"]],
+    ["blocks of 2 KiB", ["-b", "2048"]],
+    ["without metadata_csum", ["-O", "^metadata_csum"]],
+    ["without 64bit", ["-O", "^64bit"]],
+    ["without a journal", ["-O", "^has_journal"]],
+    ["with metadata_csum_seed and orphan_file", ["-O", "metadata_csum_seed,orphan_file"]],
+    ["inodes of 128 bytes", ["-I", "128"]],
+    ["without flex_bg", ["-O", "^flex_bg"]],
+  ] as [string, string[]][]
+) {
+  Deno.test(`an image of mke2fs, ${title}, is used and comes back clean`, () => {
+    const bytes = hostImage(24, options);
+    const { ext4, run } = machine(bytes);
+    run(ext4.mount());
+    run(exercise(ext4));
+    run(ext4.unmount());
+    assertClean(bytes, title);
+    const again = machine(bytes, 2);
+    again.run(again.ext4.mount());
+    again.run(function* () {
+      const sparse = (yield* finish(again.ext4.root.lookup("sparse")))!;
+      const contents = yield* readAll(sparse);
+      assertEquals(contents.length, 950_000);
+      assertEquals(contents.subarray(20_000, 23_000), pattern(1, 3000));
+      assert(contents.subarray(100_000, 250_000).every((byte) => byte === 0));
+      const moved = (yield* finish(again.ext4.root.lookup("moved")))!;
+      assertEquals(yield* readAll(moved), pattern(1, 997));
+      const long = (yield* finish(again.ext4.root.lookup("long")))!;
+      assertEquals(yield* finish(long.readlink()), "x".repeat(300));
+    }());
+    again.run(again.ext4.unmount());
+    assertClean(bytes, `${title}, mounted again`);
+  });
+}
+
+Deno.test("features that are not supported are refused by name", () => {
+  for (const [options, name] of [[["-O", "inline_data"], "inline_data"], [["-O", "bigalloc"], "bigalloc"], [["-O", "encrypt"], "encrypt"], [["-O", "casefold"], "casefold"]] as [string[], string][]) {
+    const { ext4, run } = machine(hostImage(24, options));
+    let message = "";
+    try {
+      run(ext4.mount());
+    } catch (failure) {
+      message = (failure as Error).message;
+    }
+    assertStringIncludes(message, name);
+  }
+});
+
+Deno.test("a tree of 2,000 files made by the host is read back the same", () => {
+  const tree = Deno.makeTempDirSync();
+  try {
+    for (let folder = 0; folder < 10; folder++) {
+      Deno.mkdirSync(`${tree}/d${folder}`);
+      for (let file = 0; file < 200; file++) Deno.writeFileSync(`${tree}/d${folder}/f${file}`, pattern(folder * 200 + file, (file * 613) % 9000));
+    }
+    const { ext4, run } = machine(hostImage(48, [], tree));
+    run(ext4.mount());
+    run(function* () {
+      let count = 0;
+      for (let folder = 0; folder < 10; folder++) {
+        const directory = (yield* finish(ext4.root.lookup(`d${folder}`)))!;
+        for (const name of yield* names(directory)) {
+          const inode = (yield* finish(directory.lookup(name)))!;
+          assertEquals(yield* readAll(inode), Deno.readFileSync(`${tree}/d${folder}/${name}`));
+          yield* finish(inode.release());
+          count++;
+        }
+      }
+      assertEquals(count, 2000);
+    }());
+    run(ext4.unmount());
+  } finally {
+    Deno.removeSync(tree, { recursive: true });
+  }
+});
+
+Deno.test("debugfs sees what was written here", () => {
+  const bytes = ownImage(16);
+  const { ext4, run } = machine(bytes);
+  run(ext4.mount());
+  run(function* () {
+    const folder = yield* finish(ext4.root.create("folder", S.IFDIR | 0o755, 0, 0, 0));
+    for (let index = 0; index < 20; index++) yield* make(folder, `file${index}`, pattern(index, index * 1000));
+  }());
+  run(ext4.unmount());
+  const path = Deno.makeTempFileSync(), out = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, bytes);
+    for (let index = 0; index < 20; index++) {
+      command("debugfs", "-R", `dump /folder/file${index} ${out}`, path);
+      assertEquals(Deno.readFileSync(out), pattern(index, index * 1000));
+    }
+    const listing = command("debugfs", "-R", "ls -p /folder", path).text;
+    for (let index = 0; index < 20; index++) assertStringIncludes(listing, `/file${index}/`);
+  } finally {
+    Deno.removeSync(path);
+    Deno.removeSync(out);
+  }
+});
+
+Deno.test("a full disk is ENOSPC, and nothing leaks", () => {
+  const bytes = ownImage(8);
+  const { ext4, run } = machine(bytes);
+  run(ext4.mount());
+  const free = ext4.usage().freeBlocks;
+  run(function* () {
+    const inode = yield* finish(ext4.root.create("big", S.IFREG | 0o644, 0, 0, 0));
+    let failed = 0;
+    for (let at = 0; failed === 0; at += 65536) {
+      try {
+        const written = yield* finish(inode.write(at, pattern(1, 65536)));
+        if (written < 65536) at -= 65536 - written;
+      } catch (failure) {
+        assert(failure instanceof Errno);
+        failed = failure.errno;
+      }
+    }
+    assertEquals(failed, E.ENOSPC);
+    assertEquals(ext4.usage().freeBlocks, 0);
+    yield* finish(ext4.root.unlink("big"));
+    yield* finish(inode.release());
+    yield* finish(ext4.sync());
+  }());
+  assertEquals(ext4.usage().freeBlocks, free);
+  run(ext4.unmount());
+  assertClean(bytes, "after ENOSPC");
+});
+
+Deno.test("crashes at 200 random points: what was fsynced is there, and the image is clean", () => {
+  const seed = 20260101;
+  const next = seededRandom(seed);
+  const fresh = ownImage(8);
+  const bytes = fresh.slice();
+  const { ext4, run, disk } = machine(bytes, 3);
+  run(ext4.mount());
+  disk.record = true;
+  disk.history.length = 0;
+  const base = bytes.slice();
+  /** names known to be durable once so much of the history has happened */
+  const promises: { at: number; name: string; length: number; gone: boolean }[] = [];
+  run(function* () {
+    for (let round = 0; round < 40; round++) {
+      const name = `f${round}`;
+      const inode = yield* make(ext4.root, name, pattern(round, (round * 3001) % 40_000));
+      if (round % 4 === 1 && (round - 1) % 5 !== 4) yield* finish(ext4.root.rename(`f${round - 1}`, ext4.root, `r${round}`, false));
+      yield* finish(inode.sync(false));
+      promises.push({ at: disk.history.length, name, length: (round * 3001) % 40_000, gone: false });
+      yield* finish(inode.release());
+      if (round % 5 === 4) {
+        yield* finish(ext4.root.unlink(`f${round}`));
+        promises.push({ at: disk.history.length, name, length: 0, gone: true });
+      }
+    }
+  }());
+  for (let crash = 0; crash < 200; crash++) {
+    const point = next() % disk.history.length;
+    const image = base.slice();
+    // What came before the last flush is there; of what came after, any part, in any order.
+    let lastFlush = point;
+    while (lastFlush > 0 && disk.history[lastFlush - 1] !== undefined) lastFlush--;
+    for (let at = 0; at < point; at++) {
+      const write = disk.history[at];
+      if (write !== undefined && (at < lastFlush || next() % 2 === 0)) image.set(write.bytes, write.position);
+    }
+    const what = `seed ${seed}, crash ${crash} at write ${point}`;
+    const after = machine(image, crash + 10);
+    after.run(after.ext4.mount());
+    after.run(after.ext4.dropOrphans());
+    after.run(function* () {
+      const known = new Map(promises.filter((promise) => promise.at <= point).map((promise) => [promise.name, promise]));
+      for (const { name, length, gone } of known.values()) {
+        if (gone) continue;
+        const inode = (yield* finish(after.ext4.root.lookup(name))) ?? (yield* finish(after.ext4.root.lookup(`r${Number(name.slice(1)) + 1}`)));
+        assert(inode !== undefined, `${what}: ${name} is lost`);
+        assertEquals(yield* readAll(inode), pattern(Number(name.slice(1)), length), what);
+        yield* finish(inode.release());
+      }
+    }());
+    after.run(after.ext4.unmount());
+    if (crash % 4 === 0) assertClean(image, what);
+  }
+});
+
+Deno.test("the host replays our journal as we do", () => {
+  const bytes = ownImage(8);
+  const { ext4, run } = machine(bytes, 5);
+  run(ext4.mount());
+  run(function* () {
+    const inode = yield* make(ext4.root, "kept", pattern(9, 50_000));
+    yield* finish(inode.sync(false));
+  }());
+  const path = Deno.makeTempFileSync(), out = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, bytes);
+    command("e2fsck", "-fy", "-E", "journal_only", path);
+    const { code, text } = command("e2fsck", "-fn", path);
+    assertEquals(code, 0, text);
+    command("debugfs", "-R", `dump /kept ${out}`, path);
+    assertEquals(Deno.readFileSync(out), pattern(9, 50_000));
+  } finally {
+    Deno.removeSync(path);
+    Deno.removeSync(out);
+  }
+});
+
+Deno.test("random bits flipped in an image harm nobody: 300 images", () => {
+  const seed = 77;
+  const next = seededRandom(seed);
+  const bytes = ownImage(8);
+  const made = machine(bytes, 6);
+  made.run(made.ext4.mount());
+  made.run(exercise(made.ext4));
+  made.run(made.ext4.unmount());
+  let refused = 0;
+  for (let attempt = 0; attempt < 300; attempt++) {
+    const image = bytes.slice();
+    for (let flips = 0; flips < 20; flips++) image[next() % (next() % 2 === 0 ? 8192 : 600 * 4096)] ^= 1 << next() % 8;
+    const { ext4, run } = machine(image, attempt + 1);
+    try {
+      run(ext4.mount());
+      run(function* () {
+        for (const name of yield* names(ext4.root)) {
+          const inode = yield* finish(ext4.root.lookup(name));
+          if (inode === undefined) continue;
+          if ((inode.attributes.mode & S.IFMT) === S.IFREG && inode.attributes.sizeBytes < 4 * MIB) yield* readAll(inode);
+          yield* finish(inode.release());
+        }
+        yield* make(ext4.root, "new", pattern(1, 5000));
+        yield* finish(ext4.sync());
+      }());
+    } catch (failure) {
+      const expected = failure instanceof Errno || (failure as Error).name === "BadImage" || (failure as Error).name === "AssertionError";
+      if (!expected) throw new Error(`seed ${seed}, attempt ${attempt}: ${failure} ${(failure as Error).stack}`);
+      refused++;
+    }
+  }
+  assert(refused > 10, `${refused} refused`);
+});
