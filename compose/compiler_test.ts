@@ -69,7 +69,7 @@ Deno.test("no two regions of memory overlap, and a device sees its own domain's 
 
 Deno.test("placement alone decides what crosses a ring", async () => {
   const apart = await planOf("quickstart.yaml");
-  assertEquals(apart.rings.map((ring) => ring.name), ["primary-storage-syscall"]);
+  assertEquals(apart.rings.map((ring) => ring.name), ["primary-storage-files"]);
   assertEquals(apart.routes, [{
     number: 56,
     name: "openat",

@@ -25,7 +25,11 @@ class TestDisk implements BlockDevice {
   readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
   record = false;
 
-  constructor(readonly bytes: Uint8Array, private readonly next: () => number, readonly readOnly = false) {
+  constructor(
+    readonly bytes: Uint8Array,
+    private readonly next: () => number,
+    readonly readOnly = false,
+  ) {
     this.sectors = bytes.length / 512;
   }
 
@@ -40,8 +44,9 @@ class TestDisk implements BlockDevice {
     const [request] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
     let position = request.sector * 512;
     for (const { bytes } of request.buffers) {
-      if (request.operation === "read") bytes.set(this.bytes.subarray(position, position + bytes.length));
-      else {
+      if (request.operation === "read") {
+        bytes.set(this.bytes.subarray(position, position + bytes.length));
+      } else {
         this.bytes.set(bytes, position);
         if (this.record) this.history.push({ position, bytes: bytes.slice() });
       }
@@ -79,7 +84,11 @@ function machine(bytes: Uint8Array, seed = 1, memoryBytes = 4 * MIB, readOnly = 
         open--;
       })
     );
-    while (open > 0) if (tasks.run() + disk.poll() === 0) nowNs = Math.max(nowNs + 1, Math.min(tasks.nextDeadlineNs, nowNs + 1e9));
+    while (open > 0) {
+      if (tasks.run() + disk.poll() === 0) {
+        nowNs = Math.max(nowNs + 1, Math.min(tasks.nextDeadlineNs, nowNs + 1e9));
+      }
+    }
     for (const { failure } of results) if (failure !== undefined) throw failure;
     return results.map(({ value }) => value as T);
   };
@@ -88,7 +97,10 @@ function machine(bytes: Uint8Array, seed = 1, memoryBytes = 4 * MIB, readOnly = 
 }
 
 function command(name: string, ...args: string[]): { code: number; text: string } {
-  const { code, stdout, stderr } = new Deno.Command(name, { args, env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" } }).outputSync();
+  const { code, stdout, stderr } = new Deno.Command(name, {
+    args,
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+  }).outputSync();
   const decode = new TextDecoder();
   return { code, text: decode.decode(stdout) + decode.decode(stderr) };
 }
@@ -108,7 +120,16 @@ function assertClean(bytes: Uint8Array, what: string): void {
 function hostImage(sizeMiB: number, options: string[], tree?: string): Uint8Array {
   const path = Deno.makeTempFileSync();
   try {
-    const args = ["-q", "-F", "-t", "ext4", ...options, ...(tree === undefined ? [] : ["-d", tree]), path, `${sizeMiB}M`];
+    const args = [
+      "-q",
+      "-F",
+      "-t",
+      "ext4",
+      ...options,
+      ...(tree === undefined ? [] : ["-d", tree]),
+      path,
+      `${sizeMiB}M`,
+    ];
     const { code, text } = command("mke2fs", ...args);
     assertEquals(code, 0, text);
     return Deno.readFileSync(path);
@@ -120,7 +141,11 @@ function hostImage(sizeMiB: number, options: string[], tree?: string): Uint8Arra
 function ownImage(sizeMiB: number): Uint8Array {
   const bytes = new Uint8Array(sizeMiB * MIB);
   const uuid = Uint8Array.from({ length: 16 }, (_, index) => index + 1);
-  makeExt4({ sizeBytes: bytes.length, write: (at, part) => bytes.set(part, at) }, { uuid, label: "test", timeSeconds: 1_700_000_000 });
+  makeExt4({ sizeBytes: bytes.length, write: (at, part) => bytes.set(part, at) }, {
+    uuid,
+    label: "test",
+    timeSeconds: 1_700_000_000,
+  });
   return bytes;
 }
 
@@ -151,9 +176,13 @@ function* exercise(ext4: Ext4): Coroutine<void> {
   const root = ext4.root;
   const folder = yield* finish(root.create("folder", S.IFDIR | 0o755, 1, 2, 0));
   const inodes: Inode[] = [];
-  for (let index = 0; index < 60; index++) inodes.push(yield* make(folder, `file${index}`, pattern(index, index * 997)));
+  for (let index = 0; index < 60; index++) {
+    inodes.push(yield* make(folder, `file${index}`, pattern(index, index * 997)));
+  }
   const sparse = yield* make(root, "sparse", pattern(1, 10));
-  for (let index = 1; index < 40; index++) yield* finish(sparse.write(index * 20_000, pattern(index, 3000)));
+  for (let index = 1; index < 40; index++) {
+    yield* finish(sparse.write(index * 20_000, pattern(index, 3000)));
+  }
   yield* finish(sparse.allocate("punch-hole", 100_000, 150_000, true));
   yield* finish(sparse.allocate("allocate", 900_000, 50_000, false));
   yield* finish(root.symlink("short", "folder/file1", 0, 0));
@@ -220,7 +249,14 @@ for (
 }
 
 Deno.test("features that are not supported are refused by name", () => {
-  for (const [options, name] of [[["-O", "inline_data"], "inline_data"], [["-O", "bigalloc"], "bigalloc"], [["-O", "encrypt"], "encrypt"], [["-O", "casefold"], "casefold"]] as [string[], string][]) {
+  for (
+    const [options, name] of [
+      [["-O", "inline_data"], "inline_data"],
+      [["-O", "bigalloc"], "bigalloc"],
+      [["-O", "encrypt"], "encrypt"],
+      [["-O", "casefold"], "casefold"],
+    ] as [string[], string][]
+  ) {
     const { ext4, run } = machine(hostImage(24, options));
     let message = "";
     try {
@@ -237,7 +273,12 @@ Deno.test("a tree of 2,000 files made by the host is read back the same", () => 
   try {
     for (let folder = 0; folder < 10; folder++) {
       Deno.mkdirSync(`${tree}/d${folder}`);
-      for (let file = 0; file < 200; file++) Deno.writeFileSync(`${tree}/d${folder}/f${file}`, pattern(folder * 200 + file, (file * 613) % 9000));
+      for (let file = 0; file < 200; file++) {
+        Deno.writeFileSync(
+          `${tree}/d${folder}/f${file}`,
+          pattern(folder * 200 + file, (file * 613) % 9000),
+        );
+      }
     }
     const { ext4, run } = machine(hostImage(48, [], tree));
     run(ext4.mount());
@@ -266,7 +307,9 @@ Deno.test("debugfs sees what was written here", () => {
   run(ext4.mount());
   run(function* () {
     const folder = yield* finish(ext4.root.create("folder", S.IFDIR | 0o755, 0, 0, 0));
-    for (let index = 0; index < 20; index++) yield* make(folder, `file${index}`, pattern(index, index * 1000));
+    for (let index = 0; index < 20; index++) {
+      yield* make(folder, `file${index}`, pattern(index, index * 1000));
+    }
   }());
   run(ext4.unmount());
   const path = Deno.makeTempFileSync(), out = Deno.makeTempFileSync();
@@ -328,9 +371,16 @@ Deno.test("crashes at 200 random points: what was fsynced is there, and the imag
     for (let round = 0; round < 40; round++) {
       const name = `f${round}`;
       const inode = yield* make(ext4.root, name, pattern(round, (round * 3001) % 40_000));
-      if (round % 4 === 1 && (round - 1) % 5 !== 4) yield* finish(ext4.root.rename(`f${round - 1}`, ext4.root, `r${round}`, false));
+      if (round % 4 === 1 && (round - 1) % 5 !== 4) {
+        yield* finish(ext4.root.rename(`f${round - 1}`, ext4.root, `r${round}`, false));
+      }
       yield* finish(inode.sync(false));
-      promises.push({ at: disk.history.length, name, length: (round * 3001) % 40_000, gone: false });
+      promises.push({
+        at: disk.history.length,
+        name,
+        length: (round * 3001) % 40_000,
+        gone: false,
+      });
       yield* finish(inode.release());
       if (round % 5 === 4) {
         yield* finish(ext4.root.unlink(`f${round}`));
@@ -346,17 +396,22 @@ Deno.test("crashes at 200 random points: what was fsynced is there, and the imag
     while (lastFlush > 0 && disk.history[lastFlush - 1] !== undefined) lastFlush--;
     for (let at = 0; at < point; at++) {
       const write = disk.history[at];
-      if (write !== undefined && (at < lastFlush || next() % 2 === 0)) image.set(write.bytes, write.position);
+      if (write !== undefined && (at < lastFlush || next() % 2 === 0)) {
+        image.set(write.bytes, write.position);
+      }
     }
     const what = `seed ${seed}, crash ${crash} at write ${point}`;
     const after = machine(image, crash + 10);
     after.run(after.ext4.mount());
     after.run(after.ext4.dropOrphans());
     after.run(function* () {
-      const known = new Map(promises.filter((promise) => promise.at <= point).map((promise) => [promise.name, promise]));
+      const known = new Map(
+        promises.filter((promise) => promise.at <= point).map((promise) => [promise.name, promise]),
+      );
       for (const { name, length, gone } of known.values()) {
         if (gone) continue;
-        const inode = (yield* finish(after.ext4.root.lookup(name))) ?? (yield* finish(after.ext4.root.lookup(`r${Number(name.slice(1)) + 1}`)));
+        const inode = (yield* finish(after.ext4.root.lookup(name))) ??
+          (yield* finish(after.ext4.root.lookup(`r${Number(name.slice(1)) + 1}`)));
         assert(inode !== undefined, `${what}: ${name} is lost`);
         assertEquals(yield* readAll(inode), pattern(Number(name.slice(1)), length), what);
         yield* finish(inode.release());
@@ -400,7 +455,9 @@ Deno.test("random bits flipped in an image harm nobody: 300 images", () => {
   let refused = 0;
   for (let attempt = 0; attempt < 300; attempt++) {
     const image = bytes.slice();
-    for (let flips = 0; flips < 20; flips++) image[next() % (next() % 2 === 0 ? 8192 : 600 * 4096)] ^= 1 << next() % 8;
+    for (let flips = 0; flips < 20; flips++) {
+      image[next() % (next() % 2 === 0 ? 8192 : 600 * 4096)] ^= 1 << next() % 8;
+    }
     const { ext4, run } = machine(image, attempt + 1);
     try {
       run(ext4.mount());
@@ -408,15 +465,20 @@ Deno.test("random bits flipped in an image harm nobody: 300 images", () => {
         for (const name of yield* names(ext4.root)) {
           const inode = yield* finish(ext4.root.lookup(name));
           if (inode === undefined) continue;
-          if ((inode.attributes.mode & S.IFMT) === S.IFREG && inode.attributes.sizeBytes < 4 * MIB) yield* readAll(inode);
+          if (
+            (inode.attributes.mode & S.IFMT) === S.IFREG && inode.attributes.sizeBytes < 4 * MIB
+          ) yield* readAll(inode);
           yield* finish(inode.release());
         }
         yield* make(ext4.root, "new", pattern(1, 5000));
         yield* finish(ext4.sync());
       }());
     } catch (failure) {
-      const expected = failure instanceof Errno || (failure as Error).name === "BadImage" || (failure as Error).name === "AssertionError";
-      if (!expected) throw new Error(`seed ${seed}, attempt ${attempt}: ${failure} ${(failure as Error).stack}`);
+      const expected = failure instanceof Errno || (failure as Error).name === "BadImage" ||
+        (failure as Error).name === "AssertionError";
+      if (!expected) {
+        throw new Error(`seed ${seed}, attempt ${attempt}: ${failure} ${(failure as Error).stack}`);
+      }
       refused++;
     }
   }

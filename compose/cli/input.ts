@@ -1,12 +1,5 @@
 // What all commands share: reading a manifest from disk, showing diagnostics, exit codes.
-import {
-  compile,
-  type Diagnostic,
-  load,
-  type Loaded,
-  render,
-  toJson,
-} from "../mod.ts";
+import { compile, type Diagnostic, load, type Loaded, render, toJson } from "../mod.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath } from "../source/load.ts";
 import { calls, disk } from "../disk.ts";

@@ -38,7 +38,7 @@ export const explanations: Record<string, string> = {
   E0303:
     "The two sides of this interface share data structures, so it cannot be carried by a ring.",
   E0304: "Domains that call each other in a circle can all wait for ever.",
-  E0401: "The domains' memory, the rings and the IOMMU's directory do not fit into the machine.",
+  E0401: "The domains' memory and the rings do not fit into the machine.",
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",
   E0502: "Policy fail ends the machine with the domain, so a promise to callers means nothing.",
   E0503: "The domain shares an address space with the primary and cannot fail or restart alone.",

@@ -1,9 +1,11 @@
-// Physical addresses: register windows below, then the IOMMU's directory, the rings, the domains' memory.
+// Physical addresses: register windows, then the hypervisor's own memory (the IOMMU's tables), then what
+// the manifest hands out: rings and the domains' memory.
 import type { Domain, System } from "../../schemas/manifest.ts";
 import type { RingPlan } from "../../schemas/plan.ts";
 import type { Placement } from "./placement.ts";
 
 export const REGISTERS_BASE = 0x1000_0000;
+export const HYPERVISOR_BASE = 0x4000_0000;
 export const MEMORY_BASE = 0x8000_0000;
 const PAGE = 4096;
 const toPage = (bytes: number) => Math.ceil(bytes / PAGE) * PAGE;
@@ -21,7 +23,7 @@ export interface Layout {
 
 /** Lays out everything that takes physical memory. Domains with isolation `none` add to the primary's. */
 export function layOut(system: System, placement: Placement): Layout {
-  let next = MEMORY_BASE + PAGE;
+  let next = MEMORY_BASE;
   const take = (sizeBytes: number) => {
     const address = next;
     next += toPage(sizeBytes);
@@ -30,7 +32,6 @@ export function layOut(system: System, placement: Placement): Layout {
   const rings: RingPlan[] = [];
   for (const { from, interface: name, providers } of placement.edges) {
     for (const { space } of providers) {
-      
       const ringName = `${from.space}-${space}-${name}`;
       if (
         space === from.space || !system.domains[space] ||
@@ -59,5 +60,5 @@ export function layOut(system: System, placement: Placement): Layout {
     const sum = (field: "memory" | "heap") => parts.reduce((total, part) => total + part[field], 0);
     return { name, ...take(sum("memory")), heapBytes: sum("heap") };
   });
-  return { directory: MEMORY_BASE, rings, spaces, usedBytes: next - MEMORY_BASE };
+  return { directory: HYPERVISOR_BASE, rings, spaces, usedBytes: next - MEMORY_BASE };
 }

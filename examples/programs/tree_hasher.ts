@@ -21,7 +21,9 @@ export default async function main(sys: Sys, argv: string[]): Promise<number> {
   const files = Number(count);
   const path = (index: number) => `${root}/${Math.floor(index / FILES_PER_FOLDER)}/${index}`;
   await makeFolder(sys, root);
-  for (let folder = 0; folder * FILES_PER_FOLDER < files; folder++) await makeFolder(sys, `${root}/${folder}`);
+  for (let folder = 0; folder * FILES_PER_FOLDER < files; folder++) {
+    await makeFolder(sys, `${root}/${folder}`);
+  }
   for (let index = 0; index < files; index++) await sys.writeFile(path(index), contents(index));
   await sys.sync();
   await sys.print(`made ${files} files`);
@@ -29,7 +31,9 @@ export default async function main(sys: Sys, argv: string[]): Promise<number> {
   const digests = new Array<string>(files);
   const threads = Array.from({ length: THREADS }, (_, thread) =>
     sys.thread(async (own) => {
-      for (let index = thread; index < files; index += THREADS) digests[index] = await digest(await own.readFile(path(index)));
+      for (let index = thread; index < files; index += THREADS) {
+        digests[index] = await digest(await own.readFile(path(index)));
+      }
     }));
   await Promise.all(threads);
   for (let index = 0; index < files; index++) {

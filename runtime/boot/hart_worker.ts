@@ -15,7 +15,7 @@ import { E, Errno } from "../kernel/errno.ts";
 import { request, textPayload } from "../kernel/process/mounts.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { FileDescription } from "../kernel/process/description.ts";
-import { resolve } from "../kernel/process/resolve.ts";
+import { resolve, type Resolved } from "../kernel/process/resolve.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
@@ -227,17 +227,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       }
       const init = yield* processes.start("init", ["init"], 0, 0);
       const parent = yield* resolve(init, init.root, mount.path, WalkFlag.PARENT);
-      try {
-        yield* request(parent.mount.service, Call.MKDIRAT, [
-          parent.handle,
-          parent.name.length,
-          0o755,
-        ], textPayload(parent.name));
-      } catch (failure) {
-        if (
-          !(failure instanceof Errno && (failure.errno === E.EEXIST || failure.errno === E.EROFS))
-        ) throw failure;
-      }
+      yield* makeDirectory(parent);
       const covers = yield* resolve(
         init,
         init.root,
@@ -256,6 +246,23 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       show?.(processes.view);
     }
     return processes;
+  }
+
+  /** A mount point, where there is none. A server that dies meanwhile may have made it or not: asked again. */
+  function* makeDirectory(parent: Resolved): Coroutine<void> {
+    for (;;) {
+      const server = parent.mount.service as Service & { generation?: number };
+      const { generation } = server;
+      try {
+        const payload = textPayload(parent.name);
+        yield* request(server, Call.MKDIRAT, [parent.handle, parent.name.length, 0o755], payload);
+        return;
+      } catch (failure) {
+        if (!(failure instanceof Errno)) throw failure;
+        if (failure.errno === E.EEXIST || failure.errno === E.EROFS) return;
+        if (failure.errno !== E.EIO || generation === server.generation) throw failure;
+      }
+    }
   }
 
   function* prepare(

@@ -52,6 +52,7 @@ export class Machine implements RunningMachine {
   #hartReady = Promise.withResolvers<void>();
   #devicesReady = Promise.withResolvers<void>();
   #report: Promise<MachineReport> | undefined;
+  #hartGone = false;
 
   constructor(private readonly plan: Plan, private readonly options: BootOptions) {
     this.#control = this.#opener.create("control", CONTROL_BYTES, "threads");
@@ -304,7 +305,9 @@ export class Machine implements RunningMachine {
       setLinks: async (state, generation) => {
         for (const index of fromPrimary) this.#controlPage.setLink(index, state, generation);
         this.#opener.doorbell(this.#hartBell).ring();
-        while (!fromPrimary.every((index) => this.#controlPage.acknowledged(index))) await sleep(1);
+        while (
+          !this.#hartGone && !fromPrimary.every((index) => this.#controlPage.acknowledged(index))
+        ) await sleep(1);
         if (state === LinkState.DOWN) this.#failClients(plan.name);
       },
       fenceDevices: () =>
@@ -410,7 +413,9 @@ export class Machine implements RunningMachine {
     }
   }
 
+  /** The hart cannot go on: nobody acknowledges anything any more. */
   #fail(failure: Error): void {
+    this.#hartGone = true;
     this.#event({ kind: "log", domain: "machine", line: failure.message });
     this.#ended.reject(failure);
   }

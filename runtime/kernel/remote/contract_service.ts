@@ -41,6 +41,13 @@ export class ContractService implements Service {
     return this.connection.durable;
   }
 
+  /** how often the server has been started, as far as calls have noticed */
+  get generation(): number {
+    return this.connection.state === "up"
+      ? this.connection.generation
+      : this.connection.generation + 1;
+  }
+
   /** Changes kept in case the server dies. */
   get redoEntries(): number {
     return this.#log.entries.length;

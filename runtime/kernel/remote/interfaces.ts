@@ -3,7 +3,7 @@ import type { RingPlan } from "../../../schemas/plan.ts";
 import type { Bell } from "../../hardware/doorbell.ts";
 import type { Environment } from "../environment.ts";
 import type { Service } from "../service.ts";
-import { type Connection } from "./connection.ts";
+import type { Connection } from "./connection.ts";
 import { DiskClient, DiskServer } from "./disk.ts";
 import { ServiceServer } from "./service_server.ts";
 import type { BlockDevice } from "../block/block_device.ts";

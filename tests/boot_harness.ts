@@ -1,0 +1,70 @@
+// Boots manifests for tests: an image in a folder of its own, output and events collected.
+import {
+  boot,
+  compile,
+  load,
+  type MachineEvent,
+  type MachineReport,
+  type Plan,
+  type RunningMachine,
+} from "../mod.ts";
+
+/** A compiled example whose images lie in `folder` instead of beside the manifest. */
+export async function planOf(
+  manifest: string,
+  folder: string,
+  change: (plan: Plan) => void = () => {},
+): Promise<Plan> {
+  const { plan, diagnostics } = compile(await load(new URL(`../${manifest}`, import.meta.url)));
+  if (plan === undefined) throw new Error(diagnostics.map((each) => each.message).join("\n"));
+  for (const device of plan.machine.devices) {
+    if (device.image !== undefined) device.image = `${folder}/${device.name}.img`;
+  }
+  change(plan);
+  return plan;
+}
+
+export interface Run {
+  report: MachineReport;
+  events: MachineEvent[];
+  output: Map<string, string>;
+}
+
+/** Runs a machine to its end. `during` is told each event, with the machine once it runs. */
+export async function runMachine(
+  plan: Plan,
+  during: (event: MachineEvent, machine: () => RunningMachine) => void = () => {},
+): Promise<Run> {
+  const events: MachineEvent[] = [];
+  const output = new Map<string, string>();
+  const decoder = new TextDecoder();
+  const machine: RunningMachine = await boot(plan, {
+    onOutput: (program, bytes) =>
+      output.set(program, (output.get(program) ?? "") + decoder.decode(bytes)),
+    onEvent: (event) => {
+      events.push(event);
+      during(event, () => machine);
+    },
+  });
+  const report = await machine.wait();
+  return { report, events, output };
+}
+
+/** Runs `body` with a folder that goes away afterwards. */
+export async function withFolder(body: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await Deno.makeTempDir();
+  try {
+    await body(folder);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** e2fsck's opinion of an image: empty when it is clean. */
+export function checkImage(path: string): string {
+  const { code, stdout, stderr } = new Deno.Command("e2fsck", {
+    args: ["-fn", path],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+  }).outputSync();
+  return code === 0 ? "" : new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr);
+}
