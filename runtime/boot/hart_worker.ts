@@ -61,6 +61,8 @@ export interface HartCounters {
 const MAX_SLEEP_NS = 20e6;
 const SHORT_SLEEP_NS = 0.5e6;
 const SIGTERM = 15;
+/** Deaths of a server that making one mount point survives. */
+const MOUNT_TRIES = 8;
 
 interface Link {
   index: number;
@@ -136,7 +138,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       link.connection.restore(link.memory, generation, link.bell);
       if (link.contract !== undefined) {
         tasks.spawn(link.contract.recover(), (_value, failure) => {
-          if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+          if (failure !== undefined) throw failure;
         });
       }
     } else link.connection.lose(state === LinkState.GONE ? "gone" : "down");
@@ -250,17 +252,19 @@ async function run(setup: HartWorkerSetup): Promise<void> {
 
   /** A mount point, where there is none. A server that dies meanwhile may have made it or not: asked again. */
   function* makeDirectory(parent: Resolved): Coroutine<void> {
-    for (;;) {
-      const server = parent.mount.service as Service & { generation?: number };
-      const { generation } = server;
+    for (let tries = 1;; tries++) {
       try {
         const payload = textPayload(parent.name);
-        yield* request(server, Call.MKDIRAT, [parent.handle, parent.name.length, 0o755], payload);
+        yield* request(parent.mount.service, Call.MKDIRAT, [
+          parent.handle,
+          parent.name.length,
+          0o755,
+        ], payload);
         return;
       } catch (failure) {
         if (!(failure instanceof Errno)) throw failure;
         if (failure.errno === E.EEXIST || failure.errno === E.EROFS) return;
-        if (failure.errno !== E.EIO || generation === server.generation) throw failure;
+        if (failure.errno !== E.EIO || tries === MOUNT_TRIES) throw failure;
       }
     }
   }

@@ -12,7 +12,7 @@ import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST } from "./connection.ts";
 import { HandleBook, type HandleRecord } from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
-import { changes, RedoLog } from "./redo_log.ts";
+import { changes, type RedoEntry, RedoLog } from "./redo_log.ts";
 
 /** Data that may be acknowledged and not durable: beyond it the server is asked to sync. */
 const MAX_REDO_BYTES = 16 << 20;
@@ -41,13 +41,6 @@ export class ContractService implements Service {
     return this.connection.durable;
   }
 
-  /** how often the server has been started, as far as calls have noticed */
-  get generation(): number {
-    return this.connection.state === "up"
-      ? this.connection.generation
-      : this.connection.generation + 1;
-  }
-
   /** Changes kept in case the server dies. */
   get redoEntries(): number {
     return this.#log.entries.length;
@@ -61,13 +54,15 @@ export class ContractService implements Service {
       this.#book.get(call.args[0]).uses++;
       return 0;
     }
+    // Names are kept before the answer takes their place in the payload.
+    const input = payload.slice(0, inputBytes(call));
     for (;;) {
       if (!(yield* this.#available())) return -E.EIO;
       const args = this.#book.translate(number, call.args);
       const sent = { number, args, credential: call.credential, payload };
       const status = yield* this.connection.call(sent);
       if (status !== LOST) {
-        const result = this.#answered(call, sent, status);
+        const result = this.#answered(call, sent, status, input);
         if (this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing) yield* this.#relieve();
         return result;
       }
@@ -109,7 +104,7 @@ export class ContractService implements Service {
     return payload.length;
   }
 
-  #answered(call: ServiceCall, sent: ServiceCall, status: number): number {
+  #answered(call: ServiceCall, sent: ServiceCall, status: number, input: Uint8Array): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
     if (status < 0) return status;
@@ -125,11 +120,24 @@ export class ContractService implements Service {
       isNew = number === Private.CREATE && flag;
       result = this.#book.add({ server: status, mount, ino, generation, flags });
       made = this.#book.get(result);
+    } else if (this.contract === "retry" && makesWithoutHandle(number)) {
+      const { mount, ino, generation } = getWalkResult(call.payload);
+      made = {
+        server: -1,
+        mount,
+        ino,
+        generation,
+        flags: -1,
+        uses: 0,
+        cover: 0,
+        locks: [],
+        dead: false,
+      };
     } else if (number === Private.OPEN) this.#book.get(call.args[0]).flags = call.args[1];
     else if (number === Private.COVER) this.#book.get(call.args[0]).cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) this.#noteLock(call);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, sent, made);
+      this.#keep(call, sent, input, made);
     }
     return result;
   }
@@ -146,13 +154,15 @@ export class ContractService implements Service {
     } else record.locks.push({ number: call.number, args });
   }
 
-  #keep(call: ServiceCall, sent: ServiceCall, made: HandleRecord | undefined): void {
+  #keep(
+    call: ServiceCall,
+    sent: ServiceCall,
+    input: Uint8Array,
+    made: HandleRecord | undefined,
+  ): void {
     const transaction = sent.transaction ?? 0;
     if (transaction <= this.connection.durable) return;
-    // Outputs come back in the payload of some calls; a change is repeated from its input only.
-    const payload = payloadFlow(call.number) === "in"
-      ? call.payload.slice()
-      : call.payload.slice(0, inputBytes(call));
+    const payload = payloadFlow(call.number) === "in" ? call.payload.slice() : input;
     this.#log.add(
       {
         number: call.number,
@@ -219,24 +229,23 @@ export class ContractService implements Service {
       if (recovered === LOST) return;
       this.#log.trim(recovered);
     }
-    const born = new Map(
-      this.#log.entries.flatMap((entry) =>
-        entry.made === undefined ? [] : [[identity(entry.made), entry.made] as const]
-      ),
+    // What a kept change made is not there yet: its handles come back once the change is done again.
+    const unborn = new Set(
+      this.#log.entries.flatMap((entry) => entry.made === undefined ? [] : [identity(entry.made)]),
     );
+    const reborn = new Map<string, { ino: number; generation: number }>();
     for (const record of records) {
-      if (born.has(identity(record))) continue;
+      if (unborn.has(identity(record))) continue;
       if (this.contract === "error" && record.flags >= 0) record.dead = true;
-      else if (!(yield* this.#reopen(record, send))) return;
+      else if (!(yield* this.#reopen(record, reborn, send))) return;
     }
-    for (const entry of [...this.#log.entries]) if (!(yield* this.#redo(entry, send))) return;
-    // A second handle of a file that was made again finds it under its new number.
-    for (const record of records) {
-      const twin = born.get(identity(record));
-      if (record.server >= 0 || record.dead || twin === undefined || twin === record) continue;
-      Object.assign(record, { ino: twin.ino, generation: twin.generation });
-      if (!(yield* this.#reopen(record, send))) return;
+    for (const entry of [...this.#log.entries]) {
+      for (const record of entry.handles.values()) {
+        if (!(yield* this.#reopen(record, reborn, send))) return;
+      }
+      if (!(yield* this.#redo(entry, reborn, send))) return;
     }
+    for (const record of records) if (!(yield* this.#reopen(record, reborn, send))) return;
     for (const record of this.#book.all) {
       if (record.dead || record.server < 0) continue;
       if (
@@ -253,47 +262,58 @@ export class ContractService implements Service {
     this.#recovered.wakeAll();
   }
 
-  /** @returns false when the server died again */
-  *#reopen(record: HandleRecord, send: Send): Coroutine<boolean> {
-    const status = yield* send(Private.REOPEN, [
-      record.mount,
-      record.ino,
-      record.generation,
-      record.flags,
-    ], new Uint8Array(64));
+  /** Gets a handle again, where there is none yet. @returns false when the server died again */
+  *#reopen(
+    record: HandleRecord,
+    reborn: Map<string, { ino: number; generation: number }>,
+    send: Send,
+  ): Coroutine<boolean> {
+    if (record.server >= 0 || record.dead) return true;
+    Object.assign(record, reborn.get(identity(record)));
+    const args = [record.mount, record.ino, record.generation, record.flags];
+    const status = yield* send(Private.REOPEN, args, new Uint8Array(64));
     if (status === LOST) return false;
     record.server = status;
     record.dead = status < 0;
     return true;
   }
 
+  /** Does a kept change again. @returns false when the server died again */
   *#redo(
-    entry: {
-      number: number;
-      args: number[];
-      handles: Map<number, HandleRecord>;
-      payload: Uint8Array;
-      credential: Credential;
-      made?: HandleRecord;
-    },
+    entry: RedoEntry,
+    reborn: Map<string, { ino: number; generation: number }>,
     send: Send,
   ): Coroutine<boolean> {
     const args = entry.args.slice();
     for (const [index, record] of entry.handles) args[index] = record.server;
     // It may have been there already: then it is opened, not refused.
     if (entry.number === Private.CREATE) args[2] &= ~O.EXCL;
-    const payload = entry.made === undefined
+    const { made } = entry;
+    const payload = made === undefined
       ? entry.payload
-      : new Uint8Array(Math.max(64 + entry.payload.length, 512));
-    if (entry.made !== undefined) payload.set(entry.payload);
+      : new Uint8Array(entry.payload.length + IDENTITY_BYTES);
+    if (made !== undefined) payload.set(entry.payload);
     const status = yield* send(entry.number, args, payload, kernel);
     if (status === LOST) return false;
-    if (entry.made !== undefined && status >= 0) {
-      const { ino, generation } = getWalkResult(payload);
-      Object.assign(entry.made, { server: status, ino, generation, dead: false });
-    }
+    if (made === undefined || status < 0) return true;
+    const before = identity(made);
+    const { ino, generation } = getWalkResult(payload);
+    Object.assign(made, {
+      ino,
+      generation,
+      server: makesWithoutHandle(entry.number) ? -1 : status,
+    });
+    reborn.set(before, { ino, generation });
     return true;
   }
+}
+
+/** Room for the identity that calls which make something answer with. */
+const IDENTITY_BYTES = 64;
+
+/** Calls that make an inode and give no handle of it. */
+function makesWithoutHandle(number: number): boolean {
+  return number === Call.MKDIRAT || number === Call.MKNODAT || number === Call.SYMLINKAT;
 }
 
 type Send = (

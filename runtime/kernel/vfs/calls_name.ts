@@ -6,7 +6,7 @@ import type { Credential, ServiceCall } from "../service.ts";
 import { ACCESS, AT, RENAME } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import { demand, demandSticky } from "./permission.ts";
-import { Call, NAME_MAX, PATH_MAX } from "./protocol.ts";
+import { Call, NAME_MAX, PATH_MAX, putWalkResult } from "./protocol.ts";
 import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
 import { isDirectory } from "./walk.ts";
 
@@ -30,6 +30,14 @@ function newGroup(directory: Inode, credential: Credential): number {
   return (directory.attributes.mode & S.ISGID) !== 0 ? directory.attributes.gid : credential.gid;
 }
 
+/** Tells what was made, and lets go of it. */
+function* tellMade(call: ServiceCall, mount: number, made: Inode): Coroutine<number> {
+  const { ino, generation, attributes: { mode } } = made;
+  putWalkResult(call.payload, { mount, ino, generation, mode, flag: true, name: "" });
+  yield* finish(made.release());
+  return 0;
+}
+
 /** Makes a file, directory, device or FIFO. */
 function* make(
   server: FileServer,
@@ -49,8 +57,7 @@ function* make(
   const made = yield* finish(
     parent.create(name, mode, call.credential.uid, newGroup(parent, call.credential), rdev),
   );
-  yield* finish(made.release());
-  return 0;
+  return yield* tellMade(call, server.handles.get(call.args[0]).mount, made);
 }
 
 const mkdir: FileCall = (server, call) => {
@@ -102,8 +109,7 @@ function* symlink(server: FileServer, call: ServiceCall): Coroutine<number> {
   const made = yield* finish(
     parent.symlink(name, target, call.credential.uid, newGroup(parent, call.credential)),
   );
-  yield* finish(made.release());
-  return 0;
+  return yield* tellMade(call, server.handles.get(call.args[0]).mount, made);
 }
 
 function* link(server: FileServer, call: ServiceCall): Coroutine<number> {

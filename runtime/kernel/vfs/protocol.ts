@@ -9,13 +9,13 @@ export const Call = {
   FCNTL: 25,
   /** [handle, operation, owner] */
   FLOCK: 32,
-  /** [parent, nameLength, mode, rdev]: in name */
+  /** [parent, nameLength, mode, rdev]: in name, out identity */
   MKNODAT: 33,
-  /** [parent, nameLength, mode]: in name */
+  /** [parent, nameLength, mode]: in name, out identity */
   MKDIRAT: 34,
   /** [parent, nameLength, AT_REMOVEDIR or 0]: in name */
   UNLINKAT: 35,
-  /** [parent, nameLength, targetLength]: in name, target */
+  /** [parent, nameLength, targetLength]: in name, target; out identity */
   SYMLINKAT: 36,
   /** [handle, parent, nameLength]: in name */
   LINKAT: 37,
