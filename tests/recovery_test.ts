@@ -20,9 +20,11 @@ for (const manifest of ["examples/quickstart.yaml", "examples/quickstart_worker.
         storage.recovery.backoffMs = 1;
         storage.recovery.maxRestarts = KILLS + 1;
       });
-      let kills = 0;
+      let kills = 0, running = 0;
       const { report, output } = await runMachine(plan, (event, machine) => {
-        if (event.kind !== "domain-ready" || kills === KILLS) return;
+        if (event.kind === "program-started") running++;
+        const due = event.kind === "domain-ready" || event.kind === "program-started";
+        if (!due || running < plan.programs.length || kills === KILLS) return;
         kills++;
         setTimeout(() => machine().kill("storage"), 15 + kills);
       });

@@ -5,7 +5,7 @@ const root = new URL("../../", import.meta.url);
 
 function run(...args: string[]): { code: number; out: string; err: string } {
   const command = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--allow-read", "--allow-env", "compose/cli/main.ts", ...args],
+    args: ["run", "--quiet", "--allow-read", "--allow-env", "compose/cli/main.ts", ...args],
     cwd: root,
     env: { NO_COLOR: "1" },
   });
