@@ -2,7 +2,7 @@
 import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
-import { O, POLL, SEEK } from "../vfs/constants.ts";
+import { F, LOCK, O, POLL, SEEK } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
 import { type Location, request } from "./mounts.ts";
@@ -22,6 +22,16 @@ export interface Description {
   release(): Blocking<void>;
 }
 
+let nextOwner = 1;
+const owners = new WeakMap<object, number>();
+
+/** Number by which servers know an owner of locks: a process, or an open file description. */
+export function lockOwner(holder: object): number {
+  let owner = owners.get(holder);
+  if (owner === undefined) owners.set(holder, owner = nextOwner++);
+  return owner;
+}
+
 const always = new WaitQueue();
 const nobody = new Uint8Array(0);
 
@@ -30,6 +40,8 @@ export class FileDescription implements Description {
   uses = 1;
   position = 0;
   readonly readiness: WaitQueue;
+  /** owners that may hold locks through it: processes (fcntl), and itself (OFD locks and flock) */
+  readonly lockOwners = new Set<object>();
   #level = 0;
   #armed = false;
 
@@ -128,7 +140,16 @@ export class FileDescription implements Description {
     this.readiness.wakeAll();
   }
 
+  /** Takes away the locks that an owner holds on the file. */
+  *unlock(owner: object): Coroutine<void> {
+    if (!this.lockOwners.delete(owner)) return;
+    const id = lockOwner(owner);
+    yield* finish(this.call(Call.FCNTL, [F.SETLK, id, F.UNLCK, 0, 0], new Uint8Array(32)));
+    if (owner === this) yield* finish(this.call(Call.FLOCK, [LOCK.UN, id]));
+  }
+
   *release(): Coroutine<void> {
+    yield* this.unlock(this);
     yield* request(this.location.mount.service, Call.CLOSE, [this.location.handle]);
   }
 }

@@ -90,7 +90,16 @@ export class Process {
   close(fd: number): Blocking<void> {
     const { description } = this.#descriptors[fd] ?? fail(E.EBADF);
     this.#descriptors[fd] = undefined;
+    if (description instanceof FileDescription && description.lockOwners.has(this)) {
+      return this.#closeLocked(description);
+    }
     return releaseUse(description);
+  }
+
+  /** Closing a descriptor takes the process's locks on the file away (fcntl_locking(2)). */
+  *#closeLocked(description: FileDescription): Coroutine<void> {
+    yield* description.unlock(this);
+    yield* finish(releaseUse(description));
   }
 
   get descriptors(): number[] {

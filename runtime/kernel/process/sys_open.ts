@@ -12,7 +12,7 @@ import {
   SYMLINKS_MAX,
   WalkFlag,
 } from "../vfs/protocol.ts";
-import { FileDescription, makePipe } from "./description.ts";
+import { FileDescription, lockOwner, makePipe } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { type Location, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
@@ -86,39 +86,38 @@ function* openOrCreate(
   path: string,
   flags: number,
   mode: number,
+  links = SYMLINKS_MAX,
 ): Coroutine<Resolved> {
   if (path === "") fail(E.ENOENT);
-  for (let links = SYMLINKS_MAX;; links--) {
-    if (links === 0) fail(E.ELOOP);
-    const parent = yield* resolve(process, start, path, WalkFlag.PARENT);
-    if (parent.name === "" || parent.name === ".") return yield* openHandle(process, parent, flags);
-    try {
-      if (parent.slash) fail(E.EISDIR);
-      if (parent.name === "..") return yield* openExisting(process, parent, "..", flags);
-      const payload = textPayload(parent.name);
-      const args = [parent.handle, parent.name.length, flags, mode];
-      const status = yield* request(
-        parent.mount.service,
-        Private.CREATE,
-        args,
-        payload,
-        process.credential,
-      );
-      if (status !== CONTINUES) {
-        return {
-          mount: parent.mount,
-          handle: status,
-          mode: getWalkResult(payload).mode,
-          name: "",
-          slash: false,
-        };
-      }
-      const next = proceed(process.mounts, process.root, parent, getContinuation(payload));
-      if (next.path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
-      return yield* openOrCreate(process, next.at, next.path, flags, mode);
-    } finally {
-      yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
+  if (links === 0) fail(E.ELOOP);
+  const parent = yield* resolve(process, start, path, WalkFlag.PARENT);
+  if (parent.name === "" || parent.name === ".") return yield* openHandle(process, parent, flags);
+  try {
+    if (parent.slash) fail(E.EISDIR);
+    if (parent.name === "..") return yield* openExisting(process, parent, "..", flags);
+    const payload = textPayload(parent.name);
+    const args = [parent.handle, parent.name.length, flags, mode];
+    const status = yield* request(
+      parent.mount.service,
+      Private.CREATE,
+      args,
+      payload,
+      process.credential,
+    );
+    if (status !== CONTINUES) {
+      return {
+        mount: parent.mount,
+        handle: status,
+        mode: getWalkResult(payload).mode,
+        name: "",
+        slash: false,
+      };
     }
+    const next = proceed(process.mounts, process.root, parent, getContinuation(payload));
+    if (next.path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
+    return yield* openOrCreate(process, next.at, next.path, flags, mode, links - 1);
+  } finally {
+    yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
   }
 }
 
@@ -209,16 +208,6 @@ export interface Lock {
   pid: number;
 }
 
-let nextOwner = 1;
-const owners = new WeakMap<object, number>();
-
-/** Locks belong to a process, those of OFD commands and flock to an open file description. */
-function ownerOf(holder: object): number {
-  let owner = owners.get(holder);
-  if (owner === undefined) owners.set(holder, owner = nextOwner++);
-  return owner;
-}
-
 function* lock(process: Process, fd: number, command: number, wanted: Lock): Coroutine<number> {
   const file = process.file(fd);
   const ofd = command >= F.OFD_GETLK;
@@ -227,7 +216,9 @@ function* lock(process: Process, fd: number, command: number, wanted: Lock): Cor
   if (wanted.whence === 1) base = file.position;
   else if (wanted.whence === 2) base = yield* finish(file.call(Call.LSEEK, [0, 2]));
   else if (wanted.whence !== 0) fail(E.EINVAL);
-  const owner = ownerOf(ofd ? file : process);
+  const holder = ofd ? file : process;
+  file.lockOwners.add(holder);
+  const owner = lockOwner(holder);
   const out = new Uint8Array(32);
   const args = [plain, owner, wanted.type, base + wanted.start, wanted.length];
   const status = yield* finish(file.call(Call.FCNTL, args, out));
@@ -245,7 +236,8 @@ function* lock(process: Process, fd: number, command: number, wanted: Lock): Cor
 function flock(process: Process, fd: number, operation: number): Blocking<number> {
   const file = process.file(fd);
   if (![LOCK.SH, LOCK.EX, LOCK.UN].includes((operation & ~LOCK.NB) as 1)) fail(E.EINVAL);
-  return file.call(Call.FLOCK, [operation, ownerOf(file)]);
+  file.lockOwners.add(file);
+  return file.call(Call.FLOCK, [operation, lockOwner(file)]);
 }
 
 /** @param out two descriptors: read end, write end */

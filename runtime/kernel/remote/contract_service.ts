@@ -7,7 +7,7 @@ import type { ClientContract } from "../../../schemas/plan.ts";
 import { type Coroutine, WaitQueue } from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { O } from "../vfs/constants.ts";
+import { F, O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST } from "./connection.ts";
 import { HandleBook, type HandleRecord } from "./handle_book.ts";
@@ -145,6 +145,7 @@ export class ContractService implements Service {
   #noteLock(call: ServiceCall): void {
     const record = this.#book.get(call.args[0]);
     const args = Array.from(call.args).slice(1);
+    if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
     const unlocksAll = call.number === Call.FCNTL && args[2] === 2 && args[3] === 0 &&
       args[4] === 0;
     if (unlocksAll) {
@@ -293,7 +294,7 @@ export class ContractService implements Service {
       ? entry.payload
       : new Uint8Array(entry.payload.length + IDENTITY_BYTES);
     if (made !== undefined) payload.set(entry.payload);
-    const status = yield* send(entry.number, args, payload, kernel);
+    const status = yield* send(entry.number, args, payload, entry.credential);
     if (status === LOST) return false;
     if (made === undefined || status < 0) return true;
     const before = identity(made);

@@ -11,7 +11,7 @@ import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
 import { isDirectory } from "./walk.ts";
 
 /** One name, not "." nor "..". @throws Errno with the number given for those */
-function plainName(call: ServiceCall, offset: number, length: number, dots: number): string {
+export function plainName(call: ServiceCall, offset: number, length: number, dots: number): string {
   const name = nameArgument(call, offset, length, NAME_MAX);
   if (name === "") fail(E.ENOENT);
   if (name === "." || name === ".." || name.includes("/")) fail(dots);
@@ -89,6 +89,7 @@ function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {
     demandSticky(parent.attributes, victim.attributes, call.credential);
     if (directory) {
       if (!isDirectory(victim)) fail(E.ENOTDIR);
+      if (server.isCovered(victim)) fail(E.EBUSY);
       yield* finish(parent.rmdir(name));
     } else {
       if (isDirectory(victim)) fail(E.EISDIR);
@@ -142,6 +143,9 @@ function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
     replaced = yield* finish(to.lookup(newName));
     demandSticky(from.attributes, moved.attributes, call.credential);
     if (replaced !== undefined) demandSticky(to.attributes, replaced.attributes, call.credential);
+    if (server.isCovered(moved) || replaced !== undefined && server.isCovered(replaced)) {
+      fail(E.EBUSY);
+    }
     if (isDirectory(moved) && (yield* isInside(to, moved))) fail(E.EINVAL);
     if ((flags & RENAME.EXCHANGE) !== 0) {
       if (replaced === undefined) fail(E.ENOENT);

@@ -3,6 +3,9 @@
 // comparisons are plain string comparisons.
 import type { Blocking, Coroutine, WaitQueue } from "../coroutine.ts";
 
+/** Position for `write` that means "at the end, wherever that is when the write happens". */
+export const APPEND = -1;
+
 /** File type bits of `st_mode`, and the rest of what inode(7) names. */
 export const S = {
   IFMT: 0o170000,
@@ -107,7 +110,7 @@ export interface Inode {
 
   /** bytes read, 0 at and after the end; short only at the end */
   read(offset: number, into: Uint8Array): Blocking<number>;
-  /** bytes written; grows the file; holes read as zeros. Errno ENOSPC, EFBIG. */
+  /** bytes written, at a position or at {@link APPEND}; grows the file; holes read as zeros. Errno ENOSPC, EFBIG. */
   write(offset: number, from: Uint8Array): Blocking<number>;
   /** sets the size; what is beyond is gone, what is new reads as zeros */
   truncate(sizeBytes: number): Blocking<void>;

@@ -3,6 +3,8 @@
 // A handle names an inode in use. Names and paths are byte strings (one character a byte) at the start
 // of the payload, with their length among the arguments; structures come back in the payload.
 
+import { E, fail } from "../errno.ts";
+
 /** Calls of Linux that file servers answer. Arguments in brackets, payload behind the colon. */
 export const Call = {
   /** [handle, command, owner, type, start, length]: out the lock that is in the way, three 64-bit words */
@@ -130,6 +132,8 @@ export interface Continuation {
 }
 
 const TEXT_OFFSET = 24;
+/** Bytes of a walk result without its name. */
+export const WALK_RESULT_BYTES = TEXT_OFFSET;
 
 /** Writes a byte string into bytes. @returns its length */
 export function putBytes(text: string, into: Uint8Array, offset = 0): number {
@@ -186,7 +190,9 @@ export function getWalkResult(payload: Uint8Array): WalkResult {
   };
 }
 
+/** @throws Errno EFAULT where the rest of the path does not fit */
 export function putContinuation(payload: Uint8Array, continuation: Continuation): void {
+  if (payload.length < TEXT_OFFSET + continuation.rest.length) fail(E.EFAULT);
   const view = words(payload);
   view.setUint32(0, continuation.reason, true);
   view.setUint32(4, continuation.mount, true);

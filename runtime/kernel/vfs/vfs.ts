@@ -6,7 +6,7 @@ import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { ACCESS, O } from "./constants.ts";
-import { type FileSystem, type Inode, S } from "./filesystem.ts";
+import { APPEND, type FileSystem, type Inode, S } from "./filesystem.ts";
 import { type Handle, HandleTable } from "./handles.ts";
 import { LockTable } from "./locks.ts";
 import { demand } from "./permission.ts";
@@ -20,9 +20,10 @@ import {
   putContinuation,
   putWalkResult,
   SYMLINKS_MAX,
+  WALK_RESULT_BYTES,
 } from "./protocol.ts";
 import { fileCalls } from "./calls_file.ts";
-import { nameCalls } from "./calls_name.ts";
+import { nameCalls, plainName } from "./calls_name.ts";
 import { isDirectory, isSymlink, walk } from "./walk.ts";
 
 /** A handler of a call: gets the server, and the call as it came. */
@@ -99,7 +100,7 @@ export class FileServer implements Service {
     const handle = this.handles.get(call.args[0]);
     if (!handle.writable) fail(E.EBADF);
     const { inode } = handle;
-    const offset = call.args[2] !== 0 ? inode.attributes.sizeBytes : offsetArgument(call.args[1]);
+    const offset = call.args[2] !== 0 ? APPEND : offsetArgument(call.args[1]);
     return inode.write(offset, call.payload);
   }
 
@@ -123,6 +124,10 @@ export class FileServer implements Service {
   }
 
   #give(call: ServiceCall, inode: Inode, mount: number, name = "", flag = false): number {
+    // An answer that does not fit would be a handle that nobody knows.
+    const room = call.payload.length >= WALK_RESULT_BYTES + name.length;
+    if (!room) void this.environment.tasks.spawn(releaseLater(inode));
+    if (!room) fail(E.EFAULT);
     const handle = this.handles.add(inode, mount);
     const { mode } = inode.attributes;
     putWalkResult(call.payload, {
@@ -140,7 +145,7 @@ export class FileServer implements Service {
   *#create(call: ServiceCall): Coroutine<number> {
     const [parentIndex, length, flags, mode] = Array.from(call.args);
     const parent = this.handles.get(parentIndex);
-    const name = nameArgument(call, 0, length, PATH_MAX);
+    const name = plainName(call, 0, length, E.EISDIR);
     const directory = parent.inode;
     if (!isDirectory(directory)) fail(E.ENOTDIR);
     demand(directory.attributes, call.credential, ACCESS.EXECUTE);
@@ -238,13 +243,18 @@ export class FileServer implements Service {
     const { inode } = this.handles.get(index);
     if (!isDirectory(inode)) fail(E.ENOTDIR);
     if (mount === 0) {
-      if (this.#covers.delete(inode)) void inode.release();
+      if (this.#covers.delete(inode)) this.environment.tasks.spawn(releaseLater(inode));
     } else {
       if (this.#covers.has(inode)) fail(E.EBUSY);
       inode.hold();
       this.#covers.set(inode, mount);
     }
     return 0;
+  }
+
+  /** Whether something is mounted on a directory: its name must stay. */
+  isCovered(inode: Inode): boolean {
+    return this.#covers.has(inode);
   }
 
   #filesystem(index: number): FileSystem {
@@ -278,6 +288,10 @@ export class FileServer implements Service {
   }
 }
 
+function* releaseLater(inode: Inode): Coroutine<void> {
+  yield* finish(inode.release());
+}
+
 /** A name or path at `offset` of the payload. @throws Errno EFAULT, EINVAL, ENAMETOOLONG, ENOENT */
 export function nameArgument(
   call: ServiceCall,
@@ -294,7 +308,7 @@ export function nameArgument(
 
 /** A file position. @throws Errno EINVAL */
 export function offsetArgument(value: number): number {
-  if (!(value >= 0)) fail(E.EINVAL);
+  if (!(value >= 0 && Number.isSafeInteger(value))) fail(E.EINVAL);
   return value;
 }
 

@@ -2,7 +2,7 @@
 import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
-import { S } from "../../vfs/filesystem.ts";
+import { APPEND, S } from "../../vfs/filesystem.ts";
 import { PAGE_BYTES } from "../page_cache/page_cache.ts";
 import type { Buffer } from "./buffer_cache.ts";
 import { Directory } from "./directory.ts";
@@ -295,7 +295,8 @@ export class Ext4Inode implements Inode, JoinedInode {
     return length;
   }
 
-  write(offset: number, from: Uint8Array): Blocking<number> {
+  write(position: number, from: Uint8Array): Blocking<number> {
+    const offset = position === APPEND ? this.attributes.sizeBytes : position;
     if (this.#canWriteNow(offset, from.length)) {
       const { transactions } = this.filesystem;
       transactions.beginNow();
@@ -304,7 +305,7 @@ export class Ext4Inode implements Inode, JoinedInode {
       transactions.end();
       return from.length;
     }
-    return this.#writeSlowly(offset, from);
+    return this.#writeSlowly(position, from);
   }
 
   /** Whether every page is in memory and every block is there: then a write waits for nothing. */
@@ -348,13 +349,14 @@ export class Ext4Inode implements Inode, JoinedInode {
     this.touch(true);
   }
 
-  *#writeSlowly(offset: number, from: Uint8Array): Coroutine<number> {
+  *#writeSlowly(position: number, from: Uint8Array): Coroutine<number> {
     const { filesystem } = this;
     if (filesystem.readOnly) fail(E.EROFS);
     if (from.length === 0) return 0;
-    if (offset + from.length > MAX_BLOCKS * this.#blockBytes) fail(E.EFBIG);
     yield* this.lock.acquire();
     try {
+      const offset = position === APPEND ? this.attributes.sizeBytes : position;
+      if (offset + from.length > MAX_BLOCKS * this.#blockBytes) fail(E.EFBIG);
       yield* this.map();
       for (let done = 0; done < from.length;) {
         if (filesystem.files.pageCache.crowded) yield* this.data.writeData();

@@ -4,6 +4,7 @@ import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { DT } from "../../vfs/constants.ts";
 import {
+  APPEND,
   type Attributes,
   type DirectoryEntry,
   type FileSystem,
@@ -213,6 +214,7 @@ export class MemoryInode implements Inode {
   }
 
   write(offset: number, from: Uint8Array): ReturnType<Inode["write"]> {
+    if (offset === APPEND) offset = this.attributes.sizeBytes;
     if (offset + from.length > MAX_FILE_BYTES) fail(E.EFBIG);
     let done = 0;
     while (done < from.length) {
@@ -297,10 +299,20 @@ export class MemoryInode implements Inode {
 
   seek(offset: number, what: "data" | "hole"): number {
     const size = this.attributes.sizeBytes;
-    for (let at = offset; at < size; at = (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES) {
-      if (this.#pages.has(Math.floor(at / PAGE_BYTES)) === (what === "data")) return at;
+    if (what === "data") {
+      let next = Infinity;
+      for (const index of this.#pages.keys()) {
+        if ((index + 1) * PAGE_BYTES > offset) {
+          next = Math.min(next, Math.max(offset, index * PAGE_BYTES));
+        }
+      }
+      return next < size ? next : -1;
     }
-    return what === "hole" ? size : -1;
+    let at = offset;
+    while (at < size && this.#pages.has(Math.floor(at / PAGE_BYTES))) {
+      at = (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES;
+    }
+    return Math.min(at, size);
   }
 
   sync(): void {}
