@@ -1,0 +1,30 @@
+// Side-by-side measurements: `deno task bench [NAME...] [--quick] [--json]`.
+import { parseArgs } from "@std/cli/parse-args";
+import { nullCall } from "./null_call.ts";
+import { pread } from "./pread.ts";
+import { type Row, table } from "./statistics.ts";
+
+const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<Row[]>> = {
+  "null-call": nullCall,
+  pread,
+};
+
+const options = parseArgs(Deno.args, { boolean: ["quick", "json"] });
+const names = options._.map(String);
+const unknown = names.find((name) => !(name in cases));
+if (unknown !== undefined) {
+  console.error(`bench: there is no case "${unknown}"; there are ${Object.keys(cases).join(", ")}`);
+  Deno.exit(2);
+}
+const folder = Deno.makeTempDirSync();
+const rows: Row[] = [];
+try {
+  for (const name of names.length > 0 ? names : Object.keys(cases)) {
+    if (Deno.stderr.isTerminal()) console.error(`measuring ${name} ...`);
+    rows.push(...await cases[name](folder, options.quick));
+  }
+} finally {
+  Deno.removeSync(folder, { recursive: true });
+}
+console.log(options.json ? JSON.stringify(rows, null, 2) : table(rows));
+Deno.exit(0);

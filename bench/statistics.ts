@@ -1,0 +1,66 @@
+// Medians and spreads of repeated measurements, and the table that shows them.
+
+/** One row: ours beside a peer, measured in the same run. */
+export interface Row {
+  case: string;
+  unit: string;
+  ours: number;
+  peer: string;
+  peerValue: number;
+  /** ours over the peer's, as the unit has it; the goal says which way is better */
+  ratio: number;
+  goal: string;
+  runs: number;
+  /** largest ratio over smallest */
+  spread: number;
+}
+
+export function median(values: number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.floor(sorted.length / 2)];
+}
+
+/** Puts paired measurements, one of each a run, into a row. */
+export function row(
+  name: string,
+  unit: string,
+  peer: string,
+  goal: string,
+  pairs: { ours: number; peer: number }[],
+): Row {
+  const ratios = pairs.map((pair) => pair.ours / pair.peer);
+  return {
+    case: name,
+    unit,
+    ours: median(pairs.map((pair) => pair.ours)),
+    peer,
+    peerValue: median(pairs.map((pair) => pair.peer)),
+    ratio: median(ratios),
+    goal,
+    runs: pairs.length,
+    spread: Math.max(...ratios) / Math.min(...ratios),
+  };
+}
+
+export function table(rows: Row[]): string {
+  const cells = rows.map((each) => [
+    each.case,
+    each.ours.toPrecision(4),
+    each.unit,
+    each.peer,
+    each.peerValue.toPrecision(4),
+    each.ratio.toFixed(2),
+    each.goal,
+    String(each.runs),
+    each.spread.toFixed(2),
+  ]);
+  const all = [
+    ["case", "ours", "unit", "peer", "value", "ratio", "goal", "runs", "spread"],
+    ...cells,
+  ];
+  const widths = all[0].map((_, column) => Math.max(...all.map((line) => line[column].length)));
+  return all.map((line) =>
+    line.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()
+  )
+    .join("\n");
+}
