@@ -51,6 +51,11 @@ export class DomainLoop {
     return true;
   }
 
+  /** Somebody else on this thread had work: what was idle so far does not count. */
+  stayAwake(): void {
+    this.#idleTurns = 0;
+  }
+
   /** To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. */
   wait(): void {
     this.spins++;

@@ -77,7 +77,10 @@ export class Hart {
       // Native threads go on in microtasks, which run while this waits for one of its own.
       await undefined;
       quiet = worked || resumed > 0 ? 0 : quiet + 1;
-      if (quiet === 0) continue;
+      if (quiet === 0 || !this.ready.empty) {
+        this.loop.stayAwake();
+        continue;
+      }
       if (this.host.attentionNeeded()) await this.host.turnEventLoop();
       else if (this.#waiting >= this.#live) this.loop.wait();
       // Somebody is neither waiting nor done: give it its microtasks, then suspect a promise of the host.
