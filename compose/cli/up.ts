@@ -28,6 +28,10 @@ export const upCommand = new Command()
     const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
     const progress = Deno.stderr.isTerminal() && !options.json;
     if (progress) Deno.stderr.writeSync(new TextEncoder().encode(`booting ${compiled.name} ...\r`));
+    const fail = (failure: unknown): never => {
+      console.error(`compose: ${failure instanceof Error ? failure.message : failure}`);
+      Deno.exit(Exit.FAILED);
+    };
     const machine = await boot(compiled, {
       onOutput: (program, bytes) => output.write(program, bytes),
       onEvent: (event) => {
@@ -37,8 +41,8 @@ export const upCommand = new Command()
         } else if (event.kind === "log") console.error(`[${event.domain}] ${event.line}`);
       },
       signal: stopping.signal,
-    });
-    const report = await machine.wait();
+    }).catch(fail);
+    const report = await machine.wait().catch(fail);
     output.flush();
     Deno.removeSignalListener("SIGINT", onInterrupt);
     console.log(options.json ? JSON.stringify(report, null, 2) : `\n${summarize(report)}`);
@@ -50,6 +54,7 @@ function summarize(report: MachineReport): string {
   const rows = report.domains.map((one) => [
     one.name,
     one.isolation,
+    `${Math.round((one.memoryBytes + one.heapBytes) / 2 ** 20)} MiB`,
     String(one.calls),
     String(one.roundTrips),
     String(one.doorbells),
@@ -60,7 +65,16 @@ function summarize(report: MachineReport): string {
     ", ",
   );
   return `${
-    table(["domain", "isolation", "calls", "round trips", "doorbells", "restarts", "faults"], rows)
+    table([
+      "domain",
+      "isolation",
+      "memory",
+      "calls",
+      "round trips",
+      "doorbells",
+      "restarts",
+      "faults",
+    ], rows)
   }\n\n` +
     `${programs}; ${report.seconds.toFixed(2)} s`;
 }
