@@ -48,7 +48,8 @@ export interface HartWorkerSetup {
 export type HartRequest =
   | { kind: "run" }
   | { kind: "ring"; index: number; memory: MemoryGrant; bell: MemoryGrant }
-  | { kind: "counters" };
+  | { kind: "counters" }
+  | { kind: "stop" };
 
 export interface HartCounters {
   calls: number;
@@ -331,6 +332,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         self.postMessage({ kind: "failed", reason: String(failure) })
       );
     }
+    if (message.kind === "stop") stopping = true;
     if (message.kind === "ring") {
       const link = links.find((each) => each.index === message.index)!;
       link.memory = opener.open(message.memory).buffer;
@@ -359,6 +361,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     }
     return stopping;
   });
+  self.close();
 }
 
 /** A module's path as the plan has it, or a URL. */

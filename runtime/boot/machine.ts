@@ -448,7 +448,8 @@ export class Machine implements RunningMachine {
     }
     const counters = await this.#hart.request<HartCounters>({ kind: "counters" });
     const faults = await this.#devices.request<number[]>({ kind: "faults" });
-    this.#hart.terminate();
+    // A loop is not ended from outside: it is asked to.
+    await this.#hart.request({ kind: "stop" });
     this.#devices.post({ kind: "stop" });
     await this.#devicesStopped.promise;
     this.#devices.terminate();
