@@ -355,6 +355,75 @@ Deno.test("a full disk is ENOSPC, and nothing leaks", () => {
   assertClean(bytes, "after ENOSPC");
 });
 
+/** The image as it may be after a crash: what came before the last flush, and any part of what came after. */
+function crashedImage(
+  base: Uint8Array,
+  history: TestDisk["history"],
+  point: number,
+  next: () => number,
+): Uint8Array {
+  const image = base.slice();
+  let lastFlush = point;
+  while (lastFlush > 0 && history[lastFlush - 1] !== undefined) lastFlush--;
+  for (let at = 0; at < point; at++) {
+    const write = history[at];
+    if (write !== undefined && (at < lastFlush || next() % 2 === 0)) {
+      image.set(write.bytes, write.position);
+    }
+  }
+  return image;
+}
+
+Deno.test("crashes while directories come and go under a journal that wraps: the image is clean", () => {
+  const seed = 20260202;
+  const next = seededRandom(seed);
+  const bytes = hostImage(16, ["-b", "1024", "-J", "size=1"]);
+  const { ext4, run, disk } = machine(bytes, 4, 8 * MIB);
+  run(ext4.mount());
+  const base = bytes.slice();
+  disk.record = true;
+  const live: string[] = [];
+  run(function* () {
+    for (let round = 0; round < 120; round++) {
+      if (live.length > 4 || live.length > 0 && next() % 3 === 0) {
+        const [name] = live.splice(next() % live.length, 1);
+        const directory = (yield* finish(ext4.root.lookup(name)))!;
+        for (const each of yield* names(directory)) yield* finish(directory.unlink(each));
+        yield* finish(directory.release());
+        yield* finish(ext4.root.rmdir(name));
+      } else {
+        const name = `directory-${round}`;
+        const directory = yield* finish(ext4.root.create(name, S.IFDIR | 0o755, 0, 0, 0));
+        for (let file = 0; file < 12 + next() % 20; file++) {
+          const long = `${file}-${"x".repeat(150)}`;
+          const inode = yield* finish(directory.create(long, S.IFREG | 0o644, 0, 0, 0));
+          yield* finish(inode.release());
+        }
+        yield* finish(directory.release());
+        live.push(name);
+      }
+      if (next() % 3 !== 0) yield* finish(ext4.sync());
+    }
+  }());
+  for (let crash = 0; crash < 120; crash++) {
+    const point = next() % disk.history.length;
+    const image = crashedImage(base, disk.history, point, next);
+    const what = `seed ${seed}, crash ${crash} at write ${point} of ${disk.history.length}`;
+    const after = machine(image, crash + 10, 8 * MIB);
+    after.run(after.ext4.mount());
+    after.run(after.ext4.dropOrphans());
+    after.run(function* () {
+      for (const name of yield* names(after.ext4.root)) {
+        const directory = (yield* finish(after.ext4.root.lookup(name)))!;
+        if ((directory.attributes.mode & S.IFMT) === S.IFDIR) yield* names(directory);
+        yield* finish(directory.release());
+      }
+    }());
+    after.run(after.ext4.unmount());
+    if (crash % 2 === 0) assertClean(image, what);
+  }
+});
+
 Deno.test("crashes at 200 random points: what was fsynced is there, and the image is clean", () => {
   const seed = 20260101;
   const next = seededRandom(seed);
@@ -390,16 +459,7 @@ Deno.test("crashes at 200 random points: what was fsynced is there, and the imag
   }());
   for (let crash = 0; crash < 200; crash++) {
     const point = next() % disk.history.length;
-    const image = base.slice();
-    // What came before the last flush is there; of what came after, any part, in any order.
-    let lastFlush = point;
-    while (lastFlush > 0 && disk.history[lastFlush - 1] !== undefined) lastFlush--;
-    for (let at = 0; at < point; at++) {
-      const write = disk.history[at];
-      if (write !== undefined && (at < lastFlush || next() % 2 === 0)) {
-        image.set(write.bytes, write.position);
-      }
-    }
+    const image = crashedImage(base, disk.history, point, next);
     const what = `seed ${seed}, crash ${crash} at write ${point}`;
     const after = machine(image, crash + 10);
     after.run(after.ext4.mount());

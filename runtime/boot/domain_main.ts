@@ -129,6 +129,7 @@ export function runDomain(
   let stopping = false;
   while (!ended) {
     if (!loop.turn()) loop.wait();
+    if (!loop.clockTurn) continue;
     status.beat();
     const command = status.command;
     if (command === Command.KILL) return;

@@ -122,7 +122,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     return {
       index,
       connection,
-      contract: ring.interface === "disk" ? undefined : new ContractService(connection, contract),
+      contract: ring.interface === "disk"
+        ? undefined
+        : new ContractService(connection, contract, environment.tasks),
       domain: ring.server,
       seen: control.linkWord(index),
       memory: buffer,
@@ -131,10 +133,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   });
 
   const follow = (link: Link) => {
-    const word = control.linkWord(link.index);
-    if (word === link.seen) return;
-    link.seen = word;
-    const { state, generation } = control.link(link.index);
+    if (!control.linkChanged(link.index, link.seen)) return;
+    const word = link.seen = control.linkWord(link.index);
+    const { state, generation } = ControlPage.linkOf(word);
     if (state === LinkState.UP) {
       link.connection.restore(link.memory, generation, link.bell);
       if (link.contract !== undefined) {

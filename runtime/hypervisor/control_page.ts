@@ -33,13 +33,17 @@ export class ControlPage {
     Atomics.store(this.#words, this.#line(ring) + STATE, generation << 2 | state);
   }
 
-  /** hart: state and generation of a ring's server */
-  link(ring: number): { state: number; generation: number } {
-    const word = Atomics.load(this.#words, this.#line(ring) + STATE);
+  /** State and generation of a ring's server from their word. */
+  static linkOf(word: number): { state: number; generation: number } {
     return { state: word & 3, generation: word >>> 2 };
   }
 
-  /** hart: the raw word, to notice a change cheaply */
+  /** hart: whether a ring's server is in another state than that of `word`; cheap */
+  linkChanged(ring: number, word: number): boolean {
+    return this.#words[this.#line(ring) + STATE] !== word;
+  }
+
+  /** hart: state and generation in one word; see {@link linkOf} */
   linkWord(ring: number): number {
     return Atomics.load(this.#words, this.#line(ring) + STATE);
   }

@@ -3,8 +3,11 @@
 // so the same code runs in parallel and in deterministic mode.
 import { Errno } from "./errno.ts";
 
-/** Kernel work that may block: yields the queue it waits on, returns its result. */
-export type Coroutine<T> = Generator<WaitQueue, T, void>;
+/** Kernel work that may block: yields the queue it waits on, returns its result. Generators are. */
+export interface Coroutine<T> {
+  next(): IteratorResult<WaitQueue, T>;
+  [Symbol.iterator](): Coroutine<T>;
+}
 
 /** A result that is there at once, or the work still to be done for it. */
 export type Blocking<T> = T | Coroutine<T>;
@@ -49,6 +52,43 @@ export class WaitQueue {
   remove(task: Task): void {
     const index = this.#sleepers.indexOf(task);
     if (index >= 0) this.#sleepers.splice(index, 1);
+  }
+}
+
+/**
+ * A result that somebody else will bring: a coroutine with nothing to run. Starting one costs a call,
+ * not a task; inside another coroutine it is waited for like any.
+ */
+export class Answer<T> implements Coroutine<T> {
+  #over = false;
+  #value: T | undefined;
+  #failure: unknown;
+  #subscriber: ((value: T | undefined, failure: unknown) => void) | undefined;
+  #sleepers: WaitQueue | undefined;
+
+  /** Brings the result, once. */
+  settle(value: T | undefined, failure?: unknown): void {
+    this.#over = true;
+    this.#value = value;
+    this.#failure = failure;
+    this.#subscriber?.(value, failure);
+    this.#sleepers?.wakeAll();
+  }
+
+  /** Calls `settled` with the result: at once when it is there, else when it comes. */
+  subscribe(settled: (value: T | undefined, failure: unknown) => void): void {
+    if (this.#over) settled(this.#value, this.#failure);
+    else this.#subscriber = settled;
+  }
+
+  next(): IteratorResult<WaitQueue, T> {
+    if (!this.#over) return { done: false, value: this.#sleepers ??= new WaitQueue() };
+    if (this.#failure !== undefined) throw this.#failure;
+    return { done: true, value: this.#value as T };
+  }
+
+  [Symbol.iterator](): this {
+    return this;
   }
 }
 
@@ -107,7 +147,8 @@ export class Tasks {
     const end = settled ?? ((_value: unknown, failure: unknown) => {
       if (failure !== undefined && !(failure instanceof Errno)) throw failure;
     });
-    new Task(this, body, end as (value: unknown, failure: unknown) => void).step();
+    if (body instanceof Answer) body.subscribe(end);
+    else new Task(this, body, end as (value: unknown, failure: unknown) => void).step();
   }
 
   makeReady(task: Task): void {
@@ -149,14 +190,23 @@ export class Tasks {
     return this.#ready.length === 0;
   }
 
-  /** Fires due timers, then runs what was ready when called. @returns how many tasks ran */
+  /** Fires due timers, then runs what is ready. @returns how many tasks ran */
   run(): number {
-    if (this.#timers.length > 0) {
-      const now = this.nowNs();
-      while (this.#timers.length > 0 && this.#timers[0].deadlineNs <= now) {
-        this.#timers.shift()!.queue.wakeAll();
-      }
+    this.fireTimers();
+    return this.runReady();
+  }
+
+  /** Wakes what waits for a time that has come. Reads the clock: costs more than a turn of a loop. */
+  fireTimers(): void {
+    if (this.#timers.length === 0) return;
+    const now = this.nowNs();
+    while (this.#timers.length > 0 && this.#timers[0].deadlineNs <= now) {
+      this.#timers.shift()!.queue.wakeAll();
     }
+  }
+
+  /** Runs what was ready when called. @returns how many tasks ran */
+  runReady(): number {
     if (this.#ready.length === 0) return 0;
     const ready = this.#ready;
     this.#ready = [];

@@ -21,7 +21,7 @@ export interface LoopSettings {
   maxSleepNs: number;
 }
 
-/** Idle turns between two looks at the clock while spinning. */
+/** Turns between two looks at the clock: some microseconds. A power of two. */
 const TURNS_PER_CLOCK = 64;
 
 export class DomainLoop {
@@ -29,6 +29,7 @@ export class DomainLoop {
   spins = 0;
   /** times it went to sleep */
   sleeps = 0;
+  #turns = 0;
   #idleTurns = 0;
   #idleSinceNs = 0;
 
@@ -44,7 +45,8 @@ export class DomainLoop {
     let done = 0;
     const sources = this.sources;
     for (let index = 0; index < sources.length; index++) done += sources[index].poll();
-    done += this.tasks.run();
+    if ((this.#turns++ & TURNS_PER_CLOCK - 1) === 0) this.tasks.fireTimers();
+    done += this.tasks.runReady();
     for (let index = 0; index < sources.length; index++) sources[index].notify();
     if (done === 0) return false;
     this.#idleTurns = 0;
@@ -56,15 +58,21 @@ export class DomainLoop {
     this.#idleTurns = 0;
   }
 
+  /** Whether it is time for what need not be done on every turn. */
+  get clockTurn(): boolean {
+    return (this.#turns & TURNS_PER_CLOCK - 1) === 0;
+  }
+
   /** To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. */
   wait(): void {
     this.spins++;
-    if (this.#idleTurns++ % TURNS_PER_CLOCK !== 0) return Atomics.pause();
+    if ((++this.#idleTurns & TURNS_PER_CLOCK - 1) !== 0) return Atomics.pause();
     const now = this.settings.nowNs();
-    if (this.#idleTurns === 1) this.#idleSinceNs = now;
+    if (this.#idleTurns === TURNS_PER_CLOCK) this.#idleSinceNs = now;
     if (now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
     this.#sleep(now);
     this.#idleTurns = 0;
+    this.#turns = 0;
   }
 
   #sleep(nowNs: number): void {

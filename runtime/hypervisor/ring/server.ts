@@ -106,6 +106,8 @@ export class RingServer {
    * @throws RingBroken when the client's index is impossible
    */
   poll(): number {
+    // A plain look first: it costs a tenth of an ordered one, and is nearly always in vain.
+    if (this.#views.header[Header.REQUEST_TAIL] === this.#head) return 0;
     const tail = Atomics.load(this.#views.header, Header.REQUEST_TAIL);
     const count = (tail - this.#head) | 0;
     if (count === 0) return 0;
@@ -115,6 +117,7 @@ export class RingServer {
       );
     }
     for (let taken = 0; taken < count; taken++) this.#take();
+    this.publish();
     return count;
   }
 

@@ -8,7 +8,7 @@ import {
   RingCall,
   type RingShape,
 } from "../../hypervisor/ring/layout.ts";
-import { type Coroutine, WaitQueue } from "../coroutine.ts";
+import { Answer, type Coroutine, WaitQueue } from "../coroutine.ts";
 import type { PollSource } from "../domain_loop.ts";
 import type { Credential, ServiceCall } from "../service.ts";
 import { payloadFlow } from "./payload_flow.ts";
@@ -18,22 +18,30 @@ export const LOST = -65536;
 
 export type ConnectionState = "up" | "down" | "gone";
 
-/** One call on its way. Objects are reused: a call in a slot is over before the slot is taken again. */
-class PendingCall {
-  readonly answered = new WaitQueue();
-  payload!: Uint8Array;
-  number = 0;
-  status = 0;
+/** The answer to one call, once it comes: a status, or {@link LOST}. */
+export class RingAnswer extends Answer<number> {
+  /** the server's running transaction when it completed the call */
   transaction = 0;
-  done = false;
-  constructor(private readonly connection: Connection) {}
 
+  /** @param payload where the call's output goes */
+  constructor(
+    private readonly connection: Connection,
+    private readonly number: number,
+    private readonly payload: Uint8Array,
+  ) {
+    super();
+  }
+
+  /** Called by the ring. */
   complete(status: number, slot: number): void {
-    this.connection.copyOut(this, status, slot);
-    this.status = status;
+    this.connection.copyOut(this.number, this.payload, status, slot);
     this.transaction = this.connection.transaction;
-    this.done = true;
-    this.answered.wakeAll();
+    this.arrived(status);
+  }
+
+  /** What a status means is for whoever sent the call to say; here it is the result. */
+  protected arrived(status: number): void {
+    this.settle(status);
   }
 }
 
@@ -45,9 +53,10 @@ export class Connection implements PollSource {
   readonly ring: RingClient;
 
   readonly #room = new WaitQueue();
-  readonly #spare: PendingCall[] = [];
   #credentials = new WeakMap<Credential, number>();
   #nextCredential = 1;
+  #lastCredential: Credential | undefined;
+  #lastIndex = 0;
 
   /** @param accuse called when the server wrote nonsense into the ring */
   constructor(
@@ -80,40 +89,56 @@ export class Connection implements PollSource {
    * @returns its status, or {@link LOST} when the server died meanwhile or is away
    */
   *call(call: ServiceCall): Coroutine<number> {
-    const credential = call.credential;
-    let index = this.#credentials.get(credential);
-    while (this.state === "up" && this.ring.room < (index === undefined ? 2 : 1)) yield this.#room;
-    if (this.state !== "up") return LOST;
-    if (index === undefined) index = this.#registerCredential(credential);
-    const slot = this.ring.acquire();
-    const pending = this.#spare.pop() ?? new PendingCall(this);
-    const payload = call.payload;
-    pending.payload = payload;
-    pending.number = call.number;
-    pending.done = false;
-    const flow = payloadFlow(call.number);
-    if (flow !== "out" && payload.length > 0) {
-      this.ring.arena.set(payload, this.ring.payloadOffset(slot));
+    const answer = new RingAnswer(this, call.number, call.payload);
+    while (!this.send(call, call.args, answer)) {
+      if (this.state !== "up") return LOST;
+      yield this.#room;
     }
-    this.ring.submit(slot, call.number, call.args, index, payload.length, pending);
-    while (!pending.done) yield pending.answered;
-    this.#spare.push(pending);
-    call.transaction = pending.transaction;
-    return pending.status;
+    const status = yield* answer;
+    call.transaction = answer.transaction;
+    return status;
+  }
+
+  /**
+   * Sends a call whose answer goes to `answer`.
+   * @param args in place of the call's own
+   * @returns false when the ring has no room, or is not up
+   */
+  send(call: ServiceCall, args: ArrayLike<number>, answer: RingAnswer): boolean {
+    if (this.state !== "up") return false;
+    const index = this.#credentialIndex(call.credential);
+    if (index < 0) return false;
+    const { ring } = this;
+    const slot = ring.acquire();
+    if (slot < 0) return false;
+    const { number, payload } = call;
+    if (payload.length > 0 && payloadFlow(number) !== "out") {
+      ring.arena.set(payload, ring.payloadOffset(slot));
+    }
+    ring.submit(slot, number, args, index, payload.length, answer);
+    return true;
   }
 
   /** Copies a completed call's output before its slot is used again. */
-  copyOut(pending: PendingCall, status: number, slot: number): void {
+  copyOut(number: number, payload: Uint8Array, status: number, slot: number): void {
     if (status === LOST) return;
-    const flow = payloadFlow(pending.number);
+    const flow = payloadFlow(number);
     if (flow === "in" || status < 0 && flow === "out") return;
     // The server says how much it wrote; more than there is room for cannot be.
-    const length = flow === "out"
-      ? Math.min(status, pending.payload.length)
-      : pending.payload.length;
-    if (length <= 0) return;
-    const from = this.ring.payloadOffset(slot);
-    pending.payload.set(this.ring.arena.subarray(from, from + length));
+    const length = flow === "out" ? Math.min(status, payload.length) : payload.length;
+    if (length > 0) payload.set(this.ring.payload(slot, length));
+  }
+
+  /** The number by which the server knows a credential; -1 when there is no room to tell it. */
+  #credentialIndex(credential: Credential): number {
+    if (credential === this.#lastCredential) return this.#lastIndex;
+    let index = this.#credentials.get(credential);
+    if (index === undefined) {
+      if (this.ring.room < 2) return -1;
+      index = this.#registerCredential(credential);
+    }
+    this.#lastCredential = credential;
+    return this.#lastIndex = index;
   }
 
   #registerCredential(credential: Credential): number {
@@ -162,6 +187,7 @@ export class Connection implements PollSource {
   restore(memory: ArrayBufferLike, generation: number, bell: Bell): void {
     this.ring.attach(memory, generation, bell);
     this.#credentials = new WeakMap();
+    this.#lastCredential = undefined;
     this.#nextCredential = 1;
     this.generation = generation;
     this.state = "up";

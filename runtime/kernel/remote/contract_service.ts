@@ -4,12 +4,12 @@
 // A call that was under way and is not safe to repeat is EIO under both.
 import { systemCall } from "../../../schemas/syscalls.ts";
 import type { ClientContract } from "../../../schemas/plan.ts";
-import { type Coroutine, WaitQueue } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
 import { F, O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
-import { type Connection, LOST } from "./connection.ts";
+import { type Connection, LOST, RingAnswer } from "./connection.ts";
 import { HandleBook, type HandleRecord } from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, type RedoEntry, RedoLog } from "./redo_log.ts";
@@ -18,6 +18,22 @@ import { changes, type RedoEntry, RedoLog } from "./redo_log.ts";
 const MAX_REDO_BYTES = 16 << 20;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
+
+/** The answer to a call of a program: what it means is for the contract to say. */
+class ContractAnswer extends RingAnswer {
+  constructor(
+    private readonly service: ContractService,
+    connection: Connection,
+    readonly call: ServiceCall,
+    readonly input: Uint8Array,
+  ) {
+    super(connection, call.number, call.payload);
+  }
+
+  protected override arrived(status: number): void {
+    this.service.arrived(this, status);
+  }
+}
 
 export class ContractService implements Service {
   readonly #book = new HandleBook();
@@ -29,7 +45,12 @@ export class ContractService implements Service {
   /** closed by the program, not yet at the server */
   #unclosed: HandleRecord[] = [];
 
-  constructor(private readonly connection: Connection, private readonly contract: ClientContract) {
+  /** @param tasks of the domain that calls */
+  constructor(
+    private readonly connection: Connection,
+    private readonly contract: ClientContract,
+    private readonly tasks: Tasks,
+  ) {
     this.#generation = connection.generation;
   }
 
@@ -46,23 +67,48 @@ export class ContractService implements Service {
     return this.#log.entries.length;
   }
 
-  *call(call: ServiceCall): Coroutine<number> {
+  call(call: ServiceCall): Blocking<number> {
     const { number, payload } = call;
-    if (payload.length > this.connection.maxPayloadBytes) return yield* this.#callInParts(call);
-    if (number === Call.CLOSE) return yield* this.#close(call);
+    if (number === Call.CLOSE) return this.#close(call);
     if (number === Private.HOLD) {
       this.#book.get(call.args[0]).uses++;
       return 0;
     }
+    if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
+    if (this.#ready) {
+      const answer = new ContractAnswer(this, this.connection, call, inputOf(call));
+      if (this.connection.send(call, this.#book.translate(number, call.args), answer)) {
+        return answer;
+      }
+    }
+    return this.#callOnceReady(call);
+  }
+
+  /** The status of a call sent by `call` has come. */
+  arrived(answer: ContractAnswer, status: number): void {
+    const { call } = answer;
+    const settle = (value: number | undefined, failure: unknown) => answer.settle(value, failure);
+    if (status === LOST) {
+      if (this.contract !== "retry" || !repeatable(call)) answer.settle(-E.EIO);
+      else this.tasks.spawn(this.#callOnceReady(call), settle);
+      return;
+    }
+    const result = this.#answered(call, answer.transaction, status, answer.input);
+    if (this.#log.bytes < MAX_REDO_BYTES || this.#syncing) answer.settle(result);
+    else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
+  }
+
+  /** A call that has to wait for room in the ring, or for the server. */
+  *#callOnceReady(call: ServiceCall): Coroutine<number> {
     // Names are kept before the answer takes their place in the payload.
-    const input = payload.slice(0, inputBytes(call));
+    const input = inputOf(call);
     for (;;) {
       if (!(yield* this.#available())) return -E.EIO;
-      const args = this.#book.translate(number, call.args);
-      const sent = { number, args, credential: call.credential, payload };
+      const args = this.#book.translate(call.number, call.args);
+      const sent: ServiceCall = { ...call, args };
       const status = yield* this.connection.call(sent);
       if (status !== LOST) {
-        const result = this.#answered(call, sent, status, input);
+        const result = this.#answered(call, sent.transaction ?? 0, status, input);
         if (this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing) yield* this.#relieve();
         return result;
       }
@@ -70,13 +116,15 @@ export class ContractService implements Service {
     }
   }
 
+  get #ready(): boolean {
+    return this.connection.state === "up" && this.#generation === this.connection.generation;
+  }
+
   /** Waits until calls can be sent. @returns false when they cannot: EIO */
   *#available(): Coroutine<boolean> {
     for (;;) {
       if (this.connection.state === "gone") return false;
-      if (this.connection.state === "up" && this.#generation === this.connection.generation) {
-        return true;
-      }
+      if (this.#ready) return true;
       if (this.contract === "error") return false;
       yield this.connection.state === "up" ? this.#recovered : this.connection.changed;
     }
@@ -87,16 +135,18 @@ export class ContractService implements Service {
     const { number, args, credential, payload } = call;
     const part = this.connection.maxPayloadBytes;
     if (number !== Call.PREAD64 && number !== Call.PWRITE64) {
-      return yield* this.call({ number, args, credential, payload: payload.subarray(0, part) });
+      return yield* finish(
+        this.call({ number, args, credential, payload: payload.subarray(0, part) }),
+      );
     }
     for (let done = 0; done < payload.length;) {
       const piece = payload.subarray(done, done + part);
-      const count = yield* this.call({
+      const count = yield* finish(this.call({
         number,
         args: [args[0], args[1] + done, args[2] ?? 0],
         credential,
         payload: piece,
-      });
+      }));
       if (count < 0) return done > 0 ? done : count;
       done += count;
       if (count < piece.length) return done;
@@ -104,7 +154,7 @@ export class ContractService implements Service {
     return payload.length;
   }
 
-  #answered(call: ServiceCall, sent: ServiceCall, status: number, input: Uint8Array): number {
+  #answered(call: ServiceCall, transaction: number, status: number, input: Uint8Array): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
     if (status < 0) return status;
@@ -137,7 +187,7 @@ export class ContractService implements Service {
     else if (number === Private.COVER) this.#book.get(call.args[0]).cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) this.#noteLock(call);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, sent, input, made);
+      this.#keep(call, transaction, input, made);
     }
     return result;
   }
@@ -157,11 +207,10 @@ export class ContractService implements Service {
 
   #keep(
     call: ServiceCall,
-    sent: ServiceCall,
+    transaction: number,
     input: Uint8Array,
     made: HandleRecord | undefined,
   ): void {
-    const transaction = sent.transaction ?? 0;
     if (transaction <= this.connection.durable) return;
     const payload = payloadFlow(call.number) === "in" ? call.payload.slice() : input;
     this.#log.add(
@@ -181,7 +230,9 @@ export class ContractService implements Service {
   *#relieve(): Coroutine<void> {
     this.#syncing = true;
     try {
-      yield* this.call({ number: Call.SYNC, args: [], credential: kernel, payload: nothing });
+      yield* finish(
+        this.call({ number: Call.SYNC, args: [], credential: kernel, payload: nothing }),
+      );
     } finally {
       this.#syncing = false;
     }
@@ -326,6 +377,12 @@ type Send = (
 
 function identity(record: HandleRecord): string {
   return `${record.mount}:${record.ino}:${record.generation}`;
+}
+
+/** What a call carries in its payload beside room for output: a copy. */
+function inputOf(call: ServiceCall): Uint8Array {
+  const length = inputBytes(call);
+  return length === 0 ? nothing : call.payload.slice(0, length);
 }
 
 /** Input bytes at the start of a payload that also carries output. */

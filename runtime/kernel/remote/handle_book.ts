@@ -80,8 +80,11 @@ export class HandleBook {
 
   /** The arguments as the server knows them. @throws Errno EBADF, EIO */
   translate(number: number, args: ArrayLike<number>): number[] {
-    const translated = Array.from(args);
-    for (const index of handleArguments(number, args)) {
+    const translated: number[] = [];
+    for (let index = 0; index < args.length; index++) translated.push(args[index]);
+    const handles = handleArguments(number, args);
+    for (let each = 0; each < handles.length; each++) {
+      const index = handles[each];
       translated[index] = this.get(args[index]).server;
     }
     return translated;

@@ -125,7 +125,8 @@ export class Transactions {
       this.#running.buffers.delete(buffer);
       this.cache.forget(block);
     }
-    this.#committed.delete(block);
+    // Its committed contents stay until this is durable: a checkpoint before that must bring them home,
+    // for after a crash the block is not free.
     this.#running.revokes.add(block);
   }
 
@@ -198,6 +199,7 @@ export class Transactions {
     yield* this.io.flush();
     yield* log.append(blocks, revokes, this.seconds());
     for (const { block, bytes } of blocks) this.#committed.set(block, bytes);
+    for (const block of revokes) this.#committed.delete(block);
   }
 
   #homes(blocks: Iterable<LoggedBlock>): { position: number; bytes: Uint8Array }[] {
