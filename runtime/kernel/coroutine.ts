@@ -14,7 +14,8 @@ export type Blocking<T> = T | Coroutine<T>;
 
 /** Whether a blocking result still has work to do. */
 export function isCoroutine<T>(value: Blocking<T>): value is Coroutine<T> {
-  return typeof value === "object" && value !== null && "next" in (value as object);
+  return typeof value === "object" && value !== null &&
+    (value instanceof Answer || "next" in (value as object));
 }
 
 /** Finishes a blocking result inside another coroutine. */

@@ -87,7 +87,9 @@ export class WindowRegisters implements DeviceRegisters {
   }
 
   takeInterrupt(): boolean {
-    return this.interrupted && Atomics.exchange(this.#words, Word.INTERRUPT, 0) !== 0;
+    // A plain look first: it costs a tenth of an ordered one, and is nearly always in vain.
+    return this.#words[Word.INTERRUPT] !== 0 &&
+      Atomics.exchange(this.#words, Word.INTERRUPT, 0) !== 0;
   }
 
   get interrupted(): boolean {

@@ -1,24 +1,23 @@
-// What a driver is handed of its device: registers, and a call when there may be news. The domain's
-// loop owns it as a poll source: an interrupt is a word in the register window, looked at every turn.
+// What a driver is handed of its device: registers, and a call when it interrupts. The domain's loop
+// owns it as a poll source: an interrupt is a word in the register window, looked at every turn.
 import type { DeviceRegisters } from "../../hardware/device/register_window.ts";
 import type { PollSource } from "../domain_loop.ts";
 
 export class DeviceAttachment implements PollSource {
-  /** what the driver does when its device may have completed something; @returns how much that was */
-  onPoll: () => number = () => 0;
-  /** whether the device has completed something the driver has not taken */
-  hasWork: () => boolean = () => false;
+  /** what the driver does on an interrupt: takes all that is completed; @returns how much that was */
+  onInterrupt: () => number = () => 0;
   interrupts = 0;
 
   constructor(readonly registers: DeviceRegisters) {}
 
   poll(): number {
-    if (this.registers.takeInterrupt()) this.interrupts++;
-    return this.onPoll();
+    if (!this.registers.takeInterrupt()) return 0;
+    this.interrupts++;
+    return this.onInterrupt();
   }
 
   pending(): boolean {
-    return this.registers.interrupted || this.hasWork();
+    return this.registers.interrupted;
   }
 
   notify(): void {}

@@ -63,8 +63,7 @@ class VirtioBlkDriver implements BlockDevice {
       this.#slots.bytes.length,
     );
     this.#freeSlots = Array.from({ length: QUEUE_SIZE }, (_, index) => index);
-    attachment.onPoll = () => this.#complete();
-    attachment.hasWork = () => this.#queue.hasUsed;
+    attachment.onInterrupt = () => this.#complete();
   }
 
   /** Lets the device go. What it may reach begins with its own queue and ends with the domain's memory. */

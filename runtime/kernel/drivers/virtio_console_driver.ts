@@ -57,10 +57,7 @@ class VirtioConsoleDriver implements Terminal {
     this.#controlReceive = new Virtqueue(environment.memory, CONTROL_QUEUE_SIZE, 1);
     this.#controlTransmit = new Virtqueue(environment.memory, CONTROL_QUEUE_SIZE, 1);
     this.#controlPage = environment.memory.allocate(2 * CONTROL_QUEUE_SIZE * Console.CONTROL_BYTES);
-    attachment.onPoll = () => this.#poll();
-    attachment.hasWork = () =>
-      this.#controlReceive.hasUsed ||
-      this.#ports.some((port) => port.receiveQueue.hasUsed || port.transmitQueue.hasUsed);
+    attachment.onInterrupt = () => this.#takeAll();
 
     const buffers = [this.#controlPage];
     const queues = [this.#controlReceive, this.#controlTransmit] as Virtqueue<unknown>[];
@@ -120,7 +117,7 @@ class VirtioConsoleDriver implements Terminal {
     this.attachment.registers.notify(portQueues(index).receive);
   }
 
-  #poll(): number {
+  #takeAll(): number {
     let count = this.#controlReceive.takeUsed((slot) => this.#takeControl(slot));
     for (const port of this.#ports) {
       count += port.receiveQueue.takeUsed((_token, written) => {

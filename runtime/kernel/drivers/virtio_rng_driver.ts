@@ -24,12 +24,11 @@ export function createVirtioRng(
   );
   const page = environment.memory.allocate(4096);
   const turn = new Mutex();
-  attachment.onPoll = () =>
+  attachment.onInterrupt = () =>
     queue.takeUsed((request, written) => {
       request.written = written;
       request.done.wakeAll();
     });
-  attachment.hasWork = () => queue.hasUsed;
   probe.setQueue(0, queue);
   probe.begin([...queueRanges(queue), { address: page.address, sizeBytes: page.bytes.length }]);
 

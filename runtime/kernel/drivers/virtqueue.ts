@@ -110,11 +110,6 @@ export class Virtqueue<T> {
     );
   }
 
-  /** whether the device has completed something that was not taken */
-  get hasUsed(): boolean {
-    return Atomics.load(this.#usedIndex, 0) !== this.#lastUsed;
-  }
-
   /**
    * Takes every completion.
    * @param done gets the request's token and how many bytes the device says it wrote
