@@ -14,12 +14,25 @@
  *
  * @module
  */
+
+// Manifest to plan.
 export { compile, load } from "./compose/disk.ts";
 export { type Diagnostic, isError, type Loaded, render } from "./compose/mod.ts";
+export type { Entry as NodeEntry, Node, SourceFile, Span } from "./compose/source/node.ts";
+export type * from "./schemas/plan.ts";
+export type { System } from "./schemas/system.ts";
+
+// Plan to machine.
 export { boot, type BootOptions, type RunningMachine } from "./runtime/boot.ts";
+export type { DomainFault } from "./runtime/hypervisor/status_page.ts";
+export type { DomainEvent } from "./runtime/hypervisor/supervisor.ts";
 export type { DomainReport, MachineEvent, MachineReport, ProgramReport } from "./runtime/report.ts";
-export type { Plan } from "./schemas/plan.ts";
+
+// What programs use.
+export type { PollEntry } from "./runtime/kernel/process/sys_file.ts";
+export type { Lock } from "./runtime/kernel/process/sys_open.ts";
 export {
+  AT,
   type Entry,
   ExitProgram,
   F,
@@ -31,4 +44,5 @@ export {
   SEEK,
   type Stat,
   Sys,
+  type ThreadKernel,
 } from "./runtime/user/native/posix.ts";

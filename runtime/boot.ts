@@ -1,11 +1,14 @@
 // Boots the machine that a plan describes: memory, hardware thread, domains, hart, supervisors.
 import type { Plan } from "../schemas/plan.ts";
 import { Machine } from "./boot/machine.ts";
+import type { DomainFault } from "./hypervisor/status_page.ts";
 import type { MachineEvent, MachineReport } from "./report.ts";
 
+/** What `boot` tells while the machine runs, and what stops it. */
 export interface BootOptions {
   /** gets what programs print, as it comes */
   onOutput?(program: string, bytes: Uint8Array): void;
+  /** gets what happens to the machine, as it happens */
   onEvent?(event: MachineEvent): void;
   /** stops the machine in good order when it is aborted */
   signal?: AbortSignal;
@@ -19,6 +22,11 @@ export interface RunningMachine {
   stop(): Promise<void>;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */
   kill(domain: string): void;
+  /**
+   * Has the kernel code of a service domain crash, hang, or take all memory.
+   * @throws Error for a domain that is not one, or whose isolation does not contain the fault
+   */
+  inject(domain: string, fault: DomainFault): void;
 }
 
 /**
@@ -26,6 +34,20 @@ export interface RunningMachine {
  *
  * @param plan what `compile` made
  * @throws Error when an image cannot be made or opened, or a domain does not start
+ *
+ * @example A service domain dies, and the programs do not notice
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { boot, compile, load } from "@virtuos/toolkit";
+ *
+ * const { plan } = compile(await load("examples/quickstart.yaml"));
+ * plan!.machine.devices[0].image = `${await Deno.makeTempDir()}/disk.img`;
+ * const machine = await boot(plan!);
+ * machine.kill("storage");
+ * const { programs, domains } = await machine.wait();
+ * assertEquals(programs.map(({ status }) => status), [0, 0, 0]);
+ * assertEquals(domains.find(({ name }) => name === "storage")!.restarts, 1);
+ * ```
  */
 export async function boot(plan: Plan, options: BootOptions = {}): Promise<RunningMachine> {
   if (plan.version !== 1) {

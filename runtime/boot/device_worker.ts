@@ -1,6 +1,5 @@
 // The thread of the machine's hardware: IOMMU and device models, and the only holder of host resources.
 // It opens what its models need, gives up its permissions, and then serves windows and messages.
-/// <reference lib="deno.worker" />
 import { FileImage } from "../hardware/device/file_image.ts";
 import { Platform } from "../hardware/device/platform.ts";
 import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
@@ -11,6 +10,7 @@ import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { DevicePlan, MachinePlan } from "../../schemas/plan.ts";
 import { Attention } from "./attention.ts";
+import { self } from "./worker_scope.ts";
 
 /** The first message. */
 export interface DeviceWorkerSetup {

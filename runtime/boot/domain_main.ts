@@ -133,6 +133,7 @@ export function runDomain(
     status.beat();
     const command = status.command;
     if (command === Command.KILL) return;
+    if (command >= Command.CRASH) goWrong(command);
     if (command === Command.STOP && !stopping) {
       stopping = true;
       runToEnd(assembly.stop(), () => ended = true);
@@ -140,6 +141,13 @@ export function runDomain(
   }
   report();
   status.state = State.STOPPED;
+}
+
+/** Fails as a fault plan says. */
+function goWrong(command: number): void {
+  if (command === Command.CRASH) throw new Error("crashed by command");
+  const taken: unknown[] = [];
+  for (;;) if (command === Command.EXHAUST) taken.push(new Array(1 << 16).fill(0.5));
 }
 
 function heapBytes(): number {

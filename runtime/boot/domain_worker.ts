@@ -1,10 +1,10 @@
 // The module of a domain isolated by a worker. It has no permissions from its first line on; its
 // memory comes in its first message.
-/// <reference lib="deno.worker" />
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
 import { StatusPage } from "../hypervisor/status_page.ts";
 import { runDomain } from "./domain_main.ts";
+import { self } from "./worker_scope.ts";
 
 self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
   const opener = new MemoryOpener();

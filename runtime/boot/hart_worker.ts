@@ -1,5 +1,4 @@
 // The thread of the primary domain: its kernel components, and the hart that runs user programs.
-/// <reference lib="deno.worker" />
 import type { Bell } from "../hardware/doorbell.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
 import { ControlPage, LinkState } from "../hypervisor/control_page.ts";
@@ -29,6 +28,7 @@ import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
 import { Attention } from "./attention.ts";
+import { self } from "./worker_scope.ts";
 
 /** The first message. */
 export interface HartWorkerSetup {

@@ -10,7 +10,7 @@ import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
 import { resetRing, ringBacklog } from "../hypervisor/ring/layout.ts";
-import { STATUS_BYTES, StatusPage } from "../hypervisor/status_page.ts";
+import { type DomainFault, STATUS_BYTES, StatusPage } from "../hypervisor/status_page.ts";
 import { Supervisor } from "../hypervisor/supervisor.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
@@ -421,9 +421,21 @@ export class Machine implements RunningMachine {
   }
 
   kill(domain: string): void {
+    this.#site(domain).supervisor.fail("killed by command");
+  }
+
+  inject(domain: string, fault: DomainFault): void {
+    const { plan, supervisor } = this.#site(domain);
+    if (plan.isolation === "worker" && fault !== "crash") {
+      throw new Error(`Cannot inject "${fault}" into "${domain}": a worker does not contain it`);
+    }
+    supervisor.inject(fault);
+  }
+
+  #site(domain: string): Site {
     const site = this.#sites.get(domain);
     if (site === undefined) throw new Error(`There is no service domain "${domain}"`);
-    site.supervisor.fail("killed by command");
+    return site;
   }
 
   async stop(): Promise<void> {

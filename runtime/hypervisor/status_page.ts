@@ -5,7 +5,20 @@
 export const STATUS_BYTES = 4096;
 
 export const State = { BOOTING: 0, READY: 1, STOPPED: 2, FAILED: 3 } as const;
-export const Command = { RUN: 0, STOP: 1, KILL: 2 } as const;
+export const Command = { RUN: 0, STOP: 1, KILL: 2, CRASH: 3, HANG: 4, EXHAUST: 5 } as const;
+
+/** Ways in which the kernel code of a domain can be made to fail, to see what the machine does. */
+export const faults = {
+  /** throws what nobody catches */
+  crash: Command.CRASH,
+  /** loops without end */
+  hang: Command.HANG,
+  /** takes memory until it is refused */
+  exhaust: Command.EXHAUST,
+} as const satisfies Record<DomainFault, number>;
+
+/** A way of failing: to throw, to loop without end, to take memory until it is refused. */
+export type DomainFault = "crash" | "hang" | "exhaust";
 
 /** Counters a domain publishes, as it says. */
 export interface DomainCounters {

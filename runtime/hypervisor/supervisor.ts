@@ -4,7 +4,7 @@
 import type { DomainPlan } from "../../schemas/plan.ts";
 import { LinkState } from "./control_page.ts";
 import type { DomainInstance } from "./isolation/domain_host.ts";
-import { Command, State, type StatusPage } from "./status_page.ts";
+import { Command, type DomainFault, faults, State, type StatusPage } from "./status_page.ts";
 
 /** The rest of the machine, as a supervisor needs it. */
 export interface Surroundings {
@@ -23,6 +23,7 @@ export interface Surroundings {
   event(event: DomainEvent): void;
 }
 
+/** What happens to a service domain. */
 export type DomainEvent =
   | { kind: "domain-ready"; domain: string; generation: number; ms: number }
   | { kind: "domain-failed"; domain: string; generation: number; reason: string }
@@ -72,6 +73,11 @@ export class Supervisor {
   /** Makes the domain fail now, as if it had by itself. */
   fail(reason: string): void {
     this.#failure ??= reason;
+  }
+
+  /** Has the domain's own code go wrong. */
+  inject(fault: DomainFault): void {
+    if (this.#status !== undefined) this.#status.command = faults[fault];
   }
 
   /** Stops the domain in good order: what it holds is written back. Kills it if it does not answer. */

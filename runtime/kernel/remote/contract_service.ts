@@ -7,10 +7,10 @@ import type { ClientContract } from "../../../schemas/plan.ts";
 import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { F, O } from "../vfs/constants.ts";
+import { F, LOCK, O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
-import { HandleBook, type HandleRecord } from "./handle_book.ts";
+import { HandleBook, type HandleRecord, type LockCall } from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, type RedoEntry, RedoLog } from "./redo_log.ts";
 
@@ -196,13 +196,7 @@ export class ContractService implements Service {
     const record = this.#book.get(call.args[0]);
     const args = Array.from(call.args).slice(1);
     if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
-    const unlocksAll = call.number === Call.FCNTL && args[2] === 2 && args[3] === 0 &&
-      args[4] === 0;
-    if (unlocksAll) {
-      record.locks = record.locks.filter((lock) =>
-        lock.number !== Call.FCNTL || lock.args[1] !== args[1]
-      );
-    } else record.locks.push({ number: call.number, args });
+    record.locks = withLock(record.locks, { number: call.number, args });
   }
 
   #keep(
@@ -279,25 +273,24 @@ export class ContractService implements Service {
     if (this.contract === "retry") {
       const recovered = yield* send(Private.RECOVERED, [0]);
       if (recovered === LOST) return;
-      this.#log.trim(recovered);
+      this.#log.restart(recovered);
     }
     // What a kept change made is not there yet: its handles come back once the change is done again.
     const unborn = new Set(
       this.#log.entries.flatMap((entry) => entry.made === undefined ? [] : [identity(entry.made)]),
     );
-    const reborn = new Map<string, { ino: number; generation: number }>();
     for (const record of records) {
       if (unborn.has(identity(record))) continue;
       if (this.contract === "error" && record.flags >= 0) record.dead = true;
-      else if (!(yield* this.#reopen(record, reborn, send))) return;
+      else if (!(yield* this.#reopen(record, send))) return;
     }
     for (const entry of [...this.#log.entries]) {
       for (const record of entry.handles.values()) {
-        if (!(yield* this.#reopen(record, reborn, send))) return;
+        if (!(yield* this.#reopen(record, send))) return;
       }
-      if (!(yield* this.#redo(entry, reborn, send))) return;
+      if (!(yield* this.#redo(entry, records))) return;
     }
-    for (const record of records) if (!(yield* this.#reopen(record, reborn, send))) return;
+    for (const record of records) if (!(yield* this.#reopen(record, send))) return;
     for (const record of this.#book.all) {
       if (record.dead || record.server < 0) continue;
       if (
@@ -315,13 +308,8 @@ export class ContractService implements Service {
   }
 
   /** Gets a handle again, where there is none yet. @returns false when the server died again */
-  *#reopen(
-    record: HandleRecord,
-    reborn: Map<string, { ino: number; generation: number }>,
-    send: Send,
-  ): Coroutine<boolean> {
+  *#reopen(record: HandleRecord, send: Send): Coroutine<boolean> {
     if (record.server >= 0 || record.dead) return true;
-    Object.assign(record, reborn.get(identity(record)));
     const args = [record.mount, record.ino, record.generation, record.flags];
     const status = yield* send(Private.REOPEN, args, new Uint8Array(64));
     if (status === LOST) return false;
@@ -330,12 +318,12 @@ export class ContractService implements Service {
     return true;
   }
 
-  /** Does a kept change again. @returns false when the server died again */
-  *#redo(
-    entry: RedoEntry,
-    reborn: Map<string, { ino: number; generation: number }>,
-    send: Send,
-  ): Coroutine<boolean> {
+  /**
+   * Does a kept change again. What it makes is another inode than before: every record of the old one
+   * follows at once, for the server may die again at any moment.
+   * @returns false when the server died again
+   */
+  *#redo(entry: RedoEntry, records: Set<HandleRecord>): Coroutine<boolean> {
     const args = entry.args.slice();
     for (const [index, record] of entry.handles) args[index] = record.server;
     // It may have been there already: then it is opened, not refused.
@@ -345,19 +333,48 @@ export class ContractService implements Service {
       ? entry.payload
       : new Uint8Array(entry.payload.length + IDENTITY_BYTES);
     if (made !== undefined) payload.set(entry.payload);
-    const status = yield* send(entry.number, args, payload, entry.credential);
+    const call: ServiceCall = {
+      number: entry.number,
+      args,
+      credential: entry.credential,
+      payload,
+    };
+    const status = yield* this.connection.call(call);
     if (status === LOST) return false;
+    entry.transaction = call.transaction ?? 0;
     if (made === undefined || status < 0) return true;
     const before = identity(made);
     const { ino, generation } = getWalkResult(payload);
-    Object.assign(made, {
-      ino,
-      generation,
-      server: makesWithoutHandle(entry.number) ? -1 : status,
-    });
-    reborn.set(before, { ino, generation });
+    for (const record of records) {
+      if (identity(record) === before) Object.assign(record, { ino, generation });
+    }
+    Object.assign(made, { ino, generation });
+    if (!makesWithoutHandle(entry.number)) made.server = status;
     return true;
   }
+}
+
+const F_UNLCK = 2;
+
+/** The locks that an owner holds after one more call, as few calls as bring them about. */
+function withLock(locks: LockCall[], added: LockCall): LockCall[] {
+  const rest = locks.filter((lock) => !supersedes(added, lock));
+  const unlocks = added.number === Call.FLOCK
+    ? (added.args[0] & LOCK.UN) !== 0
+    : added.args[2] === F_UNLCK;
+  const needed = !unlocks || rest.some((lock) =>
+    lock.number === added.number &&
+    lock.number === Call.FCNTL && lock.args[1] === added.args[1]
+  );
+  return needed ? [...rest, added] : rest;
+}
+
+/** Whether nothing of an earlier lock call is left after a later one of the same owner. */
+function supersedes(later: LockCall, earlier: LockCall): boolean {
+  if (later.number !== earlier.number || later.args[1] !== earlier.args[1]) return false;
+  if (later.number === Call.FLOCK) return true;
+  const end = ([, , , start, length]: number[]) => length === 0 ? Infinity : start + length;
+  return later.args[3] <= earlier.args[3] && end(later.args) >= end(earlier.args);
 }
 
 /** Room for the identity that calls which make something answer with. */

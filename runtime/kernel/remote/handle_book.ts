@@ -3,6 +3,12 @@
 import { E, fail } from "../errno.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 
+/** A call of fcntl or flock that took or gave back a lock; arguments without the handle. */
+export interface LockCall {
+  number: number;
+  args: number[];
+}
+
 /** What is needed to get a handle again. */
 export interface HandleRecord {
   /** number that the server knows it by now; -1 while it has none */
@@ -16,7 +22,7 @@ export interface HandleRecord {
   /** mount id that covers it; 0 for none */
   cover: number;
   /** arguments of the lock calls that were granted, without the handle, in order */
-  locks: { number: number; args: number[] }[];
+  locks: LockCall[];
   /** it could not be had again: every call on it is EIO */
   dead: boolean;
 }

@@ -12,6 +12,7 @@ export interface RedoEntry {
   handles: Map<number, HandleRecord>;
   credential: Credential;
   payload: Uint8Array;
+  /** of the server's present instance; infinity until it has been done there */
   transaction: number;
   /** the record that this call made */
   made?: HandleRecord;
@@ -61,6 +62,15 @@ export class RedoLog {
     );
     this.#entries.push({ ...entry, args, handles });
     this.bytes += entry.payload.length;
+  }
+
+  /**
+   * A new instance of the server is there, which has everything up to `durable`. The rest belongs to
+   * none of its transactions until it is done again.
+   */
+  restart(durable: number): void {
+    this.trim(durable);
+    for (const entry of this.#entries) entry.transaction = Infinity;
   }
 
   /** Forgets what is durable. */
