@@ -28,6 +28,16 @@ export const disk: Reader = {
  *
  * @param file path, relative to the working directory, or file URL
  * @throws Deno.errors.NotFound for a file that is not there
+ *
+ * @example What a manifest declares
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { load } from "@virtuos/toolkit";
+ *
+ * const { system, diagnostics } = await load("examples/quickstart.yaml");
+ * assertEquals(diagnostics, []);
+ * assertEquals(Object.keys(system!.domains), ["primary", "storage"]);
+ * ```
  */
 export function load(file: string | URL): Promise<Loaded> {
   const name = file instanceof URL ? decodeURIComponent(file.pathname) : file;
@@ -38,6 +48,28 @@ export function load(file: string | URL): Promise<Loaded> {
  * Checks a manifest and makes its plan.
  *
  * @returns all diagnostics; a plan where none of them is an error
+ *
+ * @example Which domain serves which
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { compile, load } from "@virtuos/toolkit";
+ *
+ * const { plan } = compile(await load("examples/quickstart.yaml"));
+ * const [{ client, server, depth }] = plan!.rings;
+ * assertEquals({ client, server, depth }, { client: "primary", server: "storage", depth: 64 });
+ * ```
+ *
+ * @example What is wrong with a manifest
+ * ```ts
+ * import { assertEquals, assertStringIncludes } from "@std/assert";
+ * import { compile, load, render } from "@virtuos/toolkit";
+ *
+ * const file = await Deno.makeTempFile({ suffix: ".yaml" });
+ * await Deno.writeTextFile(file, "kind: Sytem\nname: web\ndomains: {}\n");
+ * const { plan, diagnostics } = compile(await load(file));
+ * assertEquals(plan, undefined);
+ * assertStringIncludes(render(diagnostics[0]), 'cannot be "Sytem"');
+ * ```
  */
 export function compile(loaded: Loaded): { plan?: Plan; diagnostics: Diagnostic[] } {
   return compileWith(loaded, calls);

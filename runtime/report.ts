@@ -12,17 +12,23 @@ export type MachineEvent =
   | { kind: "iommu-fault"; device: string; cause: number; address: string }
   | { kind: "log"; domain: string; line: string };
 
+/** How a program ended. */
 export interface ProgramReport {
+  /** as the manifest names it */
   name: string;
   /** 0 to 255; 128 + signal where one ended it */
   status: number;
 }
 
+/** What a domain took and did. */
 export interface DomainReport {
+  /** as the manifest names it */
   name: string;
+  /** how it was kept apart */
   isolation: Isolation;
-  /** memory object in bytes, and what its heap takes */
+  /** its memory object */
   memoryBytes: number;
+  /** what the heap of its kernel code takes at the end */
   heapBytes: number;
   /** system calls (or requests of a cut edge) served; for the primary, those its programs made */
   calls: number;
@@ -30,15 +36,21 @@ export interface DomainReport {
   roundTrips: number;
   /** signals sent because the other side slept */
   doorbells: number;
+  /** times it was restarted */
   restarts: number;
+  /** the one it ended in; 1 is that of the boot */
   generation: number;
   /** faults the IOMMU recorded for its devices */
   faults: number;
 }
 
+/** What a machine did, from its boot to its end. */
 export interface MachineReport {
+  /** name of the system */
   name: string;
+  /** in the order of the manifest */
   programs: ProgramReport[];
+  /** the primary first */
   domains: DomainReport[];
   /** system calls that nobody serves, and how often programs made them */
   missingCalls: { name: string; count: number }[];

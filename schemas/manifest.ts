@@ -4,7 +4,6 @@ import {
   choice,
   defaulted,
   flag,
-  type Infer,
   list,
   map,
   number,
@@ -13,17 +12,19 @@ import {
   required,
   text,
 } from "./manifest_shape.ts";
+import type { System } from "./system.ts";
 
-const name = text("a name", {
-  source: "^[a-z][a-z0-9_-]{0,62}$",
-  meaning: "a lower-case letter, then letters, digits, - and _",
-});
+const named = (description: string) =>
+  text(description, {
+    source: "^[a-z][a-z0-9_-]{0,62}$",
+    meaning: "a lower-case letter, then letters, digits, - and _",
+  });
 
 const device = record("a device of the machine", {
   model: required(
     choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-rng"]),
   ),
-  image: optional(text("virtio-blk: the disk image, relative to this file")),
+  image: optional(text("virtio-blk: the disk image, relative to the file that says it")),
   create: optional(record("virtio-blk: make the image when it is not there", {
     format: defaulted(choice("file system to make", ["ext4"]), "ext4"),
     size: required(number("bytes", "size of the image", limits.imageBytes)),
@@ -48,9 +49,9 @@ const domain = record("a unit of isolation", {
     number("bytes", "limit on the heap of its kernel code", limits.heapBytes),
     "128MiB",
   ),
-  slices: defaulted(list("slices placed here", name), []),
-  components: defaulted(list("single components placed here", name), []),
-  devices: defaulted(list("devices it owns through the IOMMU", name), []),
+  slices: defaulted(list("slices placed here", named("name of a slice")), []),
+  components: defaulted(list("single components placed here", named("name of a component")), []),
+  devices: defaulted(list("devices it owns through the IOMMU", named("name of a device")), []),
   ring: defaulted(
     record("the ring on which it serves", {
       depth: defaulted(
@@ -84,7 +85,7 @@ const domain = record("a unit of isolation", {
 /** The root shape; `include` and `extends` are gone after loading. */
 export const systemShape = record("a system: machine, slices, domains, programs", {
   kind: required(choice("kind of manifest", ["System"])),
-  name: required(name),
+  name: required(named("a name")),
   machine: defaulted(
     record("the emulated machine", {
       memory: defaulted(number("bytes", "physical memory in all", limits.memoryBytes), "256MiB"),
@@ -96,7 +97,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
   slices: defaulted(
     map(
       "vertical chains of components, by name",
-      list("components, from system calls down to the device", name),
+      list("components, from system calls down to the device", named("name of a component")),
     ),
     {},
   ),
@@ -108,7 +109,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
         filesystem: required(
           choice("component that holds it", ["ext4", "tmpfs", "devfs", "procfs"]),
         ),
-        slice: optional(name),
+        slice: optional(named("which slice's component, where several slices have one")),
       }),
     ),
     {},
@@ -117,7 +118,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     map(
       "programs to start, by name",
       record("a user program", {
-        run: required(text("TypeScript module, relative to this file")),
+        run: required(text("TypeScript module, relative to the file that says it")),
         args: defaulted(list("arguments", text("an argument")), []),
         env: defaulted(map("environment", text("a value")), {}),
         cwd: defaulted(text("working directory"), "/"),
@@ -133,5 +134,6 @@ export const systemShape = record("a system: machine, slices, domains, programs"
   ),
 });
 
-export type System = Infer<typeof systemShape>;
+export type { System };
+/** One domain of a manifest. */
 export type Domain = System["domains"][string];

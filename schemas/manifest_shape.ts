@@ -117,3 +117,12 @@ export const units: Record<Exclude<NumberShape["kind"], "integer">, Record<strin
   milliseconds: { ms: 1, s: 1000 },
   microseconds: { us: 1, ms: 1000 },
 };
+
+/** An amount as a manifest would write it: in the largest unit that divides it. */
+export function amountText(amount: number, kind: NumberShape["kind"]): string {
+  if (kind === "integer" || amount === 0) return String(amount);
+  const [unit, factor] = Object.entries(units[kind]).findLast(([, factor]) =>
+    amount % factor === 0
+  )!;
+  return `${amount / factor}${unit}`;
+}

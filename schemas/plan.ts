@@ -8,31 +8,46 @@ export type Isolation = "none" | "worker" | "process";
 /** What clients get while a service domain is down. */
 export type ClientContract = "retry" | "error";
 
+/** A machine, ready to boot. */
 export interface Plan {
   /** format of this structure; the runtime refuses another */
   version: 1;
+  /** name of the system */
   name: string;
+  /** memory, devices and IOMMU */
   machine: MachinePlan;
+  /** the primary first */
   domains: DomainPlan[];
+  /** the channels between domains */
   rings: RingPlan[];
   /** system-call number -> component and domain that serve it; what is not here answers ENOSYS */
   routes: RoutePlan[];
+  /** the tree of files */
   mounts: MountPlan[];
+  /** in the order in which they start */
   programs: ProgramPlan[];
 }
 
+/** The emulated machine. */
 export interface MachinePlan {
   /** physical memory in all */
   memoryBytes: number;
+  /** hardware threads */
   harts: number;
+  /** by id */
   devices: DevicePlan[];
+  /** what every device may reach */
   iommu: IommuPlan;
 }
 
+/** Device models there are. */
 export type DeviceModel = "virtio-blk" | "virtio-console" | "virtio-rng";
 
+/** A device: who owns it, who drives it, and where its registers are. */
 export interface DevicePlan {
+  /** as the manifest names it */
   name: string;
+  /** what it is */
   model: DeviceModel;
   /** index of the device: also its IOMMU device id and its interrupt number minus one */
   id: number;
@@ -42,14 +57,17 @@ export interface DevicePlan {
   driver: string;
   /** physical address of its register window, 4096 bytes */
   registers: number;
+  /** number of its interrupt */
   interrupt: number;
   /** virtio-blk: absolute path of the image, as the host sees it */
   image?: string;
   /** virtio-blk: make the image with this file system if it is not there */
   create?: { format: "ext4"; sizeBytes: number };
+  /** virtio-blk: writes are refused */
   readOnly?: boolean;
 }
 
+/** The tables of the IOMMU. */
 export interface IommuPlan {
   /** physical address of the root page of the device directory table, in memory of the hypervisor */
   directory: number;
@@ -59,25 +77,35 @@ export interface IommuPlan {
 
 /** A device context: second stage confines to the domain's memory, first stage is the driver's. */
 export interface IommuContextPlan {
+  /** name of the device */
   device: string;
+  /** as the device names itself to the IOMMU */
   deviceId: number;
+  /** domain that owns the device */
   domain: string;
   /** GSCID of the second stage: one per domain */
   guestContext: number;
   /** PSCID of the first stage: one per device */
   processContext: number;
+  /** format of the driver's tables */
   firstStage: "Sv39";
+  /** format of the hypervisor's tables */
   secondStage: "Sv39x4";
   /** what the second stage maps, one to one, readable and writable */
   windows: { address: number; sizeBytes: number }[];
 }
 
+/** A unit of isolation: what it holds, and what it may touch. */
 export interface DomainPlan {
+  /** as the manifest names it */
   name: string;
   /** index in the plan; the primary is 0 */
   id: number;
+  /** runs the programs, and the slices that are placed nowhere else */
   primary: boolean;
+  /** how it is kept apart */
   isolation: Isolation;
+  /** what it may fill */
   memory: {
     /** physical address and size of its memory object: DMA, page cache, device queues */
     address: number;
@@ -85,6 +113,7 @@ export interface DomainPlan {
     /** limit on its own heap (JavaScript), enforced by the mechanism where it can */
     heapBytes: number;
   };
+  /** what runs in it */
   components: ComponentPlan[];
   /** names of its devices */
   devices: string[];
@@ -97,9 +126,11 @@ export interface DomainPlan {
     run: string[];
     ffi: string[];
   };
+  /** what happens when it fails */
   recovery: RecoveryPlan;
 }
 
+/** A component where it is placed, with its neighbours. */
 export interface ComponentPlan {
   /** unique in its domain: the component's name, with its slice before it where that is needed */
   name: string;
@@ -109,14 +140,19 @@ export interface ComponentPlan {
   needs: { interface: string; component: string; domain: string; transport: "call" | "ring" }[];
   /** device it drives */
   device?: string;
+  /** what the component is told when it is made */
   settings: Record<string, unknown>;
 }
 
+/** What happens when a domain fails. */
 export interface RecoveryPlan {
   /** never restarted: "fail" ends the machine, and is what the primary has */
   policy: "restart" | "fail";
+  /** what its callers get meanwhile */
   clients: ClientContract;
+  /** wait before a restart */
   backoffMs: number;
+  /** after that many it is given up */
   maxRestarts: number;
   /** no progress on pending work for this long counts as failed */
   heartbeatMs: number;
@@ -124,8 +160,11 @@ export interface RecoveryPlan {
 
 /** A request and a completion queue that exactly two domains share, with their arena. */
 export interface RingPlan {
+  /** client, server and interface */
   name: string;
+  /** domain that calls */
   client: string;
+  /** domain that answers */
   server: string;
   /** interface whose calls cross it: "files" for system calls on files, "disk" for block requests */
   interface: string;
@@ -135,21 +174,31 @@ export interface RingPlan {
   arenaBytes: number;
   /** spin this long with nothing to do before sleeping */
   spinUs: number;
-  /** physical address and size of the whole ring */
+  /** physical address of the whole ring */
   address: number;
+  /** of the whole ring */
   sizeBytes: number;
 }
 
+/** Who serves a system call. */
 export interface RoutePlan {
+  /** as the programs say it */
   number: number;
+  /** as the manual names it */
   name: string;
+  /** component that serves it, as its domain names it */
   component: string;
+  /** domain that holds it */
   domain: string;
 }
 
+/** A file system, and where it is mounted. */
 export interface MountPlan {
+  /** absolute path of its mount point */
   path: string;
+  /** its name in `/proc/mounts` */
   type: "ext4" | "tmpfs" | "devtmpfs" | "proc";
+  /** domain that holds it */
   domain: string;
   /** component that serves it, as the domain names it */
   component: string;
@@ -157,14 +206,21 @@ export interface MountPlan {
   index: number;
 }
 
+/** A program to start. */
 export interface ProgramPlan {
+  /** as the manifest names it */
   name: string;
   /** absolute path of a TypeScript module */
   module: string;
+  /** its arguments; `module` comes before them */
   args: string[];
+  /** its environment */
   env: Record<string, string>;
+  /** its working directory */
   cwd: string;
+  /** its user */
   uid: number;
+  /** its group */
   gid: number;
   /** virtio-console port for its standard input and output */
   console: number;

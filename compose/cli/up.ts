@@ -1,18 +1,8 @@
 // `compose up`: boots the machine, shows what its programs print, ends with a table.
 import { Command } from "@cliffy/command";
-import type { MachineEvent, MachineReport } from "../../runtime/report.ts";
-import type { Plan } from "../../schemas/plan.ts";
+import type { MachineReport } from "../../runtime/report.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { table } from "./table.ts";
-
-/** The part of runtime/boot.ts that this command calls; the runtime is loaded by no other command. */
-interface Boot {
-  boot(plan: Plan, options: {
-    onOutput(program: string, bytes: Uint8Array): void;
-    onEvent(event: MachineEvent): void;
-    signal?: AbortSignal;
-  }): Promise<{ wait(): Promise<MachineReport>; stop(): Promise<void> }>;
-}
 
 export const upCommand = new Command()
   .description("Boot the machine and run its programs.")
@@ -20,7 +10,8 @@ export const upCommand = new Command()
   .example("Boot", "compose up examples/quickstart.yaml")
   .action(async (options: Shared, file: string) => {
     const compiled = await plan(file, options);
-    const { boot } = await import(new URL("../../runtime/boot.ts", import.meta.url).href) as Boot;
+    // No other command pays for loading the runtime.
+    const { boot } = await import("../../runtime/boot.ts");
     const stopping = new AbortController();
     const onInterrupt = () => stopping.abort();
     Deno.addSignalListener("SIGINT", onInterrupt);

@@ -4,7 +4,11 @@ import { type Diagnostic, isError } from "./diagnostic.ts";
 const paint = (on: boolean, code: number, text: string) =>
   on ? `\x1b[${code}m${text}\x1b[0m` : text;
 
-/** @param color ANSI colours, for a terminal */
+/**
+ * A diagnostic as text for people: the line, what is wrong with it, what it conflicts with, a hint.
+ *
+ * @param color ANSI colours, for a terminal
+ */
 export function render(diagnostic: Diagnostic, color = false): string {
   const { span, related = [], hint } = diagnostic;
   const error = isError(diagnostic);

@@ -14,8 +14,11 @@ export interface Reader {
 
 /** A manifest as loaded; `system` is there where its structure is sound. */
 export interface Loaded {
+  /** the tree that everything it extends and includes was merged into */
   root: Node;
+  /** the decoded manifest */
   system?: System;
+  /** what is wrong with its structure; `compile` adds what is wrong with its meaning */
   diagnostics: Diagnostic[];
   /** absolute paths of images and programs that exist */
   existing: Set<string>;

@@ -12,25 +12,35 @@ import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 
 /** One file as read, with its lines. */
 export interface SourceFile {
+  /** as the reader was asked for it */
   path: string;
+  /** its text, without the ends of lines */
   lines: string[];
 }
 
 /** A stretch of one line: line and column from 1, length in characters. */
 export interface Span {
+  /** the file it is in */
   file: SourceFile;
+  /** from 1 */
   line: number;
+  /** from 1, in characters */
   column: number;
+  /** in characters, at least 1 */
   length: number;
 }
 
+/** A value of a manifest, with where it stands. */
 export type Node =
   | { kind: "scalar"; value: string | number | boolean | null; span: Span }
   | { kind: "list"; items: Node[]; span: Span }
   | { kind: "map"; entries: Map<string, Entry>; span: Span };
 
+/** One entry of a map. */
 export interface Entry {
+  /** where its key stands */
   key: Span;
+  /** its value */
   node: Node;
 }
 

@@ -1,6 +1,17 @@
-// Stand-in for @cliffy/command/completions: scripts that complete commands and options.
+// Stand-in for @cliffy/command/completions: scripts that complete commands and options. Where neither
+// fits, the shell completes names of files.
 import { Command } from "./mod.ts";
 
+/** What can follow one command. */
+interface Completed {
+  name: string;
+  summary: string;
+  /** commands below it */
+  names: string[];
+  options: string[];
+}
+
+/** `completions bash`, `completions zsh`, `completions fish`. */
 export class CompletionsCommand extends Command {
   constructor() {
     super();
@@ -8,42 +19,52 @@ export class CompletionsCommand extends Command {
     for (const shell of ["bash", "zsh", "fish"] as const) {
       this.command(
         shell,
-        new Command().description(`Generate shell completions for ${shell}.`).action(() =>
-          console.log(this.#script(shell))
-        ),
+        new Command().description(`Generate shell completions for ${shell}.`).action(() => {
+          const root = this._inner.parent!;
+          const commands = root.commands.map((command): Completed => ({
+            name: command.name(),
+            summary: command.description().split("\n")[0].replaceAll("'", ""),
+            names: command.commands.map((below) => below.name()),
+            options: [...command.options.map((option) => option.long!), "--help"],
+          }));
+          console.log(
+            shell === "fish"
+              ? fishScript(root.name(), commands)
+              : shell === "zsh"
+              ? `autoload -U +X bashcompinit && bashcompinit\n${bashScript(root.name(), commands)}`
+              : bashScript(root.name(), commands),
+          );
+        }),
       );
     }
   }
-
-  #script(shell: "bash" | "zsh" | "fish"): string {
-    const root = this._inner.parent!;
-    const name = root.name();
-    const commands = root.commands.map((command) => ({
-      name: command.name(),
-      summary: command.description().split("\n")[0].replaceAll("'", ""),
-      options: command.options.map((option) => option.long!),
-    }));
-    if (shell === "fish") {
-      return commands.flatMap((command) => [
-        `complete -c ${name} -n __fish_use_subcommand -a ${command.name} -d '${command.summary}'`,
-        ...command.options.map((option) =>
-          `complete -c ${name} -n '__fish_seen_subcommand_from ${command.name}' -l ${
-            option.slice(2)
-          }`
-        ),
-      ]).join("\n");
-    }
-    const cases = commands.map((command) =>
-      `    ${command.name}) words="${command.options.join(" ")}" ;;`
-    ).join("\n");
-    return `${shell === "zsh" ? "autoload -U +X bashcompinit && bashcompinit\n" : ""}_${name}() {
-  local words="${commands.map((command) => command.name).join(" ")}"
-  case "\${COMP_WORDS[1]}" in
-${cases}
-  esac
-  [ "$COMP_CWORD" -eq 1 ] && words="${commands.map((command) => command.name).join(" ")}"
-  COMPREPLY=($(compgen -W "$words" -- "\${COMP_WORDS[COMP_CWORD]}"))
 }
-complete -o default -F _${name} ${name}`;
-  }
+
+function fishScript(program: string, commands: Completed[]): string {
+  return commands.flatMap(({ name, summary, names, options }) => {
+    const after = `complete -c ${program} -n '__fish_seen_subcommand_from ${name}'`;
+    return [
+      `complete -c ${program} -f -n __fish_use_subcommand -a ${name} -d '${summary}'`,
+      ...names.length > 0 ? [`${after} -f -a '${names.join(" ")}'`] : [],
+      ...options.map((option) => `${after} -l ${option.slice(2)}`),
+    ];
+  }).join("\n");
+}
+
+function bashScript(program: string, commands: Completed[]): string {
+  const cases = commands.map(({ name, names, options }) =>
+    `    ${name}) names="${names.join(" ")}" options="${options.join(" ")}" ;;`
+  );
+  return `_${program}() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" names options
+  case "\${COMP_WORDS[1]}" in
+${cases.join("\n")}
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then
+    names="${commands.map(({ name }) => name).join(" ")}" options="--help"
+  fi
+  case "$current" in -*) names="$options" ;; esac
+  COMPREPLY=($(compgen -W "$names" -- "$current"))
+}
+complete -o default -F _${program} ${program}`;
 }

@@ -1,6 +1,7 @@
 // Stand-in for @cliffy/command/help: `help [command]`.
 import { Command } from "./mod.ts";
 
+/** `help` shows what `--help` shows, and `help command` what `command --help` does. */
 export class HelpCommand extends Command {
   constructor() {
     super();

@@ -24,6 +24,10 @@ export class Command {
   #throws = false;
   #examples: [string, string][] = [];
 
+  constructor() {
+    this._inner.addHelpText("after", () => this.#examplesText().trimEnd());
+  }
+
   name(name: string): this {
     this._inner.name(name);
     return this;
@@ -87,13 +91,17 @@ export class Command {
     return this;
   }
 
+  /** An example for the help: what it is about, and the command line. */
   example(name: string, text: string): this {
     this.#examples.push([name, text]);
-    this._inner.addHelpText(
-      "after",
-      `${this.#examples.length === 1 ? "\nExamples:\n" : ""}  ${name}:\n    ${text}`,
-    );
     return this;
+  }
+
+  #examplesText(): string {
+    if (this.#examples.length === 0) return "";
+    return `\nExamples:\n${
+      this.#examples.map(([name, text]) => `  ${name}:\n    ${text}\n`).join("")
+    }`;
   }
 
   command(name: string, command: Command): this {
@@ -104,7 +112,8 @@ export class Command {
 
   action(action: Action): this {
     this._inner.action(async (...all: unknown[]) => {
-      const given = all.slice(0, -2);
+      // The last two are commander's own; an argument that repeats is a list there, and not here.
+      const given = all.slice(0, -2).flat();
       await action(this._inner.optsWithGlobals(), ...given);
     });
     return this;
@@ -121,7 +130,7 @@ export class Command {
   }
 
   getHelp(): string {
-    return this._inner.helpInformation();
+    return this._inner.helpInformation() + this.#examplesText();
   }
 
   /** Runs the action of the command that the arguments name. */

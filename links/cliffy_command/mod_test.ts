@@ -27,3 +27,34 @@ Deno.test("wrong arguments are a ValidationError", async () => {
   );
   assertStringIncludes(sample([]).getHelp(), "make");
 });
+
+Deno.test("arguments that may repeat follow the others, and what is left out is its default", async () => {
+  const seen: unknown[] = [];
+  await sample(seen).parse(["make", "a", "b", "c"]);
+  assertEquals(seen, [{ depth: 1 }, ["a", "b", "c"]]);
+});
+
+Deno.test("a ValidationError says what was wrong, and leaves with 2 unless told", async () => {
+  const message = async (...args: string[]) =>
+    (await assertRejects(() => sample([]).parse(args), ValidationError)).message;
+  assertStringIncludes(await message("make"), "file");
+  assertStringIncludes(await message("mkae"), "mkae");
+  assertStringIncludes(await message("make", "a", "--depht", "3"), "--depht");
+  assertStringIncludes(await message("make", "a", "--depth", "x"), '"x"');
+  assertEquals(new ValidationError("no").exitCode, 2);
+  assertEquals(new ValidationError("no", { exitCode: 3 }).exitCode, 3);
+});
+
+Deno.test("what an action throws comes through as it is", async () => {
+  const command = new Command().throwErrors().action(() => {
+    throw new RangeError("mine");
+  });
+  await assertRejects(() => command.parse([]), RangeError, "mine");
+});
+
+Deno.test("an option that must be given is missed", async () => {
+  const command = new Command().throwErrors().option("--name <name:string>", "a name", {
+    required: true,
+  }).action(() => {});
+  await assertRejects(() => command.parse([]), ValidationError, "--name");
+});

@@ -94,8 +94,11 @@ function* sync(process: Process): Coroutine<number> {
 
 /** One descriptor of a poll; `revents` is filled in. */
 export interface PollEntry {
+  /** the descriptor; a negative one is passed over */
   fd: number;
+  /** what is waited for: bits of `POLL` */
   events: number;
+  /** what is so */
   revents: number;
 }
 

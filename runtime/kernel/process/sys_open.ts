@@ -201,10 +201,15 @@ function fcntl(
 
 /** A `struct flock`, decoded; fcntl with F_GETLK changes it. */
 export interface Lock {
+  /** `F.RDLCK`, `F.WRLCK` or `F.UNLCK` */
   type: number;
+  /** one of `SEEK` */
   whence: number;
+  /** first byte */
   start: number;
+  /** in bytes; 0 is to the end, wherever that will be */
   length: number;
+  /** process that holds it; 0 in a request */
   pid: number;
 }
 

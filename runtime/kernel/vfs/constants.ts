@@ -1,5 +1,6 @@
 // Constants of Linux riscv64 (asm-generic) for files: open flags, seek, locks, readiness.
 
+/** Flags of `open`. */
 export const O = {
   ACCMODE: 3,
   RDONLY: 0,
@@ -23,8 +24,10 @@ export const O = {
   TMPFILE: 0o20200000,
 } as const;
 
+/** Where an offset of `seek` counts from. */
 export const SEEK = { SET: 0, CUR: 1, END: 2, DATA: 3, HOLE: 4 } as const;
 
+/** Flags of the calls that take a directory and a path; `FDCWD` is the working directory. */
 export const AT = {
   FDCWD: -100,
   SYMLINK_NOFOLLOW: 0x100,
@@ -34,6 +37,7 @@ export const AT = {
   EMPTY_PATH: 0x1000,
 } as const;
 
+/** Commands of `fcntl`, and the types of its locks. */
 export const F = {
   DUPFD: 0,
   GETFD: 1,
@@ -52,8 +56,10 @@ export const F = {
   UNLCK: 2,
 } as const;
 
+/** Operations of `flock`. */
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;
 
+/** What `poll` waits for and reports. */
 export const POLL = { IN: 1, PRI: 2, OUT: 4, ERR: 8, HUP: 16, NVAL: 32 } as const;
 
 export const UTIME_NOW = 0x3fff_ffff;

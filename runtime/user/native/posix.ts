@@ -12,6 +12,12 @@ export { AT, F, LOCK, O, POLL, S, SEEK };
 
 /** A system call failed: `name` is the error's, such as "ENOENT". */
 export class PosixError extends Error {
+  /**
+   * The failure of one call.
+   * @param errno the positive number of the error
+   * @param call name of the system call
+   * @param subject what it was about, such as a path
+   */
   constructor(readonly errno: number, readonly call: string, subject: string) {
     super(`${errnoName(errno)}: ${call}${subject === "" ? "" : ` ${subject}`}`);
     this.name = errnoName(errno);
@@ -20,24 +26,41 @@ export class PosixError extends Error {
 
 /** What stat says. Times are milliseconds since 1970. */
 export interface Stat {
+  /** number of the inode */
   ino: number;
+  /** type and permissions, as in `st_mode` */
   mode: number;
+  /** names that it has */
   links: number;
+  /** its user */
   uid: number;
+  /** its group */
   gid: number;
+  /** in bytes */
   size: number;
+  /** of 512 bytes, as they are taken on the disk */
   blocks: number;
+  /** when it was last read, as far as the file system keeps that */
   atimeMs: number;
+  /** when its content was last changed */
   mtimeMs: number;
+  /** when anything of it was last changed */
   ctimeMs: number;
+  /** whether it is a regular file */
   isFile: boolean;
+  /** whether it is a directory */
   isDirectory: boolean;
+  /** whether it is a symbolic link; only `lstat` finds those */
   isSymlink: boolean;
 }
 
+/** A name in a directory. */
 export interface Entry {
+  /** one component of a path */
   name: string;
+  /** number of the inode it names */
   ino: number;
+  /** as `d_type` has it: 4 a directory, 8 a regular file, 10 a symbolic link */
   type: number;
 }
 
@@ -51,6 +74,7 @@ export interface ThreadKernel {
 
 /** Ends a program from anywhere inside it; the thread that called it does not go on. */
 export class ExitProgram {
+  /** Thrown, it ends the program. @param status of which 8 bits count */
   constructor(readonly status: number) {}
 }
 
@@ -63,7 +87,9 @@ function numberOf(name: string): number {
   return number;
 }
 
+/** The system calls of one thread. A method that fails rejects with a {@link PosixError}. */
 export class Sys {
+  /** Made by whoever starts the thread. @param kernel what the thread calls */
   constructor(private readonly kernel: ThreadKernel) {}
 
   /** Makes a call by name, for what has no method. @throws PosixError */
@@ -73,26 +99,32 @@ export class Sys {
     return status;
   }
 
+  /** open(2). @returns the lowest free descriptor */
   open(path: string, flags: number = O.RDONLY, mode = 0o666): Promise<number> {
     return this.call("openat", path, AT.FDCWD, toByteString(path), flags, mode);
   }
 
+  /** close(2) */
   async close(fd: number): Promise<void> {
     await this.call("close", String(fd), fd);
   }
 
+  /** read(2), at the offset of the descriptor. @returns the bytes read; 0 at the end */
   read(fd: number, into: Uint8Array): Promise<number> {
     return this.call("read", String(fd), fd, into);
   }
 
+  /** pread(2), at an offset. @returns the bytes read; 0 at the end */
   pread(fd: number, into: Uint8Array, offset: number): Promise<number> {
     return this.call("pread64", String(fd), fd, into, offset);
   }
 
+  /** write(2), at the offset of the descriptor. @returns the bytes written, which may be fewer */
   write(fd: number, from: Uint8Array): Promise<number> {
     return this.call("write", String(fd), fd, from);
   }
 
+  /** pwrite(2), at an offset. @returns the bytes written, which may be fewer */
   pwrite(fd: number, from: Uint8Array, offset: number): Promise<number> {
     return this.call("pwrite64", String(fd), fd, from, offset);
   }
@@ -102,38 +134,47 @@ export class Sys {
     for (let done = 0; done < from.length;) done += await this.write(fd, from.subarray(done));
   }
 
+  /** lseek(2). @returns the offset from the start */
   seek(fd: number, offset: number, whence: number = SEEK.SET): Promise<number> {
     return this.call("lseek", String(fd), fd, offset, whence);
   }
 
+  /** fsync(2): resolves when content and metadata are on the image */
   async fsync(fd: number): Promise<void> {
     await this.call("fsync", String(fd), fd);
   }
 
+  /** fdatasync(2): resolves when the content can be read back after a crash */
   async fdatasync(fd: number): Promise<void> {
     await this.call("fdatasync", String(fd), fd);
   }
 
+  /** sync(2), for all mounted file systems */
   async sync(): Promise<void> {
     await this.call("sync", "");
   }
 
+  /** ftruncate(2): cuts a file, or lengthens it with zeros */
   async ftruncate(fd: number, size: number): Promise<void> {
     await this.call("ftruncate", String(fd), fd, size);
   }
 
+  /** truncate(2): cuts a file, or lengthens it with zeros */
   async truncate(path: string, size: number): Promise<void> {
     await this.call("truncate", path, toByteString(path), size);
   }
 
+  /** fallocate(2): takes or punches space of a file */
   async fallocate(fd: number, mode: number, offset: number, length: number): Promise<void> {
     await this.call("fallocate", String(fd), fd, mode, offset, length);
   }
 
+  /** stat(2): what a path leads to */
   stat(path: string): Promise<Stat> {
     return this.#stat(path, 0);
   }
 
+  /** lstat(2): as `stat`, but a symbolic link at the end is not followed */
   lstat(path: string): Promise<Stat> {
     return this.#stat(path, AT.SYMLINK_NOFOLLOW);
   }
@@ -144,24 +185,29 @@ export class Sys {
     return decodeStat(out);
   }
 
+  /** fstat(2): what a descriptor is open on */
   async fstat(fd: number): Promise<Stat> {
     const out = new Uint8Array(128);
     await this.call("fstat", String(fd), fd, out);
     return decodeStat(out);
   }
 
+  /** mkdir(2) */
   async mkdir(path: string, mode = 0o777): Promise<void> {
     await this.call("mkdirat", path, AT.FDCWD, toByteString(path), mode);
   }
 
+  /** rmdir(2): takes an empty directory away */
   async rmdir(path: string): Promise<void> {
     await this.call("unlinkat", path, AT.FDCWD, toByteString(path), AT.REMOVEDIR);
   }
 
+  /** unlink(2): takes a name away, and the file with its last name and descriptor */
   async unlink(path: string): Promise<void> {
     await this.call("unlinkat", path, AT.FDCWD, toByteString(path), 0);
   }
 
+  /** renameat2(2): replaces what `to` names, unless `flags` forbid it */
   async rename(from: string, to: string, flags = 0): Promise<void> {
     await this.call(
       "renameat2",
@@ -174,6 +220,7 @@ export class Sys {
     );
   }
 
+  /** link(2): another name for a file */
   async link(from: string, to: string): Promise<void> {
     await this.call(
       "linkat",
@@ -186,20 +233,24 @@ export class Sys {
     );
   }
 
+  /** symlink(2): a symbolic link at `path` that leads to `target` */
   async symlink(target: string, path: string): Promise<void> {
     await this.call("symlinkat", path, toByteString(target), AT.FDCWD, toByteString(path));
   }
 
+  /** readlink(2): where a symbolic link leads */
   async readlink(path: string): Promise<string> {
     const out = new Uint8Array(4096);
     const length = await this.call("readlinkat", path, AT.FDCWD, toByteString(path), out);
     return new TextDecoder().decode(out.subarray(0, length));
   }
 
+  /** chmod(2) */
   async chmod(path: string, mode: number): Promise<void> {
     await this.call("fchmodat", path, AT.FDCWD, toByteString(path), mode);
   }
 
+  /** chown(2) */
   async chown(path: string, uid: number, gid: number): Promise<void> {
     await this.call("fchownat", path, AT.FDCWD, toByteString(path), uid, gid, 0);
   }
@@ -212,6 +263,7 @@ export class Sys {
     await this.call("utimensat", path, AT.FDCWD, toByteString(path), times, 0);
   }
 
+  /** access(2): rejects where the mask `mode` is not allowed; 1 is execute, 2 write, 4 read */
   async access(path: string, mode: number): Promise<void> {
     await this.call("faccessat", path, AT.FDCWD, toByteString(path), mode);
   }
@@ -281,14 +333,17 @@ export class Sys {
     return lock.type === F.UNLCK ? undefined : lock;
   }
 
+  /** flock(2), with an operation of `LOCK` */
   async flock(fd: number, operation: number): Promise<void> {
     await this.call("flock", String(fd), fd, operation);
   }
 
+  /** dup(2). @returns the lowest free descriptor */
   dup(fd: number): Promise<number> {
     return this.call("dup", String(fd), fd);
   }
 
+  /** pipe2(2) */
   async pipe(flags = 0): Promise<[read: number, write: number]> {
     const out = new Int32Array(2);
     await this.call("pipe2", "", out, flags);
@@ -300,16 +355,19 @@ export class Sys {
     return this.call("ppoll", "", entries, timeoutMs * 1e6);
   }
 
+  /** chdir(2) */
   async chdir(path: string): Promise<void> {
     await this.call("chdir", path, toByteString(path));
   }
 
+  /** getcwd(2) */
   async getcwd(): Promise<string> {
     const out = new Uint8Array(4096);
     const length = await this.call("getcwd", "", out);
     return new TextDecoder().decode(out.subarray(0, length - 1));
   }
 
+  /** statfs(2): size and free space of the file system that a path is on */
   async statfs(
     path: string,
   ): Promise<
@@ -327,14 +385,17 @@ export class Sys {
     };
   }
 
+  /** getpid(2) */
   getpid(): Promise<number> {
     return this.call("getpid", "");
   }
 
+  /** getppid(2) */
   getppid(): Promise<number> {
     return this.call("getppid", "");
   }
 
+  /** Lets other threads run for a time. */
   async sleep(ms: number): Promise<void> {
     await this.call("clock_nanosleep", "", 1, 0, ms * 1e6);
   }

@@ -1,0 +1,98 @@
+// The manifest of kind `System` as a type. Made from the shape in manifest.ts: change that, and run
+// `deno task schemas`.
+
+/** A manifest after loading: what it extends is merged, units are resolved, defaults are filled in. */
+export interface System {
+  /** kind of manifest */
+  kind: "System";
+  /** a name */
+  name: string;
+  /** the emulated machine */
+  machine: {
+    /** physical memory in all; in bytes; "256MiB" unless told */
+    memory: number;
+    /** hardware threads; 1 unless told */
+    harts: number;
+    /** devices by name */
+    devices: Record<string, {
+      /** the virtio device model */
+      model: "virtio-blk" | "virtio-console" | "virtio-rng";
+      /** virtio-blk: the disk image, relative to the file that says it */
+      image?: string;
+      /** virtio-blk: make the image when it is not there */
+      create?: {
+        /** file system to make; "ext4" unless told */
+        format: "ext4";
+        /** size of the image; in bytes */
+        size: number;
+      };
+      /** virtio-blk: refuse writes; false unless told */
+      readOnly: boolean;
+    }>;
+  };
+  /** vertical chains of components, by name */
+  slices: Record<string, string[]>;
+  /** where slices run, by name */
+  domains: Record<string, {
+    /** runs user programs and every slice not placed elsewhere; false unless told */
+    primary: boolean;
+    /** how it is kept apart; `process` unless told, `none` for the primary */
+    isolation?: "none" | "worker" | "process";
+    /** its memory object: device queues and page cache; in bytes; "32MiB" unless told */
+    memory: number;
+    /** limit on the heap of its kernel code; in bytes; "128MiB" unless told */
+    heap: number;
+    /** slices placed here */
+    slices: string[];
+    /** single components placed here */
+    components: string[];
+    /** devices it owns through the IOMMU */
+    devices: string[];
+    /** the ring on which it serves */
+    ring: {
+      /** entries in each queue, a power of two; 64 unless told */
+      depth: number;
+      /** spin this long before sleeping; in microseconds; "50us" unless told */
+      spin: number;
+      /** memory for payloads; in bytes; "4MiB" unless told */
+      arena: number;
+    };
+    /** what happens when it fails */
+    recovery?: {
+      /** restart it, or end the machine; "restart" unless told */
+      policy: "restart" | "fail";
+      /** what callers get while it is down */
+      clients?: "retry" | "error";
+      /** wait before a restart; in milliseconds; "20ms" unless told */
+      backoff: number;
+      /** most restarts; 30 unless told */
+      restarts: number;
+      /** no progress on pending work for this long is a failure; in milliseconds; "1s" unless told */
+      heartbeat: number;
+    };
+  }>;
+  /** mount points by absolute path */
+  mounts: Record<string, {
+    /** component that holds it */
+    filesystem: "ext4" | "tmpfs" | "devfs" | "procfs";
+    /** which slice's component, where several slices have one */
+    slice?: string;
+  }>;
+  /** programs to start, by name */
+  programs: Record<string, {
+    /** TypeScript module, relative to the file that says it */
+    run: string;
+    /** arguments */
+    args: string[];
+    /** environment */
+    env: Record<string, string>;
+    /** working directory; "/" unless told */
+    cwd: string;
+    /** user id; 0 unless told */
+    uid: number;
+    /** group id; 0 unless told */
+    gid: number;
+    /** system calls it cannot do without */
+    uses: string[];
+  }>;
+}
