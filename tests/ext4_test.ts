@@ -7,6 +7,7 @@ import { createDomainMemory } from "../runtime/kernel/domain_memory.ts";
 import type { Environment } from "../runtime/kernel/environment.ts";
 import { E, Errno } from "../runtime/kernel/errno.ts";
 import { Ext4 } from "../runtime/kernel/storage/ext4/ext4.ts";
+import type { Ext4Inode } from "../runtime/kernel/storage/ext4/inode.ts";
 import { type Inode, S } from "../runtime/kernel/vfs/filesystem.ts";
 import { makeExt4 } from "../runtime/image/mkfs/mkfs.ts";
 import { DOMAIN_BASE, seededRandom } from "./small_machine.ts";
@@ -93,7 +94,8 @@ function machine(bytes: Uint8Array, seed = 1, memoryBytes = 4 * MIB, readOnly = 
     return results.map(({ value }) => value as T);
   };
   const run = <T>(body: Coroutine<T>): T => runAll([body])[0];
-  return { disk, ext4, run, runAll, logs, advance: (ns: number) => nowNs += ns };
+  const pause = () => tasks.sleep(1);
+  return { disk, ext4, run, runAll, pause, logs, advance: (ns: number) => nowNs += ns };
 }
 
 function command(name: string, ...args: string[]): { code: number; text: string } {
@@ -353,6 +355,42 @@ Deno.test("a full disk is ENOSPC, and nothing leaks", () => {
   assertEquals(ext4.usage().freeBlocks, free);
   run(ext4.unmount());
   assertClean(bytes, "after ENOSPC");
+});
+
+Deno.test("readers beside a writer that truncates and rewrites see contents, or the end, never else", () => {
+  for (let seed = 1; seed <= 12; seed++) {
+    const next = seededRandom(seed);
+    const { ext4, run, runAll, pause } = machine(ownImage(8), seed);
+    run(ext4.mount());
+    const inode = run(make(ext4.root, "f", new Uint8Array(40_000).fill(1)));
+    let writing = true;
+    const writer = function* (): Coroutine<void> {
+      for (let round = 2; round < 40; round++) {
+        if (next() % 2 === 0) {
+          yield* finish(inode.truncate(next() % inode.attributes.sizeBytes));
+        }
+        const length = 1 + next() % 40_000;
+        yield* finish(inode.write(0, new Uint8Array(length).fill(round)));
+        yield* pause();
+        if (next() % 2 === 0) continue;
+        // Clean pages may go at any time: here all of them do.
+        yield* finish(inode.sync(false));
+        (inode as Ext4Inode).data.dropFrom(0);
+      }
+      writing = false;
+    };
+    const reader = function* (): Coroutine<void> {
+      while (writing) {
+        const into = new Uint8Array(1 + next() % 30_000);
+        const offset = next() % 40_000;
+        const length = yield* finish(inode.read(offset, into));
+        yield* pause();
+        const zero = into.subarray(0, length).indexOf(0);
+        assertEquals(zero, -1, `seed ${seed}: zero at ${offset + zero} of ${length} bytes read`);
+      }
+    };
+    runAll([writer(), reader(), reader(), reader()]);
+  }
 });
 
 /** The image as it may be after a crash: what came before the last flush, and any part of what came after. */

@@ -48,17 +48,23 @@ export class FileData implements PageOwner {
     return true;
   }
 
-  /** Reads `length` bytes that lie within the file. */
-  *read(offset: number, into: Uint8Array, length: number): Coroutine<void> {
+  /**
+   * Reads up to `length` bytes.
+   * @returns how many: fewer where the file ends, also when it came to end there meanwhile
+   */
+  *read(offset: number, into: Uint8Array, length: number): Coroutine<number> {
     for (let done = 0; done < length;) {
       const index = Math.floor((offset + done) / PAGE_BYTES);
       const page = yield* this.load(index);
+      const left = this.sizeBytes() - offset - done;
+      if (left <= 0) return done;
       const within = (offset + done) % PAGE_BYTES;
-      const part = Math.min(PAGE_BYTES - within, length - done);
+      const part = Math.min(PAGE_BYTES - within, length - done, left);
       into.set(page.frame.bytes.subarray(within, within + part), done);
       done += part;
       this.#readAhead(index);
     }
+    return length;
   }
 
   /** The page with its contents. @throws Errno EIO */
@@ -159,15 +165,26 @@ export class FileData implements PageOwner {
     return runs;
   }
 
-  /** A page to be written in full, or that lies beyond the end: zeros, without reading. */
-  *fresh(index: number): Coroutine<Page> {
-    const page = yield* this.context.pageCache.add(this, index);
-    if (!page.ready) {
-      if (page.busy > 0) return yield* this.load(index);
-      page.frame.bytes.fill(0);
-      page.ready = true;
-    }
+  /**
+   * A page about to be written, pinned; to be given back to `unpin`. One that is written in full, or
+   * lies beyond the end, is not read: it becomes ready with its new contents, for a reader must not see
+   * what is neither old nor new.
+   */
+  *pin(index: number, needsContents: boolean): Coroutine<Page> {
+    let page = needsContents
+      ? yield* this.load(index)
+      : yield* this.context.pageCache.add(this, index);
+    if (!page.ready && (page.busy > 0 || page.pins > 0)) page = yield* this.load(index);
+    if (!page.ready) page.frame.bytes.fill(0);
+    page.pins++;
     return page;
+  }
+
+  /** The writer is done, or has failed: a page that got no contents goes. */
+  unpin(page: Page): void {
+    page.pins--;
+    if (!page.ready && !page.dropped) this.context.pageCache.drop(page);
+    this.context.pageCache.changed.wakeAll();
   }
 
   *writeData(): Coroutine<void> {

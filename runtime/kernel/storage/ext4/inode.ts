@@ -3,7 +3,7 @@ import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
 import { APPEND, S } from "../../vfs/filesystem.ts";
-import { PAGE_BYTES } from "../page_cache/page_cache.ts";
+import { type Page, PAGE_BYTES } from "../page_cache/page_cache.ts";
 import type { Buffer } from "./buffer_cache.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
@@ -291,8 +291,7 @@ export class Ext4Inode implements Inode, JoinedInode {
 
   *#readSlowly(offset: number, into: Uint8Array, length: number): Coroutine<number> {
     yield* this.map();
-    yield* this.data.read(offset, into, length);
-    return length;
+    return yield* this.data.read(offset, into, length);
   }
 
   write(position: number, from: Uint8Array): Blocking<number> {
@@ -338,6 +337,7 @@ export class Ext4Inode implements Inode, JoinedInode {
       const part = Math.min(PAGE_BYTES - within, end - done);
       page.frame.bytes.set(part === from.length ? from : from.subarray(done, done + part), within);
       page.referenced = true;
+      page.ready = true;
       this.filesystem.files.pageCache.markDirty(page);
       done += part;
     }
@@ -365,15 +365,19 @@ export class Ext4Inode implements Inode, JoinedInode {
           offset + from.length,
           (Math.floor(start / PAGE_BYTES) + WRITE_PAGES) * PAGE_BYTES,
         );
-        yield* this.#preparePages(start, end);
-        let reached: number;
+        const pages: Page[] = [];
         try {
-          reached = yield* filesystem.operation(() => this.#writePart(offset, from, start, end));
+          yield* this.#pinPages(pages, start, end);
+          const reached = yield* filesystem.operation(() =>
+            this.#writePart(offset, from, start, end)
+          );
+          done = reached - offset;
         } catch (failure) {
           if (done > 0 && (failure as { errno?: number }).errno === E.ENOSPC) return done;
           throw failure;
+        } finally {
+          for (const page of pages) this.data.unpin(page);
         }
-        done = reached - offset;
       }
       return from.length;
     } finally {
@@ -382,12 +386,11 @@ export class Ext4Inode implements Inode, JoinedInode {
   }
 
   /** Pages are in memory before blocks are given to them: what is read must be what was there before. */
-  *#preparePages(start: number, end: number): Coroutine<void> {
+  *#pinPages(pages: Page[], start: number, end: number): Coroutine<void> {
     for (let index = Math.floor(start / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
       const from = index * PAGE_BYTES;
       const whole = start <= from && end >= from + PAGE_BYTES || from >= this.attributes.sizeBytes;
-      if (whole) yield* this.data.fresh(index);
-      else yield* this.data.load(index);
+      pages.push(yield* this.data.pin(index, !whole));
     }
   }
 
@@ -431,10 +434,6 @@ export class Ext4Inode implements Inode, JoinedInode {
     }
     if (changed) yield* this.storeExtents();
     const last = Math.min(end, reached * blockBytes);
-    // A page may have gone to make room while blocks were looked for.
-    for (let index = Math.floor(start / PAGE_BYTES); index * PAGE_BYTES < last; index++) {
-      if (!this.data.pages.get(index)?.ready) yield* this.data.fresh(index);
-    }
     this.#copyIn(offset, from, start - offset, last - offset);
     this.#wrote(last);
     return last;
@@ -446,9 +445,6 @@ export class Ext4Inode implements Inode, JoinedInode {
     yield* this.lock.acquire();
     try {
       yield* this.map();
-      if (sizeBytes < this.attributes.sizeBytes) {
-        yield* this.#zeroTail(sizeBytes, Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES);
-      }
       yield* this.filesystem.operation(() => this.#cut(sizeBytes));
     } finally {
       this.lock.release();
@@ -458,6 +454,8 @@ export class Ext4Inode implements Inode, JoinedInode {
   *#cut(sizeBytes: number): Coroutine<void> {
     const shrinks = sizeBytes < this.attributes.sizeBytes;
     this.attributes.sizeBytes = sizeBytes;
+    // After the size: until then the bytes are the file's, and readers see them.
+    if (shrinks) yield* this.#zeroTail(sizeBytes, Math.ceil(sizeBytes / PAGE_BYTES) * PAGE_BYTES);
     if (shrinks || this.extents.extents.length > 0) {
       this.data.dropFrom(Math.ceil(sizeBytes / PAGE_BYTES));
       yield* this.#freeRange(Math.ceil(sizeBytes / this.#blockBytes), Infinity);

@@ -227,10 +227,11 @@ function* initializeSymlink(inode: Ext4Inode, target: string): Coroutine<void> {
   if (bytes.length > inode.filesystem.superblock.blockBytes) fail(E.ENAMETOOLONG);
   const { block } = yield* inode.filesystem.groups.allocate(inode.filesystem.goalOf(inode.ino), 1);
   inode.extents.insert({ logical: 0, count: 1, physical: block, unwritten: false });
-  const page = yield* inode.data.fresh(0);
-  page.frame.bytes.fill(0);
+  const page = yield* inode.data.pin(0, false);
   page.frame.bytes.set(bytes);
+  page.ready = true;
   inode.filesystem.files.pageCache.markDirty(page);
+  inode.data.unpin(page);
   inode.attributes.sizeBytes = bytes.length;
   yield* inode.storeExtents();
 }

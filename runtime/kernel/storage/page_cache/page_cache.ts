@@ -16,6 +16,8 @@ export interface Page {
   dirty: boolean;
   /** requests under way to or from its frame */
   busy: number;
+  /** writers that are about to fill it: it stays */
+  pins: number;
   /** used since the hand last passed */
   referenced: boolean;
   /** where it is among all pages */
@@ -71,6 +73,7 @@ export class PageCache {
           ready: false,
           dirty: false,
           busy: 0,
+          pins: 0,
           referenced: true,
           slot: this.#pages.length,
           dropped: false,
@@ -88,7 +91,7 @@ export class PageCache {
     for (let steps = 0; steps < 2 * this.#pages.length; steps++) {
       if (this.#hand >= this.#pages.length) this.#hand = 0;
       const page = this.#pages[this.#hand];
-      if (page.dirty || page.busy > 0 || !page.ready) this.#hand++;
+      if (page.dirty || page.busy > 0 || page.pins > 0 || !page.ready) this.#hand++;
       else if (page.referenced) {
         page.referenced = false;
         this.#hand++;
