@@ -1,7 +1,6 @@
 // ext4 against what others made and check: images of mke2fs in many shapes, trees read back, our own
 // images listed by debugfs, everything clean for e2fsck; crashes at random points.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
 import { type Coroutine, finish, Tasks } from "../runtime/kernel/coroutine.ts";
 import { createDomainMemory } from "../runtime/kernel/domain_memory.ts";
 import type { Environment } from "../runtime/kernel/environment.ts";
@@ -11,54 +10,9 @@ import type { Ext4Inode } from "../runtime/kernel/storage/ext4/inode.ts";
 import { type Inode, S } from "../runtime/kernel/vfs/filesystem.ts";
 import { makeExt4 } from "../runtime/image/mkfs/mkfs.ts";
 import { DOMAIN_BASE, seededRandom } from "./small_machine.ts";
+import { TestDisk } from "./test_disk.ts";
 
 const MIB = 1 << 20;
-
-/** A disk in memory that completes requests late and in any order, and remembers writes and flushes. */
-class TestDisk implements BlockDevice {
-  readonly sectors: number;
-  readonly flushes = true;
-  readonly discards = true;
-  readonly maxBuffers = 64;
-  readonly maxBytes = 256 << 10;
-  readonly #waiting: BlockRequest[] = [];
-  /** since the start: writes in the order they reached the disk, undefined for a flush */
-  readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
-  record = false;
-
-  constructor(
-    readonly bytes: Uint8Array,
-    private readonly next: () => number,
-    readonly readOnly = false,
-  ) {
-    this.sectors = bytes.length / 512;
-  }
-
-  submit(request: BlockRequest): void {
-    request.status = "pending";
-    this.#waiting.push(request);
-  }
-
-  /** Completes one of the waiting requests. */
-  poll(): number {
-    if (this.#waiting.length === 0) return 0;
-    const [request] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
-    let position = request.sector * 512;
-    for (const { bytes } of request.buffers) {
-      if (request.operation === "read") {
-        bytes.set(this.bytes.subarray(position, position + bytes.length));
-      } else {
-        this.bytes.set(bytes, position);
-        if (this.record) this.history.push({ position, bytes: bytes.slice() });
-      }
-      position += bytes.length;
-    }
-    if (request.operation === "flush" && this.record) this.history.push(undefined);
-    request.status = "ok";
-    request.done.wakeAll();
-    return 1;
-  }
-}
 
 function machine(bytes: Uint8Array, seed = 1, memoryBytes = 4 * MIB, readOnly = false) {
   const next = seededRandom(seed);

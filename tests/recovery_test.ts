@@ -110,3 +110,20 @@ Deno.test("a worker that crashes is replaced; one cannot be made to hang, for th
     assertNothingLost(run, folder, RECORDS);
     assertEquals(run.report.domains.find((domain) => domain.name === "storage")!.restarts, 1);
   }));
+
+Deno.test("a domain that is not restarted ends the machine with it", () =>
+  withFolder(async (folder) => {
+    const plan = await writerPlan("examples/quickstart.yaml", folder, RECORDS, 0);
+    const storage = plan.domains.find((domain) => domain.name === "storage")!;
+    storage.recovery = { ...storage.recovery, policy: "fail", clients: "error", maxRestarts: 0 };
+    let running = 0;
+    const { report, events } = await runMachine(plan, (event, machine) => {
+      if (event.kind !== "program-started" || ++running < plan.programs.length) return;
+      setTimeout(() => machine().inject("storage", "crash"), 20);
+    });
+    assert(
+      report.programs.every((program) => program.status !== 0),
+      JSON.stringify(report.programs),
+    );
+    assert(events.some((event) => event.kind === "domain-gone"));
+  }));

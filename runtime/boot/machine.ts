@@ -322,7 +322,10 @@ export class Machine implements RunningMachine {
         fromPrimary.map((index) => this.#controlPage.takeAccusation(index)).includes(true),
       sleep,
       nowMs: () => performance.now(),
-      event: (event) => this.#event(event),
+      event: (event) => {
+        this.#event(event);
+        if (event.kind === "domain-gone" && plan.recovery.policy === "fail") this.#stopPrograms();
+      },
     });
   }
 
@@ -439,9 +442,13 @@ export class Machine implements RunningMachine {
   }
 
   async stop(): Promise<void> {
+    this.#stopPrograms();
+    await this.wait();
+  }
+
+  #stopPrograms(): void {
     this.#controlPage.stop();
     this.#opener.doorbell(this.#hartBell).ring();
-    await this.wait();
   }
 
   wait(): Promise<MachineReport> {

@@ -87,8 +87,13 @@ export class FileDescription implements Description {
     return this.call(Call.PREAD64, [offset], into);
   }
 
+  /** With O_APPEND the data goes to the end, whatever the offset, as Linux has it (pwrite(2), BUGS). */
   pwrite(from: Uint8Array, offset: number): Blocking<number> {
-    return this.call(Call.PWRITE64, [offset, 0], from);
+    return this.call(Call.PWRITE64, this.#appends ? [0, 1] : [offset, 0], from);
+  }
+
+  get #appends(): boolean {
+    return (this.flags & O.APPEND) !== 0 && this.seekable;
   }
 
   read(into: Uint8Array): Blocking<number> {
@@ -96,15 +101,12 @@ export class FileDescription implements Description {
   }
 
   write(from: Uint8Array): Blocking<number> {
-    if ((this.flags & O.APPEND) === 0 || !this.seekable) {
-      return this.#advance(this.pwrite(from, this.position));
-    }
-    return this.#append(from);
+    return this.#appends ? this.#append(from) : this.#advance(this.pwrite(from, this.position));
   }
 
   /** The server knows where the end is; the position follows it. */
   *#append(from: Uint8Array): Coroutine<number> {
-    const written = yield* finish(this.call(Call.PWRITE64, [0, 1], from));
+    const written = yield* finish(this.pwrite(from, 0));
     if (written > 0) this.position = yield* finish(this.call(Call.LSEEK, [0, SEEK.END]));
     return written;
   }

@@ -67,7 +67,7 @@ function* getdents(server: FileServer, call: ServiceCall): Coroutine<number> {
 
 function* ftruncate(server: FileServer, call: ServiceCall): Coroutine<number> {
   const handle = server.handles.get(call.args[0]);
-  if (isDirectory(handle.inode)) fail(E.EISDIR);
+  if (isDirectory(handle.inode)) fail(handle.readable ? E.EINVAL : E.EISDIR);
   if ((handle.inode.attributes.mode & S.IFMT) !== S.IFREG) fail(E.EINVAL);
   if (!handle.writable) {
     if (handle.readable) fail(E.EINVAL);
@@ -80,8 +80,8 @@ function* ftruncate(server: FileServer, call: ServiceCall): Coroutine<number> {
 function* fallocate(server: FileServer, call: ServiceCall): Coroutine<number> {
   const handle = server.handles.get(call.args[0]);
   const [, mode, offset, length] = Array.from(call.args);
-  if (!handle.writable) fail(E.EBADF);
   if (!(offset >= 0) || !(length > 0)) fail(E.EINVAL);
+  if (!handle.writable) fail(E.EBADF);
   if ((handle.inode.attributes.mode & S.IFMT) !== S.IFREG) fail(E.ENODEV);
   const keepSize = (mode & FALLOC.KEEP_SIZE) !== 0;
   switch (mode & ~FALLOC.KEEP_SIZE) {

@@ -118,9 +118,14 @@ function* link(server: FileServer, call: ServiceCall): Coroutine<number> {
   const parent = server.handles.get(call.args[1]);
   const name = plainName(call, 0, call.args[2], E.EEXIST);
   if (source.inode.filesystem !== parent.inode.filesystem) fail(E.EXDEV);
-  if (isDirectory(source.inode)) fail(E.EPERM);
   if (source.inode.attributes.links === 0) fail(E.ENOENT);
   demandChange(parent.inode, call.credential);
+  if (isDirectory(source.inode)) {
+    const taken = yield* finish(parent.inode.lookup(name));
+    if (taken === undefined) fail(E.EPERM);
+    yield* finish(taken.release());
+    fail(E.EEXIST);
+  }
   yield* finish(parent.inode.link(name, source.inode));
   return 0;
 }
@@ -137,9 +142,11 @@ function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
   if (from.filesystem !== to.filesystem) fail(E.EXDEV);
   demandChange(from, call.credential);
   demandChange(to, call.credential);
-  const moved = (yield* finish(from.lookup(oldName))) ?? fail(E.ENOENT);
-  let replaced: Inode | undefined;
+  // Two directories that move into each other would both pass the check and leave the tree.
+  yield* server.renaming.acquire();
+  let moved: Inode | undefined, replaced: Inode | undefined;
   try {
+    moved = (yield* finish(from.lookup(oldName))) ?? fail(E.ENOENT);
     replaced = yield* finish(to.lookup(newName));
     demandSticky(from.attributes, moved.attributes, call.credential);
     if (replaced !== undefined) demandSticky(to.attributes, replaced.attributes, call.credential);
@@ -153,14 +160,15 @@ function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
     } else if (replaced !== undefined) {
       if ((flags & RENAME.NOREPLACE) !== 0) fail(E.EEXIST);
       if (replaced === moved) return 0;
+      if (isDirectory(replaced) && (yield* isInside(from, replaced))) fail(E.ENOTEMPTY);
       if (isDirectory(moved) && !isDirectory(replaced)) fail(E.ENOTDIR);
       if (!isDirectory(moved) && isDirectory(replaced)) fail(E.EISDIR);
-      if (isDirectory(replaced) && (yield* isInside(from, replaced))) fail(E.ENOTEMPTY);
     }
     yield* finish(from.rename(oldName, to, newName, (flags & RENAME.EXCHANGE) !== 0));
   } finally {
-    yield* finish(moved.release());
+    if (moved !== undefined) yield* finish(moved.release());
     if (replaced !== undefined) yield* finish(replaced.release());
+    server.renaming.release();
   }
   return 0;
 }

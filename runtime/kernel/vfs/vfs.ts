@@ -1,7 +1,7 @@
 // The VFS as a file server: takes the calls of protocol.ts, checks everything in them, and works on
 // whatever file systems it was given. Reads and writes of cached data complete without a coroutine.
 import type { Component } from "../component.ts";
-import { type Blocking, type Coroutine, finish, isCoroutine } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish, isCoroutine, Mutex } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
@@ -38,6 +38,8 @@ const handlers = new Map<number, FileCall>(
 export class FileServer implements Service {
   readonly handles = new HandleTable();
   readonly locks = new LockTable();
+  /** held by a rename from its checks to its end */
+  readonly renaming = new Mutex();
   /** directories with something mounted on them, and what */
   readonly #covers = new Map<Inode, number>();
 
@@ -214,7 +216,7 @@ export class FileServer implements Service {
     const type = mode & S.IFMT;
     if (type === S.IFLNK) fail(E.ELOOP);
     if ((flags & O.DIRECTORY) !== 0 && type !== S.IFDIR) fail(E.ENOTDIR);
-    if (type === S.IFDIR && (writes || (flags & O.CREAT) !== 0)) fail(E.EISDIR);
+    if (type === S.IFDIR && (writes || (flags & (O.CREAT | O.TRUNC)) !== 0)) fail(E.EISDIR);
     if (writes && type === S.IFREG && inode.filesystem.readOnly) fail(E.EROFS);
     if (!trusted) {
       const mask = (access !== O.WRONLY ? ACCESS.READ : 0) |

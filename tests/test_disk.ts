@@ -1,0 +1,48 @@
+// A disk in memory for tests of what lies above the block layer.
+import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
+
+/** A disk in memory that completes requests late and in any order, and remembers writes and flushes. */
+export class TestDisk implements BlockDevice {
+  readonly sectors: number;
+  readonly flushes = true;
+  readonly discards = true;
+  readonly maxBuffers = 64;
+  readonly maxBytes = 256 << 10;
+  readonly #waiting: BlockRequest[] = [];
+  /** since the start: writes in the order they reached the disk, undefined for a flush */
+  readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
+  record = false;
+
+  constructor(
+    readonly bytes: Uint8Array,
+    private readonly next: () => number,
+    readonly readOnly = false,
+  ) {
+    this.sectors = bytes.length / 512;
+  }
+
+  submit(request: BlockRequest): void {
+    request.status = "pending";
+    this.#waiting.push(request);
+  }
+
+  /** Completes one of the waiting requests. */
+  poll(): number {
+    if (this.#waiting.length === 0) return 0;
+    const [request] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
+    let position = request.sector * 512;
+    for (const { bytes } of request.buffers) {
+      if (request.operation === "read") {
+        bytes.set(this.bytes.subarray(position, position + bytes.length));
+      } else {
+        this.bytes.set(bytes, position);
+        if (this.record) this.history.push({ position, bytes: bytes.slice() });
+      }
+      position += bytes.length;
+    }
+    if (request.operation === "flush" && this.record) this.history.push(undefined);
+    request.status = "ok";
+    request.done.wakeAll();
+    return 1;
+  }
+}
