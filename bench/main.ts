@@ -1,12 +1,16 @@
 // Side-by-side measurements: `deno task bench [NAME...] [--quick] [--json]`.
 import { parseArgs } from "@std/cli/parse-args";
+import { memory } from "./memory.ts";
 import { nullCall } from "./null_call.ts";
 import { pread } from "./pread.ts";
+import { sequential } from "./sequential.ts";
 import { type Row, table } from "./statistics.ts";
 
 const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<Row[]>> = {
   "null-call": nullCall,
   pread,
+  sequential,
+  memory,
 };
 
 const options = parseArgs(Deno.args, { boolean: ["quick", "json"] });

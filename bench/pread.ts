@@ -1,6 +1,6 @@
 // 4 KiB cached reads by threads of a program: storage in a process of its own, beside the same kernel
 // in one address space.
-import { boot, compile, load } from "../mod.ts";
+import { runProgram } from "./booted_program.ts";
 import { type Row, row } from "./statistics.ts";
 
 async function rate(
@@ -9,24 +9,8 @@ async function rate(
   threads: number,
   calls: number,
 ): Promise<number> {
-  const { plan } = compile(await load(new URL(`../examples/${manifest}`, import.meta.url)));
-  if (plan === undefined) throw new Error(`Cannot compile ${manifest}`);
-  for (const device of plan.machine.devices) if (device.image) device.image = `${folder}/pread.img`;
-  const module = decodeURIComponent(new URL("./pread_program.ts", import.meta.url).pathname);
-  plan.programs = [{
-    ...plan.programs[0],
-    name: "pread",
-    module,
-    args: [String(threads), String(calls)],
-    console: 0,
-  }];
-  let text = "";
-  const machine = await boot(plan, {
-    onOutput: (_name, bytes) => text += new TextDecoder().decode(bytes),
-  });
-  const { programs } = await machine.wait();
-  if (programs[0].status !== 0) throw new Error(`The program failed: ${text}`);
-  return Number(text);
+  const args = [String(threads), String(calls)];
+  return Number(await runProgram(manifest, `${folder}/pread.img`, "./pread_program.ts", args));
 }
 
 export async function pread(folder: string, quick: boolean): Promise<Row[]> {

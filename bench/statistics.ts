@@ -20,13 +20,19 @@ export function median(values: number[]): number {
   return sorted[Math.floor(sorted.length / 2)];
 }
 
+/** Two measurements of one run. */
+export interface Pair {
+  ours: number;
+  peer: number;
+}
+
 /** Puts paired measurements, one of each a run, into a row. */
 export function row(
   name: string,
   unit: string,
   peer: string,
   goal: string,
-  pairs: { ours: number; peer: number }[],
+  pairs: Pair[],
 ): Row {
   const ratios = pairs.map((pair) => pair.ours / pair.peer);
   return {

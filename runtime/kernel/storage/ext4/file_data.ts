@@ -117,8 +117,7 @@ export class FileData implements PageOwner {
 
   *#fill(pages: Page[]): Coroutine<void> {
     const failed = new Set<Page>();
-    for (const page of pages) page.frame.bytes.fill(0);
-    const runs = this.#runs(pages, (unwritten) => !unwritten);
+    const runs = this.#runs(pages, (unwritten) => !unwritten, (page) => page.frame.bytes.fill(0));
     for (const run of runs) run.request = this.context.io.submit("read", run.sector, run.buffers);
     for (const run of runs) {
       while (run.request!.status === "pending") yield run.request!.done;
@@ -131,8 +130,12 @@ export class FileData implements PageOwner {
     }
   }
 
-  /** Runs of blocks in a row on the disk, over pages in order; holes are left out. */
-  #runs(pages: Page[], wanted: (unwritten: boolean) => boolean): Run[] {
+  /** Runs of blocks in a row on the disk, over pages in order; holes are left out, and told. */
+  #runs(
+    pages: Page[],
+    wanted: (unwritten: boolean) => boolean,
+    hole: (page: Page) => void = () => {},
+  ): Run[] {
     const { blockBytes, io } = this.context;
     const extents = this.extents();
     const perPage = PAGE_BYTES / blockBytes;
@@ -143,6 +146,7 @@ export class FileData implements PageOwner {
       for (let part = 0; part < perPage; part++) {
         const { physical, unwritten } = extents.lookup(page.index * perPage + part);
         if (physical < 0 || !wanted(unwritten)) {
+          hole(page);
           next = -1;
           continue;
         }
@@ -166,16 +170,17 @@ export class FileData implements PageOwner {
   }
 
   /**
-   * A page about to be written, pinned; to be given back to `unpin`. One that is written in full, or
-   * lies beyond the end, is not read: it becomes ready with its new contents, for a reader must not see
-   * what is neither old nor new.
+   * A page about to be written, pinned; to be given back to `unpin`.
+   * @param rest what the page holds where it is not written: the file's contents; zeros, beyond its end;
+   * nothing, for one written in full. A page that is not read becomes ready with its new contents, for
+   * a reader must not see what is neither old nor new.
    */
-  *pin(index: number, needsContents: boolean): Coroutine<Page> {
-    let page = needsContents
+  *pin(index: number, rest: "contents" | "zeros" | "nothing"): Coroutine<Page> {
+    let page = rest === "contents"
       ? yield* this.load(index)
       : yield* this.context.pageCache.add(this, index);
     if (!page.ready && (page.busy > 0 || page.pins > 0)) page = yield* this.load(index);
-    if (!page.ready) page.frame.bytes.fill(0);
+    if (!page.ready && rest === "zeros") page.frame.bytes.fill(0);
     page.pins++;
     return page;
   }

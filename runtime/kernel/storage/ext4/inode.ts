@@ -389,8 +389,12 @@ export class Ext4Inode implements Inode, JoinedInode {
   *#pinPages(pages: Page[], start: number, end: number): Coroutine<void> {
     for (let index = Math.floor(start / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
       const from = index * PAGE_BYTES;
-      const whole = start <= from && end >= from + PAGE_BYTES || from >= this.attributes.sizeBytes;
-      pages.push(yield* this.data.pin(index, !whole));
+      const rest = start <= from && end >= from + PAGE_BYTES
+        ? "nothing"
+        : from >= this.attributes.sizeBytes
+        ? "zeros"
+        : "contents";
+      pages.push(yield* this.data.pin(index, rest));
     }
   }
 

@@ -227,7 +227,7 @@ function* initializeSymlink(inode: Ext4Inode, target: string): Coroutine<void> {
   if (bytes.length > inode.filesystem.superblock.blockBytes) fail(E.ENAMETOOLONG);
   const { block } = yield* inode.filesystem.groups.allocate(inode.filesystem.goalOf(inode.ino), 1);
   inode.extents.insert({ logical: 0, count: 1, physical: block, unwritten: false });
-  const page = yield* inode.data.pin(0, false);
+  const page = yield* inode.data.pin(0, "zeros");
   page.frame.bytes.set(bytes);
   page.ready = true;
   inode.filesystem.files.pageCache.markDirty(page);
