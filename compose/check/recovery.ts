@@ -1,7 +1,19 @@
 // Recovery is a contract: what is restarted says what its callers get meanwhile.
 import type { Rule } from "./context.ts";
 
-export const checkRecovery: Rule = ({ system, report, at, key }) => {
+export const checkRecovery: Rule = ({ system, placement, report, at, key }) => {
+  for (const { from, providers } of placement.edges) {
+    const journals = providers.filter((provider) => provider.component === "ext4");
+    const name = from.domain;
+    if (journals.length < 2 || system.domains[name]?.recovery?.clients !== "retry") continue;
+    report({
+      code: "E0504",
+      message: `"${from.name}" has ${journals.length} journals, and its callers are promised retry`,
+      span: at("domains", name, "recovery", "clients"),
+      related: journals.map((journal) => ({ span: at(...journal.place), message: "one of them" })),
+      hint: "what is durable is told by one journal a server: give each slice a vfs of its own",
+    });
+  }
   for (const [name, domain] of Object.entries(system.domains)) {
     const { recovery } = domain;
     const isolation = domain.isolation ?? (domain.primary ? "none" : "process");

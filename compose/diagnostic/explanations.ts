@@ -42,6 +42,8 @@ export const explanations: Record<string, string> = {
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",
   E0502: "Policy fail ends the machine with the domain, so a promise to callers means nothing.",
   E0503: "The domain shares an address space with the primary and cannot fail or restart alone.",
+  E0504:
+    "With retry the callers keep what the server has not made durable. They follow one journal a server, so a VFS over two would let acknowledged changes be lost.",
   E0601: "The disk's image is missing and nothing says to create it.",
   E0602: "Two disks with one image would write over each other.",
   E0603: "A virtio-blk device needs an image.",
