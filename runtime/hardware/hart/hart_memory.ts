@@ -1,0 +1,56 @@
+// The one WebAssembly memory that a hart addresses: its state block, the translation tables and jump caches
+// of address spaces, and the frames that user memory is made of. It has its full size from the start (the
+// host commits a page when it is first touched), so that views over it stay valid.
+import { STATE_BYTES } from "./state.ts";
+import { PAGE_BYTES, TRANSLATION_BYTES } from "./translation_table.ts";
+
+/** Entries of a jump cache, 16 bytes each. */
+export const JUMP_ENTRIES = 4096;
+export const JUMP_BYTES = JUMP_ENTRIES * 16;
+/** Translation tables there are; address spaces beyond take turns. */
+export const TABLES = 48;
+const WASM_PAGE_BYTES = 65536;
+/** A WebAssembly memory with 32-bit addresses ends here. */
+const MAX_BYTES = 65536 * WASM_PAGE_BYTES;
+const STATE_BASE = WASM_PAGE_BYTES;
+const TABLES_BASE = 2 * WASM_PAGE_BYTES;
+const JUMPS_BASE = TABLES_BASE + TABLES * TRANSLATION_BYTES;
+
+/** Where the first frame is. */
+export const FRAMES_BASE = JUMPS_BASE + TABLES * JUMP_BYTES;
+/** Most user memory that a hart can address. */
+export const MAX_USER_BYTES = MAX_BYTES - FRAMES_BASE;
+
+export class HartMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly bytes: Uint8Array;
+  readonly words: Int32Array;
+  readonly view: DataView;
+  /** start of the hart's state block */
+  readonly state = STATE_BASE;
+  readonly frames: number;
+
+  static {
+    if (STATE_BYTES > WASM_PAGE_BYTES) throw new Error("state block too large");
+  }
+
+  /** @param userBytes size of user memory @throws RangeError for more than the host gives */
+  constructor(userBytes: number) {
+    this.frames = Math.floor(userBytes / PAGE_BYTES);
+    const pages = Math.ceil((FRAMES_BASE + this.frames * PAGE_BYTES) / WASM_PAGE_BYTES);
+    this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    this.bytes = new Uint8Array(this.memory.buffer);
+    this.words = new Int32Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+  }
+
+  /** Start of a translation table. @param index below TABLES */
+  translations(index: number): number {
+    return TABLES_BASE + index * TRANSLATION_BYTES;
+  }
+
+  /** Start of a jump cache. @param index below TABLES */
+  jumps(index: number): number {
+    return JUMPS_BASE + index * JUMP_BYTES;
+  }
+}
