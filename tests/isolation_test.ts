@@ -20,6 +20,7 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
     generation: 1,
     memory: memory.grant,
     status: status.grant,
+    control: status.grant,
     bell: bell.grant,
     rings: [],
     devices: [],

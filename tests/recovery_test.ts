@@ -1,7 +1,8 @@
 // A service domain dies under its programs: by command, by a loop, by a full heap. With the contract
 // `retry` programs see a pause and lose nothing; with `error` they see EIO; the machine goes on.
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertFalse, assertStringIncludes, assertThrows } from "@std/assert";
 import type { DomainFault, Plan } from "../mod.ts";
+import { UNSYNCED } from "./unsynced_writer.ts";
 import { checkImage, planOf, type Run, runMachine, withFolder } from "./boot_harness.ts";
 
 const KILLS = 20;
@@ -127,3 +128,86 @@ Deno.test("a domain that is not restarted ends the machine with it", () =>
     );
     assert(events.some((event) => event.kind === "domain-gone"));
   }));
+
+/** What is killed in turn, in which placement. */
+const cutsBelow: [manifest: string, isolation: "process" | "worker", victims: string[]][] = [
+  ["examples/driver_domain.yaml", "process", ["driver"]],
+  ["examples/multiserver.yaml", "process", ["driver", "files"]],
+  ["examples/multiserver.yaml", "worker", ["driver", "files"]],
+];
+for (const [manifest, isolation, victims] of cutsBelow) {
+  Deno.test(`${manifest}, ${isolation}: ${victims.join(" and ")} die 10 times, and nothing is lost`, () =>
+    withFolder(async (folder) => {
+      const plan = await planOf(manifest, folder, (plan) => {
+        plan.programs = plan.programs.filter((program) => program.name !== "hasher");
+        plan.programs.forEach((program, index) => {
+          program.args[1] = String(RECORDS);
+          program.console = index;
+        });
+        for (const domain of plan.domains) if (!domain.primary) domain.isolation = isolation;
+      });
+      let kills = 0, running = 0;
+      const run = await runMachine(plan, (event, machine) => {
+        if (event.kind === "program-started") running++;
+        const due = event.kind === "program-started" ||
+          event.kind === "domain-ready" && victims.includes(event.domain);
+        if (!due || running < plan.programs.length || kills === 10) return;
+        const victim = victims[kills++ % victims.length];
+        setTimeout(() => machine().kill(victim), 15 + kills);
+      });
+      assertNothingLost(run, folder, RECORDS);
+      for (const name of victims) {
+        const { restarts } = run.report.domains.find((domain) => domain.name === name)!;
+        assert(restarts >= 5 / victims.length, `${name}: ${restarts} restarts`);
+      }
+      if (isolation !== "process" || victims.length < 2) return;
+      // Who calls a domain that dies is not restarted with it.
+      const failed = run.events.flatMap((event) =>
+        event.kind === "domain-failed" ? [event.reason] : []
+      );
+      assertEquals(new Set(failed), new Set(["killed by command"]));
+    }));
+}
+
+Deno.test("a disk driver whose callers are promised errors: what it does not answer is EIO", () =>
+  withFolder(async (folder) => {
+    const plan = await planOf("examples/driver_domain.yaml", folder, (plan) => {
+      plan.programs = plan.programs.filter((program) => program.name === "writer");
+      plan.programs[0].args[1] = String(RECORDS);
+      plan.programs[0].console = 0;
+      plan.domains.find((domain) => domain.name === "driver")!.recovery.clients = "error";
+    });
+    const { report, output, events } = await runMachine(plan, (event, machine) => {
+      if (event.kind === "program-started") setTimeout(() => machine().kill("driver"), 30);
+    });
+    assertEquals(report.programs.map((program) => program.status), [1]);
+    assertStringIncludes(output.get("writer")!, "EIO");
+    assertEquals(events.filter((event) => event.kind === "domain-failed").length, 1);
+  }));
+
+Deno.test("what programs did not sync is on the image once the machine has stopped, wherever the disk is", () =>
+  withFolder(async (folder) => {
+    for (
+      const manifest of ["quickstart", "quickstart_monolithic", "driver_domain", "multiserver"]
+    ) {
+      const plan = await planOf(`examples/${manifest}.yaml`, folder, (plan) => {
+        const module = new URL("./unsynced_writer.ts", import.meta.url).pathname;
+        plan.programs = [{ ...plan.programs[0], module, args: ["/left"], console: 0 }];
+      });
+      const { report } = await runMachine(plan);
+      assertEquals(report.programs.map((program) => program.status), [0]);
+      const image = `${folder}/disk0.img`;
+      assertEquals(checkImage(image), "");
+      assertEquals(debugfs("cat /left", image), UNSYNCED, manifest);
+      assertFalse(debugfs("stats", image).includes("needs_recovery"), `${manifest}: not unmounted`);
+      await Deno.remove(image);
+    }
+  }));
+
+function debugfs(request: string, image: string): string {
+  const { stdout } = new Deno.Command("debugfs", {
+    args: ["-R", request, image],
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin" },
+  }).outputSync();
+  return new TextDecoder().decode(stdout);
+}

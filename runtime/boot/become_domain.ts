@@ -14,6 +14,7 @@ function openGrant(grant: DomainGrant): OpenedGrant {
   const opened = {
     memory: opener.open(grant.memory).buffer,
     status: opener.open(grant.status).buffer,
+    control: opener.open(grant.control).buffer,
     sleeper: bell(grant.bell),
     deviceBell: bell(grant.deviceBell),
     rings: grant.rings.map((ring) => ({

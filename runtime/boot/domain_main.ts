@@ -2,6 +2,7 @@
 // memory it was granted. Builds the components, serves the rings, ends when told.
 import type { Bell, Sleeper } from "../hardware/doorbell.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
+import { ControlPage } from "../hypervisor/control_page.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
 import { Command, State, StatusPage } from "../hypervisor/status_page.ts";
 import { Assembly } from "../kernel/assembly.ts";
@@ -12,12 +13,14 @@ import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
+import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
 export interface OpenedGrant {
   memory: ArrayBufferLike;
   status: ArrayBufferLike;
+  control: ArrayBufferLike;
   sleeper: Sleeper;
   rings: { memory: ArrayBufferLike; peerBell: Bell }[];
   windows: ArrayBufferLike[];
@@ -36,6 +39,7 @@ export function runDomain(
   log: (line: string) => void,
 ): void {
   const status = new StatusPage(opened.status);
+  const control = new ControlPage(opened.control);
   const nowNs = () => performance.now() * 1e6;
   const tasks = new Tasks(nowNs);
   const environment: Environment = {
@@ -49,6 +53,7 @@ export function runDomain(
   };
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];
+  const links: LinkFollower[] = [];
   const assembly = new Assembly(grant.plan, environment, {
     attachment: (device) => {
       const index = grant.devices.findIndex((candidate) => candidate.name === device);
@@ -63,21 +68,27 @@ export function runDomain(
         plan.client === grant.plan.name && plan.server === need.domain &&
         plan.interface === need.interface
       );
-      const { plan } = grant.rings[index];
-      const connection = new Connection(
-        opened.rings[index].memory,
-        plan,
-        grant.generation,
-        opened.rings[index].peerBell,
-        (reason) => {
-          throw new Error(`Ring "${plan.name}": ${reason}`);
-        },
-      );
+      const { plan, index: line, contract } = grant.rings[index];
+      const { memory, peerBell } = opened.rings[index];
+      const connection = new Connection(memory, plan, 0, peerBell, (reason) => {
+        log(`ring "${plan.name}": ${reason}`);
+        control.accuse(line);
+      });
+      connection.lose("down");
       sources.push(connection);
-      return standIn(need.interface, connection, environment);
+      links.push(
+        new LinkFollower(control, line, {
+          up: (generation) => connection.restore(memory, generation, peerBell),
+          down: (gone) => {
+            connection.lose(gone ? "gone" : "down");
+            return true;
+          },
+        }),
+      );
+      return standIn(need.interface, connection, contract, environment);
     },
   });
-  grant.rings.forEach(({ plan }, index) => {
+  grant.rings.forEach(({ plan, index: line }, index) => {
     if (plan.server !== grant.plan.name) return;
     const provider = [...assembly.components.values()].find((component) =>
       plan.interface in component.provides
@@ -89,11 +100,11 @@ export function runDomain(
       plan,
       provider.provides[plan.interface],
       opened.rings[index],
-      grant.generation,
       environment,
     );
     servers.push(server);
     sources.push(server);
+    links.push(new LinkFollower(control, line, server));
   });
 
   const spinNs = Math.max(0, ...grant.rings.map(({ plan }) => plan.spinUs)) * 1000;
@@ -122,12 +133,14 @@ export function runDomain(
       report();
     }
   }());
+  for (const link of links) link.follow();
   runToEnd(assembly.start(), () => {
     report();
     status.state = State.READY;
   });
   let stopping = false;
   while (!ended) {
+    for (let index = 0; index < links.length; index++) links[index].follow();
     if (!loop.turn()) loop.wait();
     if (!loop.clockTurn) continue;
     status.beat();

@@ -16,6 +16,7 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
     runDomain(grant, {
       memory: buffer(grant.memory),
       status,
+      control: buffer(grant.control),
       sleeper: bell(grant.bell),
       deviceBell: bell(grant.deviceBell),
       rings: grant.rings.map((ring) => ({

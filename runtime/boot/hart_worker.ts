@@ -5,7 +5,7 @@ import { ControlPage, LinkState } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import { Assembly } from "../kernel/assembly.ts";
-import { type Coroutine, Tasks } from "../kernel/coroutine.ts";
+import { type Coroutine, Tasks, WaitQueue } from "../kernel/coroutine.ts";
 import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
@@ -23,7 +23,7 @@ import { O } from "../kernel/vfs/constants.ts";
 import { Call, Private, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
-import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
+import type { ClientContract, Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
@@ -48,7 +48,6 @@ export interface HartWorkerSetup {
 export type HartRequest =
   | { kind: "run" }
   | { kind: "ring"; index: number; memory: MemoryGrant; bell: MemoryGrant }
-  | { kind: "counters" }
   | { kind: "stop" };
 
 export interface HartCounters {
@@ -69,6 +68,7 @@ interface Link {
   index: number;
   connection: Connection;
   contract: ContractService | undefined;
+  terms: ClientContract;
   domain: string;
   seen: number;
   memory: ArrayBufferLike;
@@ -125,6 +125,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       contract: ring.interface === "disk"
         ? undefined
         : new ContractService(connection, contract, environment.tasks),
+      terms: contract,
       domain: ring.server,
       seen: control.linkWord(index),
       memory: buffer,
@@ -163,7 +164,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       if (link === undefined) {
         throw new Error(`No ring leads to "${need.interface}" of domain "${need.domain}"`);
       }
-      return link.contract ?? standIn(need.interface, link.connection, environment);
+      return link.contract ??
+        standIn(need.interface, link.connection, link.terms, environment);
     },
   });
   const spinNs = Math.max(0, ...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000;
@@ -186,7 +188,11 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       ? assembly.interface<Service>(component, "files")
       : links.find((link) => link.domain === of && link.contract !== undefined)!.contract!;
 
+  const broughtUp = new WaitQueue();
+  let bringingUp = false;
+
   const startPrograms = async (): Promise<void> => {
+    bringingUp = true;
     // Somebody is under way who does not wait for a system call: the event loop has to turn.
     hart.adopt();
     const mains = new Map<string, NativeMain>();
@@ -199,6 +205,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       Deno.permissions.revokeSync({ name });
     }
     tasks.spawn(bringUp(), (processes, failure) => {
+      bringingUp = false;
+      broughtUp.wakeAll();
       hart.retire();
       if (failure !== undefined) {
         const reason = failure instanceof Errno ? `mounting failed: ${failure}` : String(failure);
@@ -212,6 +220,12 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       }
     });
   };
+
+  /** Components give back what they hold, file systems to their disks, while those still answer. */
+  function* shutDown(): Coroutine<void> {
+    while (bringingUp) yield broughtUp;
+    yield* assembly.stop();
+  }
 
   function* bringUp(): Coroutine<Processes> {
     yield* assembly.start();
@@ -333,25 +347,31 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         self.postMessage({ kind: "failed", reason: String(failure) })
       );
     }
-    if (message.kind === "stop") stopping = true;
     if (message.kind === "ring") {
       const link = links.find((each) => each.index === message.index)!;
       link.memory = opener.open(message.memory).buffer;
       link.bell = opener.doorbell(opener.open(message.bell));
     }
-    const counters: HartCounters = {
-      calls: hart.calls,
-      rings: links.map(({ index, connection: { ring } }) => ({
-        index,
-        roundTrips: ring.roundTrips,
-        doorbells: ring.doorbells,
-      })),
-      missing: [...missing],
-      heapBytes: Deno.memoryUsage().heapUsed,
-    };
-    self.postMessage({ reply: message.request, value: counters });
     attention.handled();
+    if (message.kind === "stop") {
+      return void tasks.spawn(shutDown(), (_value, failure) => {
+        if (failure !== undefined) environment.log(`stopping: ${failure}`);
+        stopping = true;
+        self.postMessage({ reply: message.request, value: counters() });
+      });
+    }
+    self.postMessage({ reply: message.request });
   };
+  const counters = (): HartCounters => ({
+    calls: hart.calls,
+    rings: links.map(({ index, connection: { ring } }) => ({
+      index,
+      roundTrips: ring.roundTrips,
+      doorbells: ring.doorbells,
+    })),
+    missing: [...missing],
+    heapBytes: Deno.memoryUsage().heapUsed,
+  });
   self.postMessage({ kind: "ready" });
 
   let killed = false;

@@ -2,14 +2,15 @@
 // supervisors with what they supervise, collects the report.
 import { WINDOW_BYTES } from "../hardware/device/register_window.ts";
 import { hex } from "../hardware/physical_memory.ts";
-import { CONTROL_BYTES, ControlPage, LinkState } from "../hypervisor/control_page.ts";
+import { CONTROL_BYTES, ControlPage } from "../hypervisor/control_page.ts";
 import type { DomainGrant, IsolationMechanism } from "../hypervisor/isolation/domain_host.ts";
 import { processIsolation } from "../hypervisor/isolation/process.ts";
 import { workerIsolation } from "../hypervisor/isolation/worker.ts";
 import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
-import { resetRing, ringBacklog } from "../hypervisor/ring/layout.ts";
+import { ringBacklog } from "../hypervisor/ring/layout.ts";
+import { type LinkEnd, type LinkSide, RingLink } from "../hypervisor/ring/ring_link.ts";
 import { type DomainFault, STATUS_BYTES, StatusPage } from "../hypervisor/status_page.ts";
 import { Supervisor } from "../hypervisor/supervisor.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
@@ -26,6 +27,7 @@ interface Site {
   kind: MemoryGrant["kind"];
   memory: SharedMemory;
   status: SharedMemory;
+  control: SharedMemory;
   bell: SharedMemory;
   windows: { device: string; memory: SharedMemory }[];
   supervisor: Supervisor;
@@ -39,6 +41,7 @@ export class Machine implements RunningMachine {
   readonly #controlPage: ControlPage;
   readonly #sites = new Map<string, Site>();
   readonly #rings: SharedMemory[] = [];
+  readonly #links: RingLink[] = [];
   readonly #ended = Promise.withResolvers<void>();
   readonly #statuses = new Map<string, number>();
   readonly #startedMs = performance.now();
@@ -81,6 +84,7 @@ export class Machine implements RunningMachine {
     this.#makeMemory(services, mapped ? "mapped" : "threads");
     await this.#startDevices();
     await this.#startHart(services, mapped);
+    for (const index of this.#ringsOf("client", this.#primary)) this.#links[index].open("client");
     await this.#startDomains(services);
     this.#hart.post({ kind: "run" });
     this.#event({ kind: "booted", ms: performance.now() - this.#startedMs });
@@ -98,11 +102,12 @@ export class Machine implements RunningMachine {
       "threads",
     );
     this.#primaryWindows = this.#windowsOf(this.#primary, "threads");
-    for (const ring of this.plan.rings) {
-      const server = this.plan.domains.find((domain) => domain.name === ring.server)!;
-      this.#rings.push(
-        this.#opener.create(`ring ${ring.name}`, ring.sizeBytes, memoryKind(server)),
-      );
+    for (const [index, ring] of this.plan.rings.entries()) {
+      const kind = memoryKind(this.#domain(ring.server));
+      this.#rings.push(this.#opener.create(`ring ${ring.name}`, ring.sizeBytes, kind));
+      const ends = { client: this.#endOf(ring.client), server: this.#endOf(ring.server) };
+      const link = new RingLink(index, () => this.#rings[index].buffer, ends, sleep);
+      this.#links.push(link);
     }
     for (const plan of services) {
       const own = memoryKind(plan);
@@ -111,11 +116,38 @@ export class Machine implements RunningMachine {
         kind: own,
         memory: this.#opener.create(`${plan.name} memory`, plan.memory.sizeBytes, own),
         status: this.#opener.create(`${plan.name} status`, STATUS_BYTES, own),
+        control: this.#opener.create(`${plan.name} control`, CONTROL_BYTES, own),
         bell: this.#opener.createBell(`${plan.name} bell`, own),
         windows: this.#windowsOf(plan, own),
         supervisor: this.#makeSupervisor(plan),
       });
     }
+  }
+
+  #domain(name: string): DomainPlan {
+    return this.plan.domains.find((domain) => domain.name === name)!;
+  }
+
+  /** A domain as its rings need it: the primary is always there, others come and go. */
+  #endOf(name: string): LinkEnd {
+    const { recovery, primary } = this.#domain(name);
+    if (primary) {
+      return {
+        page: () => this.#controlPage,
+        bell: () => this.#opener.doorbell(this.#hartBell),
+        present: () => !this.#hartGone,
+        limitMs: Infinity,
+        late: () => {},
+      };
+    }
+    const site = () => this.#sites.get(name)!;
+    return {
+      page: () => new ControlPage(site().control.buffer),
+      bell: () => this.#opener.doorbell(site().bell),
+      present: () => site().supervisor.running,
+      limitMs: recovery.heartbeatMs,
+      late: () => site().supervisor.fail("did not let go of a ring"),
+    };
   }
 
   #windowsOf(
@@ -236,7 +268,7 @@ export class Machine implements RunningMachine {
         })),
         control: this.#control.buffer as SharedArrayBuffer,
         attention,
-        rings: this.#ringsOfPrimary().map((index) => ({
+        rings: this.#ringsOf("client", this.#primary).map((index) => ({
           index,
           memory: this.#rings[index].grant,
           bell: this.#sites.get(this.plan.rings[index].server)!.bell.grant,
@@ -247,10 +279,9 @@ export class Machine implements RunningMachine {
     await this.#hartReady.promise;
   }
 
-  #ringsOfPrimary(): number[] {
-    return this.plan.rings.flatMap((ring, index) =>
-      ring.client === this.#primary.name ? [index] : []
-    );
+  /** The rings, by index in the plan, at one end of which a domain is. */
+  #ringsOf(side: LinkSide, domain: DomainPlan): number[] {
+    return this.plan.rings.flatMap((ring, index) => ring[side] === domain.name ? [index] : []);
   }
 
   #fromHart(message: Record<string, unknown>): void {
@@ -295,20 +326,17 @@ export class Machine implements RunningMachine {
   }
 
   #makeSupervisor(plan: DomainPlan): Supervisor {
-    const served = this.plan.rings.flatMap((ring, index) =>
-      ring.server === plan.name ? [index] : []
-    );
-    const fromPrimary = served.filter((index) =>
-      this.plan.rings[index].client === this.#primary.name
-    );
+    const served = this.#ringsOf("server", plan), called = this.#ringsOf("client", plan);
     return new Supervisor(plan, {
-      setLinks: async (state, generation) => {
-        for (const index of fromPrimary) this.#controlPage.setLink(index, state, generation);
-        this.#opener.doorbell(this.#hartBell).ring();
-        while (
-          !this.#hartGone && !fromPrimary.every((index) => this.#controlPage.acknowledged(index))
-        ) await sleep(1);
-        if (state === LinkState.DOWN) this.#failClients(plan.name);
+      openRings: async () => {
+        await Promise.all(served.map((index) => this.#links[index].open("server")));
+      },
+      closeRings: async (gone) => {
+        if (plan.isolation === "worker") this.#failClients(plan.name);
+        await Promise.all([
+          ...served.map((index) => this.#links[index].close("server", gone)),
+          ...called.map((index) => this.#links[index].close("client")),
+        ]);
       },
       fenceDevices: () =>
         this.#devices.request({
@@ -319,7 +347,9 @@ export class Machine implements RunningMachine {
       start: (generation) => this.#startInstance(plan, generation),
       backlog: () => served.reduce((sum, index) => sum + ringBacklog(this.#rings[index].buffer), 0),
       accused: () =>
-        fromPrimary.map((index) => this.#controlPage.takeAccusation(index)).includes(true),
+        served.map((index) =>
+          this.#endOf(this.plan.rings[index].client).page().takeAccusation(index)
+        ).includes(true),
       sleep,
       nowMs: () => performance.now(),
       event: (event) => {
@@ -329,7 +359,7 @@ export class Machine implements RunningMachine {
     });
   }
 
-  /** A service domain that calls a dead one directly has lost its footing: it is restarted as well. */
+  /** A worker gets new rings with each generation, and another that runs cannot be given them: it restarts. */
   #failClients(server: string): void {
     for (const ring of this.plan.rings) {
       if (ring.server === server) {
@@ -340,16 +370,21 @@ export class Machine implements RunningMachine {
 
   async #startInstance(plan: DomainPlan, generation: number) {
     const site = this.#sites.get(plan.name)!;
-    const rings = this.plan.rings.flatMap((ring, index) =>
-      ring.client === plan.name || ring.server === plan.name ? [{ ring, index }] : []
-    );
     if (generation > 1) await this.#renewMemory(site);
-    for (const { ring, index } of rings) {
-      if (ring.server === plan.name) resetRing(this.#rings[index].buffer, generation);
+    for (const index of this.#ringsOf("client", plan)) {
+      const link = this.#links[index], server = this.#sites.get(this.plan.rings[index].server)!;
+      // A worker that serves gets its next ring when it starts: what is granted now must be that one.
+      while (server.kind === "threads" && !link.has("server") && !server.supervisor.gone) {
+        await sleep(1);
+      }
+      await link.open("client");
     }
     const status = new StatusPage(site.status.buffer);
     status.reset();
     await this.#admit(plan, site.memory, site.windows, site.bell);
+    const rings = this.plan.rings.flatMap((ring, index) =>
+      ring.client === plan.name || ring.server === plan.name ? [{ ring, index }] : []
+    );
     const bellOf = (name: string) =>
       (name === this.#primary.name ? this.#hartBell : this.#sites.get(name)!.bell).grant;
     const grant: DomainGrant = {
@@ -358,8 +393,11 @@ export class Machine implements RunningMachine {
       memory: site.memory.grant,
       status: site.status.grant,
       bell: site.bell.grant,
+      control: site.control.grant,
       rings: rings.map(({ ring, index }) => ({
+        index,
         plan: ring,
+        contract: this.#domain(ring.server).recovery.clients,
         memory: this.#rings[index].grant,
         peerBell: this.#reachable(
           bellOf(ring.client === plan.name ? ring.server : ring.client),
@@ -392,16 +430,17 @@ export class Machine implements RunningMachine {
    */
   async #renewMemory(site: Site): Promise<void> {
     const { plan } = site;
+    // Its neighbours keep the bell: one that is rung by mistake costs a turn of a loop.
+    this.#opener.resetBell(site.bell);
     if (site.kind === "mapped") {
       for (const memory of [site.memory, ...site.windows.map((window) => window.memory)]) {
         this.#opener.clear(memory);
       }
-      this.#opener.resetBell(site.bell);
       return;
     }
     site.memory = this.#opener.create(`${plan.name} memory`, plan.memory.sizeBytes, "threads");
     site.status = this.#opener.create(`${plan.name} status`, STATUS_BYTES, "threads");
-    site.bell = this.#opener.createBell(`${plan.name} bell`, "threads");
+    site.control = this.#opener.create(`${plan.name} control`, CONTROL_BYTES, "threads");
     site.windows = this.#windowsOf(plan, "threads");
     for (const [index, ring] of this.plan.rings.entries()) {
       if (ring.server !== plan.name) continue;
@@ -459,22 +498,41 @@ export class Machine implements RunningMachine {
     let failure: Error | undefined;
     await this.#ended.promise.catch((reason) => failure = reason);
     const seconds = (performance.now() - this.#startedMs) / 1000;
-    await Promise.all([...this.#sites.values()].map((site) => site.supervisor.stop()));
     if (failure !== undefined) {
+      await this.#stopDomains();
       this.#hart.terminate();
       this.#devices.terminate();
       throw failure;
     }
-    const counters = await this.#hart.request<HartCounters>({ kind: "counters" });
+    // A loop is not ended from outside: it is asked to, and ends once its file systems are written back.
+    const counters = await this.#hart.request<HartCounters>({ kind: "stop" });
+    this.#hartGone = true;
+    await this.#stopDomains();
     const faults = await this.#devices.request<number[]>({ kind: "faults" });
-    // A loop is not ended from outside: it is asked to.
-    await this.#hart.request({ kind: "stop" });
     this.#devices.post({ kind: "stop" });
     await this.#devicesStopped.promise;
     this.#devices.terminate();
     const report = this.#makeReport(counters, faults, seconds);
     this.#opener.release();
     return report;
+  }
+
+  /** Each domain stops before those that it calls: what it holds is written back through them. */
+  async #stopDomains(): Promise<void> {
+    const stopped = new Map<string, Promise<void>>();
+    const stop = (name: string): Promise<void> => {
+      let stopping = stopped.get(name);
+      if (stopping === undefined) {
+        const clients = this.#ringsOf("server", this.#domain(name)).map((index) =>
+          this.plan.rings[index].client
+        );
+        stopping = Promise.all(clients.filter((client) => this.#sites.has(client)).map(stop))
+          .then(() => this.#sites.get(name)!.supervisor.stop());
+        stopped.set(name, stopping);
+      }
+      return stopping;
+    };
+    await Promise.all([...this.#sites.keys()].map(stop));
   }
 
   #makeReport(counters: HartCounters, faults: number[], seconds: number): MachineReport {

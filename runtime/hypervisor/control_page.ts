@@ -1,6 +1,7 @@
-// The page by which the supervisor tells the primary domain's hart which service domains are there.
-// One line of words a ring: the supervisor writes the state, the hart acknowledges it. The supervisor
-// touches a ring's memory only between the hart's acknowledgement of "down" and its own "up".
+// The page by which the supervisors tell a domain who is at the other ends of its rings: one line of
+// words a ring. A supervisor writes the state, the domain acknowledges it. The ring's memory is touched
+// only between the acknowledgement of "down" and the next "up". The primary domain's page carries the
+// words for its hart as well.
 
 export const LinkState = { DOWN: 0, UP: 1, GONE: 2 } as const;
 
@@ -28,39 +29,39 @@ export class ControlPage {
     this.#words = new Int32Array(memory, 0, CONTROL_BYTES / 4);
   }
 
-  /** supervisor: publishes the state of a ring's server */
+  /** supervisor: publishes whether somebody is at the other end of a ring */
   setLink(ring: number, state: number, generation: number): void {
     Atomics.store(this.#words, this.#line(ring) + STATE, generation << 2 | state);
   }
 
-  /** State and generation of a ring's server from their word. */
+  /** State and generation of a ring from their word. */
   static linkOf(word: number): { state: number; generation: number } {
     return { state: word & 3, generation: word >>> 2 };
   }
 
-  /** hart: whether a ring's server is in another state than that of `word`; cheap */
+  /** domain: whether a ring is in another state than that of `word`; cheap */
   linkChanged(ring: number, word: number): boolean {
     return this.#words[this.#line(ring) + STATE] !== word;
   }
 
-  /** hart: state and generation in one word; see {@link linkOf} */
+  /** domain: state and generation in one word; see {@link linkOf} */
   linkWord(ring: number): number {
     return Atomics.load(this.#words, this.#line(ring) + STATE);
   }
 
-  /** hart: has left the ring as the state says */
+  /** domain: has left the ring as the state says, or taken it up */
   acknowledge(ring: number, word: number): void {
     Atomics.store(this.#words, this.#line(ring) + ACKNOWLEDGED, word);
   }
 
-  /** supervisor: whether the hart has seen the present state of a ring */
+  /** supervisor: whether the domain has followed the present state of a ring */
   acknowledged(ring: number): boolean {
     const line = this.#line(ring);
     return Atomics.load(this.#words, line + ACKNOWLEDGED) ===
       Atomics.load(this.#words, line + STATE);
   }
 
-  /** hart: the server wrote nonsense; the supervisor shall treat the domain as failed */
+  /** domain: the server wrote nonsense; its supervisor shall treat it as failed */
   accuse(ring: number): void {
     Atomics.store(this.#words, this.#line(ring) + REQUEST, 1);
   }

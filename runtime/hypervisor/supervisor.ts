@@ -2,14 +2,15 @@
 // contract says. Everything it touches of the rest of the machine is handed in, so that it can be
 // tested without one.
 import type { DomainPlan } from "../../schemas/plan.ts";
-import { LinkState } from "./control_page.ts";
 import type { DomainInstance } from "./isolation/domain_host.ts";
 import { Command, type DomainFault, faults, State, type StatusPage } from "./status_page.ts";
 
 /** The rest of the machine, as a supervisor needs it. */
 export interface Surroundings {
-  /** publishes the state of all rings of the domain, and resolves when the hart has seen it */
-  setLinks(state: number, generation: number): Promise<void>;
+  /** opens the rings that the domain serves: it is ready. Resolves when those who call it know */
+  openRings(): Promise<void>;
+  /** closes all its rings, for good or not; resolves when nobody uses them any more */
+  closeRings(gone: boolean): Promise<void>;
   /** takes its devices away: from here on no transfer touches its memory */
   fenceDevices(): Promise<void>;
   /** makes memory for a generation, gives it its devices, and starts an instance in it */
@@ -38,6 +39,8 @@ const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
 
 export class Supervisor {
+  /** it failed, and is not started again */
+  gone = false;
   restarts = 0;
   generation = 0;
   /** calls and doorbells of instances that are no more */
@@ -47,6 +50,11 @@ export class Supervisor {
   #failure: string | undefined;
   #stopping = false;
   #watching: Promise<void> | undefined;
+
+  /** whether an instance is there that has not failed as far as is known */
+  get running(): boolean {
+    return this.#instance !== undefined && this.#failure === undefined;
+  }
 
   constructor(private readonly plan: DomainPlan, private readonly machine: Surroundings) {}
 
@@ -122,7 +130,7 @@ export class Supervisor {
     }
     if (status.state === State.FAILED) this.fail(status.failure);
     if (this.#failure !== undefined) return this.#failure;
-    await this.machine.setLinks(LinkState.UP, this.generation);
+    await this.machine.openRings();
     this.machine.event({
       kind: "domain-ready",
       domain: this.plan.name,
@@ -164,7 +172,7 @@ export class Supervisor {
         generation: this.generation,
         reason: failure,
       });
-      await this.machine.setLinks(LinkState.DOWN, this.generation);
+      await this.machine.closeRings(false);
       await this.machine.fenceDevices();
       await this.#instance!.kill();
       const last = this.#status!.counters;
@@ -173,7 +181,8 @@ export class Supervisor {
       this.#past.refused += last.refused;
       this.#instance = this.#status = undefined;
       if (this.#stopping || recovery.policy === "fail" || this.restarts >= recovery.maxRestarts) {
-        await this.machine.setLinks(LinkState.GONE, this.generation);
+        this.gone = true;
+        await this.machine.closeRings(true);
         this.machine.event({ kind: "domain-gone", domain: name, reason: this.#giveUpReason() });
         return false;
       }

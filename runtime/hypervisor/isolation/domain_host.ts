@@ -1,10 +1,14 @@
 // A way to keep a service domain apart from the rest: what the supervisor needs of a mechanism.
 import type { MemoryGrant } from "../memory/shared_memory.ts";
-import type { DomainPlan, RingPlan } from "../../../schemas/plan.ts";
+import type { ClientContract, DomainPlan, RingPlan } from "../../../schemas/plan.ts";
 
 /** A ring of the domain, and the bell of whoever is at its other end. */
 export interface RingGrant {
+  /** its line in the control page */
+  index: number;
   plan: RingPlan;
+  /** what calls get that its server does not answer */
+  contract: ClientContract;
   memory: MemoryGrant;
   peerBell: MemoryGrant;
 }
@@ -15,6 +19,8 @@ export interface DomainGrant {
   generation: number;
   memory: MemoryGrant;
   status: MemoryGrant;
+  /** who is at the other ends of its rings */
+  control: MemoryGrant;
   /** the bell it sleeps on */
   bell: MemoryGrant;
   rings: RingGrant[];

@@ -49,7 +49,7 @@ export class RingServer {
   refused = 0;
   doorbells = 0;
 
-  readonly #generation: number;
+  #generation: number;
   readonly #slotBytes: number;
   readonly #mask: number;
   readonly #views: RingViews;
@@ -88,6 +88,17 @@ export class RingServer {
       credential: this.#credentials[0],
       payload: this.#views.arena.subarray(0, 0),
     }));
+  }
+
+  /** A new client is there, behind an emptied ring; every request of the last one has been answered. */
+  attach(generation: number): void {
+    this.#generation = generation & 0xffff;
+    this.#credentials.length = 1;
+    this.#head =
+      this.#tail =
+      this.#published =
+      this.#rung =
+        0;
   }
 
   /** requests taken and not answered */

@@ -1,5 +1,14 @@
 // The interface `disk` across a ring: block requests as calls, with their data in the payload. The
 // serving side moves it through frames of its own domain, since a device reaches no other memory.
+//
+// A driver that dies keeps nothing that matters: the image and its cache are the device's, which goes
+// on. So what the driver answered has happened, and the next flush, by whichever driver, makes it
+// durable. What it did not answer may have happened or not. Under `retry` exactly those requests are
+// sent again: reads, writes, discards and flushes of sectors may be done twice, and nothing can come
+// in between, since who waits for an answer does not change the same sectors meanwhile. The device was
+// fenced before the new driver came, so the first try cannot happen after the second. A repeated flush
+// covers every write answered before it, which is all that a flush promises. Under `error` they fail.
+import type { ClientContract } from "../../../schemas/plan.ts";
 import { type RingShape, slotBytes } from "../../hypervisor/ring/layout.ts";
 import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../block/block_device.ts";
 import { type Coroutine, WaitQueue } from "../coroutine.ts";
@@ -7,16 +16,8 @@ import type { DmaBuffer, Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { type Connection, LOST } from "./connection.ts";
+import { DiskCall } from "./payload_flow.ts";
 
-/** Calls: PROPERTIES fills [sectors low, sectors high, flags]; the others take [sector, sectors]. */
-const DiskCall = {
-  PROPERTIES: 1,
-  READ: 2,
-  WRITE: 3,
-  FLUSH: 4,
-  DISCARD: 5,
-  WRITE_ZEROES: 6,
-} as const;
 const Property = { READ_ONLY: 1, FLUSHES: 2, DISCARDS: 4 } as const;
 const kernel = { uid: 0, gid: 0, groups: [] };
 
@@ -78,8 +79,9 @@ export class DiskServer implements Service {
         address: frame.address,
         bytes,
       }]);
-      if (status === 0 && operation === "read") payload.set(bytes);
-      return status;
+      if (status < 0 || operation === "write") return status;
+      payload.set(bytes);
+      return bytes.length;
     } finally {
       this.#free.push(frame);
       this.#freed.wakeOne();
@@ -115,7 +117,12 @@ export class DiskClient implements BlockDevice {
   readonly maxBuffers: number;
   readonly maxBytes: number;
 
-  constructor(private readonly connection: Connection, private readonly environment: Environment) {
+  /** @param contract what requests get that the driver does not answer */
+  constructor(
+    private readonly connection: Connection,
+    private readonly contract: ClientContract,
+    private readonly environment: Environment,
+  ) {
     this.maxBytes = Math.floor(connection.maxPayloadBytes / 4096) * 4096;
     this.maxBuffers = this.maxBytes / 4096;
   }
@@ -123,13 +130,7 @@ export class DiskClient implements BlockDevice {
   /** Asks the driver what disk it has. @throws Errno EIO */
   *probe(): Coroutine<void> {
     const payload = new Uint8Array(12);
-    const status = yield* this.connection.call({
-      number: DiskCall.PROPERTIES,
-      args: [],
-      credential: kernel,
-      payload,
-    });
-    if (status < 0) fail(E.EIO);
+    if ((yield* this.#call(DiskCall.PROPERTIES, [], payload)) < 0) fail(E.EIO);
     const view = new DataView(payload.buffer);
     this.sectors = view.getUint32(4, true) * 0x1_0000_0000 + view.getUint32(0, true);
     const flags = view.getUint32(8, true);
@@ -149,21 +150,27 @@ export class DiskClient implements BlockDevice {
     if (request.operation === "write") {
       scatter(request.buffers, (bytes, at) => payload.set(bytes, at));
     }
-    const status = yield* this.connection.call({
-      number: numbers[request.operation],
-      args: [request.sector, request.sectors],
-      credential: kernel,
+    const status = yield* this.#call(
+      numbers[request.operation],
+      [request.sector, request.sectors],
       payload,
-    });
-    if (status === 0 && request.operation === "read") {
+    );
+    if (request.operation === "read" && status === length) {
       scatter(request.buffers, (bytes, at) => bytes.set(payload.subarray(at, at + bytes.length)));
-    }
-    request.status = status === 0
-      ? "ok"
-      : status === LOST || status !== -E.EOPNOTSUPP
-      ? "io-error"
-      : "unsupported";
+      request.status = "ok";
+    } else if (status === 0 && request.operation !== "read") request.status = "ok";
+    else request.status = status === -E.EOPNOTSUPP ? "unsupported" : "io-error";
     request.done.wakeAll();
+  }
+
+  /** @returns the driver's answer, of whichever generation; {@link LOST} where the contract has none */
+  *#call(number: number, args: number[], payload: Uint8Array): Coroutine<number> {
+    for (;;) {
+      const status = yield* this.connection.call({ number, args, credential: kernel, payload });
+      if (status !== LOST || this.contract !== "retry") return status;
+      while (this.connection.state === "down") yield this.connection.changed;
+      if (this.connection.state === "gone") return LOST;
+    }
   }
 }
 

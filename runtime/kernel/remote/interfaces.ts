@@ -1,5 +1,5 @@
 // Which interfaces can cross domains, and what stands at each end of the ring.
-import type { RingPlan } from "../../../schemas/plan.ts";
+import type { ClientContract, RingPlan } from "../../../schemas/plan.ts";
 import type { Bell } from "../../hardware/doorbell.ts";
 import type { Environment } from "../environment.ts";
 import type { Service } from "../service.ts";
@@ -13,16 +13,20 @@ export function serveInterface(
   ring: RingPlan,
   provided: unknown,
   end: { memory: ArrayBufferLike; peerBell: Bell },
-  generation: number,
   environment: Environment,
 ): ServiceServer {
   const service = ring.interface === "disk"
     ? new DiskServer(provided as BlockDevice, environment, ring)
     : provided as Service;
-  return new ServiceServer(end.memory, ring, generation, end.peerBell, service, environment.tasks);
+  return new ServiceServer(end.memory, ring, end.peerBell, service, environment.tasks);
 }
 
 /** What a component is handed in place of its neighbour in another domain. */
-export function standIn(name: string, connection: Connection, environment: Environment): unknown {
-  return name === "disk" ? new DiskClient(connection, environment) : connection;
+export function standIn(
+  name: string,
+  connection: Connection,
+  contract: ClientContract,
+  environment: Environment,
+): unknown {
+  return name === "disk" ? new DiskClient(connection, contract, environment) : connection;
 }

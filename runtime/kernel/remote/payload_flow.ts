@@ -1,18 +1,30 @@
 // Which way a call's payload travels through a ring, so that large transfers are copied once.
+import { Call } from "../vfs/protocol.ts";
 
-const PREAD64 = 67;
-const PWRITE64 = 68;
-const GETDENTS64 = 61;
+/**
+ * Calls of the interface `disk`. PROPERTIES fills [sectors low, sectors high, flags]; the others take
+ * [sector, sectors]. READ answers with its bytes, the rest with 0. Numbers that no file call has.
+ */
+export const DiskCall = {
+  PROPERTIES: 2048,
+  READ: 2049,
+  WRITE: 2050,
+  FLUSH: 2051,
+  DISCARD: 2052,
+  WRITE_ZEROES: 2053,
+} as const;
 
 /** "out": the status says how many bytes are output; "in": nothing comes back; "both": all of it, both ways. */
 export type PayloadFlow = "in" | "out" | "both";
 
 export function payloadFlow(number: number): PayloadFlow {
   switch (number) {
-    case PREAD64:
-    case GETDENTS64:
+    case Call.PREAD64:
+    case Call.GETDENTS64:
+    case DiskCall.READ:
       return "out";
-    case PWRITE64:
+    case Call.PWRITE64:
+    case DiskCall.WRITE:
       return "in";
     default:
       return "both";

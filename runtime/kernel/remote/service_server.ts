@@ -1,4 +1,5 @@
-// The end of a ring that a domain serves: each request becomes a call of a `Service`.
+// The end of a ring that a domain serves: each request becomes a call of a `Service`. Nothing is taken
+// while no client is there; what a client that died left under way is finished, for nobody.
 import { RingServer } from "../../hypervisor/ring/server.ts";
 import type { RingRequest } from "../../hypervisor/ring/server.ts";
 import type { RingShape } from "../../hypervisor/ring/layout.ts";
@@ -7,15 +8,16 @@ import { isCoroutine, type Tasks } from "../coroutine.ts";
 import type { PollSource } from "../domain_loop.ts";
 import { Errno } from "../errno.ts";
 import type { Service } from "../service.ts";
+import type { FollowingEnd } from "./link_follower.ts";
 
 /** Serves `service` on a ring. Anything but an Errno that a call throws is the domain's failure. */
-export class ServiceServer implements PollSource {
+export class ServiceServer implements PollSource, FollowingEnd {
   readonly ring: RingServer;
+  #attached = false;
 
   constructor(
     memory: ArrayBufferLike,
     shape: RingShape,
-    generation: number,
     clientBell: Bell,
     private readonly service: Service,
     private readonly tasks: Tasks,
@@ -23,22 +25,32 @@ export class ServiceServer implements PollSource {
     this.ring = new RingServer(
       memory,
       shape,
-      generation,
+      0,
       clientBell,
       (request) => this.#serve(request),
     );
   }
 
+  up(generation: number): void {
+    this.ring.attach(generation);
+    this.#attached = true;
+  }
+
+  down(): boolean {
+    this.#attached = false;
+    return this.ring.inFlight === 0;
+  }
+
   poll(): number {
-    return this.ring.poll();
+    return this.#attached ? this.ring.poll() : 0;
   }
 
   pending(): boolean {
-    return this.ring.pending;
+    return this.#attached && this.ring.pending;
   }
 
   notify(): void {
-    this.ring.notify();
+    if (this.#attached) this.ring.notify();
   }
 
   #serve(request: RingRequest): void {
