@@ -50,7 +50,8 @@ export const limits = {
   imageBytes: {
     min: 2 << 20,
     max: 2 ** 43,
-    reason: "a journal needs 1,024 blocks; ext4 with 4 KiB blocks ends at 16 TiB",
+    reason:
+      "a journal needs 1,024 blocks; up to 8 TiB, numbers of 4 KiB blocks are below 2^31, where bit operations on them are safe",
   },
   id: { min: 0, max: 2 ** 32 - 2, reason: "uid_t is 32 bits and its last value means none" },
 } as const satisfies Record<string, Limit>;

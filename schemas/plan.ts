@@ -210,9 +210,13 @@ export interface MountPlan {
 export interface ProgramPlan {
   /** as the manifest names it */
   name: string;
-  /** absolute path of a TypeScript module */
-  module: string;
-  /** its arguments; `module` comes before them */
+  /** a TypeScript module, or a program in a file of the machine (ELF or script) */
+  kind: "native" | "elf";
+  /** native: absolute path of the module, as the host sees it */
+  module?: string;
+  /** elf: absolute path of the file, as the machine sees it */
+  path?: string;
+  /** its arguments; the program's own name comes before them */
   args: string[];
   /** its environment */
   env: Record<string, string>;

@@ -1,10 +1,11 @@
-// Every need has one provider, reached by a call or, where the interface allows it, by a ring; domains do
-// not wait for each other in a circle.
+// Every need has one provider, reached by a call or, where the interface allows it, by a ring that both
+// ends can reach; domains do not wait for each other in a circle.
 import { components, interfaces } from "../../schemas/components.ts";
 import { takesMany } from "../plan/placement.ts";
 import type { Rule } from "./context.ts";
 
-export const checkEdges: Rule = ({ placement, report, at, key }) => {
+export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
+  const mechanism = (domain: string) => system.domains[domain]?.isolation ?? "process";
   const waits = new Map<string, Set<string>>();
   for (const { from, interface: name, providers, transport } of placement.edges) {
     const span = at(...from.place);
@@ -50,6 +51,24 @@ export const checkEdges: Rule = ({ placement, report, at, key }) => {
               described.name
             ).join(", ")
           }`,
+        });
+      }
+      if (
+        from.space !== placement.primary && provider.space !== placement.primary &&
+        mechanism(from.domain) !== mechanism(provider.domain)
+      ) {
+        report({
+          code: "E0305",
+          message: `"${from.name}" is in a ${mechanism(from.domain)} and "${provider.name}" in a ${
+            mechanism(provider.domain)
+          }: no memory reaches both`,
+          span,
+          label: `in domain "${from.domain}"`,
+          related: [{
+            span: at(...provider.place),
+            message: `"${provider.name}" is in domain "${provider.domain}"`,
+          }],
+          hint: `give domains "${from.domain}" and "${provider.domain}" the same isolation`,
         });
       }
       waits.set(from.space, (waits.get(from.space) ?? new Set()).add(provider.space));

@@ -19,8 +19,10 @@ const reader = {
 for (const name of names) {
   Deno.test(`fault ${name}`, async () => {
     const { diagnostics, plan } = compile(await load(name, reader), calls);
+    // An error may not come without a warning: a mixture of mechanisms has a worker in it.
+    const codes = diagnostics.map((one) => one.code).filter((code) => code[0] === name[0]);
     assertEquals(
-      [...new Set(diagnostics.map((one) => one.code))],
+      [...new Set(codes)],
       [name.slice(0, 5)],
       diagnostics.map((one) => render(one)).join("\n"),
     );

@@ -1,6 +1,6 @@
 // The domains and their rings fit into the machine's memory.
 import { layOut } from "../plan/memory_map.ts";
-import { show } from "../source/decode.ts";
+import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Rule } from "./context.ts";
 
 export const checkMemory: Rule = ({ system, placement, report, at }) => {
@@ -9,10 +9,10 @@ export const checkMemory: Rule = ({ system, placement, report, at }) => {
   const wanted = Math.ceil(usedBytes / (1 << 20)) * (1 << 20);
   report({
     code: "E0401",
-    message: `domains and rings take ${show(wanted, "bytes")}, and the machine has ${
-      show(system.machine.memory, "bytes")
+    message: `domains and rings take ${amountText(wanted, "bytes")}, and the machine has ${
+      amountText(system.machine.memory, "bytes")
     }`,
     span: at("machine", "memory"),
-    hint: `memory: ${show(wanted, "bytes")} would do`,
+    hint: `memory: ${amountText(wanted, "bytes")} would do`,
   });
 };

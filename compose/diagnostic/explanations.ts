@@ -38,6 +38,8 @@ export const explanations: Record<string, string> = {
   E0303:
     "The two sides of this interface share data structures, so it cannot be carried by a ring.",
   E0304: "Domains that call each other in a circle can all wait for ever.",
+  E0305:
+    "A ring between two service domains is memory of both: a process and a worker have none in common. The primary shares memory with either.",
   E0401: "The domains' memory and the rings do not fit into the machine.",
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",
   E0502: "Policy fail ends the machine with the domain, so a promise to callers means nothing.",

@@ -71,6 +71,7 @@ export function makePlan(
     mounts,
     programs: Object.entries(system.programs).map(([name, program], index) => ({
       name,
+      kind: "native",
       module: pathAt(root, ["programs", name, "run"], program.run),
       args: program.args,
       env: program.env,

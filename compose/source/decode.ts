@@ -1,6 +1,12 @@
 // Nodes + shape -> values: types, units, ranges, unknown and missing fields, defaults.
 import { limits } from "../../schemas/limits.ts";
-import { type Infer, type NumberShape, type Shape, units } from "../../schemas/manifest_shape.ts";
+import {
+  amountText,
+  type Infer,
+  type NumberShape,
+  type Shape,
+  units,
+} from "../../schemas/manifest_shape.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import { suggest } from "../diagnostic/suggest.ts";
 import type { Node, Span } from "./node.ts";
@@ -139,8 +145,8 @@ function readNumber(
   const { min, max, reason } = shape.limit;
   if (amount < min || amount > max) {
     const side = amount < min
-      ? `at least ${show(min, shape.kind)}`
-      : `at most ${show(max, shape.kind)}`;
+      ? `at least ${amountText(min, shape.kind)}`
+      : `at most ${amountText(max, shape.kind)}`;
     report({ code: "E0108", message: `${where} must be ${side}`, span: node.span, hint: reason });
   } else if (shape.limit === limits.ringDepth && (amount & (amount - 1)) !== 0) {
     const below = 2 ** Math.floor(Math.log2(amount));
@@ -152,14 +158,6 @@ function readNumber(
     });
   }
   return amount;
-}
-
-/** A number in the largest unit that divides it. */
-export function show(amount: number, kind: NumberShape["kind"]): string {
-  if (kind === "integer") return String(amount);
-  const [unit, factor] = Object.entries(units[kind]).filter(([, factor]) => amount % factor === 0)
-    .at(-1)!;
-  return `${amount / factor}${unit}`;
 }
 
 function literal(value: unknown, span: Span): Node {

@@ -10,24 +10,22 @@ import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
 import type { Environment } from "../kernel/environment.ts";
-import { E, Errno } from "../kernel/errno.ts";
-import { request, textPayload } from "../kernel/process/mounts.ts";
+import { E, Errno, fail } from "../kernel/errno.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
-import { FileDescription } from "../kernel/process/description.ts";
-import { resolve, type Resolved } from "../kernel/process/resolve.ts";
+import { SIG } from "../kernel/process/signal.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
 import type { Service } from "../kernel/service.ts";
-import { O } from "../kernel/vfs/constants.ts";
-import { Call, Private, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
-import type { ClientContract, Plan, ProgramPlan } from "../../schemas/plan.ts";
+import type { ClientContract, Plan } from "../../schemas/plan.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
 import { Attention } from "./attention.ts";
+import { mountTree } from "./mount_tree.ts";
+import { Programs, type Runner } from "./programs.ts";
 import { self } from "./worker_scope.ts";
 
 /** The first message. */
@@ -60,9 +58,6 @@ export interface HartCounters {
 
 const MAX_SLEEP_NS = 20e6;
 const SHORT_SLEEP_NS = 0.5e6;
-const SIGTERM = 15;
-/** Deaths of a server that making one mount point survives. */
-const MOUNT_TRIES = 8;
 
 interface Link {
   index: number;
@@ -182,7 +177,11 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   });
 
   const missing = new Map<string, number>();
-  const running: NativeProgram[] = [];
+  const countMissing = (number: number) => {
+    const name = systemCall(number)?.name ?? String(number);
+    missing.set(name, (missing.get(name) ?? 0) + 1);
+  };
+  let programs: Programs | undefined;
   const serviceOf = (component: string, of: string): Service =>
     of === domain.name
       ? assembly.interface<Service>(component, "files")
@@ -194,10 +193,12 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   const startPrograms = async (): Promise<void> => {
     bringingUp = true;
     // Somebody is under way who does not wait for a system call: the event loop has to turn.
-    hart.adopt();
+    hart.leave();
     const mains = new Map<string, NativeMain>();
-    for (const program of plan.programs) {
-      mains.set(program.name, (await import(toUrl(program.module))).default as NativeMain);
+    for (const { name, module } of plan.programs) {
+      if (module !== undefined) {
+        mains.set(name, (await import(toUrl(module))).default as NativeMain);
+      }
     }
     // Modules are loaded and memory is open: programs and kernel need nothing of the host from here on.
     opener.seal();
@@ -207,7 +208,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     tasks.spawn(bringUp(), (processes, failure) => {
       bringingUp = false;
       broughtUp.wakeAll();
-      hart.retire();
+      hart.enter();
       if (failure !== undefined) {
         const reason = failure instanceof Errno ? `mounting failed: ${failure}` : String(failure);
         self.postMessage({ kind: "failed", reason });
@@ -215,9 +216,17 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         return;
       }
       self.postMessage({ kind: "booted" });
-      for (const program of plan.programs) {
-        startProgram(processes!, program, mains.get(program.name)!);
-      }
+      const native: Runner = function* (process, program) {
+        new NativeProgram(hart, processes!, process, countMissing)
+          .run(mains.get(program.name)!, process.argv, program.env);
+      };
+      programs = new Programs(
+        processes!,
+        tasks,
+        { native, elf: () => fail(E.ENOEXEC) },
+        (message) => self.postMessage(message),
+      );
+      for (const program of plan.programs) programs.start(program);
     });
   };
 
@@ -233,111 +242,12 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       ?.[0];
     if (name === undefined) throw new Error("The primary domain has no process component");
     const processes = assembly.interface<Processes>(name, "syscalls");
-    const table = processes.mounts;
-    const ordered = [...plan.mounts].sort((a, b) =>
-      a.path.length - b.path.length || (a.path < b.path ? -1 : 1)
-    );
-    for (const mount of ordered) {
-      const service = serviceOf(mount.component, mount.domain);
-      if (mount.path === "/") {
-        yield* table.mount(service, mount.index, mount.type, "/", undefined);
-        continue;
-      }
-      const init = yield* processes.start("init", ["init"], 0, 0);
-      const parent = yield* resolve(init, init.root, mount.path, WalkFlag.PARENT);
-      yield* makeDirectory(parent);
-      const covers = yield* resolve(
-        init,
-        init.root,
-        mount.path,
-        WalkFlag.FOLLOW | WalkFlag.DIRECTORY,
-      );
-      yield* table.mount(service, mount.index, mount.type, mount.path, {
-        mount: covers.mount,
-        handle: covers.handle,
-      });
-      yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
-      yield* processes.end(init, 0);
-    }
+    yield* mountTree(processes, plan.mounts, serviceOf);
     for (const component of assembly.components.values()) {
       const show = component.provides.processView as ((view: ProcessView) => void) | undefined;
       show?.(processes.view);
     }
     return processes;
-  }
-
-  /** A mount point, where there is none. A server that dies meanwhile may have made it or not: asked again. */
-  function* makeDirectory(parent: Resolved): Coroutine<void> {
-    for (let tries = 1;; tries++) {
-      try {
-        const payload = textPayload(parent.name);
-        yield* request(parent.mount.service, Call.MKDIRAT, [
-          parent.handle,
-          parent.name.length,
-          0o755,
-        ], payload);
-        return;
-      } catch (failure) {
-        if (!(failure instanceof Errno)) throw failure;
-        if (failure.errno === E.EEXIST || failure.errno === E.EROFS) return;
-        if (failure.errno !== E.EIO || tries === MOUNT_TRIES) throw failure;
-      }
-    }
-  }
-
-  function* prepare(
-    processes: Processes,
-    program: ProgramPlan,
-  ): Coroutine<[NativeProgram, string[]]> {
-    const argv = [program.module, ...program.args];
-    const process = yield* processes.start(program.name, argv, program.uid, program.gid);
-    for (let fd = 0; fd < 3; fd++) {
-      const found = yield* resolve(
-        process,
-        process.root,
-        `/dev/hvc${program.console}`,
-        WalkFlag.FOLLOW,
-      );
-      yield* request(found.mount.service, Private.OPEN, [found.handle, O.RDWR]);
-      const location = { mount: found.mount, handle: found.handle };
-      process.addDescription(
-        new FileDescription(
-          location,
-          O.RDWR,
-          found.mode,
-          process.credential,
-          (body) => tasks.spawn(body),
-        ),
-        false,
-      );
-    }
-    const cwd = yield* resolve(
-      process,
-      process.root,
-      program.cwd,
-      WalkFlag.FOLLOW | WalkFlag.DIRECTORY,
-    );
-    yield* request(process.cwd.mount.service, Call.CLOSE, [process.cwd.handle]);
-    process.cwd = { mount: cwd.mount, handle: cwd.handle };
-    const count = (number: number) => {
-      const name = systemCall(number)?.name ?? String(number);
-      missing.set(name, (missing.get(name) ?? 0) + 1);
-    };
-    return [new NativeProgram(hart, processes, process, count), argv];
-  }
-
-  function startProgram(processes: Processes, program: ProgramPlan, main: NativeMain): void {
-    hart.adopt();
-    tasks.spawn(prepare(processes, program), (prepared, failure) => {
-      hart.retire();
-      const ended = (status: number, reason?: string) =>
-        self.postMessage({ kind: "program-ended", program: program.name, status, reason });
-      if (failure !== undefined) return ended(126, `cannot start: ${failure}`);
-      const [native, argv] = prepared!;
-      running.push(native);
-      self.postMessage({ kind: "program-started", program: program.name });
-      native.run(main, argv, program.env).then((status) => ended(status));
-    });
   }
 
   self.onmessage = ({ data }) => {
@@ -378,7 +288,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   await hart.run(() => {
     if (control.stopping && !killed) {
       killed = true;
-      for (const program of running) program.kill(SIGTERM);
+      programs?.signal(SIG.TERM);
     }
     return stopping;
   });

@@ -6,6 +6,8 @@ import { Errno } from "./errno.ts";
 /** Kernel work that may block: yields the queue it waits on, returns its result. Generators are. */
 export interface Coroutine<T> {
   next(): IteratorResult<WaitQueue, T>;
+  /** Goes on as if what it waits for had failed; only what waits interruptibly is called so. */
+  throw?(failure: unknown): IteratorResult<WaitQueue, T>;
   [Symbol.iterator](): Coroutine<T>;
 }
 
@@ -26,6 +28,12 @@ export function* finish<T>(value: Blocking<T>): Coroutine<T> {
 /** A place where tasks sleep until somebody wakes it. Wake-ups are not remembered: re-check in a loop. */
 export class WaitQueue {
   #sleepers: Task[] = [];
+
+  /**
+   * @param interruptible whether what is waited for may never come, so that a signal may end the wait:
+   * the task goes on with the failure that {@link Task.interrupt} gives, and must be ready for it
+   */
+  constructor(readonly interruptible = false) {}
 
   get empty(): boolean {
     return this.#sleepers.length === 0;
@@ -110,6 +118,26 @@ export class Task {
     this.tasks.makeReady(this);
   }
 
+  /**
+   * Ends an interruptible wait with a failure, thrown where the task waits.
+   * @returns false where the task does not wait, or must not be interrupted
+   */
+  interrupt(failure: unknown): boolean {
+    const queue = this.#waitingOn;
+    if (queue === undefined || !queue.interruptible || this.body.throw === undefined) return false;
+    queue.remove(this);
+    this.#waitingOn = undefined;
+    let result;
+    try {
+      result = this.body.throw(failure);
+    } catch (thrown) {
+      this.settled(undefined, thrown);
+      return true;
+    }
+    this.#proceed(result);
+    return true;
+  }
+
   /** Runs until the next wait or the end. */
   step(): void {
     let result;
@@ -119,6 +147,10 @@ export class Task {
       this.settled(undefined, failure);
       return;
     }
+    this.#proceed(result);
+  }
+
+  #proceed(result: IteratorResult<WaitQueue, unknown>): void {
     if (result.done) this.settled(result.value, undefined);
     else {
       this.#waitingOn = result.value;
@@ -143,13 +175,22 @@ export class Tasks {
   /**
    * Starts a coroutine at once, up to its first wait. `settled` gets its value or what it threw;
    * without one, an `Errno` is dropped and anything else stops the domain.
+   * @returns the task, by which its waits can be interrupted; none for an `Answer`
    */
-  spawn<T>(body: Coroutine<T>, settled?: (value: T | undefined, failure: unknown) => void): void {
+  spawn<T>(
+    body: Coroutine<T>,
+    settled?: (value: T | undefined, failure: unknown) => void,
+  ): Task | undefined {
     const end = settled ?? ((_value: unknown, failure: unknown) => {
       if (failure !== undefined && !(failure instanceof Errno)) throw failure;
     });
-    if (body instanceof Answer) body.subscribe(end);
-    else new Task(this, body, end as (value: unknown, failure: unknown) => void).step();
+    if (body instanceof Answer) {
+      body.subscribe(end);
+      return undefined;
+    }
+    const task = new Task(this, body, end as (value: unknown, failure: unknown) => void);
+    task.step();
+    return task;
   }
 
   makeReady(task: Task): void {

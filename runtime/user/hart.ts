@@ -23,8 +23,8 @@ export class Hart {
   /** system calls begun, and those of them that had to wait */
   calls = 0;
   blockedCalls = 0;
-  #live = 0;
-  #waiting = 0;
+  /** threads that go on by themselves, in microtasks or events of the host, until they come back */
+  #away = 0;
 
   constructor(
     private readonly loop: DomainLoop,
@@ -32,14 +32,14 @@ export class Hart {
     private readonly host: HartHost,
   ) {}
 
-  /** A thread has been started that will run by itself until its first call. */
-  adopt(): void {
-    this.#live++;
+  /** Somebody runs by itself from now on: the host's microtasks and events have to turn for it. */
+  leave(): void {
+    this.#away++;
   }
 
-  /** A thread has ended. */
-  retire(): void {
-    this.#live--;
+  /** It waits for a system call, or has ended. */
+  enter(): void {
+    this.#away--;
   }
 
   /**
@@ -48,7 +48,6 @@ export class Hart {
    */
   execute(thread: UserThread, handler: () => Blocking<number>): void {
     this.calls++;
-    this.#waiting++;
     let result: Blocking<number>;
     try {
       result = handler();
@@ -73,16 +72,13 @@ export class Hart {
       this.host.attend();
       const worked = this.loop.turn();
       const resumed = this.ready.run();
-      this.#waiting -= resumed;
       // Native threads go on in microtasks, which run while this waits for one of its own.
       await undefined;
       quiet = worked || resumed > 0 ? 0 : quiet + 1;
-      if (quiet === 0 || !this.ready.empty) {
-        this.loop.stayAwake();
-        continue;
-      }
+      // A hart that always has threads to run must hear the host all the same.
       if (this.host.attentionNeeded()) await this.host.turnEventLoop();
-      else if (this.#waiting >= this.#live) this.loop.wait();
+      if (quiet === 0 || !this.ready.empty) this.loop.stayAwake();
+      else if (this.#away === 0) this.loop.wait();
       // Somebody is neither waiting nor done: give it its microtasks, then suspect a promise of the host.
       else if (quiet > MICROTASK_TURNS) await this.host.turnEventLoop();
     }

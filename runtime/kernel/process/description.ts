@@ -5,6 +5,7 @@ import type { Credential } from "../service.ts";
 import { F, LOCK, O, POLL, SEEK } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
+import type { MappedFiles } from "./memory/mapped_file.ts";
 import { type Location, request } from "./mounts.ts";
 
 export interface Description {
@@ -35,6 +36,16 @@ export function lockOwner(holder: object): number {
 const always = new WaitQueue();
 const nobody = new Uint8Array(0);
 
+/** Which file it is. */
+export interface FileOrigin {
+  ino: number;
+  generation: number;
+  /** as the process said it when it opened it */
+  path: string;
+  /** the files that processes have mapped: what they show must agree with what calls read and write */
+  mapped: MappedFiles | undefined;
+}
+
 /** An open file: a handle of its server, with a position of ours. */
 export class FileDescription implements Description {
   uses = 1;
@@ -42,6 +53,7 @@ export class FileDescription implements Description {
   readonly readiness: WaitQueue;
   /** owners that may hold locks through it: processes (fcntl), and itself (OFD locks and flock) */
   readonly lockOwners = new Set<object>();
+  #identity: string | undefined;
   #level = 0;
   #armed = false;
 
@@ -52,6 +64,7 @@ export class FileDescription implements Description {
     readonly mode: number,
     private readonly credential: Credential,
     private readonly arm: (body: Coroutine<void>) => void,
+    readonly origin: FileOrigin,
   ) {
     this.readiness = this.waits ? new WaitQueue() : always;
   }
@@ -73,8 +86,44 @@ export class FileDescription implements Description {
     return this.#type === S.IFREG || this.#type === S.IFDIR || this.#type === S.IFBLK;
   }
 
+  /** Tells the file from all others of the machine. */
+  get identity(): string {
+    return this.#identity ??=
+      `${this.location.mount.id}:${this.origin.ino}:${this.origin.generation}`;
+  }
+
+  /** The content has changed from an offset on, in ways that mappings do not know. */
+  changedFrom(offset: number): void {
+    this.origin.mapped?.changedFrom(this.identity, offset);
+  }
+
   /** A call on its handle, that waits where the server does. */
   call(number: number, args: number[], payload: Uint8Array = nobody): Blocking<number> {
+    if (this.origin.mapped?.has(this.identity)) return this.#callMapped(number, args, payload);
+    return this.#send(number, args, payload);
+  }
+
+  /** A call on a file that somebody has mapped: both views agree before and after it. */
+  *#callMapped(number: number, args: number[], payload: Uint8Array): Coroutine<number> {
+    const mapped = this.origin.mapped!;
+    const reads = number === Call.PREAD64;
+    const changes = number === Call.FTRUNCATE || number === Call.FALLOCATE;
+    if (reads || changes || number === Call.FSYNC || number === Call.FDATASYNC) {
+      const [offset, length] = reads ? [args[0], payload.length] : [0, Infinity];
+      yield* finish(mapped.flush(this.identity, offset, length));
+    }
+    const status = yield* finish(this.#send(number, args, payload));
+    if (status < 0) return status;
+    if (number === Call.PWRITE64) {
+      const offset = args[1] === 0
+        ? args[0]
+        : (yield* finish(this.#send(Call.LSEEK, [0, SEEK.END], nobody))) - status;
+      mapped.written(this.identity, offset, payload.subarray(0, status));
+    } else if (changes) this.changedFrom(number === Call.FTRUNCATE ? args[0] : args[1]);
+    return status;
+  }
+
+  #send(number: number, args: number[], payload: Uint8Array): Blocking<number> {
     return this.location.mount.service.call({
       number,
       args: [this.location.handle, ...args],

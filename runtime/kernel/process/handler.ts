@@ -1,10 +1,16 @@
-// What a system-call handler of the primary's kernel is, and how the hart's front end finds it.
-// Arguments come decoded: descriptors and flags as numbers, paths as byte strings, buffers as views.
+// What a system-call handler of the primary's kernel is. Arguments come decoded, as `args` in
+// schemas/syscalls.ts describes them: numbers, paths as byte strings, buffers and structures as bytes,
+// which the caller has copied in and will copy out.
 import type { Blocking } from "../coroutine.ts";
 import type { Process } from "./process.ts";
+import type { Thread } from "./thread.ts";
 
 // deno-lint-ignore no-explicit-any
 export type Handler = (process: Process, ...args: any[]) => Blocking<number>;
 
+// deno-lint-ignore no-explicit-any
+export type ThreadHandler = (thread: Thread, ...args: any[]) => Blocking<number>;
+
 /** Handlers by the name of their call. */
 export type Handlers = Record<string, Handler>;
+export type ThreadHandlers = Record<string, ThreadHandler>;

@@ -1,95 +1,210 @@
-// A user process as the primary's kernel keeps it: identity, directories, descriptors.
-import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
+// A user process as the primary's kernel keeps it: identity, family, directories, descriptors, memory,
+// signals, and how it ends.
+import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
-import { Private } from "../vfs/protocol.ts";
+import { Call, Private } from "../vfs/protocol.ts";
 import { type Description, FileDescription } from "./description.ts";
+import { type DescriptorTable, MAX_DESCRIPTORS, releaseUse } from "./descriptor_table.ts";
+import type { FutexTable } from "./futex.ts";
+import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
+import type { AddressSpace } from "./memory/address_space.ts";
+import type { UserMemory } from "./memory/user_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
-
-/** RLIMIT_NOFILE */
-const MAX_DESCRIPTORS = 1024;
+import {
+  bit,
+  CLD,
+  defaultAction,
+  PendingSignals,
+  SA,
+  SI,
+  SIG,
+  SignalActions,
+  type SignalInfo,
+  STOPPING,
+} from "./signal.ts";
+import type { Thread } from "./thread.ts";
 
 /** What all processes of a machine share. */
 export interface ProcessKernel {
   readonly environment: Environment;
   readonly mounts: MountTable;
+  /** where ELF programs live; undefined on a machine that has none */
+  readonly memory: UserMemory | undefined;
+  readonly futexes: FutexTable;
+  /** takes over the children of those who end */
+  readonly init: Process;
+  process(pid: number): Process | undefined;
+  thread(tid: number): Thread | undefined;
+  readonly all: Iterable<Process>;
+  /** the process is gone: its number may be used again */
+  reaped(process: Process): void;
+  /** all threads of the process have ended, and what it held is released */
+  buried(process: Process): void;
 }
 
+/** Where paths begin, and what new files may not have: shared by those made with CLONE_FS. */
+export interface Directories {
+  root: Location;
+  cwd: Location;
+  umask: number;
+  users: number;
+}
+
+/** User and group ids: real, effective and saved. */
+export interface Identity {
+  ruid: number;
+  euid: number;
+  suid: number;
+  rgid: number;
+  egid: number;
+  sgid: number;
+  groups: number[];
+}
+
+/** How a process ended: the number that wait4(2) gives. */
+export type WaitStatus = number;
+
 export class Process {
-  umask = 0o022;
-  threads = 1;
-  /** status it ended with; undefined while it runs */
-  exitStatus: number | undefined;
-  readonly #descriptors: ({ description: Description; closeOnExec: boolean } | undefined)[] = [];
+  readonly threads = new Set<Thread>();
+  readonly children = new Set<Process>();
+  /** woken when a child ends, stops or goes on */
+  readonly childEvents = new WaitQueue(true);
+  /** woken when a signal has been queued: for sigtimedwait and signalfd */
+  readonly signalEvents = new WaitQueue(true);
+  /** woken when it ends or gets another program: for vfork */
+  readonly memoryLeft = new WaitQueue();
+  readonly pending = new PendingSignals();
+  actions = new SignalActions();
+  limits: Limits = defaultLimits();
+  group: number;
+  session: number;
+  /** its status once it is told to end; its threads end as they notice */
+  ending: WaitStatus | undefined;
+  /** its status once it has ended: a zombie until its parent has asked */
+  ended: WaitStatus | undefined;
+  stopped = false;
+  /** what a parent has not been told yet: a stop signal, or going on */
+  newStop: number | undefined;
+  newContinue = false;
+  /** sent to the parent at the end; 0 for none (clone) */
+  exitSignal: number = SIG.CHLD;
+  /** it has run execve: setpgid by its parent is too late */
+  executed = false;
+  memory: AddressSpace | undefined;
+  /** what runs in it, as /proc/PID/exe and cmdline show it */
+  executable = "";
+  /** nanoseconds of threads that ended, and of children that were waited for */
+  userNs = 0;
+  systemNs = 0;
+  childrenUserNs = 0;
+  childrenSystemNs = 0;
+  readonly startedNs: number;
+  credential: Credential;
 
   constructor(
     readonly kernel: ProcessKernel,
     readonly pid: number,
-    readonly ppid: number,
-    readonly name: string,
-    readonly argv: string[],
-    readonly credential: Credential,
-    /** held by the process, as is `cwd` */
-    public root: Location,
-    public cwd: Location,
-  ) {}
+    public parent: Process | undefined,
+    public name: string,
+    public argv: string[],
+    public identity: Identity,
+    public directories: Directories,
+    public files: DescriptorTable,
+  ) {
+    this.group = parent?.group ?? pid;
+    this.session = parent?.session ?? pid;
+    this.startedNs = kernel.environment.nowNs();
+    this.credential = credentialOf(identity);
+    parent?.children.add(this);
+  }
 
   get mounts(): MountTable {
     return this.kernel.mounts;
   }
 
+  get ppid(): number {
+    return this.parent?.pid ?? 0;
+  }
+
+  get root(): Location {
+    return this.directories.root;
+  }
+
+  get cwd(): Location {
+    return this.directories.cwd;
+  }
+
+  set cwd(location: Location) {
+    this.directories.cwd = location;
+  }
+
+  get umask(): number {
+    return this.directories.umask;
+  }
+
+  set umask(mask: number) {
+    this.directories.umask = mask;
+  }
+
+  /** Changes who it is; permission checks of later calls see it. */
+  setIdentity(change: Partial<Identity>): void {
+    this.identity = { ...this.identity, ...change };
+    this.credential = credentialOf(this.identity);
+  }
+
   /** Where a relative path begins. @throws Errno EBADF, ENOTDIR */
   directory(fd: number): Location {
     if (fd === AT.FDCWD) return this.cwd;
-    const file = this.file(fd);
-    if (!file.isDirectory) fail(E.ENOTDIR);
+    const file = this.description(fd);
+    if (!(file instanceof FileDescription) || !file.isDirectory) return fail(E.ENOTDIR);
     return file.location;
   }
 
   /** @throws Errno EBADF */
   description(fd: number): Description {
-    return this.#descriptors[fd]?.description ?? fail(E.EBADF);
+    return this.files.get(fd);
   }
 
   /** A descriptor that must be of a file on a server. @throws Errno EBADF, EINVAL */
   file(fd: number): FileDescription {
-    const description = this.description(fd);
+    const description = this.files.get(fd);
     return description instanceof FileDescription ? description : fail(E.EINVAL);
   }
 
   closesOnExec(fd: number): boolean {
-    return this.#descriptors[fd]?.closeOnExec ?? fail(E.EBADF);
+    return this.files.closesOnExec(fd);
   }
 
   setCloseOnExec(fd: number, value: boolean): void {
-    (this.#descriptors[fd] ?? fail(E.EBADF)).closeOnExec = value;
+    this.files.setCloseOnExec(fd, value);
   }
 
   /** Gives a description the lowest free descriptor from `least` on. @throws Errno EMFILE, EINVAL */
   addDescription(description: Description, closeOnExec: boolean, least = 0): number {
-    if (!(least >= 0 && least < MAX_DESCRIPTORS)) fail(E.EINVAL);
-    let fd = least;
-    while (this.#descriptors[fd] !== undefined) fd++;
-    if (fd >= MAX_DESCRIPTORS) fail(E.EMFILE);
-    this.#descriptors[fd] = { description, closeOnExec };
-    return fd;
+    const limit = this.limits[RLIMIT.NOFILE].soft;
+    if (!(least >= 0 && least < limit)) fail(E.EINVAL);
+    return this.files.add(description, closeOnExec, least, limit);
   }
 
   /** Makes `fd` refer to a description, closing what it referred to. @throws Errno EBADF */
   *replace(fd: number, description: Description, closeOnExec: boolean): Coroutine<number> {
-    if (!(fd >= 0 && fd < MAX_DESCRIPTORS)) fail(E.EBADF);
-    const old = this.#descriptors[fd];
-    this.#descriptors[fd] = { description, closeOnExec };
-    if (old !== undefined) yield* finish(releaseUse(old.description));
+    if (!(fd >= 0 && fd < Math.max(MAX_DESCRIPTORS, this.limits[RLIMIT.NOFILE].soft))) {
+      fail(E.EBADF);
+    }
+    const old = this.files.replace(fd, description, closeOnExec);
+    if (old !== undefined) yield* finish(this.#closed(old));
     return fd;
   }
 
   /** @throws Errno EBADF */
   close(fd: number): Blocking<void> {
-    const { description } = this.#descriptors[fd] ?? fail(E.EBADF);
-    this.#descriptors[fd] = undefined;
+    return this.#closed(this.files.remove(fd));
+  }
+
+  #closed(description: Description): Blocking<void> {
     if (description instanceof FileDescription && description.lockOwners.has(this)) {
       return this.#closeLocked(description);
     }
@@ -103,7 +218,7 @@ export class Process {
   }
 
   get descriptors(): number[] {
-    return this.#descriptors.flatMap((entry, fd) => entry === undefined ? [] : [fd]);
+    return this.files.numbers;
   }
 
   /** Another use of a place, for one who keeps it. */
@@ -112,13 +227,175 @@ export class Process {
     return { ...location };
   }
 
-  /** Closes everything. Errors of dead servers do not keep a process from ending. */
-  *end(status: number): Coroutine<void> {
-    this.exitStatus = status;
-    for (const fd of this.descriptors) yield* finish(this.close(fd));
+  /** Whether a signal has to be looked at, and what it does to stops, at once when it is sent. */
+  admits(info: SignalInfo): boolean {
+    if (this.ending !== undefined) return false;
+    if (info.signal === SIG.CONT) {
+      this.pending.discard(STOPPING);
+      for (const thread of this.threads) thread.pending.discard(STOPPING);
+      this.#resume();
+    } else if ((STOPPING & bit(info.signal)) !== 0n) {
+      this.pending.discard(bit(SIG.CONT));
+      for (const thread of this.threads) thread.pending.discard(bit(SIG.CONT));
+    }
+    if (info.signal === SIG.KILL) {
+      this.end(SIG.KILL);
+      return false;
+    }
+    if (!this.actions.ignores(info.signal)) return true;
+    // An ignored signal waits all the same where somebody blocks it: it may be handled, or asked for, later.
+    return [...this.threads].some((thread) => (thread.mask & bit(info.signal)) !== 0n);
+  }
+
+  /** Sends it a signal. */
+  post(info: SignalInfo): void {
+    if (!this.admits(info) || !this.pending.add(info)) return;
+    const open = (thread: Thread) => (thread.mask & bit(info.signal)) === 0n;
+    for (const thread of this.threads) if (open(thread)) return this.signalled(thread);
+    this.signalEvents.wakeAll();
+  }
+
+  /** A signal has been queued that a thread may take. */
+  signalled(thread: Thread): void {
+    this.signalEvents.wakeAll();
+    thread.host.attend();
+  }
+
+  /** Does what a signal does by default. */
+  carryOut(signal: number): void {
+    switch (defaultAction(signal)) {
+      case "stop":
+        this.stopped = true;
+        this.newStop = signal;
+        this.#tellParent(CLD.STOPPED, signal);
+        return this.#attend();
+      case "dump":
+        return this.end(signal | 0x80);
+      case "terminate":
+        return this.end(signal);
+    }
+  }
+
+  #resume(): void {
+    if (!this.stopped) return;
+    this.stopped = false;
+    this.newStop = undefined;
+    this.newContinue = true;
+    this.#tellParent(CLD.CONTINUED, SIG.CONT);
+    this.#attend();
+  }
+
+  #attend(): void {
+    for (const thread of [...this.threads]) thread.host.attend();
+  }
+
+  /** Tells every thread to end (exit_group(2), or a signal). */
+  end(status: WaitStatus): void {
+    if (this.ending !== undefined) return;
+    this.ending = status;
+    this.stopped = false;
+    this.#attend();
+  }
+
+  #tellParent(code: number, status: number): void {
+    const { parent } = this;
+    if (parent === undefined) return;
+    const stops = code === CLD.STOPPED || code === CLD.CONTINUED;
+    const silent = stops && (parent.actions.get(SIG.CHLD).flags & SA.NOCLDSTOP) !== 0;
+    if (!silent && this.exitSignal !== 0) {
+      parent.post({
+        signal: this.exitSignal,
+        code,
+        pid: this.pid,
+        uid: this.identity.ruid,
+        status,
+      });
+    }
+    parent.childEvents.wakeAll();
+  }
+
+  /** A thread has ended; with the last one the process does. */
+  threadEnded(thread: Thread, status: WaitStatus): void {
+    this.threads.delete(thread);
+    this.userNs += thread.userNs;
+    this.systemNs += thread.systemNs;
+    if (this.threads.size > 0) return;
+    this.ending ??= status;
+    this.kernel.environment.tasks.spawn(this.#bury(), (_value, failure) => {
+      if (failure !== undefined) throw failure;
+    });
+  }
+
+  /** Gives up its memory: at its end, and when another program takes its place. */
+  leaveMemory(): void {
+    this.memory?.release();
+    this.memory = undefined;
+    this.memoryLeft.wakeAll();
+  }
+
+  *#bury(): Coroutine<void> {
+    this.leaveMemory();
+    yield* this.closeAll();
+    if (--this.directories.users === 0) {
+      for (const each of [this.directories.root, this.directories.cwd]) {
+        yield* request(each.mount.service, Call.CLOSE, [each.handle]);
+      }
+    }
+    const { init } = this.kernel;
+    for (const child of this.children) {
+      child.parent = init;
+      init.children.add(child);
+      if (child.ended !== undefined) child.#reportEnd();
+    }
+    this.children.clear();
+    this.ended = this.ending!;
+    this.kernel.buried(this);
+    this.#reportEnd();
+  }
+
+  /** Closes every descriptor, unless another process has them too. */
+  *closeAll(): Coroutine<void> {
+    if (--this.files.users > 0) return;
+    for (const fd of this.files.numbers) {
+      try {
+        const closing = this.close(fd);
+        if (isCoroutine(closing)) yield* closing;
+      } catch {
+        // The server of the file is dead, or says that it could not write: nobody is left to be told.
+      }
+    }
+  }
+
+  #reportEnd(): void {
+    const status = this.ended!;
+    const signal = status & 0x7f;
+    const { parent } = this;
+    if (parent !== undefined) {
+      const code = signal === 0 ? CLD.EXITED : (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
+      this.#tellParent(code, signal === 0 ? status >> 8 : signal);
+      const { handler, flags } = parent.actions.get(SIG.CHLD);
+      const unasked = handler === 1 || (flags & SA.NOCLDWAIT) !== 0;
+      if (parent !== this.kernel.init && !(unasked && this.exitSignal === SIG.CHLD)) return;
+    }
+    this.reap();
+  }
+
+  /** Somebody knows how it ended: it is gone. */
+  reap(): void {
+    if (this.parent !== undefined) {
+      this.parent.children.delete(this);
+      this.parent.childrenUserNs += this.userNs + this.childrenUserNs;
+      this.parent.childrenSystemNs += this.systemNs + this.childrenSystemNs;
+    }
+    this.kernel.reaped(this);
+  }
+
+  /** Who is told as the sender of a signal. */
+  sender(signal: number, code: number = SI.USER): SignalInfo {
+    return { signal, code, pid: this.pid, uid: this.identity.ruid };
   }
 }
 
-function releaseUse(description: Description): Blocking<void> {
-  return --description.uses === 0 ? description.release() : undefined;
+function credentialOf({ euid, egid, groups }: Identity): Credential {
+  return { uid: euid, gid: egid, groups };
 }

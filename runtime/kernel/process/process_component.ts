@@ -5,56 +5,211 @@ import type { Component } from "../component.ts";
 import type { Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
-import type { Handler } from "./handler.ts";
+import { DescriptorTable } from "./descriptor_table.ts";
+import { FutexTable } from "./futex.ts";
+import type { Handler, ThreadHandler } from "./handler.ts";
+import { UserMemory } from "./memory/user_memory.ts";
 import { MountTable } from "./mounts.ts";
-import { Process, type ProcessKernel } from "./process.ts";
+import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
 import { fileCalls } from "./sys_file.ts";
+import { futexCalls } from "./sys_futex.ts";
+import { memoryCalls } from "./sys_memory.ts";
 import { openCalls } from "./sys_open.ts";
 import { pathCalls } from "./sys_path.ts";
 import { processCalls } from "./sys_process.ts";
+import { signalCalls } from "./sys_signal.ts";
+import { waitCalls } from "./sys_wait.ts";
+import { Thread } from "./thread.ts";
 
-/** Handlers by number. exit and exit_group are the hart's: a thread that ends is never resumed. */
-export const handlers: ReadonlyMap<number, Handler> = new Map(
-  Object.entries({ ...openCalls, ...fileCalls, ...pathCalls, ...processCalls }).map((
-    [name, handler],
-  ) => [callNumber(name), handler]),
-);
+function byNumber<H>(handlers: Record<string, H>): Map<number, H> {
+  return new Map(Object.entries(handlers).map(([name, handler]) => [callNumber(name), handler]));
+}
 
-/** Names of calls that the table lists as served and that have a handler here or on the hart. */
-export const handledNames: ReadonlySet<string> = new Set(
-  systemCalls.filter((call) => handlers.has(call.number)).map((call) => call.name).concat(
-    "exit",
-    "exit_group",
-  ),
-);
+/** Handlers of calls that concern a process, by number. */
+export const handlers: ReadonlyMap<number, Handler> = byNumber({
+  ...openCalls,
+  ...fileCalls,
+  ...pathCalls,
+  ...processCalls,
+  ...memoryCalls,
+  ...waitCalls,
+});
+
+/** Handlers of calls that concern the calling thread. */
+export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
+  ...signalCalls,
+  ...futexCalls,
+});
+
+/** Calls that whoever executes the thread carries out: they change its registers, or end it. */
+export const executedNames = [
+  "exit",
+  "exit_group",
+  "clone",
+  "clone3",
+  "execve",
+  "execveat",
+  "rt_sigreturn",
+] as const;
+
+/** Names of calls that are served somewhere. */
+export const handledNames: ReadonlySet<string> = new Set([
+  ...systemCalls.filter(({ number }) => handlers.has(number) || threadHandlers.has(number))
+    .map(({ name }) => name),
+  ...executedNames,
+]);
+
+/** Highest process number, as /proc/sys/kernel/pid_max has it. */
+export const PID_MAX = 4_194_304;
+
+const root: Identity = { ruid: 0, euid: 0, suid: 0, rgid: 0, egid: 0, sgid: 0, groups: [] };
 
 export class Processes implements ProcessKernel {
   readonly mounts = new MountTable();
+  readonly futexes: FutexTable;
+  readonly init: Process;
+  /** threads by number; that of a process is its first thread's */
+  readonly threads = new Map<number, Thread>();
   readonly #processes = new Map<number, Process>();
-  #nextPid = 1;
+  readonly #onEnd = new Map<Process, (status: WaitStatus) => void>();
+  #memory: UserMemory | undefined;
+  #lastPid = 0;
 
-  constructor(readonly environment: Environment) {}
+  constructor(readonly environment: Environment) {
+    this.futexes = new FutexTable(environment.tasks, environment.nowNs);
+    const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };
+    this.init = new Process(
+      this,
+      this.#newPid(),
+      undefined,
+      "init",
+      ["init"],
+      root,
+      nowhere,
+      new DescriptorTable(),
+    );
+    this.#processes.set(this.init.pid, this.init);
+  }
 
+  /** Gives the machine memory for ELF programs. */
+  provideMemory(bytes: number): UserMemory {
+    return this.#memory = new UserMemory(bytes, this.environment.tasks);
+  }
+
+  get memory(): UserMemory | undefined {
+    return this.#memory;
+  }
+
+  get all(): Iterable<Process> {
+    return this.#processes.values();
+  }
+
+  process(pid: number): Process | undefined {
+    return this.#processes.get(pid);
+  }
+
+  thread(tid: number): Thread | undefined {
+    return this.threads.get(tid);
+  }
+
+  #newPid(): number {
+    do this.#lastPid = this.#lastPid % PID_MAX + 1; while (
+      this.#processes.has(this.#lastPid) || this.threads.has(this.#lastPid)
+    );
+    return this.#lastPid;
+  }
+
+  /** The root of the machine is mounted: init is there. */
+  *enterRoot(): Coroutine<void> {
+    this.init.directories.root = yield* Process.hold(this.mounts.root);
+    this.init.directories.cwd = yield* Process.hold(this.mounts.root);
+  }
+
+  /** A process of the manifest: a session of its own, a child of init. */
   *start(name: string, argv: string[], uid: number, gid: number): Coroutine<Process> {
-    const root = yield* Process.hold(this.mounts.root);
-    const cwd = yield* Process.hold(this.mounts.root);
-    const pid = this.#nextPid++;
+    const directories = {
+      root: yield* Process.hold(this.mounts.root),
+      cwd: yield* Process.hold(this.mounts.root),
+      umask: 0o022,
+      users: 1,
+    };
+    const identity = {
+      ruid: uid,
+      euid: uid,
+      suid: uid,
+      rgid: gid,
+      egid: gid,
+      sgid: gid,
+      groups: [],
+    };
     const process = new Process(
       this,
-      pid,
-      pid === 1 ? 0 : 1,
+      this.#newPid(),
+      this.init,
       name,
       argv,
-      { uid, gid, groups: [] },
-      root,
-      cwd,
+      identity,
+      directories,
+      new DescriptorTable(),
     );
-    this.#processes.set(pid, process);
+    process.group = process.session = process.pid;
+    this.#processes.set(process.pid, process);
     return process;
   }
 
-  *end(process: Process, status: number): Coroutine<void> {
-    yield* process.end(status);
+  /** A child that begins as a copy; what is shared the caller says. */
+  fork(
+    parent: Process,
+    files: DescriptorTable,
+    directories: Process["directories"],
+    asSibling: boolean,
+  ): Process {
+    const child = new Process(
+      this,
+      this.#newPid(),
+      asSibling ? parent.parent : parent,
+      parent.name,
+      parent.argv,
+      parent.identity,
+      directories,
+      files,
+    );
+    child.group = parent.group;
+    child.session = parent.session;
+    child.limits = parent.limits.map((limit) => ({ ...limit }));
+    child.executable = parent.executable;
+    this.#processes.set(child.pid, child);
+    return child;
+  }
+
+  /** Another thread of a process; the first one has the number of the process. */
+  startThread(process: Process): Thread {
+    const tid = process.threads.size === 0 ? process.pid : this.#newPid();
+    const thread = new Thread(process, tid, process.name);
+    process.threads.add(thread);
+    this.threads.set(tid, thread);
+    return thread;
+  }
+
+  /** A thread ends; with the last one its process does. */
+  endThread(thread: Thread, status: WaitStatus): void {
+    if (thread.ended) return;
+    thread.ended = true;
+    this.threads.delete(thread.tid);
+    thread.process.threadEnded(thread, status);
+  }
+
+  /** Calls `ended` once a process is over. */
+  whenEnded(process: Process, ended: (status: WaitStatus) => void): void {
+    this.#onEnd.set(process, ended);
+  }
+
+  buried(process: Process): void {
+    this.#onEnd.get(process)?.(process.ended!);
+    this.#onEnd.delete(process);
+  }
+
+  reaped(process: Process): void {
     this.#processes.delete(process.pid);
   }
 
@@ -64,14 +219,14 @@ export class Processes implements ProcessKernel {
   }
 
   #list() {
-    return [...this.#processes.values()].map(({ pid, ppid, name, credential, threads, argv }) => ({
-      pid,
-      ppid,
-      name,
-      uid: credential.uid,
-      gid: credential.gid,
-      threads,
-      argv,
+    return [...this.#processes.values()].map((process) => ({
+      pid: process.pid,
+      ppid: process.ppid,
+      name: process.name,
+      uid: process.identity.ruid,
+      gid: process.identity.rgid,
+      threads: process.threads.size,
+      argv: process.argv,
     }));
   }
 }

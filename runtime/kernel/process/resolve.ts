@@ -20,6 +20,9 @@ export interface Resolved extends Location {
   /** with WalkFlag.PARENT: the last name, "" or "." when there is none; and whether a slash follows it */
   name: string;
   slash: boolean;
+  /** what tells the inode from all others of its mount */
+  ino: number;
+  generation: number;
 }
 
 /**
@@ -48,8 +51,8 @@ export function* resolve(
       process.credential,
     );
     if (status !== CONTINUES) {
-      const { mode, name, flag } = getWalkResult(payload);
-      return { mount: at.mount, handle: status, mode, name, slash: flag };
+      const { mode, name, flag, ino, generation } = getWalkResult(payload);
+      return { mount: at.mount, handle: status, mode, name, slash: flag, ino, generation };
     }
     const continuation = getContinuation(payload);
     linksLeft = Math.min(linksLeft, continuation.linksLeft);

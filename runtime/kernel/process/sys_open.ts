@@ -34,20 +34,32 @@ function* openat(
   const opened = (flags & O.CREAT) !== 0 && (flags & O.PATH) === 0
     ? yield* openOrCreate(process, start, path, flags, mode & ~process.umask)
     : yield* openExisting(process, start, path, flags);
-  const location = { mount: opened.mount, handle: opened.handle };
-  const description = new FileDescription(
-    location,
-    flags & ~OPENING,
-    opened.mode,
-    process.credential,
-    (body) => process.kernel.environment.tasks.spawn(body),
-  );
+  const description = describe(process, opened, flags & ~OPENING, path);
+  if ((flags & O.TRUNC) !== 0) description.changedFrom(0);
   try {
     return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
   } catch (failure) {
     yield* description.release();
     throw failure;
   }
+}
+
+/** An open file description of what a path led to. @param path as the process said it */
+export function describe(
+  process: Process,
+  opened: Resolved,
+  flags: number,
+  path: string,
+): FileDescription {
+  const { environment, memory } = process.kernel;
+  return new FileDescription(
+    { mount: opened.mount, handle: opened.handle },
+    flags,
+    opened.mode,
+    process.credential,
+    (body) => environment.tasks.spawn(body),
+    { ino: opened.ino, generation: opened.generation, path, mapped: memory?.files },
+  );
 }
 
 function* openExisting(
@@ -105,12 +117,15 @@ function* openOrCreate(
       process.credential,
     );
     if (status !== CONTINUES) {
+      const { mode, ino, generation } = getWalkResult(payload);
       return {
         mount: parent.mount,
         handle: status,
-        mode: getWalkResult(payload).mode,
+        mode,
         name: "",
         slash: false,
+        ino,
+        generation,
       };
     }
     const next = proceed(process.mounts, process.root, parent, getContinuation(payload));

@@ -1,8 +1,12 @@
 // Runs a native program as a process on a hart: its threads are promises, resumed by the hart.
-import { isCoroutine } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
-import { handlers, type Processes } from "../../kernel/process/process_component.ts";
+import {
+  handlers,
+  type Processes,
+  threadHandlers,
+} from "../../kernel/process/process_component.ts";
 import type { Process } from "../../kernel/process/process.ts";
+import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { Hart } from "../hart.ts";
 import type { UserThread } from "../thread.ts";
 import { ExitProgram, type NativeMain, Sys, type ThreadKernel } from "./posix.ts";
@@ -13,12 +17,15 @@ const UNCAUGHT = 1;
 /** One thread of a native program: at most one call under way, whose promise it waits for. */
 class NativeThread implements UserThread, ThreadKernel {
   #waiting: ((status: number) => void) | undefined;
+  /** it goes on by itself: neither waiting in a call nor over */
+  running = true;
 
   constructor(readonly tid: number, private readonly program: NativeProgram) {}
 
   resume(status: number): void {
     const waiting = this.#waiting;
     this.#waiting = undefined;
+    this.program.went(this, true);
     waiting?.(status);
   }
 
@@ -30,6 +37,7 @@ class NativeThread implements UserThread, ThreadKernel {
     }
     return new Promise((resolve) => {
       this.#waiting = resolve;
+      this.program.went(this, false);
       this.program.execute(this, number, args);
     });
   }
@@ -39,10 +47,11 @@ class NativeThread implements UserThread, ThreadKernel {
   }
 }
 
-export class NativeProgram {
+export class NativeProgram implements ThreadHost {
   readonly #ended = Promise.withResolvers<number>();
+  readonly #threads = new Set<NativeThread>();
+  readonly #main: Thread;
   #nextThread = 0;
-  #liveThreads = 0;
   #over = false;
 
   /** @param missing told the number of each call that nobody serves */
@@ -51,30 +60,46 @@ export class NativeProgram {
     private readonly processes: Processes,
     private readonly process: Process,
     private readonly missing: (number: number) => void,
-  ) {}
+  ) {
+    this.#main = processes.startThread(process);
+    this.#main.host = this;
+    processes.whenEnded(process, (status) => this.#ended.resolve(status));
+  }
 
-  /** Runs `main` to its end. @returns the exit status */
-  async run(main: NativeMain, argv: string[], env: Record<string, string>): Promise<number> {
+  /** Runs `main` to its end. @returns the status as wait4(2) has it */
+  run(main: NativeMain, argv: string[], env: Record<string, string>): Promise<number> {
     this.startThread(async (sys) => this.#end((await main(sys, argv, env)) ?? 0)).catch(() => {});
-    const status = await this.#ended.promise & 0xff;
-    return status;
+    return this.#ended.promise;
   }
 
   execute(thread: NativeThread, number: number, args: unknown[]): void {
     // A thread of a process that has ended never goes on.
     if (this.#over) return;
-    const handler = handlers.get(number);
-    if (handler === undefined) this.missing(number);
+    const handler = handlers.get(number), threadHandler = threadHandlers.get(number);
+    if (handler === undefined && threadHandler === undefined) this.missing(number);
     this.hart.execute(
       thread,
-      () => handler === undefined ? fail(E.ENOSYS) : handler(this.process, ...args),
+      () =>
+        handler !== undefined
+          ? handler(this.process, ...args)
+          : threadHandler !== undefined
+          ? threadHandler(this.#main, ...args)
+          : fail(E.ENOSYS),
     );
+  }
+
+  /** A thread of it begins or ceases to go on by itself. */
+  went(thread: NativeThread, running: boolean): void {
+    if (thread.running === running || this.#over) return;
+    thread.running = running;
+    if (running) this.hart.leave();
+    else this.hart.enter();
   }
 
   async startThread(body: (sys: Sys) => Promise<void>): Promise<void> {
     const thread = new NativeThread(this.process.pid * 1000 + this.#nextThread++, this);
-    this.hart.adopt();
-    this.#liveThreads++;
+    this.hart.leave();
+    this.#threads.add(thread);
     try {
       await body(new Sys(thread));
     } catch (failure) {
@@ -82,13 +107,9 @@ export class NativeProgram {
       else await this.#endUncaught(thread, failure);
       throw failure;
     } finally {
-      if (!this.#over) this.#retire();
+      this.went(thread, false);
+      this.#threads.delete(thread);
     }
-  }
-
-  #retire(): void {
-    this.#liveThreads--;
-    this.hart.retire();
   }
 
   async #endUncaught(thread: NativeThread, failure: unknown): Promise<void> {
@@ -99,17 +120,15 @@ export class NativeProgram {
   }
 
   #end(status: number): void {
-    if (this.#over) return;
-    this.#over = true;
-    while (this.#liveThreads > 0) this.#retire();
-    const closing = this.processes.end(this.process, status);
-    if (isCoroutine(closing)) {
-      this.processes.environment.tasks.spawn(closing, () => this.#ended.resolve(status));
-    }
+    this.process.end((status & 0xff) << 8);
   }
 
-  /** Ends the program from outside, as a signal would. */
-  kill(signal: number): void {
-    this.#end(128 + signal);
+  /** A signal has come, or the process has been told to end; native programs handle no signals. */
+  attend(): void {
+    this.#main.nextSignal();
+    if (this.process.ending === undefined || this.#over) return;
+    for (const thread of this.#threads) this.went(thread, false);
+    this.#over = true;
+    this.processes.endThread(this.#main, this.process.ending);
   }
 }

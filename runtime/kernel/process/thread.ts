@@ -1,0 +1,99 @@
+// A thread as the kernel keeps it: its signals, and how it is woken. What executes it is its host.
+import type { Task } from "../coroutine.ts";
+import type { Errno } from "../errno.ts";
+import type { Process } from "./process.ts";
+import { PendingSignals, type SignalInfo, type SignalSet, UNMASKABLE } from "./signal.ts";
+
+/** What executes a thread: guest registers on a hart, or a native program's promise. */
+export interface ThreadHost {
+  /** where its stack pointer is; undefined for one that has none */
+  readonly stackPointer?: bigint;
+  /** Something is to be looked at: a signal, the end of the process, or going on after a stop. */
+  attend(): void;
+}
+
+/** `stack_t` of sigaltstack(2). */
+export interface AlternateStack {
+  base: bigint;
+  flags: number;
+  size: bigint;
+}
+
+export const SS_DISABLE = 2;
+
+export class Thread {
+  /** as in /proc/PID/comm */
+  name: string;
+  readonly pending = new PendingSignals();
+  #mask: SignalSet = 0n;
+  /** the mask to go back to after the handler that ends a sigsuspend or a masked wait */
+  savedMask: SignalSet | undefined;
+  alternateStack: AlternateStack = { base: 0n, flags: SS_DISABLE, size: 0n };
+  /** cleared and woken as a futex when the thread ends (set_tid_address(2)); 0 is none */
+  clearChildTid = 0;
+  /** head of the robust list; 0 is none */
+  robustList = 0;
+  /** the system call that it waits in */
+  task: Task | undefined;
+  host: ThreadHost = { attend() {} };
+  ended = false;
+  /** nanoseconds that it has run, as user and inside the kernel */
+  userNs = 0;
+  systemNs = 0;
+
+  constructor(readonly process: Process, readonly tid: number, name: string) {
+    this.name = name;
+  }
+
+  get mask(): SignalSet {
+    return this.#mask;
+  }
+
+  set mask(mask: SignalSet) {
+    this.#mask = mask & ~UNMASKABLE;
+  }
+
+  /** Whether it runs on the alternate stack now. */
+  get onAlternateStack(): boolean {
+    const { base, size } = this.alternateStack;
+    const pointer = this.host.stackPointer;
+    return pointer !== undefined && size > 0n && pointer > base && pointer <= base + size;
+  }
+
+  /** Whether a signal is to be delivered, or the thread has to end or to stop. */
+  get attention(): boolean {
+    const { process } = this;
+    return process.ending !== undefined || process.stopped ||
+      ((this.pending.set | process.pending.set) & ~this.#mask) !== 0n;
+  }
+
+  /** Ends the wait of a thread that waits interruptibly. @returns whether it did */
+  interrupt(failure: Errno): boolean {
+    return this.task?.interrupt(failure) ?? false;
+  }
+
+  /** Queues a signal for this thread. */
+  post(info: SignalInfo): void {
+    if (!this.process.admits(info)) return;
+    if (this.pending.add(info)) this.process.signalled(this);
+  }
+
+  /** The next signal to deliver; default actions are carried out here, handlers are for the host. */
+  nextSignal(): SignalInfo | undefined {
+    const { process } = this;
+    for (;;) {
+      if (process.ending !== undefined || process.stopped) return undefined;
+      const open = ~this.#mask;
+      const info = this.pending.take(open) ?? process.pending.take(open);
+      if (info === undefined) return undefined;
+      if (process.actions.ignores(info.signal)) continue;
+      if (process.actions.get(info.signal).handler !== 0) return info;
+      process.carryOut(info.signal);
+    }
+  }
+
+  /** Signals that wait for it, and those that wait for its process. */
+  get waiting(): SignalSet {
+    return this.pending.set | this.process.pending.set;
+  }
+}
