@@ -21,7 +21,7 @@ import {
 } from "./format.ts";
 import { CommandQueue, type Invalidations } from "./command_queue.ts";
 import { FaultQueue, type FaultRecord } from "./fault_queue.ts";
-import { type Fault, isFault, type Page, walkFirstStage, walkSecondStage } from "./walk.ts";
+import { bare, type Fault, isFault, type Page, walkFirstStage, walkSecondStage } from "./walk.ts";
 
 /** A device context as cached from the directory, with the translations made under it. */
 interface CachedContext {
@@ -73,19 +73,23 @@ export class Iommu implements Invalidations {
     let start = 0, run = 0;
     for (let done = 0; done < length;) {
       const within = (iova + done) % PAGE_BYTES;
-      const page = this.#translate(deviceId, iova + done - within, write);
+      const page = this.#translate(deviceId, iova + done, write);
       if (page === undefined) return undefined;
       const size = Math.min(PAGE_BYTES - within, length - done);
       const address = page + within;
       if (run > 0 && address === start + run) run += size;
       else {
-        if (run > 0 && !this.#push(views, start, run)) return this.#missing(deviceId, iova, write);
+        if (run > 0 && !this.#push(views, start, run)) {
+          return this.#missing(deviceId, iova + done - run, write);
+        }
         start = address;
         run = size;
       }
       done += size;
     }
-    if (run > 0 && !this.#push(views, start, run)) return this.#missing(deviceId, iova, write);
+    if (run > 0 && !this.#push(views, start, run)) {
+      return this.#missing(deviceId, iova + length - run, write);
+    }
     return views;
   }
 
@@ -107,7 +111,8 @@ export class Iommu implements Invalidations {
   #translate(deviceId: number, iova: number, write: boolean): number | undefined {
     const context = this.#contexts.get(deviceId) ?? this.#loadContext(deviceId, iova, write);
     if (context === undefined) return undefined;
-    const cached = context.pages.get(iova / PAGE_BYTES);
+    const number = Math.floor(iova / PAGE_BYTES);
+    const cached = context.pages.get(number);
     if (cached !== undefined && (!write || cached.writable)) return cached.address;
     const page = this.#walk(context, iova, write);
     if (isFault(page)) {
@@ -117,7 +122,7 @@ export class Iommu implements Invalidations {
     if (context.pages.size >= MAX_CACHED_PAGES) {
       context.pages.delete(context.pages.keys().next().value!);
     }
-    context.pages.set(iova / PAGE_BYTES, page);
+    context.pages.set(number, page);
     return page.address;
   }
 
@@ -128,7 +133,7 @@ export class Iommu implements Invalidations {
     if (context.secondRoot !== undefined) {
       return walkSecondStage(this.memory, context.secondRoot, iova, write);
     }
-    return { address: iova, writable: true };
+    return bare(iova);
   }
 
   #loadContext(deviceId: number, iova: number, write: boolean): CachedContext | undefined {

@@ -6,7 +6,10 @@ import { Cause, PAGE_BYTES, Pte, PTE_RESERVED_HIGH, ptePage } from "./format.ts"
 
 export interface Fault {
   cause: number;
-  /** guest physical address that the second stage refused; 0 otherwise */
+  /**
+   * `iotval2`: guest physical address that the second stage refused, in units of four bytes, with bit
+   * 0 set where the walk of the first stage needed it; 0 for other faults
+   */
   guestAddress: number;
 }
 
@@ -26,25 +29,35 @@ export function isFault(result: Page | Fault): result is Fault {
   return "cause" in result;
 }
 
-/** Second stage: a guest physical address to a physical one. `write` is the access that was asked for. */
+/** The page of an address that no table translates. */
+export function bare(address: number): Page {
+  return { address: address - address % PAGE_BYTES, writable: true };
+}
+
+/**
+ * Second stage: a guest physical address to a physical page.
+ * @param write the access that was asked for, which faults are named after
+ * @param implicit whether it is the first stage that reads a table here, whatever the access does
+ */
 export function walkSecondStage(
   memory: PhysicalMemory,
   root: number,
   guest: number,
   write: boolean,
+  implicit = false,
 ): Page | Fault {
   const refused = {
     cause: write ? Cause.STORE_GUEST_PAGE_FAULT : Cause.LOAD_GUEST_PAGE_FAULT,
-    guestAddress: guest,
+    guestAddress: guest - guest % 4 + (implicit ? 1 : 0),
   };
   if (guest >= SECOND_STAGE_LIMIT) return refused;
   const leaf = walk(
     memory,
     root,
     guest,
-    write,
+    write && !implicit,
     SECOND_STAGE_LIMIT,
-    (address) => ({ address, writable: true }),
+    bare,
   );
   if (leaf === "page") return refused;
   if (leaf === "access") return accessFault(write);
@@ -64,29 +77,29 @@ export function walkFirstStage(
 ): Page | Fault {
   // Bits above 38 must copy bit 38; addresses here are non-negative, so the upper half is out of reach.
   if (iova >= FIRST_STAGE_LIMIT / 2) return pageFault(write);
-  const throughSecond = (guest: number, forWrite: boolean) =>
+  const throughSecond = (guest: number, implicit: boolean) =>
     secondRoot === undefined
-      ? { address: guest, writable: true }
-      : walkSecondStage(memory, secondRoot, guest, forWrite);
+      ? bare(guest)
+      : walkSecondStage(memory, secondRoot, guest, write, implicit);
   const leaf = walk(
     memory,
     root,
     iova,
     write,
     FIRST_STAGE_LIMIT,
-    (guest) => throughSecond(guest, false),
+    (guest) => throughSecond(guest, true),
   );
   if (leaf === "page") return pageFault(write);
   if (leaf === "access") return accessFault(write);
   if (isFault(leaf)) return leaf;
-  const final = throughSecond(leaf.address, write);
+  const final = throughSecond(leaf.address + iova % PAGE_BYTES, false);
   if (isFault(final)) return final;
   return { address: final.address, writable: leaf.writable && final.writable };
 }
 
 /**
  * One walk from a root to the leaf of an address.
- * @param locate turns the address of a table into one that memory knows
+ * @param locate finds the page that an entry of a table is in
  */
 function walk(
   memory: PhysicalMemory,
@@ -101,7 +114,7 @@ function walk(
     const span = PAGE_BYTES * 2 ** (LEVEL_BITS * level);
     const entries = level === LEVELS - 1 ? limit / span : 2 ** LEVEL_BITS;
     const entry = table + (Math.floor(address / span) % entries) * 8;
-    const located = locate(Math.floor(entry / PAGE_BYTES) * PAGE_BYTES);
+    const located = locate(entry);
     if (isFault(located)) return located;
     const at = located.address + entry % PAGE_BYTES;
     const low = memory.load32(at), high = memory.load32(at + 4);
