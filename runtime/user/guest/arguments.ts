@@ -1,0 +1,230 @@
+// Decodes the arguments of a system call as the table's `args` says, before the handler runs, and copies out
+// what it filled in, after. The handler never sees an address that it has to follow.
+import { Access } from "../../hardware/hart/engine.ts";
+import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
+import { E, fail } from "../../kernel/errno.ts";
+import type { Lock } from "../../kernel/process/sys_open.ts";
+import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
+import { F } from "../../kernel/vfs/constants.ts";
+import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
+import { ioctlArgument } from "./ioctl_arguments.ts";
+import type { UserAccess } from "./user_access.ts";
+
+/** Most bytes that one call transfers; what is left the program asks for again. */
+export const MAX_TRANSFER_BYTES = 1 << 20;
+const MAX_VECTOR = 1024;
+const MAX_ARRAY_BYTES = 1 << 20;
+const FLOCK_BYTES = 32;
+const MAX_STRINGS_BYTES = 2 << 20;
+
+/** The six registers of a call: low and high words. */
+export type Registers = Int32Array;
+
+/** A signed 64-bit register as a number: exact below 2^53. */
+export function signed(registers: Registers, index: number): number {
+  return registers[index * 2 + 1] * 2 ** 32 + (registers[index * 2] >>> 0);
+}
+
+/** An unsigned 64-bit register as a number: exact below 2^53. */
+export function unsigned(registers: Registers, index: number): number {
+  return (registers[index * 2 + 1] >>> 0) * 2 ** 32 + (registers[index * 2] >>> 0);
+}
+
+/** What is done with a call's result: copies out what the handler filled in. */
+export type Finisher = (status: number, access: UserAccess) => void;
+
+export interface Decoded {
+  values: unknown[];
+  finishers: Finisher[];
+  /** views of user memory among the values: their frames are pinned while the call waits */
+  views: Uint8Array[];
+}
+
+type Decoder = (registers: Registers, index: number, access: UserAccess, out: Decoded) => unknown;
+
+const decoders: Record<string, Decoder> = {
+  fd: (registers, index) => registers[index * 2],
+  int: (registers, index) => registers[index * 2],
+  uint: (registers, index) => registers[index * 2] >>> 0,
+  flags: (registers, index) => registers[index * 2],
+  mode: (registers, index) => registers[index * 2] >>> 0,
+  size: unsigned,
+  offset: signed,
+  address: unsigned,
+  path: (registers, index, access) => access.readText(unsigned(registers, index), PATH_MAX),
+  "path?": (registers, index, access) =>
+    unsigned(registers, index) === 0
+      ? undefined
+      : access.readText(unsigned(registers, index), PATH_MAX),
+  strings: (registers, index, access) =>
+    access.readTexts(unsigned(registers, index), MAX_STRINGS_BYTES),
+  bufferIn: (registers, index, access, out) => {
+    const length = Math.min(unsigned(registers, index + 1), MAX_TRANSFER_BYTES);
+    const address = unsigned(registers, index);
+    if (length === 0) return new Uint8Array(0);
+    const view = access.view(address, length, Access.READ);
+    if (view === undefined) return access.read(address, length);
+    out.views.push(view);
+    return view;
+  },
+  bufferOut: (registers, index, access, out) => {
+    const length = Math.min(unsigned(registers, index + 1), MAX_TRANSFER_BYTES);
+    const address = unsigned(registers, index);
+    if (length === 0) return new Uint8Array(0);
+    const view = access.view(address, length, Access.WRITE);
+    if (view !== undefined) {
+      out.views.push(view);
+      return view;
+    }
+    const bytes = new Uint8Array(length);
+    out.finishers.push((status, user) => {
+      if (status > 0) user.write(address, bytes.subarray(0, status));
+    });
+    return bytes;
+  },
+  bytesOut4096: (registers, index, access, out) => {
+    const length = Math.ceil(unsigned(registers, index - 1) / PAGE_BYTES);
+    if (!(length <= MAX_ARRAY_BYTES)) return fail(E.ENOMEM);
+    return copiedOut(new Uint8Array(length), unsigned(registers, index), access, out);
+  },
+  vectorIn: (registers, index, access, out) => {
+    const parts = vector(registers, index, access);
+    return parts.map(({ address, length }) => {
+      const view = length === 0 ? undefined : access.view(address, length, Access.READ);
+      if (view === undefined) return access.read(address, length);
+      out.views.push(view);
+      return view;
+    });
+  },
+  vectorOut: (registers, index, access, out) => {
+    const parts = vector(registers, index, access);
+    let before = 0;
+    return parts.map(({ address, length }) => {
+      const start = before;
+      before += length;
+      const view = length === 0 ? undefined : access.view(address, length, Access.WRITE);
+      if (view !== undefined) {
+        out.views.push(view);
+        return view;
+      }
+      const bytes = new Uint8Array(length);
+      out.finishers.push((status, user) => {
+        const filled = Math.min(length, status - start);
+        if (filled > 0) user.write(address, bytes.subarray(0, filled));
+      });
+      return bytes;
+    });
+  },
+  fcntl: (registers, index, access, out) => {
+    const command = registers[(index - 1) * 2];
+    const isLock = command >= F.GETLK && command <= F.SETLKW ||
+      command >= F.OFD_GETLK && command <= F.OFD_SETLKW;
+    if (!isLock) return signed(registers, index);
+    const address = unsigned(registers, index);
+    const bytes = access.read(address, FLOCK_BYTES);
+    const view = new DataView(bytes.buffer);
+    const lock: Lock = {
+      type: view.getInt16(0, true),
+      whence: view.getInt16(2, true),
+      start: Number(view.getBigInt64(8, true)),
+      length: Number(view.getBigInt64(16, true)),
+      pid: view.getInt32(24, true),
+    };
+    if (command === F.GETLK || command === F.OFD_GETLK) {
+      access.touch(address, FLOCK_BYTES, Access.WRITE);
+      out.finishers.push((status, user) => {
+        if (status < 0) return;
+        view.setInt16(0, lock.type, true);
+        view.setInt16(2, lock.whence, true);
+        view.setBigInt64(8, BigInt(lock.start), true);
+        view.setBigInt64(16, BigInt(lock.length), true);
+        view.setInt32(24, lock.pid, true);
+        user.write(address, bytes);
+      });
+    }
+    return lock;
+  },
+  ioctl: (registers, index, access, out) => {
+    const request = registers[(index - 1) * 2] >>> 0;
+    const described = ioctlArgument(request);
+    if (described === undefined) return signed(registers, index);
+    const address = unsigned(registers, index);
+    const bytes = described.in
+      ? access.read(address, described.bytes)
+      : new Uint8Array(described.bytes);
+    return described.out ? copiedOut(bytes, address, access, out) : bytes;
+  },
+  futex: (registers, index, access) => {
+    if (!futexHasTimeout(registers[(index - 2) * 2])) return registers[index * 2];
+    const address = unsigned(registers, index);
+    return address === 0 ? undefined : access.read(address, 16);
+  },
+};
+
+/** Bytes that are copied out when the call has succeeded. */
+function copiedOut(
+  bytes: Uint8Array,
+  address: number,
+  access: UserAccess,
+  out: Decoded,
+): Uint8Array {
+  access.touch(address, bytes.length, Access.WRITE);
+  out.finishers.push((status, user) => {
+    if (status >= 0) user.write(address, bytes);
+  });
+  return bytes;
+}
+
+/** The pieces of a `struct iovec` array, cut where a call ends. @throws Errno EINVAL */
+function vector(registers: Registers, index: number, access: UserAccess) {
+  const count = signed(registers, index + 1);
+  if (!(count >= 0 && count <= MAX_VECTOR)) fail(E.EINVAL);
+  const bytes = access.read(unsigned(registers, index), count * 16);
+  const view = new DataView(bytes.buffer);
+  let left = MAX_TRANSFER_BYTES;
+  return Array.from({ length: count }, (_, part) => {
+    const address = Number(view.getBigUint64(part * 16, true));
+    const wanted = Number(view.getBigInt64(part * 16 + 8, true));
+    if (wanted < 0) fail(E.EINVAL);
+    const length = Math.min(wanted, left);
+    left -= length;
+    return { address, length };
+  });
+}
+
+/** `structIn16`, `arrayInOut8!` and the like. */
+function structured(kind: string): Decoder {
+  const match = /^(struct|array)(In|Out|InOut)(\d+)(!?)$/.exec(kind);
+  if (match === null) throw new Error(`There is no argument kind "${kind}"`);
+  const many = match[1] === "array", copiesIn = match[2] !== "Out", copiesOut = match[2] !== "In";
+  const unit = Number(match[3]), needed = match[4] === "!";
+  return (registers, index, access, out) => {
+    const address = unsigned(registers, index);
+    const count = many ? registers[(index + 1) * 2] : 1;
+    if (!(count >= 0 && count * unit <= MAX_ARRAY_BYTES)) fail(E.EINVAL);
+    if (address === 0 && !many) return needed ? fail(E.EFAULT) : undefined;
+    const length = count * unit;
+    if (length === 0) return new Uint8Array(0);
+    const bytes = copiesIn ? access.read(address, length) : new Uint8Array(length);
+    return copiesOut ? copiedOut(bytes, address, access, out) : bytes;
+  };
+}
+
+/** The decoders of a call's arguments. */
+export function argumentDecoders(kinds: string): Decoder[] {
+  if (kinds === "") return [];
+  return kinds.split(" ").map((kind) => decoders[kind] ?? structured(kind));
+}
+
+/** Decodes all arguments. @throws PageNeeded to be called again, Errno EFAULT and others */
+export function decodeArguments(
+  kinds: Decoder[],
+  registers: Registers,
+  access: UserAccess,
+): Decoded {
+  const out: Decoded = { values: [], finishers: [], views: [] };
+  for (let index = 0; index < kinds.length; index++) {
+    out.values.push(kinds[index](registers, index, access, out));
+  }
+  return out;
+}

@@ -1,0 +1,34 @@
+// What the third argument of ioctl(2) points to, by request: the terminal and file requests of Linux.
+
+export interface IoctlArgument {
+  bytes: number;
+  in: boolean;
+  out: boolean;
+}
+
+const TERMIOS_BYTES = 36, TERMIOS2_BYTES = 44, WINSIZE_BYTES = 8;
+
+const table = new Map<number, IoctlArgument>([
+  [0x5401, { bytes: TERMIOS_BYTES, in: false, out: true }], // TCGETS
+  [0x5402, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETS
+  [0x5403, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETSW
+  [0x5404, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETSF
+  [0x802c_542a, { bytes: TERMIOS2_BYTES, in: false, out: true }], // TCGETS2
+  [0x402c_542b, { bytes: TERMIOS2_BYTES, in: true, out: false }], // TCSETS2
+  [0x402c_542c, { bytes: TERMIOS2_BYTES, in: true, out: false }], // TCSETSW2
+  [0x402c_542d, { bytes: TERMIOS2_BYTES, in: true, out: false }], // TCSETSF2
+  [0x540f, { bytes: 4, in: false, out: true }], // TIOCGPGRP
+  [0x5410, { bytes: 4, in: true, out: false }], // TIOCSPGRP
+  [0x5411, { bytes: 4, in: false, out: true }], // TIOCOUTQ
+  [0x5413, { bytes: WINSIZE_BYTES, in: false, out: true }], // TIOCGWINSZ
+  [0x5414, { bytes: WINSIZE_BYTES, in: true, out: false }], // TIOCSWINSZ
+  [0x541b, { bytes: 4, in: false, out: true }], // FIONREAD
+  [0x5421, { bytes: 4, in: true, out: false }], // FIONBIO
+  [0x5429, { bytes: 4, in: false, out: true }], // TIOCGSID
+  [0x5452, { bytes: 4, in: true, out: false }], // FIOASYNC
+]);
+
+/** Undefined where the argument is a number, or the request is not known. */
+export function ioctlArgument(request: number): IoctlArgument | undefined {
+  return table.get(request);
+}
