@@ -1,0 +1,79 @@
+// Every example, booted by the command as a user would, prints what lies beside it in examples/*.txt.
+// Compared are the lines of each program, in its order, and the closing table without what depends on
+// time: sizes, counts of calls, seconds. `UPDATE=1` writes the files anew.
+import { assertEquals } from "@std/assert";
+import { checkImage, withFolder } from "./boot_harness.ts";
+
+const examples = new URL("../examples/", import.meta.url);
+const names = [...Deno.readDirSync(examples)].map((entry) => entry.name)
+  .filter((name) => name.endsWith(".yaml")).map((name) => name.slice(0, -".yaml".length)).sort();
+const task = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url))).tasks;
+const permissions = (task.compose as string).split(" ").slice(2, -1);
+
+/** Runs `compose up` on a copy of the examples, so that images are made there. */
+async function up(folder: string, ...args: string[]): Promise<{ code: number; out: string }> {
+  const main = new URL("../compose/cli/main.ts", import.meta.url);
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...permissions, main.pathname, "up", ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1" },
+  }).output();
+  const decoder = new TextDecoder();
+  if (stdout.length === 0) throw new Error(decoder.decode(stderr));
+  return { code, out: decoder.decode(stdout) };
+}
+
+async function withExamples(body: (folder: string) => Promise<void>): Promise<void> {
+  await withFolder(async (folder) => {
+    for (const name of names) {
+      Deno.copyFileSync(new URL(`${name}.yaml`, examples), `${folder}/${name}.yaml`);
+    }
+    // Programs import the library by where they are.
+    Deno.symlinkSync(new URL("programs", examples).pathname, `${folder}/programs`);
+    await body(folder);
+  });
+}
+
+/** What of an example's output is the same each time. */
+function settled(output: string): { programs: Record<string, string[]>; closing: string[] } {
+  const lines = output.trimEnd().split("\n");
+  const programs: Record<string, string[]> = {};
+  for (const line of lines) {
+    const [, name, text] = /^(\S+) \| (.*)$/.exec(line) ?? [];
+    if (name !== undefined) (programs[name] ??= []).push(text);
+  }
+  const closing = lines.filter((line) => !line.includes(" | ")).map((line) =>
+    line.replace(/\s+/g, " ").replace(/\d+\.\d+ s$/, "TIME").replace(
+      / \d+ MiB \d+ \d+ \d+ (\d+ \d+)$/,
+      " SIZE CALLS $1",
+    )
+  );
+  return { programs, closing };
+}
+
+for (const name of names) {
+  Deno.test(`examples/${name}.yaml prints what is beside it`, () =>
+    withExamples(async (folder) => {
+      const { code, out } = await up(folder, `${name}.yaml`);
+      const beside = new URL(`${name}.txt`, examples);
+      if (Deno.env.get("UPDATE") === "1") Deno.writeTextFileSync(beside, out);
+      assertEquals(settled(out), settled(Deno.readTextFileSync(beside)));
+      assertEquals(code, 0);
+      for (const { name: file } of Deno.readDirSync(folder)) {
+        if (file.endsWith(".img")) assertEquals(checkImage(`${folder}/${file}`), "");
+      }
+    }));
+}
+
+Deno.test("compose up --json: the report alone is on standard output", () =>
+  withExamples(async (folder) => {
+    const { code, out } = await up(folder, "--json", "quickstart_monolithic.yaml");
+    const report = JSON.parse(out);
+    assertEquals(code, 0);
+    assertEquals(report.programs, [
+      { name: "hasher", status: 0 },
+      { name: "writer", status: 0 },
+      { name: "reader", status: 0 },
+    ]);
+    assertEquals(report.domains.map((domain: { name: string }) => domain.name), ["primary"]);
+  }));
