@@ -32,6 +32,8 @@ export interface Plan {
 export interface MachinePlan {
   /** physical memory in all */
   memoryBytes: number;
+  /** what domains and rings leave for programs */
+  userMemoryBytes: number;
   /** hardware threads */
   harts: number;
   /** by id */

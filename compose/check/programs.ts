@@ -9,7 +9,9 @@ export const checkPrograms: Rule = (
 ) => {
   const served = new Set(placement.instances.map((instance) => instance.described.serves));
   for (const [name, program] of Object.entries(system.programs)) {
-    if (!existing.has(pathAt(root, ["programs", name, "run"], program.run))) {
+    // What is in the machine is looked for when it runs.
+    const inside = program.run.startsWith("/");
+    if (!inside && !existing.has(pathAt(root, ["programs", name, "run"], program.run))) {
       report({
         code: "E0801",
         message: `program "${program.run}" does not exist`,

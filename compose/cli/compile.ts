@@ -54,6 +54,9 @@ function summarize(plan: Plan): string {
       ["mount", "type", "served by"],
       plan.mounts.map((mount) => [mount.path, mount.type, `${mount.component} in ${mount.domain}`]),
     ),
-    table(["program", "module"], plan.programs.map((program) => [program.name, program.path ?? program.module!])),
+    table(
+      ["program", "module"],
+      plan.programs.map((program) => [program.name, program.path ?? program.module!]),
+    ),
   ].join("\n\n");
 }

@@ -6,6 +6,7 @@ import type {
   DomainPlan,
   MountPlan,
   Plan,
+  ProgramPlan,
   RoutePlan,
 } from "../../schemas/plan.ts";
 import { planIommu } from "../isolation/iommu.ts";
@@ -61,6 +62,7 @@ export function makePlan(
     name: system.name,
     machine: {
       memoryBytes: system.machine.memory,
+      userMemoryBytes: system.machine.memory - layout.usedBytes,
       harts: system.machine.harts,
       devices,
       iommu: planIommu(layout, devices),
@@ -71,8 +73,7 @@ export function makePlan(
     mounts,
     programs: Object.entries(system.programs).map(([name, program], index) => ({
       name,
-      kind: "native",
-      module: pathAt(root, ["programs", name, "run"], program.run),
+      ...planExecutable(root, name, program.run),
       args: program.args,
       env: program.env,
       cwd: program.cwd,
@@ -81,6 +82,17 @@ export function makePlan(
       console: index,
     })),
   };
+}
+
+/** A path that begins at the machine's root names a file of the machine, any other one a module. */
+function planExecutable(
+  root: Node,
+  name: string,
+  run: string,
+): Pick<ProgramPlan, "kind" | "module" | "path"> {
+  return run.startsWith("/")
+    ? { kind: "elf", path: run }
+    : { kind: "native", module: pathAt(root, ["programs", name, "run"], run) };
 }
 
 function planComponent(instance: Instance, placement: Placement): ComponentPlan {

@@ -1,5 +1,6 @@
 // The thread of the primary domain: its kernel components, and the hart that runs user programs.
 import type { Bell } from "../hardware/doorbell.ts";
+import { RiscvHart } from "../hardware/hart/riscv_hart.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
 import { ControlPage, LinkState } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
@@ -10,7 +11,7 @@ import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
 import type { Environment } from "../kernel/environment.ts";
-import { E, Errno, fail } from "../kernel/errno.ts";
+import { Errno } from "../kernel/errno.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { SIG } from "../kernel/process/signal.ts";
 import { Connection } from "../kernel/remote/connection.ts";
@@ -20,6 +21,9 @@ import type { Service } from "../kernel/service.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
 import type { ClientContract, Plan } from "../../schemas/plan.ts";
+import { toByteString } from "../kernel/vfs/protocol.ts";
+import { startProgram } from "../user/guest/exec.ts";
+import { GuestHart } from "../user/guest/guest_hart.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
@@ -215,19 +219,37 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         stopping = true;
         return;
       }
+      const guest = plan.programs.some((program) => program.kind === "elf")
+        ? makeGuest(processes!)
+        : undefined;
       self.postMessage({ kind: "booted" });
       const native: Runner = function* (process, program) {
         new NativeProgram(hart, processes!, process, countMissing)
           .run(mains.get(program.name)!, process.argv, program.env);
       };
+      const elf: Runner = function* (process, { path, env }) {
+        const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+        yield* startProgram(guest!, process, path!, process.argv, environment.map(toByteString));
+      };
       programs = new Programs(
         processes!,
         tasks,
-        { native, elf: () => fail(E.ENOEXEC) },
+        { native, elf },
         (message) => self.postMessage(message),
       );
       for (const program of plan.programs) programs.start(program);
     });
+  };
+
+  const makeGuest = (processes: Processes): GuestHart => {
+    processes.provideMemory(plan.machine.userMemoryBytes);
+    return new GuestHart(
+      hart,
+      tasks,
+      processes,
+      (memory, pager, clock) => new RiscvHart(memory, pager, clock),
+      { missing: countMissing },
+    );
   };
 
   /** Components give back what they hold, file systems to their disks, while those still answer. */

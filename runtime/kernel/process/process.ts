@@ -74,6 +74,8 @@ export class Process {
   readonly childEvents = new WaitQueue(true);
   /** woken when a signal has been queued: for sigtimedwait and signalfd */
   readonly signalEvents = new WaitQueue(true);
+  /** woken when one of its threads ends */
+  readonly threadsChanged = new WaitQueue();
   /** woken when it ends or gets another program: for vfork */
   readonly memoryLeft = new WaitQueue();
   readonly pending = new PendingSignals();
@@ -319,6 +321,7 @@ export class Process {
     this.threads.delete(thread);
     this.userNs += thread.userNs;
     this.systemNs += thread.systemNs;
+    this.threadsChanged.wakeAll();
     if (this.threads.size > 0) return;
     this.ending ??= status;
     this.kernel.environment.tasks.spawn(this.#bury(), (_value, failure) => {

@@ -191,6 +191,13 @@ export class Processes implements ProcessKernel {
     return thread;
   }
 
+  /** The only thread of a process has the process's number (execve(2)). */
+  lead(thread: Thread): void {
+    this.threads.delete(thread.tid);
+    thread.tid = thread.process.pid;
+    this.threads.set(thread.tid, thread);
+  }
+
   /** A thread ends; with the last one its process does. */
   endThread(thread: Thread, status: WaitStatus): void {
     if (thread.ended) return;

@@ -41,7 +41,7 @@ export class Thread {
   userNs = 0;
   systemNs = 0;
 
-  constructor(readonly process: Process, readonly tid: number, name: string) {
+  constructor(readonly process: Process, public tid: number, name: string) {
     this.name = name;
   }
 
@@ -63,8 +63,10 @@ export class Thread {
   /** Whether a signal is to be delivered, or the thread has to end or to stop. */
   get attention(): boolean {
     const { process } = this;
-    return process.ending !== undefined || process.stopped ||
-      ((this.pending.set | process.pending.set) & ~this.#mask) !== 0n;
+    if (process.ending !== undefined || process.stopped) return true;
+    // Nearly always nothing waits at all, which is cheaper to see than what is open.
+    if (this.pending.set === 0n && process.pending.set === 0n) return false;
+    return (this.waiting & ~this.#mask) !== 0n;
   }
 
   /** Ends the wait of a thread that waits interruptibly. @returns whether it did */

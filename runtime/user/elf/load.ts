@@ -16,7 +16,7 @@ import { accessOf, libraryPlace } from "../../kernel/process/sys_memory.ts";
 import { describe } from "../../kernel/process/sys_open.ts";
 import { O } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
-import { Call, WalkFlag } from "../../kernel/vfs/protocol.ts";
+import { Call, Private, WalkFlag } from "../../kernel/vfs/protocol.ts";
 import { STATX_BYTES } from "../../kernel/vfs/structures.ts";
 import type { Location } from "../../kernel/process/mounts.ts";
 import { type ElfFile, headerBytes, parseElf, type Segment } from "./elf.ts";
@@ -134,6 +134,8 @@ function* openProgram(process: Process, start: Location, path: string): Coroutin
     yield* request(service, Call.FACCESSAT2, args, undefined, process.credential);
     // Root may execute what at least somebody may.
     if ((found.mode & 0o111) === 0) fail(E.EACCES);
+    // The kernel reads it, which its user need not be allowed to.
+    yield* request(service, Private.OPEN, [found.handle, O.RDONLY]);
     return file;
   } catch (failure) {
     yield* finish(file.release());
@@ -141,7 +143,6 @@ function* openProgram(process: Process, start: Location, path: string): Coroutin
   }
 }
 
-/** The kernel reads what the process may execute, whether it may read it or not. */
 function* readAt(file: FileDescription, offset: number, length: number): Coroutine<Uint8Array> {
   const bytes = new Uint8Array(length);
   const count = yield* finish(file.pread(bytes, offset));

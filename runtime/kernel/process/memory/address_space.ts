@@ -45,6 +45,11 @@ export class AddressSpace implements MappingOwner {
     this.id = ++AddressSpace.#ids;
   }
 
+  /** Whether other processes see some of its pages: robust futexes may lie there. */
+  get sharesPages(): boolean {
+    return this.mappings.all.some((mapping) => mapping.shared);
+  }
+
   get residentPages(): number {
     return this.pages.count;
   }

@@ -1,0 +1,193 @@
+// clone(2), clone3(2): new threads and new processes.
+import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
+import type { Blocking, Coroutine } from "../../kernel/coroutine.ts";
+import { E, fail } from "../../kernel/errno.ts";
+import { MAX_THREADS } from "../../kernel/process/limits.ts";
+import { Process } from "../../kernel/process/process.ts";
+import { LAST_SIGNAL } from "../../kernel/process/signal.ts";
+import { GuestThread } from "./guest_thread.ts";
+
+const CLONE = {
+  VM: 0x100,
+  FS: 0x200,
+  FILES: 0x400,
+  SIGHAND: 0x800,
+  VFORK: 0x4000,
+  PARENT: 0x8000,
+  THREAD: 0x1_0000,
+  NEWNS: 0x2_0000,
+  SETTLS: 0x8_0000,
+  PARENT_SETTID: 0x10_0000,
+  CHILD_CLEARTID: 0x20_0000,
+  CHILD_SETTID: 0x100_0000,
+  NEWCGROUP: 0x200_0000,
+  NEWUTS: 0x400_0000,
+  NEWIPC: 0x800_0000,
+  NEWUSER: 0x1000_0000,
+  NEWPID: 0x2000_0000,
+  NEWNET: 0x4000_0000,
+} as const;
+/** clone3 only: beyond 32 bits. */
+const CLEAR_SIGHAND = 2 ** 32, INTO_CGROUP = 2 ** 33;
+const PIDFD = 0x1000;
+const NAMESPACES = CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC | CLONE.NEWUSER |
+  CLONE.NEWPID | CLONE.NEWNET;
+const CLONE_ARGS_BYTES = 64;
+const MAX_CLONE_ARGS_BYTES = 4096;
+const SP = 2, TP = 4, A0 = 10;
+
+interface CloneRequest {
+  flags: number;
+  exitSignal: number;
+  /** stack pointer of the child; 0 for the parent's */
+  stack: number;
+  parentTid: number;
+  childTid: number;
+  tls: number;
+  clearHandlers: boolean;
+}
+
+export function clone(
+  thread: GuestThread,
+  flags: number,
+  stack: number,
+  parentTid: number,
+  tls: number,
+  childTid: number,
+): Blocking<number> {
+  // CSIGNAL: the lowest byte is the signal that the child sends at its end.
+  return begin(thread, {
+    flags: flags % 2 ** 32 & ~0xff,
+    exitSignal: flags & 0xff,
+    stack,
+    parentTid,
+    childTid,
+    tls,
+    clearHandlers: false,
+  });
+}
+
+export function clone3(thread: GuestThread, address: number, size: number): Blocking<number> {
+  if (size < CLONE_ARGS_BYTES) fail(E.EINVAL);
+  if (size > MAX_CLONE_ARGS_BYTES) fail(E.E2BIG);
+  const bytes = thread.access.read(address, size);
+  const view = new DataView(bytes.buffer);
+  const field = (index: number) => Number(view.getBigUint64(index * 8, true));
+  // Fields that are not known must be zero; set_tid and cgroup are not there.
+  for (let index = 8; index < Math.floor(size / 8); index++) if (field(index) !== 0) fail(E.E2BIG);
+  const flags = field(0);
+  if (flags % (2 * INTO_CGROUP) >= INTO_CGROUP || (flags % 2 ** 32 & 0xff) !== 0) fail(E.EINVAL);
+  const stack = field(5), stackSize = field(6);
+  if ((stack === 0) !== (stackSize === 0)) fail(E.EINVAL);
+  return begin(thread, {
+    flags: flags % 2 ** 32 | 0,
+    exitSignal: field(4),
+    stack: stack + stackSize,
+    parentTid: field(3),
+    childTid: field(2),
+    tls: field(7),
+    clearHandlers: flags % (2 * CLEAR_SIGHAND) >= CLEAR_SIGHAND,
+  });
+}
+
+function begin(thread: GuestThread, request: CloneRequest): Blocking<number> {
+  const { flags, exitSignal } = request;
+  if ((flags & NAMESPACES) !== 0 || (flags & PIDFD) !== 0 || exitSignal > LAST_SIGNAL) {
+    fail(E.EINVAL);
+  }
+  if ((flags & CLONE.THREAD) !== 0 && (flags & CLONE.SIGHAND) === 0) fail(E.EINVAL);
+  if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) fail(E.EINVAL);
+  if (request.clearHandlers && (flags & CLONE.SIGHAND) !== 0) fail(E.EINVAL);
+  const { processes } = thread.guest;
+  if (processes.threads.size >= MAX_THREADS) fail(E.EAGAIN);
+  // Words that are to be set are checked before there is a child.
+  if ((flags & CLONE.PARENT_SETTID) !== 0) {
+    thread.access.writeWord(request.parentTid, thread.access.readWord(request.parentTid));
+  }
+  return (flags & CLONE.THREAD) !== 0 ? newThread(thread, request) : newProcess(thread, request);
+}
+
+function newThread(thread: GuestThread, request: CloneRequest): number {
+  const kernel = thread.guest.processes.startThread(thread.kernel.process);
+  const child = new GuestThread(thread.guest, kernel, thread.space);
+  kernel.name = thread.kernel.name;
+  kernel.mask = thread.kernel.mask;
+  prepare(thread, child, request);
+  child.start();
+  return kernel.tid;
+}
+
+function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number> {
+  const { flags } = request;
+  const { guest } = thread;
+  const parent = thread.kernel.process;
+  const sharesMemory = (flags & CLONE.VM) !== 0;
+  const space = sharesMemory ? thread.space : thread.space.fork();
+  if (sharesMemory) space.users++;
+  const sharesFiles = (flags & CLONE.FILES) !== 0;
+  const files = sharesFiles ? parent.files : parent.files.fork();
+  if (sharesFiles) files.users++;
+  const sharesDirectories = (flags & CLONE.FS) !== 0;
+  const directories = sharesDirectories ? parent.directories : { ...parent.directories, users: 1 };
+  if (sharesDirectories) directories.users++;
+  const child = guest.processes.fork(parent, files, directories, (flags & CLONE.PARENT) !== 0);
+  child.memory = space;
+  child.exitSignal = request.exitSignal;
+  child.actions = (flags & CLONE.SIGHAND) !== 0
+    ? parent.actions
+    : request.clearHandlers
+    ? parent.actions.afterExec()
+    : parent.actions.copy();
+  const kernel = guest.processes.startThread(child);
+  const childThread = new GuestThread(guest, kernel, space);
+  kernel.name = thread.kernel.name;
+  kernel.mask = thread.kernel.mask;
+  if (!sharesMemory || (flags & CLONE.VFORK) !== 0) {
+    kernel.alternateStack = { ...thread.kernel.alternateStack };
+  }
+  prepare(thread, childThread, request);
+  const waits = (flags & CLONE.VFORK) !== 0;
+  if (sharesDirectories && !waits) {
+    childThread.start();
+    return kernel.tid;
+  }
+  return finishProcess(childThread, child, sharesDirectories, waits);
+}
+
+/** The child's own uses of its directories are asked of their servers before it runs. */
+function* finishProcess(
+  thread: GuestThread,
+  child: Process,
+  sharesDirectories: boolean,
+  waits: boolean,
+): Coroutine<number> {
+  const { pid } = child;
+  if (!sharesDirectories) {
+    const { root, cwd } = child.directories;
+    child.directories.root = yield* Process.hold(root);
+    child.directories.cwd = yield* Process.hold(cwd);
+  }
+  const space = thread.space;
+  thread.start();
+  // The parent of a vfork waits until the child has a program of its own, or has ended.
+  if (waits) { while (child.memory === space) yield child.memoryLeft; }
+  return pid;
+}
+
+/** Registers and words that the child begins with. */
+function prepare(thread: GuestThread, child: GuestThread, request: CloneRequest): void {
+  const { flags } = request;
+  child.saved.set(thread.registers.subarray(0, THREAD_STATE_BYTES));
+  const view = new DataView(child.saved.buffer);
+  view.setBigUint64(A0 * 8, 0n, true);
+  view.setBigUint64(State.PC, view.getBigUint64(State.PC, true) + 4n, true);
+  if (request.stack !== 0) view.setBigUint64(SP * 8, BigInt(request.stack), true);
+  if ((flags & CLONE.SETTLS) !== 0) view.setBigUint64(TP * 8, BigInt(request.tls), true);
+  if ((flags & CLONE.PARENT_SETTID) !== 0) {
+    thread.access.writeWord(request.parentTid, child.tid);
+  }
+  if ((flags & CLONE.CHILD_CLEARTID) !== 0) child.kernel.clearChildTid = request.childTid;
+  if ((flags & CLONE.CHILD_SETTID) !== 0) {
+    child.access.writeWord(request.childTid, child.tid);
+  }
+}

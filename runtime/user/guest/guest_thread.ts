@@ -1,0 +1,457 @@
+// A thread of an ELF program: runs on the hart until it makes a system call, faults, or has had its turn;
+// takes the results of its calls; is handed its signals.
+import { type Access as Kind, StopReason } from "../../hardware/hart/engine.ts";
+import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
+import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
+import { type Blocking, type Coroutine, finish, isCoroutine } from "../../kernel/coroutine.ts";
+import { E, Errno, fail } from "../../kernel/errno.ts";
+import type { AddressSpace, Fault } from "../../kernel/process/memory/address_space.ts";
+import { bit, DEFAULT, SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
+import { SS_DISABLE, type Thread, type ThreadHost } from "../../kernel/process/thread.ts";
+import { TRAMPOLINE } from "../elf/load.ts";
+import type { UserThread } from "../thread.ts";
+import { CallNumber, invoke, restarts } from "./calls.ts";
+import type { GuestHart } from "./guest_hart.ts";
+import { FRAME_BYTES, makeFrame, restoreFrame } from "./signal_frame.ts";
+import { PageNeeded, UserAccess } from "./user_access.ts";
+
+/** Instructions of a turn: about a millisecond of translated code. */
+const TURN_INSTRUCTIONS = 2_000_000;
+/** Pushed to the ready queue to go on, not to give a call its result. */
+const GO_ON = 0;
+
+const REGISTER_BYTES = 8;
+const SP = 2, RA = 1, A0 = 10, A1 = 11, A2 = 12, A7 = 17;
+
+/** A system call that was begun. */
+interface PendingCall {
+  number: number;
+  /** a0 as it was: a call that is begun again needs it */
+  firstLow: number;
+  firstHigh: number;
+}
+
+/** What a call answers whose thread is not to be given a result: it has other registers, or none. */
+export const NO_RESULT = Number.MIN_SAFE_INTEGER;
+
+export class GuestThread implements UserThread, ThreadHost {
+  /** registers, while they are not in the hart's state block */
+  readonly saved = new Uint8Array(THREAD_STATE_BYTES);
+  access: UserAccess;
+  #call: PendingCall | undefined;
+  /** the call was interrupted by a signal: whether it begins again shows when the signal is delivered */
+  #interrupted = false;
+  #parked = false;
+  #waiting = false;
+  /** the thread has to end although its process goes on (execve by another thread) */
+  doomed = false;
+
+  constructor(readonly guest: GuestHart, readonly kernel: Thread, space: AddressSpace) {
+    this.access = new UserAccess(space);
+    kernel.host = this;
+  }
+
+  get tid(): number {
+    return this.kernel.tid;
+  }
+
+  get space(): AddressSpace {
+    return this.access.space;
+  }
+
+  /** Its registers, wherever they are. */
+  get registers(): Uint8Array {
+    return this.guest.holds(this) ? this.guest.state : this.saved;
+  }
+
+  get stackPointer(): bigint {
+    return this.get(SP);
+  }
+
+  get(register: number): bigint {
+    const bytes = this.registers;
+    return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(register * 8, true);
+  }
+
+  set(register: number, value: bigint): void {
+    const bytes = this.registers;
+    new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(
+      register * REGISTER_BYTES,
+      value,
+      true,
+    );
+  }
+
+  set pc(value: bigint) {
+    const bytes = this.registers;
+    new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(State.PC, value, true);
+  }
+
+  /** Another program takes the place of the one that ran. */
+  become(space: AddressSpace, entry: number, stackPointer: number): void {
+    this.access = new UserAccess(space);
+    this.registers.fill(0, 0, THREAD_STATE_BYTES);
+    this.set(SP, BigInt(stackPointer));
+    this.pc = BigInt(entry);
+  }
+
+  /** Makes it runnable. */
+  start(): void {
+    this.guest.hart.ready.push(this, GO_ON);
+  }
+
+  resume(status: number): void {
+    this.#waiting = false;
+    if (this.kernel.ended) return;
+    const started = performance.now();
+    this.guest.enter(this);
+    if (this.#call !== undefined) this.#finishCall(status);
+    this.#run();
+    this.kernel.userNs += (performance.now() - started) * 1e6;
+  }
+
+  #run(): void {
+    const { guest, kernel } = this;
+    const { words, engine } = guest;
+    words[State.BUDGET >> 2] = TURN_INSTRUCTIONS;
+    for (;;) {
+      if ((kernel.attention || this.doomed || this.#interrupted) && !this.#attendSignals()) return;
+      const reason = engine.run();
+      switch (reason) {
+        case StopReason.ECALL:
+          if (!this.#systemCall()) return;
+          break;
+        case StopReason.PAGE_FAULT:
+          if (!this.#pageFault()) return;
+          break;
+        case StopReason.BUDGET:
+          return this.#yieldTurn();
+        case StopReason.ILLEGAL:
+          this.#fault({ signal: SIG.ILL, code: 1 }, this.#pcValue());
+          break;
+        case StopReason.BREAKPOINT:
+          this.#fault({ signal: SIG.TRAP, code: 1 }, this.#pcValue());
+          break;
+        case StopReason.MISALIGNED:
+          this.#fault({ signal: SIG.BUS, code: 1 }, this.#faultAddress());
+          break;
+      }
+    }
+  }
+
+  #yieldTurn(): void {
+    this.guest.hart.ready.push(this, GO_ON);
+  }
+
+  #pcValue(): bigint {
+    const { state } = this.guest;
+    return new DataView(state.buffer, state.byteOffset).getBigUint64(State.PC, true);
+  }
+
+  #faultAddress(): bigint {
+    const { state } = this.guest;
+    return new DataView(state.buffer, state.byteOffset).getBigUint64(State.FAULT_ADDRESS, true);
+  }
+
+  /** Carries out the call that the registers describe. @returns whether the thread goes on at once */
+  #systemCall(): boolean {
+    const { words, hart } = this.guest;
+    const number = words[A7 * 2];
+    hart.calls++;
+    this.#call = { number, firstLow: words[A0 * 2], firstHigh: words[A0 * 2 + 1] };
+    let result: Blocking<number>;
+    try {
+      result = invoke(this, number, words.subarray(A0 * 2, A0 * 2 + 12));
+    } catch (failure) {
+      if (!(failure instanceof Errno)) throw failure;
+      result = -failure.errno;
+    }
+    if (!isCoroutine(result)) {
+      this.#finishCall(result);
+      if (this.kernel.ended) return false;
+      if (number === CallNumber.sched_yield) {
+        this.#yieldTurn();
+        return false;
+      }
+      return true;
+    }
+    hart.blockedCalls++;
+    return this.#wait(result, (status) => this.#finishCall(status));
+  }
+
+  /**
+   * Lets a coroutine go on while others run.
+   * @param settled gets its result at once where it did not have to wait
+   * @returns whether it did not
+   */
+  #wait(work: Coroutine<number>, settled: (status: number) => void): boolean {
+    let begun = false, over = false;
+    const { kernel } = this;
+    this.#waiting = true;
+    kernel.task = this.guest.tasks.spawn(work, (value, failure) => {
+      kernel.task = undefined;
+      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+      const status = failure instanceof Errno ? -failure.errno : value!;
+      over = true;
+      if (begun) return this.guest.hart.ready.push(this, status);
+      this.#waiting = false;
+      settled(status);
+    });
+    begun = true;
+    if (over) {
+      kernel.task = undefined;
+      if (kernel.ended) return false;
+      this.guest.enter(this);
+      return true;
+    }
+    // What the call did may have made a signal deliverable: a wait must not outlast it.
+    if (kernel.attention) this.#interrupt();
+    return false;
+  }
+
+  #interrupt(): void {
+    this.kernel.interrupt(new Errno(E.EINTR));
+  }
+
+  #finishCall(status: number): void {
+    const call = this.#call!;
+    this.#call = undefined;
+    const { words } = this.guest;
+    if (status === NO_RESULT) return;
+    this.guest.observer.traced?.(this, call.number, words.subarray(A0 * 2, A0 * 2 + 12), status);
+    if (status === -E.EINTR && restarts(call.number) !== undefined) {
+      this.#call = call;
+      this.#interrupted = true;
+      return;
+    }
+    this.#answer(status);
+  }
+
+  /** Puts a result into a0, and goes on behind the ecall. */
+  #answer(status: number): void {
+    const { words } = this.guest;
+    words[A0 * 2] = status;
+    words[A0 * 2 + 1] = Math.floor(status / 2 ** 32);
+    const pc = State.PC >> 2;
+    const low = (words[pc] >>> 0) + 4;
+    words[pc] = low;
+    if (low > 0xffff_ffff) words[pc + 1]++;
+  }
+
+  /** @returns whether the thread goes on at once */
+  #pageFault(): boolean {
+    const { words } = this.guest;
+    const low = words[State.FAULT_ADDRESS >> 2] >>> 0, high = words[(State.FAULT_ADDRESS >> 2) + 1];
+    const access = words[State.FAULT_ACCESS >> 2] as Kind;
+    const page = (high >>> 0) * (2 ** 32 / PAGE_BYTES) + Math.floor(low / PAGE_BYTES);
+    const address = this.#faultAddress();
+    let goesOn = true;
+    const over = (fault: Fault | undefined) => {
+      if (fault !== undefined) this.#fault(fault, address);
+    };
+    this.#waiting = true;
+    const { space } = this;
+    this.kernel.task = this.guest.tasks.spawn(space.fault(page, access), (fault, failure) => {
+      this.kernel.task = undefined;
+      if (failure !== undefined) throw failure;
+      if (goesOn) return over(fault);
+      // The thread is not on the hart: it learns of a fault when it is.
+      if (fault !== undefined) this.#fault(fault, address);
+      this.guest.hart.ready.push(this, GO_ON);
+    });
+    const waits = this.kernel.task !== undefined;
+    if (!waits) this.#waiting = false;
+    goesOn = false;
+    return !waits;
+  }
+
+  /** Raises a signal that the thread itself caused: it cannot be put off. */
+  #fault(fault: Fault, address: bigint): void {
+    const { kernel } = this;
+    const { process } = kernel;
+    const { signal, code } = fault;
+    const blocked = (kernel.mask & bit(signal)) !== 0n;
+    const { handler } = process.actions.get(signal);
+    if (signal === SIG.KILL || blocked || handler <= 1) {
+      process.actions.set(signal, { handler: DEFAULT, flags: 0, mask: 0n });
+      return process.carryOut(signal);
+    }
+    kernel.pending.add({ signal, code, address });
+  }
+
+  /** A signal came, the process ends or stops or goes on: the thread is woken where it may be. */
+  attend(): void {
+    if (this.#parked) {
+      if (this.kernel.process.stopped && this.kernel.process.ending === undefined) return;
+      this.#parked = false;
+      this.guest.hart.ready.push(this, GO_ON);
+    } else if (this.#waiting && (this.kernel.attention || this.doomed)) this.#interrupt();
+  }
+
+  /** @returns whether the thread goes on: it may have ended, or be stopped */
+  #attendSignals(): boolean {
+    const { kernel } = this;
+    const { process } = kernel;
+    for (;;) {
+      if (process.ending !== undefined || this.doomed) {
+        this.end(process.ending ?? 0);
+        return false;
+      }
+      if (process.stopped) {
+        this.#parked = true;
+        return false;
+      }
+      const info = kernel.nextSignal();
+      if (info !== undefined) {
+        this.#deliver(info);
+        continue;
+      }
+      if (process.ending !== undefined || process.stopped) continue;
+      break;
+    }
+    if (this.#interrupted) this.#beginAgain();
+    // A wait with a mask of its own ended without a handler: the mask goes back.
+    if (kernel.savedMask !== undefined) {
+      kernel.mask = kernel.savedMask;
+      kernel.savedMask = undefined;
+      if (kernel.attention) return this.#attendSignals();
+    }
+    return true;
+  }
+
+  /** No handler runs: the interrupted call is made anew. */
+  #beginAgain(): void {
+    this.#interrupted = false;
+    const call = this.#call!;
+    this.#call = undefined;
+    const { words } = this.guest;
+    words[A0 * 2] = call.firstLow;
+    words[A0 * 2 + 1] = call.firstHigh;
+  }
+
+  /** Makes the thread go on in a signal's handler. */
+  #deliver(info: SignalInfo): void {
+    const { kernel } = this;
+    const { process } = kernel;
+    const { signal } = info;
+    const action = process.actions.get(signal);
+    if (this.#interrupted) {
+      this.#interrupted = false;
+      const call = this.#call!;
+      this.#call = undefined;
+      const again = restarts(call.number) === true && (action.flags & SA.RESTART) !== 0;
+      if (again) {
+        this.guest.words[A0 * 2] = call.firstLow;
+        this.guest.words[A0 * 2 + 1] = call.firstHigh;
+      } else this.#answer(-E.EINTR);
+    }
+    if ((action.flags & SA.RESETHAND) !== 0) {
+      process.actions.set(signal, { ...action, handler: DEFAULT });
+    }
+    const stack = kernel.alternateStack;
+    const onto = (action.flags & SA.ONSTACK) !== 0 && stack.flags !== SS_DISABLE &&
+      !kernel.onAlternateStack;
+    const top = onto ? stack.base + stack.size : this.get(SP);
+    const at = (top - BigInt(FRAME_BYTES)) & ~15n;
+    const mask = kernel.savedMask ?? kernel.mask;
+    kernel.savedMask = undefined;
+    try {
+      this.access.write(Number(at), makeFrame(this.guest.state, info, mask, stack));
+    } catch (failure) {
+      if (!(failure instanceof Errno) && !(failure instanceof PageNeeded)) throw failure;
+      // There is no stack to run a handler on.
+      process.actions.set(SIG.SEGV, { handler: DEFAULT, flags: 0, mask: 0n });
+      return process.carryOut(SIG.SEGV);
+    }
+    kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
+    this.set(SP, at);
+    this.set(RA, BigInt(TRAMPOLINE));
+    this.set(A0, BigInt(signal));
+    this.set(A1, at);
+    this.set(A2, at + 128n);
+    this.pc = BigInt(action.handler);
+  }
+
+  /** rt_sigreturn(2) */
+  returnFromSignal(): number {
+    const at = Number(this.get(SP));
+    let frame: Uint8Array;
+    try {
+      frame = this.access.read(at, FRAME_BYTES);
+    } catch (failure) {
+      if (!(failure instanceof Errno)) throw failure;
+      this.#fault({ signal: SIG.SEGV, code: 1 }, BigInt(at));
+      return NO_RESULT;
+    }
+    this.kernel.mask = restoreFrame(frame, this.registers);
+    return NO_RESULT;
+  }
+
+  /** The thread is over: whoever waits for its end is woken. */
+  end(status: number): void {
+    const { kernel, guest } = this;
+    if (kernel.ended) return;
+    guest.enter(this);
+    const leaving = this.#leave();
+    guest.forget(this);
+    // The address space is kept for the words that are still to be written.
+    this.space.users++;
+    guest.processes.endThread(kernel, status);
+    guest.tasks.spawn(leaving, (_value, failure) => {
+      this.space.release();
+      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+    });
+  }
+
+  /** Clears the word that set_tid_address named, and marks robust futexes as orphaned. */
+  *#leave(): Coroutine<void> {
+    const { kernel, guest, space, access } = this;
+    const { futexes } = guest.processes;
+    // Nobody shares the memory of a process that has ended as a whole.
+    if (space.users < 2 && !space.sharesPages) return;
+    if (kernel.robustList !== 0) yield* this.#orphanFutexes();
+    if (kernel.clearChildTid === 0) return;
+    yield* this.withPages(() => access.writeWord(kernel.clearChildTid, 0));
+    yield* finish(futexes.wake(space, kernel.clearChildTid, 1));
+  }
+
+  /** Walks the robust list (set_robust_list(2)). The list is the program's: its length is bounded. */
+  *#orphanFutexes(): Coroutine<void> {
+    const OWNER_DIED = 0x4000_0000, WAITERS = 0x8000_0000, TID = 0x3fff_ffff;
+    const { kernel, access, space } = this;
+    const { futexes } = this.guest.processes;
+    const head = kernel.robustList;
+    const [first, offset, pending] = yield* this.withPages(() => [
+      access.readLong(head),
+      access.readLong(head + 8),
+      access.readLong(head + 16),
+    ]);
+    const orphan = function* (thread: GuestThread, entry: number): Coroutine<void> {
+      const address = entry + offset;
+      const word = yield* thread.withPages(() => access.readWord(address));
+      if ((word & TID) !== kernel.tid) return;
+      yield* thread.withPages(() => access.writeWord(address, word & WAITERS | OWNER_DIED));
+      if ((word & WAITERS) !== 0) yield* futexes.wake(space, address, 1);
+    };
+    let entry = first;
+    for (let count = 0; entry !== head && entry !== 0 && count < 2048; count++) {
+      const next = yield* this.withPages(() => access.readLong(entry));
+      if (entry !== pending) yield* orphan(this, entry);
+      entry = next;
+    }
+    if (pending !== 0) yield* orphan(this, pending);
+  }
+
+  /** Does something with user memory, waiting for pages as they are needed. @throws Errno EFAULT */
+  *withPages<T>(use: () => T): Coroutine<T> {
+    for (;;) {
+      try {
+        return use();
+      } catch (failure) {
+        if (!(failure instanceof PageNeeded)) throw failure;
+        const fault = yield* this.space.fault(failure.page, failure.access);
+        if (fault !== undefined) return fail(E.EFAULT);
+      }
+    }
+  }
+}
