@@ -212,7 +212,7 @@ const PIPE_ATOMIC_BYTES = 4096;
 /** The two ends of a pipe. @returns the reading and the writing end */
 export function makePipe(flags: number, broken: () => void): [Description, Description] {
   const buffer = new Uint8Array(PIPE_BYTES);
-  const readiness = new WaitQueue();
+  const readiness = new WaitQueue(true);
   let start = 0, length = 0, readers = true, writers = true;
   const reader: Description = {
     flags: O.RDONLY | flags,

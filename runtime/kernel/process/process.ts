@@ -127,6 +127,13 @@ export class Process {
     return this.kernel.mounts;
   }
 
+  /** nanoseconds that its threads have run */
+  get cpuNs(): number {
+    let sum = this.userNs + this.systemNs;
+    for (const thread of this.threads) sum += thread.cpuNs;
+    return sum;
+  }
+
   get ppid(): number {
     return this.parent?.pid ?? 0;
   }

@@ -12,6 +12,9 @@ import { UserMemory } from "./memory/user_memory.ts";
 import { MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
 import { fileCalls } from "./sys_file.ts";
+import { identityCalls } from "./sys_identity.ts";
+import { limitCalls, threadLimitCalls } from "./sys_limits.ts";
+import { threadTimeCalls, timeCalls } from "./sys_time.ts";
 import { futexCalls } from "./sys_futex.ts";
 import { memoryCalls } from "./sys_memory.ts";
 import { openCalls } from "./sys_open.ts";
@@ -33,12 +36,17 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...processCalls,
   ...memoryCalls,
   ...waitCalls,
+  ...timeCalls,
+  ...identityCalls,
+  ...limitCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
 export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...signalCalls,
   ...futexCalls,
+  ...threadTimeCalls,
+  ...threadLimitCalls,
 });
 
 /** Calls that whoever executes the thread carries out: they change its registers, or end it. */

@@ -260,12 +260,13 @@ function flock(process: Process, fd: number, operation: number): Blocking<number
   return file.call(Call.FLOCK, [operation, lockOwner(file)]);
 }
 
-/** @param out two descriptors: read end, write end */
-function pipe2(process: Process, out: Int32Array, flags: number): number {
+/** @param out two descriptors, 32 bits each: read end, write end */
+function pipe2(process: Process, out: Uint8Array, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) !== 0) fail(E.EINVAL);
   const [reader, writer] = makePipe(flags & O.NONBLOCK, () => {});
-  out[0] = process.addDescription(reader, (flags & O.CLOEXEC) !== 0);
-  out[1] = process.addDescription(writer, (flags & O.CLOEXEC) !== 0);
+  const view = new DataView(out.buffer, out.byteOffset);
+  view.setInt32(0, process.addDescription(reader, (flags & O.CLOEXEC) !== 0), true);
+  view.setInt32(4, process.addDescription(writer, (flags & O.CLOEXEC) !== 0), true);
   return 0;
 }
 

@@ -1,43 +1,8 @@
-// Calls about the process itself, time and randomness.
-import type { Coroutine } from "../coroutine.ts";
-import { E, fail } from "../errno.ts";
+// Calls about the process itself, the system's name, and randomness.
 import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 
-const CLOCK_REALTIME = 0;
-const MONOTONIC_CLOCKS = [1, 4, 6, 7];
-const COARSE_REALTIME = 5;
-const TIMER_ABSTIME = 1;
 const UTSNAME_FIELD_BYTES = 65;
-
-/** @param out seconds and nanoseconds */
-function clockGettime(process: Process, clock: number, out: BigInt64Array): number {
-  const { environment } = process.kernel;
-  let ns: bigint;
-  if (clock === CLOCK_REALTIME || clock === COARSE_REALTIME) ns = environment.realtimeNs();
-  else if (MONOTONIC_CLOCKS.includes(clock)) ns = BigInt(Math.floor(environment.nowNs()));
-  else return fail(E.EINVAL);
-  out[0] = ns / 1_000_000_000n;
-  out[1] = ns % 1_000_000_000n;
-  return 0;
-}
-
-function* clockNanosleep(
-  process: Process,
-  clock: number,
-  flags: number,
-  durationNs: number,
-): Coroutine<number> {
-  const { environment } = process.kernel;
-  if (!(durationNs >= 0)) fail(E.EINVAL);
-  let wait = durationNs;
-  if ((flags & TIMER_ABSTIME) !== 0) {
-    wait = durationNs -
-      (clock === CLOCK_REALTIME ? Number(environment.realtimeNs()) : environment.nowNs());
-  }
-  if (wait > 0) yield* environment.tasks.sleep(wait);
-  return 0;
-}
 
 function getrandom(process: Process, into: Uint8Array): number {
   process.kernel.environment.random(into);
@@ -63,16 +28,9 @@ function umask(process: Process, mask: number): number {
 
 export const processCalls: Handlers = {
   getpid: (process: Process) => process.pid,
-  gettid: (process: Process) => process.pid,
   getppid: (process: Process) => process.ppid,
-  getuid: (process: Process) => process.credential.uid,
-  geteuid: (process: Process) => process.credential.uid,
-  getgid: (process: Process) => process.credential.gid,
-  getegid: (process: Process) => process.credential.gid,
   sched_yield: () => 0,
   umask,
   uname,
   getrandom,
-  clock_gettime: clockGettime,
-  clock_nanosleep: clockNanosleep,
 };

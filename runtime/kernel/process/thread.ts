@@ -41,6 +41,10 @@ export class Thread {
   userNs = 0;
   systemNs = 0;
 
+  get cpuNs(): number {
+    return this.userNs + this.systemNs;
+  }
+
   constructor(readonly process: Process, public tid: number, name: string) {
     this.name = name;
   }

@@ -5,6 +5,7 @@ import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Lock } from "../../kernel/process/sys_open.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
+import { prctlTakesName } from "../../kernel/process/sys_limits.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
 import { ioctlArgument } from "./ioctl_arguments.ts";
@@ -154,6 +155,15 @@ const decoders: Record<string, Decoder> = {
       : new Uint8Array(described.bytes);
     return described.out ? copiedOut(bytes, address, access, out) : bytes;
   },
+  prctl: (registers, index, access, out) => {
+    if (!prctlTakesName(registers[(index - 1) * 2])) return signed(registers, index);
+    return copiedOut(
+      access.read(unsigned(registers, index), 16),
+      unsigned(registers, index),
+      access,
+      out,
+    );
+  },
   futex: (registers, index, access) => {
     if (!futexHasTimeout(registers[(index - 2) * 2])) return registers[index * 2];
     const address = unsigned(registers, index);
@@ -194,13 +204,14 @@ function vector(registers: Registers, index: number, access: UserAccess) {
 
 /** `structIn16`, `arrayInOut8!` and the like. */
 function structured(kind: string): Decoder {
-  const match = /^(struct|array)(In|Out|InOut)(\d+)(!?)$/.exec(kind);
+  const match = /^(struct|array)(In|Out|InOut)(Before)?(\d+)(!?)$/.exec(kind);
   if (match === null) throw new Error(`There is no argument kind "${kind}"`);
   const many = match[1] === "array", copiesIn = match[2] !== "Out", copiesOut = match[2] !== "In";
-  const unit = Number(match[3]), needed = match[4] === "!";
+  const unit = Number(match[4]), needed = match[5] === "!";
+  const toCount = match[3] === undefined ? 1 : -1;
   return (registers, index, access, out) => {
     const address = unsigned(registers, index);
-    const count = many ? registers[(index + 1) * 2] : 1;
+    const count = many ? registers[(index + toCount) * 2] : 1;
     if (!(count >= 0 && count * unit <= MAX_ARRAY_BYTES)) fail(E.EINVAL);
     if (address === 0 && !many) return needed ? fail(E.EFAULT) : undefined;
     const length = count * unit;

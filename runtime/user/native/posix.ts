@@ -345,9 +345,10 @@ export class Sys {
 
   /** pipe2(2) */
   async pipe(flags = 0): Promise<[read: number, write: number]> {
-    const out = new Int32Array(2);
+    const out = new Uint8Array(8);
     await this.call("pipe2", "", out, flags);
-    return [out[0], out[1]];
+    const view = new DataView(out.buffer);
+    return [view.getInt32(0, true), view.getInt32(4, true)];
   }
 
   /** Waits until a descriptor is ready; fills `revents`. @returns how many are; 0 after the timeout */
@@ -397,14 +398,19 @@ export class Sys {
 
   /** Lets other threads run for a time. */
   async sleep(ms: number): Promise<void> {
-    await this.call("clock_nanosleep", "", 1, 0, ms * 1e6);
+    const time = new Uint8Array(16);
+    const view = new DataView(time.buffer);
+    view.setBigInt64(0, BigInt(Math.floor(ms / 1e3)), true);
+    view.setBigInt64(8, BigInt(Math.floor(ms % 1e3 * 1e6)), true);
+    await this.call("clock_nanosleep", "", 1, 0, time);
   }
 
   /** Time of a clock in milliseconds: 0 is the time of day, 1 is monotonic. */
   async clock(clock: number): Promise<number> {
-    const out = new BigInt64Array(2);
+    const out = new Uint8Array(16);
     await this.call("clock_gettime", "", clock, out);
-    return Number(out[0]) * 1e3 + Number(out[1]) / 1e6;
+    const view = new DataView(out.buffer);
+    return Number(view.getBigInt64(0, true)) * 1e3 + Number(view.getBigInt64(8, true)) / 1e6;
   }
 
   /** Prints a line on standard output. */

@@ -1,0 +1,48 @@
+// What a process has set about itself (prctl(2), setpriority(2), sched_setscheduler(2), personality(2)).
+
+export interface Settings {
+  /** -20 (favoured) to 19 */
+  nice: number;
+  /** `SCHED_*`, without flags */
+  policy: number;
+  /** of SCHED_FIFO and SCHED_RR; 0 for the rest */
+  priority: number;
+  /** children begin with SCHED_OTHER */
+  resetOnFork: boolean;
+  personality: number;
+  /** PR_SET_DUMPABLE: 0 or 1 */
+  dumpable: number;
+  keepCapabilities: boolean;
+  /** execve gives nothing that the process did not have */
+  noNewPrivileges: boolean;
+  /** it gets the orphans among its descendants */
+  subreaper: boolean;
+  /** sent to it when its parent ends; 0 for none */
+  parentDeathSignal: number;
+  timerSlackNs: number;
+}
+
+const TIMER_SLACK_NS = 50_000;
+
+export function defaultSettings(): Settings {
+  return {
+    nice: 0,
+    policy: 0,
+    priority: 0,
+    resetOnFork: false,
+    personality: 0,
+    dumpable: 1,
+    keepCapabilities: false,
+    noNewPrivileges: false,
+    subreaper: false,
+    parentDeathSignal: 0,
+    timerSlackNs: TIMER_SLACK_NS,
+  };
+}
+
+/** What a child begins with. */
+export function inheritedSettings(parent: Settings): Settings {
+  const child = { ...parent, resetOnFork: false, subreaper: false, parentDeathSignal: 0 };
+  if (!parent.resetOnFork) return child;
+  return { ...child, policy: 0, priority: 0, nice: Math.max(0, parent.nice) };
+}
