@@ -185,6 +185,32 @@ Deno.test("a disk driver whose callers are promised errors: what it does not ans
     assertEquals(events.filter((event) => event.kind === "domain-failed").length, 1);
   }));
 
+for (const [manifest, victim] of [["driver_domain", "driver"], ["multiserver", "driver"]]) {
+  Deno.test(`examples/${manifest}.yaml: once "${victim}" is given up, who waited for it gets EIO`, () =>
+    withFolder(async (folder) => {
+      const plan = await planOf(`examples/${manifest}.yaml`, folder, (plan) => {
+        plan.programs = plan.programs.filter((program) => program.name === "writer");
+        plan.programs[0].args[1] = String(RECORDS);
+        plan.programs[0].console = 0;
+        plan.domains.find((domain) => domain.name === victim)!.recovery.maxRestarts = 1;
+      });
+      let running = false;
+      const { report, output, events } = await runMachine(plan, (event, machine) => {
+        if (event.kind === "program-started") running = true;
+        const due = event.kind === "program-started" ||
+          event.kind === "domain-ready" && event.domain === victim;
+        if (due && running) setTimeout(() => machine().kill(victim), 20);
+      });
+      assertEquals(report.programs.map((program) => program.status), [1]);
+      assertStringIncludes(output.get("writer")!, "EIO");
+      const gone = events.filter((event) => event.kind === "domain-gone");
+      assertEquals(gone.map((event) => [event.domain, event.reason]), [
+        [victim, "restarted 1 times, which is its limit"],
+      ]);
+      assertEquals(checkImage(`${folder}/disk0.img`), "");
+    }));
+}
+
 Deno.test("what programs did not sync is on the image once the machine has stopped, wherever the disk is", () =>
   withFolder(async (folder) => {
     for (

@@ -2,7 +2,7 @@
 import type { Bell } from "../hardware/doorbell.ts";
 import { RiscvHart } from "../hardware/hart/riscv_hart.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
-import { ControlPage, LinkState } from "../hypervisor/control_page.ts";
+import { ControlPage } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import { Assembly } from "../kernel/assembly.ts";
@@ -17,6 +17,7 @@ import { SIG } from "../kernel/process/signal.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
+import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { Service } from "../kernel/service.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
@@ -69,7 +70,6 @@ interface Link {
   contract: ContractService | undefined;
   terms: ClientContract;
   domain: string;
-  seen: number;
   memory: ArrayBufferLike;
   bell: Bell;
 }
@@ -126,26 +126,26 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         : new ContractService(connection, contract, environment.tasks),
       terms: contract,
       domain: ring.server,
-      seen: control.linkWord(index),
       memory: buffer,
       bell: serverBell,
     };
   });
 
-  const follow = (link: Link) => {
-    if (!control.linkChanged(link.index, link.seen)) return;
-    const word = link.seen = control.linkWord(link.index);
-    const { state, generation } = ControlPage.linkOf(word);
-    if (state === LinkState.UP) {
-      link.connection.restore(link.memory, generation, link.bell);
-      if (link.contract !== undefined) {
+  const followers = links.map((link) =>
+    new LinkFollower(control, link.index, {
+      up: (generation) => {
+        link.connection.restore(link.memory, generation, link.bell);
+        if (link.contract === undefined) return;
         tasks.spawn(link.contract.recover(), (_value, failure) => {
           if (failure !== undefined) throw failure;
         });
-      }
-    } else link.connection.lose(state === LinkState.GONE ? "gone" : "down");
-    control.acknowledge(link.index, word);
-  };
+      },
+      down: (gone) => {
+        link.connection.lose(gone ? "gone" : "down");
+        return true;
+      },
+    })
+  );
 
   const assembly = new Assembly(domain, environment, {
     attachment: (device) => {
@@ -174,7 +174,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   let stopping = false;
   const hart = new Hart(loop, tasks, {
     attend: () => {
-      for (const link of links) follow(link);
+      for (const follower of followers) follower.follow();
     },
     attentionNeeded: () => attention.needed,
     turnEventLoop: () => attention.turnEventLoop(),

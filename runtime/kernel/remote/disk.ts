@@ -146,8 +146,10 @@ export class DiskClient implements BlockDevice {
 
   *#carry(request: BlockRequest): Coroutine<void> {
     const length = request.buffers.reduce((sum, buffer) => sum + buffer.bytes.length, 0);
-    const payload = new Uint8Array(length);
-    if (request.operation === "write") {
+    // Buffers in a row are moved between memory and ring without a copy in between.
+    const whole = inOnePiece(request.buffers, length);
+    const payload = whole ?? new Uint8Array(length);
+    if (request.operation === "write" && whole === undefined) {
       scatter(request.buffers, (bytes, at) => payload.set(bytes, at));
     }
     const status = yield* this.#call(
@@ -156,7 +158,9 @@ export class DiskClient implements BlockDevice {
       payload,
     );
     if (request.operation === "read" && status === length) {
-      scatter(request.buffers, (bytes, at) => bytes.set(payload.subarray(at, at + bytes.length)));
+      if (whole === undefined) {
+        scatter(request.buffers, (bytes, at) => bytes.set(payload.subarray(at, at + bytes.length)));
+      }
       request.status = "ok";
     } else if (status === 0 && request.operation !== "read") request.status = "ok";
     else request.status = status === -E.EOPNOTSUPP ? "unsupported" : "io-error";
@@ -172,6 +176,18 @@ export class DiskClient implements BlockDevice {
       if (this.connection.state === "gone") return LOST;
     }
   }
+}
+
+/** The memory of buffers that follow each other without a gap; undefined where they do not. */
+function inOnePiece(buffers: DmaBuffer[], length: number): Uint8Array | undefined {
+  if (buffers.length === 0) return undefined;
+  const { buffer, byteOffset } = buffers[0].bytes;
+  let end = byteOffset;
+  for (const { bytes } of buffers) {
+    if (bytes.buffer !== buffer || bytes.byteOffset !== end) return undefined;
+    end += bytes.length;
+  }
+  return new Uint8Array(buffer, byteOffset, length);
 }
 
 function scatter(buffers: DmaBuffer[], move: (bytes: Uint8Array, at: number) => void): void {

@@ -80,18 +80,41 @@ class World {
     while (this.turn() > 0);
   }
 
-  submit(operation: BlockRequest["operation"], sector = 0, bytes?: Uint8Array): BlockRequest {
+  submit(operation: BlockRequest["operation"], sector = 0, ...buffers: Uint8Array[]): BlockRequest {
     const request: BlockRequest = {
       operation,
       sector,
       sectors: 0,
-      buffers: bytes === undefined ? [] : [{ address: 0, bytes }],
+      buffers: buffers.map((bytes) => ({ address: 0, bytes })),
       status: "pending",
       done: new WaitQueue(),
     };
     this.disk.submit(request);
     return request;
   }
+}
+
+/** Up to 16 sectors in one to three buffers, in a row or with something between them. */
+function someBuffers(next: () => number): Uint8Array[] {
+  const sectors = Array.from({ length: 1 + next() % 3 }, () => 1 + next() % 5);
+  const gap = (next() % 2) * SECTOR_BYTES;
+  const memory = new Uint8Array(sectors.reduce((sum, each) => sum + each * SECTOR_BYTES + gap, 0));
+  let at = 0;
+  return sectors.map((count) => {
+    const buffer = memory.subarray(at, at + count * SECTOR_BYTES);
+    at += buffer.length + gap;
+    return buffer;
+  });
+}
+
+function joined(buffers: Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(buffers.reduce((sum, each) => sum + each.length, 0));
+  let at = 0;
+  for (const buffer of buffers) {
+    bytes.set(buffer, at);
+    at += buffer.length;
+  }
+  return bytes;
 }
 
 Deno.test("the disk behind the ring is what the driver has", () => {
@@ -110,14 +133,13 @@ Deno.test("retry: 300 deaths under random writes, reads and flushes, and the dis
   for (let round = 0; round < 300; round++) {
     const places = [0, 1, 2, 3, 4, 5].map((each) => (each * 20 + next() % 4) * SECTOR_BYTES);
     const under = places.map((place) => {
-      const length = (1 + next() % 16) * SECTOR_BYTES;
-      const bytes = new Uint8Array(length);
+      const buffers = someBuffers(next);
       if (next() % 2 === 0) {
-        return { place, bytes, request: world.submit("read", place / SECTOR_BYTES, bytes) };
+        return { place, buffers, request: world.submit("read", place / SECTOR_BYTES, ...buffers) };
       }
-      bytes.fill(next());
-      expected.set(bytes, place);
-      return { place, bytes, request: world.submit("write", place / SECTOR_BYTES, bytes) };
+      for (const buffer of buffers) buffer.fill(next());
+      expected.set(joined(buffers), place);
+      return { place, buffers, request: world.submit("write", place / SECTOR_BYTES, ...buffers) };
     });
     const flush = world.submit("flush");
     for (let turns = next() % 12; turns > 0; turns--) world.turn(next() % 2 === 0);
@@ -125,9 +147,10 @@ Deno.test("retry: 300 deaths under random writes, reads and flushes, and the dis
     world.start();
     world.settle();
     assertEquals(flush.status, "ok");
-    for (const { place, bytes, request } of under) {
+    for (const { place, buffers, request } of under) {
       assertEquals(request.status, "ok", `seed ${seed}, round ${round}`);
       if (request.operation === "read") {
+        const bytes = joined(buffers);
         assertEquals(bytes, expected.slice(place, place + bytes.length));
       }
     }
