@@ -11,7 +11,9 @@
  * - `bufferIn`, `bufferOut`: bytes, as many as the next argument says
  * - `structIn16`, `structOut16`, `structInOut16`: so many bytes; NULL allowed, unless `!` follows
  * - `arrayIn8`, `arrayOut8`, `arrayInOut8`: so many bytes each, as many as the next argument says
- * - `arrayOutBefore4` and the like: as many as the argument before says
+ * - `arrayInBefore4`, `arrayOutBefore4`: as many as the argument before says; out come as many as the call
+ *   answers
+ * - `remainingOut16`: 16 bytes that are copied out when a signal interrupted the call
  * - `vectorIn`, `vectorOut`: `struct iovec`, as many as the next argument says
  * - `bytesOut4096`: a byte for every so many of the argument before
  * - `strings`: a vector of strings that ends with NULL
@@ -146,11 +148,14 @@ export const systemCalls: readonly SystemCall[] = [
   call(88, "utimensat", "files", "fd path? structIn32 flags"),
   missing(89, "acct", "process"),
   call(90, "capget", "process", "structInOut8! structOut24", { repeat: "unsafe" }),
-  call(91, "capset", "process", "address address", {
+  call(91, "capset", "process", "structInOut8! structIn24!", {
     repeat: "unsafe",
-    partial: "changes nothing",
+    partial: "what root gives up it keeps",
   }),
-  call(92, "personality", "process", "uint", { repeat: "unsafe", partial: "changes nothing" }),
+  call(92, "personality", "process", "uint", {
+    repeat: "unsafe",
+    partial: "only that of Linux; its flags are kept and change nothing",
+  }),
   call(93, "exit", "process", "int"),
   call(94, "exit_group", "process", "int"),
   call(95, "waitid", "process", "int int structOut128 int structOut144", { repeat: "unsafe" }),
@@ -161,40 +166,45 @@ export const systemCalls: readonly SystemCall[] = [
     partial: "priority inheritance and FUTEX_FD answer ENOSYS",
   }),
   call(99, "set_robust_list", "process", "address size", { repeat: "unsafe" }),
-  missing(100, "get_robust_list", "process"),
-  call(101, "nanosleep", "process", "structIn16! structOut16!", { repeat: "unsafe" }),
+  call(100, "get_robust_list", "process", "int structOut8! structOut8!", { repeat: "unsafe" }),
+  call(101, "nanosleep", "process", "structIn16! remainingOut16", { repeat: "unsafe" }),
   call(102, "getitimer", "process", "int structOut32!", { repeat: "unsafe" }),
   call(103, "setitimer", "process", "int structIn32 structOut32", {
     repeat: "unsafe",
-    partial: "ITIMER_VIRTUAL and ITIMER_PROF count all CPU time",
+    partial: "ITIMER_VIRTUAL and ITIMER_PROF look at processor time each millisecond",
   }),
-  missing(107, "timer_create", "process"),
-  missing(108, "timer_gettime", "process"),
-  missing(109, "timer_getoverrun", "process"),
-  missing(110, "timer_settime", "process"),
-  missing(111, "timer_delete", "process"),
-  call(112, "clock_settime", "process", "int address", {
+  call(107, "timer_create", "process", "int structIn64 structOut4!", { repeat: "unsafe" }),
+  call(108, "timer_gettime", "process", "int structOut32!", { repeat: "unsafe" }),
+  call(109, "timer_getoverrun", "process", "int", { repeat: "unsafe" }),
+  call(110, "timer_settime", "process", "int flags structIn32 structOut32", { repeat: "unsafe" }),
+  call(111, "timer_delete", "process", "int", { repeat: "unsafe" }),
+  call(112, "clock_settime", "process", "int structIn16!", {
     repeat: "unsafe",
-    partial: "answers EPERM",
+    partial: "answers EPERM: the time of day is the host's",
   }),
-  call(113, "clock_gettime", "process", "int structOut16"),
+  call(113, "clock_gettime", "process", "int structOut16!", { repeat: "unsafe" }),
   call(114, "clock_getres", "process", "int structOut16", { repeat: "unsafe" }),
-  call(115, "clock_nanosleep", "process", "int flags structIn16 structOut16"),
-  missing(116, "syslog", "process"),
-  missing(117, "ptrace", "process"),
-  call(118, "sched_setparam", "process", "int address", { repeat: "unsafe" }),
-  call(119, "sched_setscheduler", "process", "int int address", {
+  call(115, "clock_nanosleep", "process", "int flags structIn16! remainingOut16", {
     repeat: "unsafe",
-    partial: "real-time policies answer EPERM",
+  }),
+  call(116, "syslog", "process", "int address int", {
+    repeat: "unsafe",
+    partial: "the log is empty",
+  }),
+  missing(117, "ptrace", "process"),
+  call(118, "sched_setparam", "process", "int structIn4", { repeat: "unsafe" }),
+  call(119, "sched_setscheduler", "process", "int int structIn4", {
+    repeat: "unsafe",
+    partial: "policies are kept and told; threads take turns whatever they are",
   }),
   call(120, "sched_getscheduler", "process", "int", { repeat: "unsafe" }),
-  call(121, "sched_getparam", "process", "int structOut4!", { repeat: "unsafe" }),
-  call(122, "sched_setaffinity", "process", "int size address", { repeat: "unsafe" }),
-  call(123, "sched_getaffinity", "process", "int size arrayOutBefore1", { repeat: "unsafe" }),
+  call(121, "sched_getparam", "process", "int structOut4", { repeat: "unsafe" }),
+  call(122, "sched_setaffinity", "process", "int uint arrayInBefore1", { repeat: "unsafe" }),
+  call(123, "sched_getaffinity", "process", "int uint arrayOutBefore1", { repeat: "unsafe" }),
   call(124, "sched_yield", "process", ""),
   call(125, "sched_get_priority_max", "process", "int", { repeat: "unsafe" }),
   call(126, "sched_get_priority_min", "process", "int", { repeat: "unsafe" }),
-  missing(127, "sched_rr_get_interval", "process"),
+  call(127, "sched_rr_get_interval", "process", "int structOut16!", { repeat: "unsafe" }),
   missing(128, "restart_syscall", "process"),
   call(129, "kill", "process", "int int", { repeat: "unsafe" }),
   call(130, "tkill", "process", "int int", { repeat: "unsafe" }),
@@ -211,9 +221,9 @@ export const systemCalls: readonly SystemCall[] = [
   call(139, "rt_sigreturn", "process", "", { repeat: "unsafe" }),
   call(140, "setpriority", "process", "int int int", {
     repeat: "unsafe",
-    partial: "changes nothing",
+    partial: "nice values are kept and told; threads take turns whatever they are",
   }),
-  call(141, "getpriority", "process", "int int", { repeat: "unsafe", partial: "all are equal" }),
+  call(141, "getpriority", "process", "int int", { repeat: "unsafe" }),
   missing(142, "reboot", "process"),
   call(143, "setregid", "process", "uint uint", { repeat: "unsafe" }),
   call(144, "setgid", "process", "uint", { repeat: "unsafe" }),
@@ -223,14 +233,8 @@ export const systemCalls: readonly SystemCall[] = [
   call(148, "getresuid", "process", "structOut4! structOut4! structOut4!", { repeat: "unsafe" }),
   call(149, "setresgid", "process", "uint uint uint", { repeat: "unsafe" }),
   call(150, "getresgid", "process", "structOut4! structOut4! structOut4!", { repeat: "unsafe" }),
-  call(151, "setfsuid", "process", "uint", {
-    repeat: "unsafe",
-    partial: "answers the effective id, changes nothing",
-  }),
-  call(152, "setfsgid", "process", "uint", {
-    repeat: "unsafe",
-    partial: "answers the effective id, changes nothing",
-  }),
+  call(151, "setfsuid", "process", "uint", { repeat: "unsafe" }),
+  call(152, "setfsgid", "process", "uint", { repeat: "unsafe" }),
   call(153, "times", "process", "structOut32", { repeat: "unsafe" }),
   call(154, "setpgid", "process", "int int", { repeat: "unsafe" }),
   call(155, "getpgid", "process", "int", { repeat: "unsafe" }),
@@ -239,23 +243,30 @@ export const systemCalls: readonly SystemCall[] = [
   call(158, "getgroups", "process", "int arrayOutBefore4", { repeat: "unsafe" }),
   call(159, "setgroups", "process", "int arrayInBefore4", { repeat: "unsafe" }),
   call(160, "uname", "process", "structOut390"),
-  missing(161, "sethostname", "process"),
-  missing(162, "setdomainname", "process"),
-  call(163, "getrlimit", "process", "int structOut16!", { repeat: "unsafe" }),
-  call(164, "setrlimit", "process", "int structIn16!", { repeat: "unsafe" }),
-  call(165, "getrusage", "process", "int structOut144!", { repeat: "unsafe" }),
-  call(166, "umask", "process", "mode"),
-  call(167, "prctl", "process", "int prctl", {
+  call(161, "sethostname", "process", "bufferIn size", { repeat: "unsafe" }),
+  call(162, "setdomainname", "process", "bufferIn size", { repeat: "unsafe" }),
+  call(163, "getrlimit", "process", "uint structOut16!", { repeat: "unsafe" }),
+  call(164, "setrlimit", "process", "uint structIn16!", { repeat: "unsafe" }),
+  call(165, "getrusage", "process", "int structOut144!", {
     repeat: "unsafe",
-    partial: "names, dumpable, keepcaps, no_new_privs; others answer EINVAL",
+    partial: "times and resident memory; what is not counted is 0",
+  }),
+  call(166, "umask", "process", "mode"),
+  call(167, "prctl", "process", "int prctl address address address", {
+    repeat: "unsafe",
+    partial:
+      "names, signals at the parent's end, orphans and what is only kept; other options answer EINVAL",
   }),
   call(168, "getcpu", "process", "structOut4 structOut4 address", { repeat: "unsafe" }),
-  call(169, "gettimeofday", "process", "structOut16 address", { repeat: "unsafe" }),
+  call(169, "gettimeofday", "process", "structOut16 structOut8", { repeat: "unsafe" }),
   call(170, "settimeofday", "process", "address address", {
     repeat: "unsafe",
-    partial: "answers EPERM",
+    partial: "answers EPERM: the time of day is the host's",
   }),
-  missing(171, "adjtimex", "process"),
+  call(171, "adjtimex", "process", "structInOut208!", {
+    repeat: "unsafe",
+    partial: "answers what it is; changing it answers EPERM",
+  }),
   call(172, "getpid", "process", ""),
   call(173, "getppid", "process", ""),
   call(174, "getuid", "process", ""),
@@ -309,18 +320,27 @@ export const systemCalls: readonly SystemCall[] = [
   missing(241, "perf_event_open", "process"),
   missing(242, "accept4", "sockets"),
   missing(243, "recvmmsg", "sockets"),
-  missing(258, "riscv_hwprobe", "process"),
+  call(258, "riscv_hwprobe", "process", "arrayInOut16 size size arrayInBefore1 uint", {
+    repeat: "unsafe",
+    partial: "RISCV_HWPROBE_WHICH_CPUS answers EINVAL",
+  }),
   call(259, "riscv_flush_icache", "process", "address address size", { repeat: "unsafe" }),
   call(260, "wait4", "process", "int structOut4 int structOut144", { repeat: "unsafe" }),
-  call(261, "prlimit64", "process", "int int structIn16 structOut16", { repeat: "unsafe" }),
-  missing(266, "clock_adjtime", "process"),
+  call(261, "prlimit64", "process", "int uint structIn16 structOut16", { repeat: "unsafe" }),
+  call(266, "clock_adjtime", "process", "int structInOut208!", {
+    repeat: "unsafe",
+    partial: "answers what CLOCK_REALTIME is; changing it answers EPERM",
+  }),
   call(267, "syncfs", "files", "fd"),
   missing(269, "sendmmsg", "sockets"),
   missing(270, "process_vm_readv", "process"),
   missing(271, "process_vm_writev", "process"),
   missing(272, "kcmp", "process"),
   call(276, "renameat2", "files", "fd path fd path flags", { repeat: "unsafe" }),
-  missing(277, "seccomp", "process"),
+  call(277, "seccomp", "process", "uint uint address", {
+    repeat: "unsafe",
+    partial: "answers EINVAL: there are no filters",
+  }),
   call(278, "getrandom", "process", "bufferOut size flags"),
   missing(279, "memfd_create", "process"),
   missing(280, "bpf", "process"),

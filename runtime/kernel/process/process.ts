@@ -2,6 +2,7 @@
 // signals, and how it ends.
 import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
+import type { Clocks } from "./clock.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
@@ -13,6 +14,8 @@ import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
+import { ProcessTimers } from "./process_timers.ts";
+import { defaultSettings, type Settings } from "./settings.ts";
 import {
   bit,
   CLD,
@@ -30,6 +33,9 @@ import type { Thread } from "./thread.ts";
 /** What all processes of a machine share. */
 export interface ProcessKernel {
   readonly environment: Environment;
+  readonly clocks: Clocks;
+  /** what uname(2) calls the machine, and its domain */
+  readonly names: { host: string; domain: string };
   readonly mounts: MountTable;
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
@@ -81,6 +87,8 @@ export class Process {
   readonly pending = new PendingSignals();
   actions = new SignalActions();
   limits: Limits = defaultLimits();
+  settings: Settings = defaultSettings();
+  readonly timers = new ProcessTimers(this);
   group: number;
   session: number;
   /** its status once it is told to end; its threads end as they notice */
@@ -344,6 +352,7 @@ export class Process {
   }
 
   *#bury(): Coroutine<void> {
+    this.timers.stop();
     this.leaveMemory();
     yield* this.closeAll();
     if (--this.directories.users === 0) {
@@ -351,16 +360,29 @@ export class Process {
         yield* request(each.mount.service, Call.CLOSE, [each.handle]);
       }
     }
-    const { init } = this.kernel;
+    const heir = this.#heir;
     for (const child of this.children) {
-      child.parent = init;
-      init.children.add(child);
+      child.parent = heir;
+      heir.children.add(child);
+      const signal = child.settings.parentDeathSignal;
+      if (signal !== 0) {
+        child.post({ signal, code: SI.USER, pid: this.pid, uid: this.identity.ruid });
+      }
       if (child.ended !== undefined) child.#reportEnd();
     }
     this.children.clear();
     this.ended = this.ending!;
     this.kernel.buried(this);
     this.#reportEnd();
+  }
+
+  /** Who gets its children: the nearest ancestor that asked for that, or init. */
+  get #heir(): Process {
+    let heir = this.parent;
+    while (heir !== undefined && !(heir.settings.subreaper && heir.ending === undefined)) {
+      heir = heir.parent;
+    }
+    return heir ?? this.kernel.init;
   }
 
   /** Closes every descriptor, unless another process has them too. */

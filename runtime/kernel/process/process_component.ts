@@ -5,16 +5,23 @@ import type { Component } from "../component.ts";
 import type { Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
+import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { UserMemory } from "./memory/user_memory.ts";
 import { MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
+import { capabilityCalls } from "./sys_capability.ts";
 import { fileCalls } from "./sys_file.ts";
 import { identityCalls } from "./sys_identity.ts";
 import { limitCalls, threadLimitCalls } from "./sys_limits.ts";
-import { threadTimeCalls, timeCalls } from "./sys_time.ts";
+import { machineCalls } from "./sys_machine.ts";
+import { prctlCalls } from "./sys_prctl.ts";
+import { scheduleCalls, threadScheduleCalls } from "./sys_schedule.ts";
+import { sessionCalls } from "./sys_session.ts";
+import { timeCalls } from "./sys_time.ts";
+import { timerCalls } from "./sys_timer.ts";
 import { futexCalls } from "./sys_futex.ts";
 import { memoryCalls } from "./sys_memory.ts";
 import { openCalls } from "./sys_open.ts";
@@ -22,6 +29,7 @@ import { pathCalls } from "./sys_path.ts";
 import { processCalls } from "./sys_process.ts";
 import { signalCalls } from "./sys_signal.ts";
 import { waitCalls } from "./sys_wait.ts";
+import { inheritedSettings } from "./settings.ts";
 import { Thread } from "./thread.ts";
 
 function byNumber<H>(handlers: Record<string, H>): Map<number, H> {
@@ -36,17 +44,23 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...processCalls,
   ...memoryCalls,
   ...waitCalls,
-  ...timeCalls,
   ...identityCalls,
+  ...sessionCalls,
+  ...capabilityCalls,
   ...limitCalls,
+  ...scheduleCalls,
+  ...machineCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
 export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...signalCalls,
   ...futexCalls,
-  ...threadTimeCalls,
+  ...timeCalls,
+  ...timerCalls,
   ...threadLimitCalls,
+  ...threadScheduleCalls,
+  ...prctlCalls,
 });
 
 /** Calls that whoever executes the thread carries out: they change its registers, or end it. */
@@ -73,6 +87,8 @@ export const PID_MAX = 4_194_304;
 const root: Identity = { ruid: 0, euid: 0, suid: 0, rgid: 0, egid: 0, sgid: 0, groups: [] };
 
 export class Processes implements ProcessKernel {
+  readonly clocks: Clocks;
+  readonly names = { host: "virtuos", domain: "(none)" };
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
   readonly init: Process;
@@ -84,6 +100,7 @@ export class Processes implements ProcessKernel {
   #lastPid = 0;
 
   constructor(readonly environment: Environment) {
+    this.clocks = new Clocks(environment);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };
     this.init = new Process(
@@ -185,6 +202,8 @@ export class Processes implements ProcessKernel {
     child.group = parent.group;
     child.session = parent.session;
     child.limits = parent.limits.map((limit) => ({ ...limit }));
+    child.settings = inheritedSettings(parent.settings);
+    child.credential = parent.credential;
     child.executable = parent.executable;
     this.#processes.set(child.pid, child);
     return child;

@@ -110,6 +110,8 @@ export interface SignalInfo {
   /** what the sender of a queued signal gave, and timers */
   value?: bigint;
   timer?: number;
+  /** how often the timer expired again before this was taken */
+  overrun?: number;
 }
 
 /** What a process does about a signal (`struct sigaction`). */
@@ -168,6 +170,11 @@ export class PendingSignals {
     this.#infos.push(info);
     this.set |= one;
     return true;
+  }
+
+  /** Whether a signal that was added waits still. */
+  holds(info: SignalInfo): boolean {
+    return (this.set & bit(info.signal)) !== 0n && this.#infos.includes(info);
   }
 
   /** Takes the most urgent signal of a set: lower numbers first, then the order in which they came. */

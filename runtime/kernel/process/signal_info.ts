@@ -19,6 +19,7 @@ export function putSignalInfo(info: SignalInfo, out: Uint8Array): void {
   }
   if (info.code === SI.TIMER) {
     view.setInt32(16, info.timer ?? 0, true);
+    view.setInt32(20, info.overrun ?? 0, true);
     view.setBigUint64(24, info.value ?? 0n, true);
     return;
   }

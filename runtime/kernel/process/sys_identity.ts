@@ -1,9 +1,10 @@
-// Who a process is: users and groups (credentials(7)), process groups and sessions.
+// Who a process is: user and group ids, supplementary groups (credentials(7)). Ids come unsigned.
 import { E, fail } from "../errno.ts";
 import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 
-const NGROUPS_MAX = 65536;
+/** As /proc/sys/kernel/ngroups_max has it. */
+export const NGROUPS_MAX = 65536;
 /** "leave it as it is", as an unsigned number */
 const KEEP = 0xffff_ffff;
 
@@ -17,7 +18,8 @@ const names: Record<Kind, Names> = {
   gid: { real: "rgid", effective: "egid", saved: "sgid" },
 };
 
-function privileged(process: Process): boolean {
+/** Whether it may do what only root may. */
+export function privileged(process: Process): boolean {
   return process.identity.euid === 0;
 }
 
@@ -86,9 +88,21 @@ function getAll(kind: Kind) {
   };
 }
 
-/** setfsuid and setfsgid: answer the old id, and change nothing: permission checks use the effective one. */
+/**
+ * setfsuid(2) and setfsgid(2): file servers are told the effective id until this says otherwise, and again after
+ * the next change of an id. Answers the one before, also where it may not be changed.
+ */
 function setFileId(kind: Kind) {
-  return (process: Process): number => process.identity[names[kind].effective];
+  const fields = Object.values(names[kind]);
+  return (process: Process, id: number): number => {
+    const { identity, credential } = process;
+    const before = credential[kind];
+    const own = fields.map((field) => identity[field]);
+    if (id !== KEEP && (privileged(process) || id === before || own.includes(id))) {
+      process.credential = { ...credential, [kind]: id };
+    }
+    return before;
+  };
 }
 
 function getgroups(process: Process, count: number, out: Uint8Array | undefined): number {
@@ -103,40 +117,12 @@ function getgroups(process: Process, count: number, out: Uint8Array | undefined)
 
 function setgroups(process: Process, count: number, list: Uint8Array | undefined): number {
   if (!privileged(process)) fail(E.EPERM);
-  if (count > NGROUPS_MAX) fail(E.EINVAL);
+  if (!(count >= 0 && count <= NGROUPS_MAX)) fail(E.EINVAL);
   const view = list && new DataView(list.buffer, list.byteOffset);
   const groups = Array.from({ length: count }, (_, index) => view!.getUint32(index * 4, true));
+  if (groups.includes(KEEP)) fail(E.EINVAL);
   process.setIdentity({ groups });
   return 0;
-}
-
-function named(process: Process, pid: number): Process {
-  return pid === 0 ? process : process.kernel.process(pid) ?? fail(E.ESRCH);
-}
-
-function setpgid(process: Process, pid: number, group: number): number {
-  if (group < 0) fail(E.EINVAL);
-  const target = named(process, pid);
-  if (target !== process) {
-    if (target.parent !== process) fail(E.ESRCH);
-    if (target.session !== process.session) fail(E.EPERM);
-    if (target.executed) fail(E.EACCES);
-  }
-  if (target.session === target.pid) fail(E.EPERM);
-  const wanted = group === 0 ? target.pid : group;
-  if (wanted !== target.pid) {
-    const members = [...process.kernel.all].filter((each) => each.group === wanted);
-    if (!members.some((each) => each.session === process.session)) fail(E.EPERM);
-  }
-  target.group = wanted;
-  return 0;
-}
-
-function setsid(process: Process): number {
-  const leads = [...process.kernel.all].some((each) => each.group === process.pid);
-  if (leads) fail(E.EPERM);
-  process.session = process.group = process.pid;
-  return process.pid;
 }
 
 export const identityCalls: Handlers = {
@@ -156,8 +142,4 @@ export const identityCalls: Handlers = {
   setfsgid: setFileId("gid"),
   getgroups,
   setgroups,
-  setpgid,
-  getpgid: (process: Process, pid: number) => named(process, pid).group,
-  getsid: (process: Process, pid: number) => named(process, pid).session,
-  setsid,
 };

@@ -1,23 +1,15 @@
-// Calls about the process itself, the system's name, and randomness.
+// Calls about the process itself, and randomness.
+import { E, fail } from "../errno.ts";
 import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 
-const UTSNAME_FIELD_BYTES = 65;
+/** GRND_NONBLOCK, GRND_RANDOM and GRND_INSECURE: there is always enough. */
+const RANDOM_FLAGS = 7;
 
-function getrandom(process: Process, into: Uint8Array): number {
+function getrandom(process: Process, into: Uint8Array, _length: number, flags = 0): number {
+  if ((flags & ~RANDOM_FLAGS) !== 0) fail(E.EINVAL);
   process.kernel.environment.random(into);
   return into.length;
-}
-
-function uname(_process: Process, out: Uint8Array): number {
-  const fields = ["Linux", "virtuos", "6.12.0", "#1 VirtuOS", "riscv64", "(none)"];
-  out.fill(0);
-  fields.forEach((field, index) => {
-    for (let at = 0; at < field.length; at++) {
-      out[index * UTSNAME_FIELD_BYTES + at] = field.charCodeAt(at);
-    }
-  });
-  return 0;
 }
 
 function umask(process: Process, mask: number): number {
@@ -31,6 +23,5 @@ export const processCalls: Handlers = {
   getppid: (process: Process) => process.ppid,
   sched_yield: () => 0,
   umask,
-  uname,
   getrandom,
 };

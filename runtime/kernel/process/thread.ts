@@ -31,6 +31,11 @@ export class Thread {
   alternateStack: AlternateStack = { base: 0n, flags: SS_DISABLE, size: 0n };
   /** cleared and woken as a futex when the thread ends (set_tid_address(2)); 0 is none */
   clearChildTid = 0;
+  /**
+   * end of a sleep that was interrupted, on the clock it was for: should no handler run, the call is made again
+   * and goes on to there; whoever runs a handler forgets it
+   */
+  sleepDeadlineNs: number | undefined;
   /** head of the robust list; 0 is none */
   robustList = 0;
   /** the system call that it waits in */

@@ -5,7 +5,7 @@ import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Lock } from "../../kernel/process/sys_open.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
-import { prctlTakesName } from "../../kernel/process/sys_limits.ts";
+import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
 import { ioctlArgument } from "./ioctl_arguments.ts";
@@ -156,13 +156,20 @@ const decoders: Record<string, Decoder> = {
     return described.out ? copiedOut(bytes, address, access, out) : bytes;
   },
   prctl: (registers, index, access, out) => {
-    if (!prctlTakesName(registers[(index - 1) * 2])) return signed(registers, index);
-    return copiedOut(
-      access.read(unsigned(registers, index), 16),
-      unsigned(registers, index),
-      access,
-      out,
-    );
+    const kind = prctlArgument(registers[(index - 1) * 2]);
+    if (kind === "number") return signed(registers, index);
+    const address = unsigned(registers, index);
+    if (kind === "text") return access.readText(address, PATH_MAX);
+    return copiedOut(new Uint8Array(kind.bytesOut), address, access, out);
+  },
+  remainingOut16: (registers, index, _access, out) => {
+    const address = unsigned(registers, index);
+    if (address === 0) return undefined;
+    const bytes = new Uint8Array(16);
+    out.finishers.push((status, user) => {
+      if (status === -E.EINTR) user.write(address, bytes);
+    });
+    return bytes;
   },
   futex: (registers, index, access) => {
     if (!futexHasTimeout(registers[(index - 2) * 2])) return registers[index * 2];
@@ -208,7 +215,7 @@ function structured(kind: string): Decoder {
   if (match === null) throw new Error(`There is no argument kind "${kind}"`);
   const many = match[1] === "array", copiesIn = match[2] !== "Out", copiesOut = match[2] !== "In";
   const unit = Number(match[4]), needed = match[5] === "!";
-  const toCount = match[3] === undefined ? 1 : -1;
+  const before = match[3] !== undefined, toCount = before ? -1 : 1;
   return (registers, index, access, out) => {
     const address = unsigned(registers, index);
     const count = many ? registers[(index + toCount) * 2] : 1;
@@ -217,6 +224,12 @@ function structured(kind: string): Decoder {
     const length = count * unit;
     if (length === 0) return new Uint8Array(0);
     const bytes = copiesIn ? access.read(address, length) : new Uint8Array(length);
+    if (before && !copiesIn) {
+      out.finishers.push((status, user) => {
+        if (status > 0) user.write(address, bytes.subarray(0, status * unit));
+      });
+      return bytes;
+    }
     return copiesOut ? copiedOut(bytes, address, access, out) : bytes;
   };
 }

@@ -57,7 +57,8 @@ function* endOthers(thread: GuestThread): Coroutine<void> {
 function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void> {
   const { kernel, guest } = thread;
   const { process } = kernel;
-  const { euid, egid } = program;
+  const gains = !process.settings.noNewPrivileges;
+  const euid = gains ? program.euid : undefined, egid = gains ? program.egid : undefined;
   process.leaveMemory();
   process.memory = program.space;
   process.name = kernel.name = program.name;
@@ -65,6 +66,9 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   process.executable = program.executable;
   process.executed = true;
   process.actions = process.actions.afterExec();
+  process.timers.deleteMade();
+  process.settings.keepCapabilities = false;
+  process.settings.dumpable = 1;
   if (euid !== undefined || egid !== undefined) {
     process.setIdentity({
       euid: euid ?? process.identity.euid,

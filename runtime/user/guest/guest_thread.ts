@@ -337,6 +337,7 @@ export class GuestThread implements UserThread, ThreadHost {
     const action = process.actions.get(signal);
     if (this.#interrupted) {
       this.#interrupted = false;
+      kernel.sleepDeadlineNs = undefined;
       const call = this.#call!;
       this.#call = undefined;
       const again = restarts(call.number) === true && (action.flags & SA.RESTART) !== 0;
