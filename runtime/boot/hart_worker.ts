@@ -62,6 +62,7 @@ export interface HartCounters {
 }
 
 const MAX_SLEEP_NS = 20e6;
+/** Where a worker domain cannot ring the hart's bell: docs/decisions/2026-11-23-worker-beside-process.md. */
 const SHORT_SLEEP_NS = 0.5e6;
 
 interface Link {

@@ -13,7 +13,6 @@ const REQUEST = 2;
 /** Words that are not of a ring come first. */
 const FIRST_LINE = 1;
 const STOP = 0;
-const ATTENTION = 1;
 
 export const MAX_LINKS = 60;
 export const CONTROL_BYTES = (FIRST_LINE + MAX_LINKS) * LINE_WORDS * 4;
@@ -78,16 +77,6 @@ export class ControlPage {
 
   get stopping(): boolean {
     return Atomics.load(this.#words, STOP) === 1;
-  }
-
-  /** supervisor: a message waits for the hart, which shall let its event loop turn */
-  callAttention(): void {
-    Atomics.add(this.#words, ATTENTION, 1);
-  }
-
-  /** hart: how often attention was called */
-  get attention(): number {
-    return Atomics.load(this.#words, ATTENTION);
   }
 
   #line(ring: number): number {
