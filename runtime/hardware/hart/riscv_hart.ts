@@ -1,31 +1,237 @@
-// A RISC-V hart: executes what the state block describes until the kernel has to look.
-import { type Engine, type HartClock, type Pager, StopReason } from "./engine.ts";
+// A RISC-V hart: executes what the state block describes until the kernel has to look. Code that runs often
+// is translated to WebAssembly; the rest is interpreted.
+import { decode, instructionBytes } from "./decode.ts";
+import { Access, type Engine, type HartClock, type Pager, StopReason } from "./engine.ts";
 import type { HartMemory } from "./hart_memory.ts";
+import type { Instruction } from "./instruction.ts";
 import { Interpreter } from "./interpreter/interpreter.ts";
+import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
+import { PAGE_BYTES } from "./translation_table.ts";
+import { CodeCache, type CodePage } from "./translator/code_cache.ts";
+import { exitCode, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
+import { collect, type Region } from "./translator/region.ts";
+import { makeSupport, multiplyAddIsFused, REGION, type Support } from "./translator/support.ts";
+import { translate } from "./translator/translate.ts";
+import { type Code, encodeModule, Type } from "./translator/wasm_encoder.ts";
+
+/** A block that was interpreted so often is translated. */
+const HOT = 24;
+const PAGE_MASK = PAGE_BYTES - 1;
+
+/** What a hart has done, for measurements. */
+export interface HartCounters {
+  regions: number;
+  translatedInstructions: number;
+  interpretedBlocks: number;
+  translatingMs: number;
+}
 
 export class RiscvHart implements Engine {
+  readonly counters: HartCounters = {
+    regions: 0,
+    translatedInstructions: 0,
+    interpretedBlocks: 0,
+    translatingMs: 0,
+  };
   readonly #interpreter: Interpreter;
-  readonly #words: Int32Array;
-  readonly #budget: number;
+  readonly #access: MemoryAccess;
+  readonly #cache: CodeCache;
+  readonly #support: Support;
+  readonly #host: Host;
+  readonly #imports: WebAssembly.Imports;
+  readonly #memoryPages: number;
+  /** how often a block that begins at a place was interpreted; negative where it cannot be translated */
+  readonly #heat = new Map<number, number>();
 
-  constructor(memory: HartMemory, pager: Pager, clock: HartClock) {
+  constructor(
+    private readonly memory: HartMemory,
+    private readonly pager: Pager,
+    clock: HartClock,
+  ) {
     this.#interpreter = new Interpreter(memory, pager, clock);
-    this.#words = memory.words;
-    this.#budget = memory.state + State.BUDGET >> 2;
+    this.#access = this.#interpreter.access;
+    this.#cache = new CodeCache(memory, this.#access);
+    const { table } = this.#cache;
+    this.#support = makeSupport(memory, table);
+    this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory, table) };
+    this.#memoryPages = memory.memory.buffer.byteLength / 65536;
+    const access = this.#access;
+    this.#imports = {
+      e: {
+        memory: memory.memory,
+        table,
+        slowLoad: (low: number, high: number, size: number) => access.load(low, high, size),
+        slowStore: (
+          low: number,
+          high: number,
+          size: number,
+          valueLow: number,
+          valueHigh: number,
+        ) => access.store(low, high, size, valueLow, valueHigh) ? 1 : 0,
+        fallBack: (word: number) => this.#interpreter.execute(word) ? 1 : 0,
+        multiplyHigh: this.#support.multiplyHigh,
+        multiplyHighUnsigned: this.#support.multiplyHighUnsigned,
+        multiplyHighMixed: this.#support.multiplyHighMixed,
+      },
+    };
   }
 
   run(): StopReason {
-    while (this.#words[this.#budget] > 0) {
+    const { words } = this.memory;
+    const state = this.memory.state >> 2;
+    const budget = state + (State.BUDGET >> 2), pc = state + (State.PC >> 2);
+    while (words[budget] > 0) {
+      const code = this.#support.dispatch();
+      if (code !== exitCode(LOOK_UP)) {
+        if (code !== exitCode(INTERPRET)) {
+          const reason = code >> 1;
+          words[state + (State.STOP >> 2)] = reason;
+          return reason as StopReason;
+        }
+        const reason = this.#interpreter.runBlock();
+        if (reason !== 0) return reason as StopReason;
+        continue;
+      }
+      // Nothing is known of the address in this address space yet.
+      const low = words[pc], high = words[pc + 1];
+      const place = this.#access.place(low, high, Access.EXECUTE);
+      if (place < 0) {
+        words[state + (State.STOP >> 2)] = StopReason.PAGE_FAULT;
+        return StopReason.PAGE_FAULT;
+      }
+      if (this.#enter(low, high, place)) continue;
+      this.counters.interpretedBlocks++;
       const reason = this.#interpreter.runBlock();
       if (reason !== 0) return reason as StopReason;
     }
     return StopReason.BUDGET;
   }
 
-  invalidate(frame: number): void {
-    this.#interpreter.invalidate(frame);
+  /** Makes the dispatcher find the code at an address. @returns whether it is translated */
+  #enter(low: number, high: number, place: number): boolean {
+    const heat = this.#heat.get(place) ?? 0;
+    if (heat < HOT) {
+      if (heat >= 0) this.#heat.set(place, heat + 1);
+      // Another address space may have made it hot already.
+      if (heat !== 0) return false;
+    }
+    let region = this.#cache.find(low, high, place);
+    if (region === undefined) {
+      if (heat < HOT) return false;
+      region = this.#translate(low, high, place);
+      if (region === undefined) {
+        this.#heat.set(place, -1);
+        return false;
+      }
+    }
+    this.#cache.link(region);
+    return true;
   }
 
-  forgetJumps(_jumps: number): void {}
+  #translate(low: number, high: number, place: number) {
+    const started = performance.now();
+    const reader = new CodeReader(this.memory, this.#access);
+    const entry = BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
+    const region = collect(entry, (address) => reader.fetch(address));
+    if (region === undefined) return undefined;
+    if (this.#cache.full) {
+      this.#cache.clear();
+      this.#heat.clear();
+    }
+    const code = translate(region, this.#host, (address) => reader.word(address));
+    const run = this.#compile(code);
+    for (const page of reader.pages) this.pager.guardCode(page.frame);
+    this.counters.regions++;
+    this.counters.translatedInstructions += region.instructions;
+    const pages = pagesOf(region, reader.pages);
+    const translated = this.#cache.add(low, high, place, pages, run);
+    this.counters.translatingMs += performance.now() - started;
+    return translated;
+  }
+
+  #compile(code: Code): WebAssembly.ExportValue & CallableFunction {
+    const { I32, I64 } = Type;
+    const pair = { parameters: [I64, I64], results: [I64] };
+    const module = encodeModule({
+      types: [
+        REGION,
+        { parameters: [I32, I32, I32], results: [I32] },
+        { parameters: [I32, I32, I32, I32, I32], results: [I32] },
+        { parameters: [I32], results: [I32] },
+        pair,
+      ],
+      imports: [
+        { name: "slowLoad", type: 1 },
+        { name: "slowStore", type: 2 },
+        { name: "fallBack", type: 3 },
+        { name: "multiplyHigh", type: 4 },
+        { name: "multiplyHighUnsigned", type: 4 },
+        { name: "multiplyHighMixed", type: 4 },
+      ],
+      memoryPages: this.#memoryPages,
+      functions: [{ type: 0, code, exported: "run" }],
+    });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(module), this.#imports);
+    return instance.exports.run as CallableFunction;
+  }
+
+  invalidate(frame: number): void {
+    this.#interpreter.invalidate(frame);
+    this.#cache.invalidate(frame);
+    for (let place = frame; place < frame + PAGE_BYTES; place += 2) this.#heat.delete(place);
+  }
+
+  forgetJumps(jumps: number): void {
+    this.#cache.forgetJumps(jumps);
+  }
+}
+
+/** The pages of a region, that of its entry first. */
+function pagesOf(region: Region, pages: CodePage[]): CodePage[] {
+  const entry = Number(region.entry & 0xffff_ffffn) | 0;
+  const high = Number(region.entry >> 32n) | 0;
+  const isFirst = (page: CodePage) => page.low === (entry & ~PAGE_MASK) && page.high === high;
+  return [...pages.filter(isFirst), ...pages.filter((page) => !isFirst(page))];
+}
+
+/** Reads instructions of the current address space, and remembers which pages they were on. */
+class CodeReader {
+  readonly pages: CodePage[] = [];
+  readonly #words = new Map<bigint, number>();
+
+  constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {}
+
+  /** @returns undefined where there is no code now */
+  fetch(address: bigint): Instruction | undefined {
+    const known = this.#words.get(address);
+    if (known !== undefined) return decode(known);
+    const first = this.#half(address);
+    if (first === undefined) return undefined;
+    let word = first;
+    if (instructionBytes(first) === 4) {
+      const second = this.#half(address + 2n);
+      if (second === undefined) return undefined;
+      word |= second << 16;
+    }
+    this.#words.set(address, word);
+    return decode(word);
+  }
+
+  word(address: bigint): number {
+    return this.#words.get(address)!;
+  }
+
+  #half(address: bigint): number | undefined {
+    const low = Number(address & 0xffff_ffffn) | 0,
+      high = Number(address >> 32n & 0xffff_ffffn) | 0;
+    const pageLow = low & ~PAGE_MASK;
+    let page = this.pages.find((each) => each.low === pageLow && each.high === high);
+    if (page === undefined) {
+      const frame = this.access.place(pageLow, high, Access.EXECUTE);
+      if (frame < 0) return undefined;
+      this.pages.push(page = { low: pageLow, high, frame });
+    }
+    return this.memory.view.getUint16(page.frame + (low & PAGE_MASK), true);
+  }
 }

@@ -52,6 +52,8 @@ type CodePage = (Decoded | undefined)[];
 export class Interpreter {
   readonly machine: Machine;
   readonly #pages = new Map<number, CodePage>();
+  /** instructions that translated code leaves to the interpreter */
+  readonly #single = new Map<number, Decoded>();
 
   constructor(
     private readonly memory: HartMemory,
@@ -75,6 +77,18 @@ export class Interpreter {
   /** Executes one instruction. @returns 0, or why it stopped */
   step(): number {
     return this.#run(1);
+  }
+
+  /**
+   * Carries out an instruction that neither jumps nor stops, on the registers in the state block.
+   * @returns whether it did
+   */
+  execute(word: number): boolean {
+    let instruction = this.#single.get(word);
+    if (instruction === undefined) {
+      this.#single.set(word, instruction = this.#prepare(decode(word)));
+    }
+    return instruction.execute(this.machine, instruction) === NEXT;
   }
 
   #run(most: number): number {

@@ -1,0 +1,127 @@
+// Translated regions: which function stands for which code. A region is known by the address that it begins
+// at and the frames that its pages have, so that every process that maps the same code there uses it.
+import { Access } from "../engine.ts";
+import { type HartMemory, JUMP_BYTES, TABLES } from "../hart_memory.ts";
+import type { MemoryAccess } from "../memory_access.ts";
+import { State } from "../state.ts";
+import { PAGE_BYTES } from "../translation_table.ts";
+import { JUMP_ENTRY_SHIFT, jumpIndex } from "./support.ts";
+
+/** Functions that are kept: some ten kilobytes each of the host's memory. Beyond, all are made anew. */
+export const MAX_REGIONS = 16384;
+
+/** A page of a region: its number, as two words of its address, and its frame. */
+export interface CodePage {
+  low: number;
+  high: number;
+  frame: number;
+}
+
+export interface TranslatedRegion {
+  low: number;
+  high: number;
+  pages: CodePage[];
+  /** index of its function in the table */
+  index: number;
+}
+
+export class CodeCache {
+  readonly table = new WebAssembly.Table({
+    element: "anyfunc",
+    initial: 1024,
+    maximum: MAX_REGIONS,
+  });
+  /** by the place of the first instruction in the hart's memory */
+  readonly #regions = new Map<number, TranslatedRegion[]>();
+  readonly #byFrame = new Map<number, Set<TranslatedRegion>>();
+  readonly #free: number[] = [];
+  #next = 0;
+
+  constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {
+    for (let index = 0; index < TABLES; index++) this.forgetJumps(memory.jumps(index));
+  }
+
+  /** The region that begins at an address, if its pages are what they were. @param place of the address */
+  find(low: number, high: number, place: number): TranslatedRegion | undefined {
+    return this.#regions.get(place)?.find((region) =>
+      region.low === low && region.high === high &&
+      region.pages.every((page) =>
+        this.access.place(page.low, page.high, Access.EXECUTE) === page.frame
+      )
+    );
+  }
+
+  get full(): boolean {
+    return this.#free.length === 0 && this.#next >= MAX_REGIONS;
+  }
+
+  add(
+    low: number,
+    high: number,
+    place: number,
+    pages: CodePage[],
+    run: WebAssembly.ExportValue & CallableFunction,
+  ): TranslatedRegion {
+    const index = this.#free.pop() ?? this.#next++;
+    if (index >= this.table.length) {
+      this.table.grow(Math.min(this.table.length, MAX_REGIONS - index));
+    }
+    this.table.set(index, run);
+    const region = { low, high, pages, index };
+    const same = this.#regions.get(place);
+    if (same === undefined) this.#regions.set(place, [region]);
+    else same.push(region);
+    for (const { frame } of pages) {
+      const inFrame = this.#byFrame.get(frame);
+      if (inFrame === undefined) this.#byFrame.set(frame, new Set([region]));
+      else inFrame.add(region);
+    }
+    return region;
+  }
+
+  /** From now on the dispatcher finds a region by its address, in the current address space. */
+  link(region: TranslatedRegion): void {
+    const { words, state } = this.memory;
+    const jumps = words[state + State.JUMPS >> 2];
+    const at = jumps + (jumpIndex(region.low) << JUMP_ENTRY_SHIFT) >> 2;
+    words[at] = region.low;
+    words[at + 1] = region.high;
+    words[at + 2] = region.index;
+  }
+
+  /** Empties a jump cache: no address of code is all ones. */
+  forgetJumps(jumps: number): void {
+    this.memory.words.fill(-1, jumps >> 2, jumps + JUMP_BYTES >> 2);
+  }
+
+  /** Drops what was made of the code in a frame. */
+  invalidate(frame: number): void {
+    const regions = this.#byFrame.get(frame);
+    if (regions === undefined) return;
+    for (const region of regions) this.#drop(region);
+    for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
+  }
+
+  #drop(region: TranslatedRegion): void {
+    for (const { frame } of region.pages) {
+      const inFrame = this.#byFrame.get(frame);
+      inFrame?.delete(region);
+      if (inFrame?.size === 0) this.#byFrame.delete(frame);
+    }
+    const first = region.pages[0];
+    const place = first.frame + (region.low & PAGE_BYTES - 1);
+    const same = this.#regions.get(place)?.filter((each) => each !== region) ?? [];
+    if (same.length === 0) this.#regions.delete(place);
+    else this.#regions.set(place, same);
+    this.table.set(region.index, null);
+    this.#free.push(region.index);
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    for (const regions of [...this.#regions.values()]) {
+      for (const region of regions) this.#drop(region);
+    }
+    for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
+  }
+}

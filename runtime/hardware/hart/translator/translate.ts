@@ -1,0 +1,223 @@
+// A region as a WebAssembly function: blocks along the dominator tree, registers in locals.
+import { Op, type Operation, operations } from "../instruction.ts";
+import { Emitter, type Host, INTERPRET } from "./emitter.ts";
+import { floatLowering, roundsDynamically, usesFlags } from "./lower_float.ts";
+import { conditions, integerLowering, type Lower } from "./lower_integer.ts";
+import { loadTable, memoryLowering, reachesMemory } from "./lower_memory.ts";
+import { reads, type RegisterSet, written } from "./operands.ts";
+import { StopReason } from "../engine.ts";
+import type { Block, Region } from "./region.ts";
+import { type Graph, type Node, structure } from "./structure.ts";
+import { type Code, W } from "./wasm_encoder.ts";
+
+/** What the budget is charged for entering a region, whatever path is taken. */
+const MAX_ENTRY_COST = 32;
+
+const lowering: Partial<Record<Operation, Lower>> = {
+  ...integerLowering,
+  ...memoryLowering,
+  ...floatLowering,
+};
+const byNumber: (Lower | undefined)[] = operations.map((name) => lowering[name]);
+
+function union(a: RegisterSet, b: RegisterSet): RegisterSet {
+  return { x: a.x | b.x, f: a.f | b.f };
+}
+
+const NONE: RegisterSet = { x: 0, f: 0 };
+
+/** What a region does to registers, and what it needs. */
+interface Summary {
+  used: RegisterSet;
+  changed: RegisterSet;
+  memory: boolean;
+  flags: boolean;
+  rounds: boolean;
+}
+
+function summarize(region: Region): Summary {
+  const summary: Summary = {
+    used: NONE,
+    changed: NONE,
+    memory: false,
+    flags: false,
+    rounds: false,
+  };
+  for (const block of region.blocks.values()) {
+    for (const instruction of block.instructions) {
+      const name = operations[instruction.op];
+      const results = written(instruction);
+      summary.changed = union(summary.changed, results);
+      summary.used = union(summary.used, union(results, reads(instruction)));
+      summary.memory ||= reachesMemory(name);
+      summary.flags ||= usesFlags[instruction.op];
+      summary.rounds ||= roundsDynamically(name, instruction.rm);
+    }
+  }
+  return summary;
+}
+
+/** Registers that may have been written where each node ends. */
+function findDirty(graph: Graph): Map<Node, RegisterSet> {
+  const own = new Map<Node, RegisterSet>();
+  for (const node of graph.nodes) {
+    own.set(
+      node,
+      node.block.instructions.reduce((set, each) => union(set, written(each)), NONE),
+    );
+  }
+  const dirty = new Map(own);
+  for (let changed = true; changed;) {
+    changed = false;
+    for (const node of graph.nodes) {
+      let set = dirty.get(node)!;
+      for (const predecessor of node.predecessors) set = union(set, dirty.get(predecessor)!);
+      const old = dirty.get(node)!;
+      if (set.x !== old.x || set.f !== old.f) {
+        dirty.set(node, set);
+        changed = true;
+      }
+    }
+  }
+  return dirty;
+}
+
+/** @param wordAt the instruction at an address, as it was fetched */
+export function translate(region: Region, host: Host, wordAt: (address: bigint) => number): Code {
+  const graph = structure(region);
+  const summary = summarize(region);
+  const emitter = new Emitter(host, summary.used, summary.changed);
+  new RegionTranslation(emitter, graph, findDirty(graph), summary, wordAt).emit(region);
+  return emitter.code;
+}
+
+class RegionTranslation {
+  readonly #loops = new Map<Node, number>();
+  readonly #merges = new Map<Node, number>();
+
+  constructor(
+    private readonly e: Emitter,
+    private readonly graph: Graph,
+    private readonly dirty: Map<Node, RegisterSet>,
+    private readonly summary: Summary,
+    private readonly wordAt: (address: bigint) => number,
+  ) {}
+
+  emit(region: Region): void {
+    const { e, summary } = this;
+    e.begin();
+    if (summary.memory) loadTable(e);
+    if (summary.flags) {
+      e.reloadFlags();
+      if (summary.rounds) {
+        // Another rounding mode than to the nearest is the interpreter's.
+        e.code.get(e.flags).i32(0xe0).op(W.i32_and);
+        e.open(W.if);
+        e.bail(INTERPRET, region.entry);
+        e.close();
+      }
+    }
+    e.spend(Math.min(region.instructions, MAX_ENTRY_COST), region.entry);
+    this.#tree(this.graph.entry);
+    e.finish();
+  }
+
+  /** A node with all that it dominates. */
+  #tree(node: Node): void {
+    const { e } = this;
+    const merges = node.children.filter((child) => child.merges);
+    if (!node.loops) return this.#within(node, merges);
+    this.#loops.set(node, e.open(W.loop));
+    e.spend(node.loopInstructions, node.block.start);
+    this.#within(node, merges);
+    e.close();
+  }
+
+  /** A node inside the blocks that end where paths from it meet. */
+  #within(node: Node, merges: Node[]): void {
+    const [last, ...rest] = merges;
+    if (last === undefined) return this.#block(node);
+    this.#merges.set(last, this.e.open(W.block));
+    this.#within(node, rest);
+    this.e.close();
+    this.#tree(last);
+  }
+
+  #block(node: Node): void {
+    const { e } = this;
+    const { block } = node;
+    const { instructions, addresses, ending } = block;
+    const ends = ending.kind !== "leave" || endsWithCall(block);
+    const body = ends && !(ending.kind === "jump" && !endsWithJump(block))
+      ? instructions.length - 1
+      : instructions.length;
+    for (let index = 0; index < body; index++) {
+      this.#at(block, index);
+      const lower = byNumber[instructions[index].op];
+      if (lower === undefined) e.fallBack();
+      else lower(e);
+    }
+    if (body < instructions.length) this.#at(block, body);
+    const dirty = this.dirty.get(node)!;
+    switch (ending.kind) {
+      case "branch": {
+        const { rs1, rs2, op } = e.instruction;
+        const condition = conditions[operations[op]]!;
+        if (rs2 === 0 && condition === W.i64_eq) e.x(rs1).code.op(W.i64_eqz);
+        else e.x(rs1).x(rs2).code.op(condition);
+        e.open(W.if);
+        this.#go(node, ending.taken, dirty);
+        e.close();
+        return this.#go(node, ending.next, dirty);
+      }
+      case "jump":
+        return this.#go(node, ending.target, dirty);
+      case "leave":
+        if (body < instructions.length) this.#link(addresses[body]);
+        return e.leave(dirty, () => e.code.i64(ending.target));
+      case "indirect": {
+        const { rs1, imm } = e.instruction;
+        const target = e.pc;
+        e.x(rs1);
+        if (imm !== 0) e.code.i64(BigInt(imm)).op(W.i64_add);
+        e.code.i64(-2n).op(W.i64_and).set(target);
+        this.#link(addresses[body]);
+        return e.leave(dirty, () => e.code.get(target));
+      }
+      case "stop":
+        return e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
+    }
+  }
+
+  #at(block: Block, index: number): void {
+    this.e.instruction = block.instructions[index];
+    this.e.address = block.addresses[index];
+    this.e.word = this.wordAt(block.addresses[index]);
+  }
+
+  /** Saves the return address of a call. */
+  #link(address: bigint): void {
+    const { rd, size } = this.e.instruction;
+    if (rd === 0) return;
+    this.e.code.i64(address + BigInt(size));
+    this.e.setX(rd);
+  }
+
+  #go(from: Node, target: bigint, dirty: RegisterSet): void {
+    const { e } = this;
+    const node = this.graph.follow(from, target);
+    if (node === undefined) return e.leave(dirty, () => e.code.i64(target));
+    if (node.order <= from.order) return e.branch(this.#loops.get(node)!);
+    if (node.merges) return e.branch(this.#merges.get(node)!);
+    this.#tree(node);
+  }
+}
+
+function endsWithCall(block: Block): boolean {
+  const last = block.instructions.at(-1);
+  return last !== undefined && last.op === Op.jal;
+}
+
+function endsWithJump(block: Block): boolean {
+  return block.instructions.at(-1)?.op === Op.jal;
+}

@@ -1,0 +1,316 @@
+// Writes WebAssembly in its binary format (core specification 2.0, chapter 5; relaxed SIMD for the fused
+// multiply-add): just what translated code needs.
+
+export const Type = { I32: 0x7f, I64: 0x7e, F32: 0x7d, F64: 0x7c } as const;
+export type Type = (typeof Type)[keyof typeof Type];
+
+/** Opcodes of one byte, by their names in the text format. */
+export const W = {
+  unreachable: 0x00,
+  block: 0x02,
+  loop: 0x03,
+  if: 0x04,
+  else: 0x05,
+  end: 0x0b,
+  br: 0x0c,
+  br_if: 0x0d,
+  return: 0x0f,
+  call: 0x10,
+  call_indirect: 0x11,
+  drop: 0x1a,
+  select: 0x1b,
+  local_get: 0x20,
+  local_set: 0x21,
+  local_tee: 0x22,
+  i32_load: 0x28,
+  i64_load: 0x29,
+  f32_load: 0x2a,
+  f64_load: 0x2b,
+  i64_load8_s: 0x30,
+  i64_load8_u: 0x31,
+  i64_load16_s: 0x32,
+  i64_load16_u: 0x33,
+  i64_load32_s: 0x34,
+  i64_load32_u: 0x35,
+  i32_store: 0x36,
+  i64_store: 0x37,
+  f64_store: 0x39,
+  i64_store8: 0x3c,
+  i64_store16: 0x3d,
+  i64_store32: 0x3e,
+  i32_const: 0x41,
+  i64_const: 0x42,
+  f32_const: 0x43,
+  f64_const: 0x44,
+  i32_eqz: 0x45,
+  i32_eq: 0x46,
+  i32_ne: 0x47,
+  i32_lt_s: 0x48,
+  i64_eqz: 0x50,
+  i64_eq: 0x51,
+  i64_ne: 0x52,
+  i64_lt_s: 0x53,
+  i64_lt_u: 0x54,
+  i64_gt_s: 0x55,
+  i64_gt_u: 0x56,
+  i64_le_u: 0x58,
+  i64_ge_s: 0x59,
+  i64_ge_u: 0x5a,
+  f32_eq: 0x5b,
+  f32_lt: 0x5d,
+  f32_le: 0x5f,
+  f32_ge: 0x60,
+  f64_eq: 0x61,
+  f64_lt: 0x63,
+  f64_le: 0x65,
+  f64_ge: 0x66,
+  i32_clz: 0x67,
+  i32_ctz: 0x68,
+  i32_popcnt: 0x69,
+  i32_add: 0x6a,
+  i32_sub: 0x6b,
+  i32_mul: 0x6c,
+  i32_div_s: 0x6d,
+  i32_div_u: 0x6e,
+  i32_rem_s: 0x6f,
+  i32_rem_u: 0x70,
+  i32_and: 0x71,
+  i32_or: 0x72,
+  i32_xor: 0x73,
+  i32_shl: 0x74,
+  i32_shr_s: 0x75,
+  i32_shr_u: 0x76,
+  i32_rotl: 0x77,
+  i32_rotr: 0x78,
+  i64_clz: 0x79,
+  i64_ctz: 0x7a,
+  i64_popcnt: 0x7b,
+  i64_add: 0x7c,
+  i64_sub: 0x7d,
+  i64_mul: 0x7e,
+  i64_div_s: 0x7f,
+  i64_div_u: 0x80,
+  i64_rem_s: 0x81,
+  i64_rem_u: 0x82,
+  i64_and: 0x83,
+  i64_or: 0x84,
+  i64_xor: 0x85,
+  i64_shl: 0x86,
+  i64_shr_s: 0x87,
+  i64_shr_u: 0x88,
+  i64_rotl: 0x89,
+  i64_rotr: 0x8a,
+  f32_abs: 0x8b,
+  f32_neg: 0x8c,
+  f32_sqrt: 0x91,
+  f32_add: 0x92,
+  f32_sub: 0x93,
+  f32_mul: 0x94,
+  f32_div: 0x95,
+  f32_min: 0x96,
+  f32_max: 0x97,
+  f64_abs: 0x99,
+  f64_neg: 0x9a,
+  f64_nearest: 0x9e,
+  f64_sqrt: 0x9f,
+  f64_add: 0xa0,
+  f64_sub: 0xa1,
+  f64_mul: 0xa2,
+  f64_div: 0xa3,
+  f64_min: 0xa4,
+  f64_max: 0xa5,
+  f64_copysign: 0xa6,
+  i32_wrap_i64: 0xa7,
+  i64_extend_i32_s: 0xac,
+  i64_extend_i32_u: 0xad,
+  f32_convert_i32_s: 0xb2,
+  f32_demote_f64: 0xb6,
+  f64_convert_i32_s: 0xb7,
+  f64_convert_i32_u: 0xb8,
+  f64_convert_i64_s: 0xb9,
+  f64_convert_i64_u: 0xba,
+  f64_promote_f32: 0xbb,
+  i32_reinterpret_f32: 0xbc,
+  i64_reinterpret_f64: 0xbd,
+  f32_reinterpret_i32: 0xbe,
+  f64_reinterpret_i64: 0xbf,
+  i64_extend8_s: 0xc2,
+  i64_extend16_s: 0xc3,
+  i64_extend32_s: 0xc4,
+} as const;
+
+/** Block type of a block without result. */
+export const VOID = 0x40;
+
+/** Bytes that are being written. */
+export class Writer {
+  readonly bytes: number[] = [];
+
+  byte(...values: number[]): this {
+    for (const value of values) this.bytes.push(value);
+    return this;
+  }
+
+  /** LEB128 of an unsigned number below 2^32. */
+  unsigned(value: number): this {
+    value >>>= 0;
+    while (value >= 0x80) {
+      this.bytes.push(value & 0x7f | 0x80);
+      value >>>= 7;
+    }
+    this.bytes.push(value);
+    return this;
+  }
+
+  /** LEB128 of a signed 32-bit number. */
+  signed(value: number): this {
+    for (;;) {
+      const low = value & 0x7f;
+      value >>= 7;
+      if (value === 0 && (low & 0x40) === 0 || value === -1 && (low & 0x40) !== 0) {
+        this.bytes.push(low);
+        return this;
+      }
+      this.bytes.push(low | 0x80);
+    }
+  }
+
+  /** LEB128 of a signed 64-bit number. */
+  signed64(value: bigint): this {
+    if (value >= -0x8000_0000n && value <= 0x7fff_ffffn) return this.signed(Number(value));
+    for (;;) {
+      const low = Number(value & 0x7fn);
+      value >>= 7n;
+      if (value === 0n && (low & 0x40) === 0 || value === -1n && (low & 0x40) !== 0) {
+        this.bytes.push(low);
+        return this;
+      }
+      this.bytes.push(low | 0x80);
+    }
+  }
+
+  name(text: string): this {
+    this.unsigned(text.length);
+    for (let index = 0; index < text.length; index++) this.bytes.push(text.charCodeAt(index));
+    return this;
+  }
+
+  append(other: Writer): this {
+    for (const value of other.bytes) this.bytes.push(value);
+    return this;
+  }
+}
+
+/** The body of a function: instructions, and the locals they use. */
+export class Code extends Writer {
+  readonly #locals: Type[] = [];
+
+  /** @param parameters how many locals the function's parameters are */
+  constructor(private readonly parameters: number) {
+    super();
+  }
+
+  /** Another local. @returns its index */
+  local(type: Type): number {
+    this.#locals.push(type);
+    return this.parameters + this.#locals.length - 1;
+  }
+
+  op(...opcodes: number[]): this {
+    return this.byte(...opcodes);
+  }
+  get(local: number): this {
+    return this.byte(W.local_get).unsigned(local);
+  }
+  set(local: number): this {
+    return this.byte(W.local_set).unsigned(local);
+  }
+  tee(local: number): this {
+    return this.byte(W.local_tee).unsigned(local);
+  }
+  i32(value: number): this {
+    return this.byte(W.i32_const).signed(value);
+  }
+  i64(value: bigint): this {
+    return this.byte(W.i64_const).signed64(BigInt.asIntN(64, value));
+  }
+  f64(value: number): this {
+    this.byte(W.f64_const);
+    return this.byte(...new Uint8Array(Float64Array.of(value).buffer));
+  }
+  f32(value: number): this {
+    this.byte(W.f32_const);
+    return this.byte(...new Uint8Array(Float32Array.of(value).buffer));
+  }
+  /** A load or store; the address is on the stack. */
+  memory(opcode: number, offset: number): this {
+    return this.byte(opcode, 0).unsigned(offset);
+  }
+  branch(opcode: number, depth: number): this {
+    return this.byte(opcode).unsigned(depth);
+  }
+  call(index: number): this {
+    return this.byte(W.call).unsigned(index);
+  }
+  /** An instruction of the 0xfc page: saturating truncations. */
+  saturating(opcode: number): this {
+    return this.byte(0xfc).unsigned(opcode);
+  }
+  /** An instruction of the 0xfd page: vectors. */
+  vector(opcode: number): this {
+    return this.byte(0xfd).unsigned(opcode);
+  }
+
+  /** As the code section has it, with its size. */
+  body(): Writer {
+    const content = new Writer();
+    content.unsigned(this.#locals.length);
+    for (const type of this.#locals) content.unsigned(1).byte(type);
+    content.append(this).byte(W.end);
+    return new Writer().unsigned(content.bytes.length).append(content);
+  }
+}
+
+export interface Signature {
+  parameters: readonly Type[];
+  results: readonly Type[];
+}
+
+export interface ModuleParts {
+  types: readonly Signature[];
+  /** imported functions, from module "e", in the order of their indices */
+  imports: readonly { name: string; type: number }[];
+  /** imports "e.memory", of at least so many pages, and "e.table" */
+  memoryPages: number;
+  functions: readonly { type: number; code: Code; exported: string }[];
+}
+
+function section(id: number, content: Writer): Writer {
+  return new Writer().byte(id).unsigned(content.bytes.length).append(content);
+}
+
+/** A module. */
+export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
+  const out = new Writer().byte(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const types = new Writer().unsigned(parts.types.length);
+  for (const { parameters, results } of parts.types) {
+    types.byte(0x60).unsigned(parameters.length).byte(...parameters);
+    types.unsigned(results.length).byte(...results);
+  }
+  const imports = new Writer().unsigned(parts.imports.length + 2);
+  imports.name("e").name("memory").byte(2, 1).unsigned(parts.memoryPages);
+  imports.unsigned(parts.memoryPages);
+  imports.name("e").name("table").byte(1, 0x70, 0).unsigned(0);
+  for (const { name, type } of parts.imports) imports.name("e").name(name).byte(0).unsigned(type);
+  const functions = new Writer().unsigned(parts.functions.length);
+  for (const { type } of parts.functions) functions.unsigned(type);
+  const exports = new Writer().unsigned(parts.functions.length);
+  parts.functions.forEach(({ exported }, index) => {
+    exports.name(exported).byte(0).unsigned(parts.imports.length + index);
+  });
+  const code = new Writer().unsigned(parts.functions.length);
+  for (const each of parts.functions) code.append(each.code.body());
+  out.append(section(1, types)).append(section(2, imports)).append(section(3, functions));
+  out.append(section(7, exports)).append(section(10, code));
+  return Uint8Array.from(out.bytes);
+}
