@@ -54,6 +54,11 @@ export function runDomain(
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];
   const links: LinkFollower[] = [];
+  /** Tells the supervisor of the other end that it wrote nonsense. */
+  const accuseOf = (line: number, name: string) => (reason: string) => {
+    log(`ring "${name}": ${reason}`);
+    control.accuse(line);
+  };
   const assembly = new Assembly(grant.plan, environment, {
     attachment: (device) => {
       const index = grant.devices.findIndex((candidate) => candidate.name === device);
@@ -70,10 +75,7 @@ export function runDomain(
       );
       const { plan, index: line, contract } = grant.rings[index];
       const { memory, peerBell } = opened.rings[index];
-      const connection = new Connection(memory, plan, 0, peerBell, (reason) => {
-        log(`ring "${plan.name}": ${reason}`);
-        control.accuse(line);
-      });
+      const connection = new Connection(memory, plan, 0, peerBell, accuseOf(line, plan.name));
       connection.lose("down");
       sources.push(connection);
       links.push(
@@ -88,7 +90,7 @@ export function runDomain(
       return standIn(need.interface, connection, contract, environment);
     },
   });
-  grant.rings.forEach(({ plan, index: line }, index) => {
+  grant.rings.forEach(({ plan, index: line, replaceableClient }, index) => {
     if (plan.server !== grant.plan.name) return;
     const provider = [...assembly.components.values()].find((component) =>
       plan.interface in component.provides
@@ -101,6 +103,7 @@ export function runDomain(
       provider.provides[plan.interface],
       opened.rings[index],
       environment,
+      replaceableClient ? accuseOf(line, plan.name) : undefined,
     );
     servers.push(server);
     sources.push(server);

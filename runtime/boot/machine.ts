@@ -346,10 +346,14 @@ export class Machine implements RunningMachine {
         }),
       start: (generation) => this.#startInstance(plan, generation),
       backlog: () => served.reduce((sum, index) => sum + ringBacklog(this.#rings[index].buffer), 0),
-      accused: () =>
-        served.map((index) =>
-          this.#endOf(this.plan.rings[index].client).page().takeAccusation(index)
-        ).includes(true),
+      accused: () => {
+        const byPeer = (index: number, peer: string) =>
+          this.#endOf(peer).page().takeAccusation(index);
+        return [
+          ...served.map((index) => byPeer(index, this.plan.rings[index].client)),
+          ...called.map((index) => byPeer(index, this.plan.rings[index].server)),
+        ].includes(true);
+      },
       sleep,
       nowMs: () => performance.now(),
       event: (event) => {
@@ -398,6 +402,7 @@ export class Machine implements RunningMachine {
         index,
         plan: ring,
         contract: this.#domain(ring.server).recovery.clients,
+        replaceableClient: !this.#domain(ring.client).primary,
         memory: this.#rings[index].grant,
         peerBell: this.#reachable(
           bellOf(ring.client === plan.name ? ring.server : ring.client),

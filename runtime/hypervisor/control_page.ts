@@ -60,7 +60,7 @@ export class ControlPage {
       Atomics.load(this.#words, line + STATE);
   }
 
-  /** domain: the server wrote nonsense; its supervisor shall treat it as failed */
+  /** domain: the other end of a ring wrote nonsense; its supervisor shall treat it as failed */
   accuse(ring: number): void {
     Atomics.store(this.#words, this.#line(ring) + REQUEST, 1);
   }

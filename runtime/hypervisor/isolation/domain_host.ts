@@ -9,6 +9,8 @@ export interface RingGrant {
   plan: RingPlan;
   /** what calls get that its server does not answer */
   contract: ClientContract;
+  /** whether its client is a service domain, which can be replaced when it writes nonsense */
+  replaceableClient: boolean;
   memory: MemoryGrant;
   peerBell: MemoryGrant;
 }

@@ -2,7 +2,7 @@
 // who uses the disk notices nothing, with `error` what was under way fails. The disk itself goes on.
 import { assert, assertEquals } from "@std/assert";
 import type { ClientContract } from "../../../schemas/plan.ts";
-import { resetRing, ringBytes } from "../../hypervisor/ring/layout.ts";
+import { Header, resetRing, ringBytes } from "../../hypervisor/ring/layout.ts";
 import { seededRandom } from "../../../tests/small_machine.ts";
 import { TestDisk } from "../../../tests/test_disk.ts";
 import { type BlockRequest, SECTOR_BYTES } from "../block/block_device.ts";
@@ -180,6 +180,36 @@ Deno.test("a driver that is gone for good fails what waits for it, under both co
     world.environment.tasks.run();
     assertEquals(waiting.status, "io-error");
   }
+});
+
+Deno.test("a client that writes nonsense is accused; the driver takes nothing more of it, and goes on", () => {
+  const world = new World("retry", () => 0);
+  const { tasks, disk } = world.driver;
+  const environment = environmentOf(1 << 20);
+  const accusations: string[] = [];
+  const service = new DiskServer(disk, environment, shape);
+  const server = new ServiceServer(
+    world.memory,
+    shape,
+    silent,
+    service,
+    tasks,
+    (reason) => accusations.push(reason),
+  );
+  resetRing(world.memory, 5);
+  server.up(5);
+  const header = new Int32Array(world.memory);
+  header[Header.REQUEST_TAIL] = shape.depth + 1;
+  assertEquals(server.poll(), 1);
+  assertEquals([accusations.length, server.poll(), server.pending()], [1, 0, false]);
+  assert(server.down());
+  resetRing(world.memory, 6);
+  server.up(6);
+  world.connection.restore(world.memory, 6, silent);
+  world.driver.server = server;
+  const flush = world.submit("flush");
+  world.settle();
+  assertEquals(flush.status, "ok");
 });
 
 Deno.test("a driver finishes what a client that died left under way before it says that it let go", () => {

@@ -14,11 +14,12 @@ export function serveInterface(
   provided: unknown,
   end: { memory: ArrayBufferLike; peerBell: Bell },
   environment: Environment,
+  accuse?: (reason: string) => void,
 ): ServiceServer {
   const service = ring.interface === "disk"
     ? new DiskServer(provided as BlockDevice, environment, ring)
     : provided as Service;
-  return new ServiceServer(end.memory, ring, end.peerBell, service, environment.tasks);
+  return new ServiceServer(end.memory, ring, end.peerBell, service, environment.tasks, accuse);
 }
 
 /** What a component is handed in place of its neighbour in another domain. */

@@ -2,7 +2,7 @@
 // while no client is there; what a client that died left under way is finished, for nobody.
 import { RingServer } from "../../hypervisor/ring/server.ts";
 import type { RingRequest } from "../../hypervisor/ring/server.ts";
-import type { RingShape } from "../../hypervisor/ring/layout.ts";
+import { RingBroken, type RingShape } from "../../hypervisor/ring/layout.ts";
 import type { Bell } from "../../hardware/doorbell.ts";
 import { isCoroutine, type Tasks } from "../coroutine.ts";
 import type { PollSource } from "../domain_loop.ts";
@@ -15,12 +15,17 @@ export class ServiceServer implements PollSource, FollowingEnd {
   readonly ring: RingServer;
   #attached = false;
 
+  /**
+   * @param accuse told that the client wrote nonsense, of which nothing more is then taken; without it
+   * that is the domain's failure
+   */
   constructor(
     memory: ArrayBufferLike,
     shape: RingShape,
     clientBell: Bell,
     private readonly service: Service,
     private readonly tasks: Tasks,
+    private readonly accuse?: (reason: string) => void,
   ) {
     this.ring = new RingServer(
       memory,
@@ -42,7 +47,15 @@ export class ServiceServer implements PollSource, FollowingEnd {
   }
 
   poll(): number {
-    return this.#attached ? this.ring.poll() : 0;
+    if (!this.#attached) return 0;
+    try {
+      return this.ring.poll();
+    } catch (failure) {
+      if (!(failure instanceof RingBroken) || this.accuse === undefined) throw failure;
+      this.#attached = false;
+      this.accuse(failure.message);
+      return 1;
+    }
   }
 
   pending(): boolean {
