@@ -8,6 +8,8 @@ export interface Credential {
   uid: number;
   gid: number;
   groups: number[];
+  /** the process, where one calls: /proc/self is its own */
+  pid?: number;
 }
 
 /** A system call on its way to the slice that serves it. */

@@ -30,6 +30,10 @@ export class DescriptorTable {
     return this.#entry(fd).description;
   }
 
+  has(fd: number): boolean {
+    return this.#entries[fd] !== undefined;
+  }
+
   closesOnExec(fd: number): boolean {
     return this.#entry(fd).closeOnExec;
   }

@@ -2,6 +2,7 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential, Service } from "../service.ts";
+import { Places } from "./places.ts";
 import { Call, Private, putBytes, WALK_PAYLOAD_BYTES } from "../vfs/protocol.ts";
 
 /** Something mounted: a file system of a server. */
@@ -46,6 +47,8 @@ export function textPayload(...texts: string[]): Uint8Array {
 
 export class MountTable {
   readonly mounts: Mount[] = [];
+  /** where links of /proc lead */
+  readonly places = new Places();
 
   /** @throws Errno ENOENT where nothing is mounted yet */
   get root(): Location {
@@ -83,12 +86,5 @@ export class MountTable {
       }
       yield* request(mount.service, Call.CLOSE, [mount.root]);
     }
-  }
-
-  /** Text of /proc/mounts. */
-  text(): string {
-    return this.mounts.map((mount) => `${mount.type} ${mount.path} ${mount.type} rw 0 0\n`).join(
-      "",
-    );
   }
 }

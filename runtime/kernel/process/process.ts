@@ -45,6 +45,8 @@ export interface ProcessKernel {
   process(pid: number): Process | undefined;
   thread(tid: number): Thread | undefined;
   readonly all: Iterable<Process>;
+  /** number that was given out last, to a process or a thread */
+  readonly lastPid: number;
   /** the process is gone: its number may be used again */
   reaped(process: Process): void;
   /** all threads of the process have ended, and what it held is released */
@@ -127,7 +129,7 @@ export class Process {
     this.group = parent?.group ?? pid;
     this.session = parent?.session ?? pid;
     this.startedNs = kernel.environment.nowNs();
-    this.credential = credentialOf(identity);
+    this.credential = credentialOf(identity, pid);
     parent?.children.add(this);
   }
 
@@ -169,7 +171,7 @@ export class Process {
   /** Changes who it is; permission checks of later calls see it. */
   setIdentity(change: Partial<Identity>): void {
     this.identity = { ...this.identity, ...change };
-    this.credential = credentialOf(this.identity);
+    this.credential = credentialOf(this.identity, this.pid);
   }
 
   /** Where a relative path begins. @throws Errno EBADF, ENOTDIR */
@@ -428,6 +430,6 @@ export class Process {
   }
 }
 
-function credentialOf({ euid, egid, groups }: Identity): Credential {
-  return { uid: euid, gid: egid, groups };
+function credentialOf({ euid, egid, groups }: Identity, pid: number): Credential {
+  return { uid: euid, gid: egid, groups, pid };
 }

@@ -13,6 +13,7 @@ import { UserMemory } from "./memory/user_memory.ts";
 import { MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
 import { capabilityCalls } from "./sys_capability.ts";
+import { procTree } from "./proc/proc_tree.ts";
 import { fileCalls } from "./sys_file.ts";
 import { identityCalls } from "./sys_identity.ts";
 import { limitCalls, threadLimitCalls } from "./sys_limits.ts";
@@ -137,6 +138,10 @@ export class Processes implements ProcessKernel {
     return this.threads.get(tid);
   }
 
+  get lastPid(): number {
+    return this.#lastPid;
+  }
+
   #newPid(): number {
     do this.#lastPid = this.#lastPid % PID_MAX + 1; while (
       this.#processes.has(this.#lastPid) || this.threads.has(this.#lastPid)
@@ -203,7 +208,7 @@ export class Processes implements ProcessKernel {
     child.session = parent.session;
     child.limits = parent.limits.map((limit) => ({ ...limit }));
     child.settings = inheritedSettings(parent.settings);
-    child.credential = parent.credential;
+    child.credential = { ...parent.credential, pid: child.pid };
     child.executable = parent.executable;
     this.#processes.set(child.pid, child);
     return child;
@@ -249,19 +254,7 @@ export class Processes implements ProcessKernel {
 
   /** What /proc shows. */
   get view(): ProcessView {
-    return { mounts: () => this.mounts.text(), processes: () => this.#list() };
-  }
-
-  #list() {
-    return [...this.#processes.values()].map((process) => ({
-      pid: process.pid,
-      ppid: process.ppid,
-      name: process.name,
-      uid: process.identity.ruid,
-      gid: process.identity.rgid,
-      threads: process.threads.size,
-      argv: process.argv,
-    }));
+    return procTree(this, PID_MAX);
   }
 }
 

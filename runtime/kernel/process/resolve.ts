@@ -80,6 +80,8 @@ export function proceed(
         return { at: { mount: at.mount, handle: at.mount.root }, path: rest === "" ? "." : rest };
       }
       return { at: at.mount.covers, path: `../${rest}` };
+    case Leave.PLACE:
+      return { at: mounts.places.take(mount), path: rest === "" ? "." : rest };
     case Leave.LINK:
       return { at, path: rest };
     default:

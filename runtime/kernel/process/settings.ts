@@ -20,6 +20,8 @@ export interface Settings {
   /** sent to it when its parent ends; 0 for none */
   parentDeathSignal: number;
   timerSlackNs: number;
+  /** /proc/PID/oom_score_adj: -1000 to 1000 */
+  oomScoreAdjustment: number;
 }
 
 const TIMER_SLACK_NS = 50_000;
@@ -37,6 +39,7 @@ export function defaultSettings(): Settings {
     subreaper: false,
     parentDeathSignal: 0,
     timerSlackNs: TIMER_SLACK_NS,
+    oomScoreAdjustment: 0,
   };
 }
 

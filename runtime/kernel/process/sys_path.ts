@@ -5,7 +5,7 @@ import { AT } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
-import { request, textPayload } from "./mounts.ts";
+import { type Location, request, textPayload } from "./mounts.ts";
 import { Process } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 
@@ -280,10 +280,10 @@ function* fchdir(process: Process, fd: number): Coroutine<number> {
   return 0;
 }
 
-/** getcwd(2): climbs to the root, looking each directory up in its parent. */
-function* getcwd(process: Process, into: Uint8Array): Coroutine<number> {
+/** The path of a directory: climbs to the root, looking each directory up in its parent. */
+export function* directoryPath(process: Process, location: Location): Coroutine<string> {
   let path = "";
-  let here = yield* resolve(process, process.cwd, ".", 0);
+  let here = yield* resolve(process, location, ".", 0);
   try {
     for (;;) {
       const own = yield* identity(here);
@@ -300,7 +300,11 @@ function* getcwd(process: Process, into: Uint8Array): Coroutine<number> {
   } finally {
     yield* request(here.mount.service, Call.CLOSE, [here.handle]);
   }
-  const text = path === "" ? "/" : path;
+  return path === "" ? "/" : path;
+}
+
+function* getcwd(process: Process, into: Uint8Array): Coroutine<number> {
+  const text = yield* directoryPath(process, process.cwd);
   if (text.length + 1 > into.length) fail(E.ERANGE);
   for (let index = 0; index < text.length; index++) into[index] = text.charCodeAt(index);
   into[text.length] = 0;

@@ -117,7 +117,7 @@ function* lseek(server: FileServer, call: ServiceCall): Coroutine<number> {
 function* readlink(server: FileServer, call: ServiceCall): Coroutine<number> {
   const { inode } = server.handles.get(call.args[0]);
   if (!isSymlink(inode)) fail(E.EINVAL);
-  const target = yield* finish(inode.readlink());
+  const target = yield* finish(inode.readlink(call.credential));
   return putBytes(target.slice(0, call.payload.length), call.payload);
 }
 

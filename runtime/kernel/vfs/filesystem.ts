@@ -2,6 +2,7 @@
 // Names are byte strings: one character a byte (0 to 255), so that any Linux name is exact and
 // comparisons are plain string comparisons.
 import type { Blocking, Coroutine, WaitQueue } from "../coroutine.ts";
+import type { Credential } from "../service.ts";
 
 /** Position for `write` that means "at the end, wherever that is when the write happens". */
 export const APPEND = -1;
@@ -105,8 +106,13 @@ export interface Inode {
    * answers false. Entries that stay are seen exactly once while others come and go.
    */
   list(from: number, emit: (entry: DirectoryEntry) => boolean): Blocking<void>;
-  /** symbolic link: its target, a byte string */
-  readlink(): Blocking<string>;
+  /** symbolic link: its target, a byte string; procfs has links that depend on who asks */
+  readlink(caller?: Credential): Blocking<string>;
+  /**
+   * symbolic link of procfs: where it stands for something, a number by which the primary knows that. It is
+   * followed there, whatever the target says.
+   */
+  place?(caller: Credential): number | undefined;
 
   /** bytes read, 0 at and after the end; short only at the end */
   read(offset: number, into: Uint8Array): Blocking<number>;

@@ -1,133 +1,261 @@
-// procfs: what the kernel tells about itself and its processes (proc(5)), made when it is read.
+// procfs: what the kernel tells about itself and its processes (proc(5)), as a file system over a tree of nodes
+// that are asked when somebody looks.
 import type { Component } from "../component.ts";
+import { type Blocking, type Coroutine, isCoroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
-import { MemoryInode, type MemoryOwner } from "../storage/tmpfs/memory_inode.ts";
-import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
-import { S } from "./filesystem.ts";
+import type { Credential } from "../service.ts";
+import { entryType } from "../storage/tmpfs/memory_inode.ts";
+import { takeDeviceNumber } from "../storage/tmpfs/tmpfs.ts";
+import {
+  type Attributes,
+  type DirectoryEntry,
+  type FileSystem,
+  type Inode,
+  S,
+  type Usage,
+} from "./filesystem.ts";
+import { directory, type ProcDirectory, type ProcNode } from "./proc_node.ts";
 
 const PROC_MAGIC = 0x9fa0;
-const NAMES_BYTES = 1 << 20;
+const BLOCK_BYTES = 1024;
+const TYPES = { file: S.IFREG, link: S.IFLNK, directory: S.IFDIR } as const;
+const LINK_MODE = 0o777;
+/** Where names that are numbers are listed: after all others, by number. */
+const FIRST_NUMBER = 2 ** 20;
 
-/** What procfs shows, supplied by the process component once there is one. */
-export interface ProcessView {
-  /** text of /proc/mounts */
-  mounts(): string;
-  processes(): {
-    pid: number;
-    ppid: number;
-    name: string;
-    uid: number;
-    gid: number;
-    threads: number;
-    argv: string[];
-  }[];
+/** The tree that procfs shows, supplied by the process component once there is one. */
+export type ProcessView = ProcDirectory;
+
+/** The inode number of a path: the same whenever it is looked up, as getcwd(2) needs. */
+function inodeNumber(path: string): number {
+  let hash = 0x811c_9dc5;
+  for (let at = 0; at < path.length; at++) {
+    hash = Math.imul(hash ^ path.charCodeAt(at), 0x0100_0193);
+  }
+  return (hash >>> 0 || 1) & 0x7fff_ffff;
 }
 
-/** A file whose text is made at each read from position 0. */
-class TextInode extends MemoryInode {
-  #text = new Uint8Array(0);
-  constructor(owner: MemoryOwner, ino: number, private readonly make: () => string) {
-    super(owner, ino, S.IFREG | 0o444, 0, 0, 0);
-  }
-  override read(offset: number, into: Uint8Array): number {
-    if (offset === 0) this.#text = new TextEncoder().encode(this.make());
-    const part = this.#text.subarray(offset, offset + into.length);
-    into.set(part);
-    return part.length;
-  }
-  override write(): number {
-    return fail(E.EACCES);
-  }
-}
+class ProcInode implements Inode {
+  readonly generation = 1;
+  readonly ino: number;
+  uses = 0;
+  /** what was read last from the start */
+  #text: string | undefined;
 
-/** /proc: directories of processes appear as they are looked up. */
-class ProcRoot extends MemoryInode {
-  constructor(private readonly owner: ProcFileSystem, ino: number) {
-    super(owner, ino, S.IFDIR | 0o555, 0, 0, 0);
-  }
-  override lookup(name: string): MemoryInode | undefined {
-    this.owner.refresh();
-    return super.lookup(name);
-  }
-  override list(from: number, emit: Parameters<MemoryInode["list"]>[1]): void {
-    if (from === 0) this.owner.refresh();
-    super.list(from, emit);
-  }
-  override create(): MemoryInode {
-    return fail(E.EACCES);
-  }
-}
-
-class ProcFileSystem extends MemoryFileSystem {
-  view: ProcessView = { mounts: () => "", processes: () => [] };
-  readonly #known = new Map<number, MemoryInode>();
-
-  constructor(environment: Environment) {
-    super("proc", environment, PROC_MAGIC, NAMES_BYTES);
-    const seconds = () => (environment.nowNs() / 1e9).toFixed(2);
-    this.add(this.root, "uptime", () => `${seconds()} ${seconds()}\n`);
-    this.add(this.root, "mounts", () => this.view.mounts());
-    this.add(
-      this.root,
-      "filesystems",
-      () => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n",
-    );
-    this.add(this.root, "version", () => "Linux version 6.12.0 (VirtuOS)\n");
-    this.add(this.root, "meminfo", () => {
-      const kib = (bytes: number) => `${String(Math.floor(bytes / 1024)).padStart(8)} kB\n`;
-      return `MemTotal: ${kib(environment.memory.bytes.length)}MemFree:  ${
-        kib(environment.memory.freeBytes)
-      }`;
-    });
+  constructor(
+    readonly filesystem: ProcFileSystem,
+    readonly node: ProcNode,
+    readonly path: string,
+    private readonly above: ProcInode | undefined,
+  ) {
+    this.ino = inodeNumber(path);
   }
 
-  protected override makeInode(
-    ino: number,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-  ): MemoryInode {
-    return ino === 1 ? new ProcRoot(this, ino) : super.makeInode(ino, mode, uid, gid, rdev);
+  get attributes(): Attributes {
+    const { node } = this;
+    const { uid, gid } = node.owner?.() ?? { uid: 0, gid: 0 };
+    const now = this.filesystem.environment.realtimeNs();
+    return {
+      mode: TYPES[node.kind] | (node.kind === "link" ? LINK_MODE : node.mode),
+      uid,
+      gid,
+      sizeBytes: 0,
+      links: node.kind === "directory" ? 2 : 1,
+      blocks: 0,
+      blockBytes: BLOCK_BYTES,
+      rdev: 0,
+      atimeNs: now,
+      mtimeNs: now,
+      ctimeNs: now,
+      btimeNs: now,
+    };
   }
 
-  add(directory: MemoryInode, name: string, make: () => string): void {
-    directory.attach(name, new TextInode(this, this.nextIno(), make));
+  hold(): void {
+    this.uses++;
   }
 
-  /** Makes directories for new processes, and takes those of ended ones away. */
-  refresh(): void {
-    const processes = new Map(this.view.processes().map((process) => [process.pid, process]));
-    for (const [pid] of this.#known) {
-      if (processes.has(pid)) continue;
-      this.root.detach(String(pid));
-      this.#known.delete(pid);
-    }
-    for (const process of processes.values()) {
-      if (this.#known.has(process.pid)) continue;
-      const directory = super.makeInode(
-        this.nextIno(),
-        S.IFDIR | 0o555,
-        process.uid,
-        process.gid,
-        0,
-      );
-      const now = () => this.view.processes().find((each) => each.pid === process.pid) ?? process;
-      this.add(directory, "cmdline", () => now().argv.map((word) => word + "\0").join(""));
-      this.add(directory, "comm", () => `${now().name}\n`);
-      this.add(directory, "mounts", () => this.view.mounts());
-      this.add(directory, "status", () => {
-        const { name, pid, ppid, uid, gid, threads } = now();
-        const ids = (id: number) => Array(4).fill(id).join("\t");
-        return `Name:\t${name}\nPid:\t${pid}\nPPid:\t${ppid}\nUid:\t${ids(uid)}\nGid:\t${
-          ids(gid)
-        }\nThreads:\t${threads}\n`;
-      });
-      this.root.attach(String(process.pid), directory);
-      this.#known.set(process.pid, directory);
+  release(): void {
+    if (--this.uses > 0) return;
+    this.filesystem.forget(this);
+    this.above?.release();
+  }
+
+  parent(): Inode {
+    const parent = this.above ?? this;
+    parent.hold();
+    return parent;
+  }
+
+  lookup(name: string): Inode | undefined {
+    if (this.node.kind !== "directory") return undefined;
+    const node = this.node.find(name);
+    return node && this.filesystem.show(this, name, node);
+  }
+
+  list(from: number, emit: (entry: DirectoryEntry) => boolean): void {
+    if (this.node.kind !== "directory") return;
+    const { node, path } = this;
+    const named = [...node.names()].map((name, index) => ({
+      name,
+      next: /^\d+$/.test(name) ? FIRST_NUMBER + Number(name) : index + 1,
+    }));
+    named.sort((a, b) => a.next - b.next);
+    for (const { name, next } of named) {
+      if (next <= from) continue;
+      const child = node.find(name);
+      if (child === undefined) continue;
+      const type = entryType(TYPES[child.kind]);
+      if (!emit({ name, ino: inodeNumber(`${path}/${name}`), type, next })) return;
     }
   }
+
+  readlink(caller?: Credential): Blocking<string> {
+    return this.node.kind === "link" ? this.node.target(caller) : fail(E.EINVAL);
+  }
+
+  place(caller: Credential): number | undefined {
+    return this.node.kind === "link" ? this.node.place?.(caller) : undefined;
+  }
+
+  read(offset: number, into: Uint8Array): Blocking<number> {
+    if (this.node.kind !== "file") return fail(E.EINVAL);
+    if (offset > 0 && this.#text !== undefined) return this.#copy(offset, into);
+    const made = this.node.read();
+    if (isCoroutine(made)) return this.#readLater(made, offset, into);
+    this.#text = made;
+    return this.#copy(offset, into);
+  }
+
+  *#readLater(made: Coroutine<string>, offset: number, into: Uint8Array): Coroutine<number> {
+    this.#text = yield* made;
+    return this.#copy(offset, into);
+  }
+
+  #copy(offset: number, into: Uint8Array): number {
+    const text = this.#text!;
+    const count = Math.max(0, Math.min(into.length, text.length - offset));
+    for (let at = 0; at < count; at++) into[at] = text.charCodeAt(offset + at);
+    return count;
+  }
+
+  write(_offset: number, from: Uint8Array): number {
+    if (this.node.kind !== "file" || this.node.write === undefined) return fail(E.EACCES);
+    if (from.length > BLOCK_BYTES) fail(E.EINVAL);
+    this.node.write(String.fromCharCode(...from));
+    return from.length;
+  }
+
+  /** Opening for writing may cut a file, which means nothing here. */
+  truncate(): void {}
+
+  sync(): void {}
+
+  allocate(): void {
+    fail(E.EOPNOTSUPP);
+  }
+
+  seek(): number {
+    return fail(E.EINVAL);
+  }
+
+  setAttributes(): void {
+    fail(E.EPERM);
+  }
+
+  create(): Inode {
+    return fail(E.EACCES);
+  }
+
+  symlink(): Inode {
+    return fail(E.EACCES);
+  }
+
+  link(): void {
+    fail(E.EPERM);
+  }
+
+  unlink(): void {
+    fail(E.EPERM);
+  }
+
+  rmdir(): void {
+    fail(E.EPERM);
+  }
+
+  rename(): void {
+    fail(E.EPERM);
+  }
+}
+
+export class ProcFileSystem implements FileSystem {
+  readonly type = "proc";
+  readonly device = takeDeviceNumber();
+  readonly readOnly = false;
+  readonly transaction = 0;
+  readonly durable = 0;
+  readonly root: ProcInode;
+  /** inodes in use, by path */
+  readonly #shown = new Map<string, ProcInode>();
+  #view: ProcessView = directory({});
+
+  constructor(readonly environment: Environment) {
+    const root: ProcDirectory = {
+      kind: "directory",
+      mode: 0o555,
+      names: () => this.#view.names(),
+      find: (name) => this.#view.find(name),
+    };
+    this.root = new ProcInode(this, root, "", undefined);
+    this.root.hold();
+  }
+
+  set view(view: ProcessView) {
+    this.#view = view;
+  }
+
+  /** The inode of a name, held for the caller. */
+  show(parent: ProcInode, name: string, node: ProcNode): ProcInode {
+    const path = `${parent.path}/${name}`;
+    let inode = this.#shown.get(path);
+    // A process's number may be another's by now: what is open stays what it was.
+    if (inode?.node !== node) {
+      inode = new ProcInode(this, node, path, parent);
+      this.#shown.set(path, inode);
+      parent.hold();
+    }
+    inode.hold();
+    return inode;
+  }
+
+  forget(inode: ProcInode): void {
+    if (this.#shown.get(inode.path) === inode) this.#shown.delete(inode.path);
+  }
+
+  inode(ino: number): Inode {
+    for (const inode of [this.root, ...this.#shown.values()]) {
+      if (inode.ino !== ino) continue;
+      inode.hold();
+      return inode;
+    }
+    return fail(E.ESTALE);
+  }
+
+  usage(): Usage {
+    return {
+      magic: PROC_MAGIC,
+      blockBytes: 4096,
+      blocks: 0,
+      freeBlocks: 0,
+      availableBlocks: 0,
+      files: 0,
+      freeFiles: 0,
+      nameMax: 255,
+    };
+  }
+
+  sync(): void {}
 }
 
 export function createProcfs(environment: Environment): Component {

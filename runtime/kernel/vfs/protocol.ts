@@ -103,6 +103,8 @@ export const Leave = {
   MOUNT: 2,
   /** a relative symbolic link as the last name of CREATE: goes on from the parent */
   LINK: 3,
+  /** a link that stands for a place: `mount` is the number that the primary gave it */
+  PLACE: 4,
 } as const;
 
 /** Payload that a call with a path needs: a path, what a link makes of it, and the words before it. */

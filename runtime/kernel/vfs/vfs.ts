@@ -169,7 +169,17 @@ export class FileServer implements Service {
     } else if (isSymlink(inode)) {
       try {
         if ((flags & O.NOFOLLOW) !== 0) fail(E.ELOOP);
-        const rest = yield* finish(inode.readlink());
+        const place = inode.place?.(call.credential);
+        if (place !== undefined) {
+          putContinuation(call.payload, {
+            reason: Leave.PLACE,
+            mount: place,
+            linksLeft: 0,
+            rest: "",
+          });
+          return CONTINUES;
+        }
+        const rest = yield* finish(inode.readlink(call.credential));
         putContinuation(call.payload, {
           reason: rest.startsWith("/") ? Leave.ABSOLUTE : Leave.LINK,
           mount: 0,

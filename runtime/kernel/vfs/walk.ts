@@ -71,11 +71,16 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
       const child = (yield* finish(inode.lookup(name))) ?? fail(E.ENOENT);
       if (isSymlink(child) && (!last || slash || (flags & WalkFlag.FOLLOW) !== 0)) {
         let target: string;
+        let place: number | undefined;
         try {
           if (linksLeft-- <= 0 || (flags & WalkFlag.NO_SYMLINKS) !== 0) fail(E.ELOOP);
-          target = yield* finish(child.readlink());
+          place = child.place?.(credential);
+          target = place === undefined ? yield* finish(child.readlink(credential)) : "";
         } finally {
           yield* finish(child.release());
+        }
+        if (place !== undefined) {
+          return yield* leave(Leave.PLACE, place, (slash ? "./" : "") + after);
         }
         rest = target + (slash ? "/" : "") + after;
         if (rest.length > PATH_MAX) fail(E.ENAMETOOLONG);

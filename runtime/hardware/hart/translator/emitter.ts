@@ -77,6 +77,12 @@ export class Emitter {
     return ++this.depth;
   }
 
+  /** Opens an `if` whose condition nearly always is as said. */
+  openExpecting(likely: boolean, type: number = VOID): void {
+    this.code.expect(likely);
+    this.open(W.if, type);
+  }
+
   close(): void {
     this.code.op(W.end);
     this.depth--;
@@ -181,7 +187,7 @@ export class Emitter {
   spend(instructions: number, address: bigint): void {
     this.code.get(this.budget).i32(instructions).op(W.i32_sub).tee(this.budget);
     this.code.i32(0).op(W.i32_lt_s);
-    this.open(W.if);
+    this.openExpecting(false);
     this.bail(StopReason.BUDGET, address);
     this.close();
   }
@@ -199,7 +205,7 @@ export class Emitter {
       (register) => this.storeState(W.f64_store, State.F + register * 8, () => this.f(register)),
     );
     code.i32(this.word).call(Imported.FALL_BACK).op(W.i32_eqz);
-    this.open(W.if);
+    this.openExpecting(false);
     this.bail(INTERPRET);
     this.close();
     forEachBit(results.x, (register) => {

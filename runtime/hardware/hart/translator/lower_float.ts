@@ -101,7 +101,7 @@ function guarded(format: Format, compute: (e: Emitter) => void, exactWhenTiny: b
     }
     pushInexact(e);
     code.op(W.i32_and);
-    e.open(W.if);
+    e.openExpecting(true);
     code.get(result);
     format.pop(e, e.instruction.rd);
     e.otherwise();
@@ -158,7 +158,7 @@ function comparison(format: Format, opcode: number): Lower {
     format.push(e, rs2);
     code.set(b);
     code.get(a).get(a).op(format.eq).get(b).get(b).op(format.eq, W.i32_and);
-    e.open(W.if);
+    e.openExpecting(true);
     code.get(a).get(b).op(opcode, W.i64_extend_i32_u);
     e.setX(rd);
     e.otherwise();
@@ -175,7 +175,7 @@ function minMax(format: Format, opcode: number): Lower {
     format.push(e, rs1);
     format.push(e, rs2);
     code.op(opcode).tee(result).get(result).op(format.eq);
-    e.open(W.if);
+    e.openExpecting(true);
     code.get(result);
     format.pop(e, rd);
     e.otherwise();
@@ -204,7 +204,7 @@ function toInteger(
     code.get(value).f64(most).op(W.f64_lt, W.i32_and);
     pushInexact(e);
     code.op(W.i32_and);
-    e.open(W.if);
+    e.openExpecting(true);
     code.get(value).saturating(signed ? TRUNCATE.SIGNED : TRUNCATE.UNSIGNED);
     if (word) code.op(W.i64_extend32_s);
     e.setX(rd);

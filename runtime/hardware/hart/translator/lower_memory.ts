@@ -63,13 +63,13 @@ function loadPlace(e: Emitter, size: number): void {
   const { code } = e;
   const at = address(e);
   check(e, at, size, Access.READ);
-  e.open(W.if, Type.I32);
+  e.openExpecting(true, Type.I32);
   place(e, at);
   e.otherwise();
   pushHalves(e, () => code.get(at));
   const found = e.scratch("place", Type.I32);
   code.i32(size).call(Imported.SLOW_LOAD).tee(found).i32(-1).op(W.i32_eq);
-  e.open(W.if);
+  e.openExpecting(false);
   e.bail(StopReason.PAGE_FAULT);
   e.close();
   code.get(found);
@@ -90,7 +90,7 @@ function store(size: number, opcode: number, pushValue: (e: Emitter) => void): L
     const { code } = e;
     const at = address(e);
     check(e, at, size, Access.WRITE);
-    e.open(W.if);
+    e.openExpecting(true);
     place(e, at);
     pushValue(e);
     code.memory(opcode, 0);
@@ -99,7 +99,7 @@ function store(size: number, opcode: number, pushValue: (e: Emitter) => void): L
     code.i32(size);
     pushHalves(e, () => pushValue(e));
     code.call(Imported.SLOW_STORE).op(W.i32_eqz);
-    e.open(W.if);
+    e.openExpecting(false);
     e.bail(StopReason.PAGE_FAULT);
     e.close();
     e.close();
@@ -115,7 +115,7 @@ function atomicPlace(e: Emitter, size: number, access: number): number {
   e.x(e.instruction.rs1).code.set(at);
   check(e, at, size, access);
   e.code.op(W.i32_eqz);
-  e.open(W.if);
+  e.openExpecting(false);
   e.bail(INTERPRET);
   e.close();
   place(e, at);

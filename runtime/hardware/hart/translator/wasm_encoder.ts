@@ -204,6 +204,8 @@ export class Writer {
 /** The body of a function: instructions, and the locals they use. */
 export class Code extends Writer {
   readonly #locals: Type[] = [];
+  /** places of `if` and `br_if` whose condition is nearly always the same */
+  readonly #hints: { at: number; likely: boolean }[] = [];
 
   /** @param parameters how many locals the function's parameters are */
   constructor(private readonly parameters: number) {
@@ -218,6 +220,11 @@ export class Code extends Writer {
 
   op(...opcodes: number[]): this {
     return this.byte(...opcodes);
+  }
+  /** Says of the `if` or `br_if` that comes next how its condition nearly always is. */
+  expect(likely: boolean): this {
+    this.#hints.push({ at: this.bytes.length, likely });
+    return this;
   }
   get(local: number): this {
     return this.byte(W.local_get).unsigned(local);
@@ -261,13 +268,24 @@ export class Code extends Writer {
     return this.byte(0xfd).unsigned(opcode);
   }
 
+  #declarations(): Writer {
+    const declared = new Writer().unsigned(this.#locals.length);
+    for (const type of this.#locals) declared.unsigned(1).byte(type);
+    return declared;
+  }
+
   /** As the code section has it, with its size. */
   body(): Writer {
-    const content = new Writer();
-    content.unsigned(this.#locals.length);
-    for (const type of this.#locals) content.unsigned(1).byte(type);
-    content.append(this).byte(W.end);
+    const content = this.#declarations().append(this).byte(W.end);
     return new Writer().unsigned(content.bytes.length).append(content);
+  }
+
+  /** What is expected of its branches, as the branch hint section has it. */
+  hints(): Writer {
+    const start = this.#declarations().bytes.length;
+    const out = new Writer().unsigned(this.#hints.length);
+    for (const { at, likely } of this.#hints) out.unsigned(start + at).byte(1, likely ? 1 : 0);
+    return out;
   }
 }
 
@@ -311,6 +329,10 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   const code = new Writer().unsigned(parts.functions.length);
   for (const each of parts.functions) code.append(each.code.body());
   out.append(section(1, types)).append(section(2, imports)).append(section(3, functions));
-  out.append(section(7, exports)).append(section(10, code));
+  const hints = new Writer().name("metadata.code.branch_hint").unsigned(parts.functions.length);
+  parts.functions.forEach(({ code }, index) => {
+    hints.unsigned(parts.imports.length + index).append(code.hints());
+  });
+  out.append(section(7, exports)).append(section(0, hints)).append(section(10, code));
   return Uint8Array.from(out.bytes);
 }

@@ -13,8 +13,13 @@ const MAX_INODES = 100_000;
 
 let nextDevice = 16;
 
+/** A device number that no other file system of the domain has. */
+export function takeDeviceNumber(): number {
+  return nextDevice++;
+}
+
 export class MemoryFileSystem implements MemoryOwner {
-  readonly device = nextDevice++;
+  readonly device = takeDeviceNumber();
   readonly readOnly = false;
   readonly transaction = 0;
   readonly durable = 0;

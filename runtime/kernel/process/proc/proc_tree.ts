@@ -1,0 +1,61 @@
+// The tree of /proc (proc(5)): the machine's files, and a directory for every process.
+import { E, fail } from "../../errno.ts";
+import type { Credential } from "../../service.ts";
+import { directory, type ProcDirectory, type ProcLink, text } from "../../vfs/proc_node.ts";
+import type { Process, ProcessKernel } from "../process.ts";
+import {
+  cpuInfoText,
+  loadAverage,
+  memoryInfoText,
+  statText,
+  uptimeText,
+  versionText,
+} from "./machine_text.ts";
+import { processDirectory } from "./process_directory.ts";
+import { settingsTree } from "./settings_tree.ts";
+
+/** A link that leads everybody to themselves. */
+function ownLink(path: (pid: number) => string): ProcLink {
+  return {
+    kind: "link",
+    target: (caller: Credential | undefined) =>
+      caller?.pid === undefined ? fail(E.ENOENT) : path(caller.pid),
+  };
+}
+
+function linkTo(path: string): ProcLink {
+  return { kind: "link", target: () => path };
+}
+
+/** @param pidMax highest process number */
+export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
+  const machine = directory({
+    self: ownLink(String),
+    "thread-self": ownLink((pid) => `${pid}/task/${pid}`),
+    mounts: linkTo("self/mounts"),
+    cmdline: text(() => "\n"),
+    cpuinfo: text(cpuInfoText),
+    filesystems: text(() => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n"),
+    loadavg: text(loadAverage(kernel)),
+    meminfo: text(() => memoryInfoText(kernel)),
+    stat: text(() => statText(kernel)),
+    uptime: text(() => uptimeText(kernel)),
+    version: text(versionText),
+    sys: settingsTree(kernel, pidMax),
+  });
+  const directories = new WeakMap<Process, ProcDirectory>();
+  return {
+    ...machine,
+    *names() {
+      yield* machine.names();
+      for (const { pid } of kernel.all) yield String(pid);
+    },
+    find(name) {
+      const process = /^[1-9]\d*$/.test(name) ? kernel.process(Number(name)) : undefined;
+      if (process === undefined) return machine.find(name);
+      let found = directories.get(process);
+      if (found === undefined) directories.set(process, found = processDirectory(process));
+      return found;
+    },
+  };
+}

@@ -1,0 +1,86 @@
+// /proc/sys: what is set for the machine as a whole (proc(5), sysctl(8)). Only its names can be changed.
+import { directory, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
+import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
+import { MAX_THREADS } from "../limits.ts";
+import type { ProcessKernel } from "../process.ts";
+import { LAST_CAPABILITY } from "../sys_capability.ts";
+import { NGROUPS_MAX } from "../sys_identity.ts";
+import { RELEASE, VERSION } from "../sys_machine.ts";
+
+const UUID_BYTES = 16;
+/** Bytes of entropy that are always there. */
+const POOL_BITS = 256;
+const OVERFLOW_ID = 65534;
+const MAX_MAPPINGS = 65530;
+const MAX_PIPE_BYTES = 1 << 20;
+const SOMAXCONN = 4096;
+
+/** A random UUID (RFC 9562, version 4). */
+function uuid(kernel: ProcessKernel): string {
+  const bytes = new Uint8Array(UUID_BYTES);
+  kernel.environment.random(bytes);
+  bytes[6] = bytes[6] & 0x0f | 0x40;
+  bytes[8] = bytes[8] & 0x3f | 0x80;
+  const hex = [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]].map(([from, to]) => hex.slice(from, to))
+    .join("-");
+}
+
+const line = (value: string | number): ProcFile => text(() => `${value}\n`);
+
+/** A name of the machine, which root may change. */
+function nameFile(kernel: ProcessKernel, which: "host" | "domain"): ProcFile {
+  return {
+    kind: "file",
+    mode: 0o644,
+    read: () => `${kernel.names[which]}\n`,
+    write: (given) => kernel.names[which] = given.replace(/\n.*$/s, "").slice(0, 64),
+  };
+}
+
+/** @param pidMax highest process number */
+export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
+  let bootId: string | undefined;
+  return directory({
+    kernel: directory({
+      ostype: line("Linux"),
+      osrelease: line(RELEASE),
+      version: line(VERSION),
+      hostname: nameFile(kernel, "host"),
+      domainname: nameFile(kernel, "domain"),
+      pid_max: line(pidMax),
+      "threads-max": line(MAX_THREADS),
+      ngroups_max: line(NGROUPS_MAX),
+      cap_last_cap: line(LAST_CAPABILITY),
+      overflowuid: line(OVERFLOW_ID),
+      overflowgid: line(OVERFLOW_ID),
+      randomize_va_space: line(0),
+      core_pattern: line("core"),
+      tainted: line(0),
+      random: directory({
+        boot_id: text(() => `${bootId ??= uuid(kernel)}\n`),
+        uuid: text(() => `${uuid(kernel)}\n`),
+        entropy_avail: line(POOL_BITS),
+        poolsize: line(POOL_BITS),
+      }),
+    }),
+    vm: directory({
+      overcommit_memory: line(1),
+      overcommit_ratio: line(50),
+      max_map_count: line(MAX_MAPPINGS),
+      mmap_min_addr: line(65536),
+      swappiness: line(0),
+    }),
+    fs: directory({
+      "file-max": line(MOST_DESCRIPTORS),
+      "nr_open": line(MOST_DESCRIPTORS),
+      "file-nr": text(() => {
+        let open = 0;
+        for (const process of kernel.all) open += process.descriptors.length;
+        return `${open}\t0\t${MOST_DESCRIPTORS}\n`;
+      }),
+      "pipe-max-size": line(MAX_PIPE_BYTES),
+    }),
+    net: directory({ core: directory({ somaxconn: line(SOMAXCONN) }) }),
+  });
+}
