@@ -174,7 +174,7 @@ Deno.test("locks: ranges, waiting, deadlock, and their end with the owner", () =
   assertEquals(call(other, "flock", theirs, LOCK.EX), 0);
   const again = sys("openat", here, "f", O.RDWR, 0);
   assertEquals(sys("flock", again, LOCK.SH | LOCK.NB), "EAGAIN");
-  run(() => processes.end(other, 0));
+  processes.endThread(processes.startThread(other), 0);
   assertEquals(sys("flock", again, LOCK.SH | LOCK.NB), 0);
   assertEquals(sys("fcntl", again, F.SETLK, lock(F.RDLCK)), 0);
 });

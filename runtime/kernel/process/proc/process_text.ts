@@ -56,7 +56,7 @@ export function statLine(process: Process, thread?: Thread): string {
     (memory?.mappings.pages ?? 0) * PAGE_BYTES,
     memory?.residentPages ?? 0,
     finiteOr(limits[RLIMIT.RSS].soft, "18446744073709551615"),
-    ...Array(10).fill(0), // code, stack and the signal masks of old
+    ...Array(9).fill(0), // code, stack and the signal masks of old
     0, // wchan
     0,
     0,
