@@ -11,7 +11,13 @@ import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeCache, type CodePage } from "./translator/code_cache.ts";
 import { exitCode, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
 import { collect, type Region } from "./translator/region.ts";
-import { makeSupport, multiplyAddIsFused, REGION, type Support } from "./translator/support.ts";
+import {
+  makeSupport,
+  multiplyAddIsFused,
+  REGION,
+  type Support,
+  TRANSLATE,
+} from "./translator/support.ts";
 import { translate } from "./translator/translate.ts";
 import { type Code, encodeModule, Type } from "./translator/wasm_encoder.ts";
 
@@ -56,19 +62,11 @@ export class RiscvHart implements Engine {
     this.#support = makeSupport(memory, table);
     this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory, table) };
     this.#memoryPages = memory.memory.buffer.byteLength / 65536;
-    const access = this.#access;
     this.#imports = {
       e: {
         memory: memory.memory,
         table,
-        slowLoad: (low: number, high: number, size: number) => access.load(low, high, size),
-        slowStore: (
-          low: number,
-          high: number,
-          size: number,
-          valueLow: number,
-          valueHigh: number,
-        ) => access.store(low, high, size, valueLow, valueHigh) ? 1 : 0,
+        translate: this.#support.translate,
         fallBack: (word: number) => this.#interpreter.execute(word) ? 1 : 0,
         multiplyHigh: this.#support.multiplyHigh,
         multiplyHighUnsigned: this.#support.multiplyHighUnsigned,
@@ -140,7 +138,7 @@ export class RiscvHart implements Engine {
       this.#heat.clear();
     }
     const code = translate(region, this.#host, (address) => reader.word(address));
-    const run = this.#compile(code);
+    const run = this.#compile(code, `guest 0x${entry.toString(16)}`);
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;
     this.counters.translatedInstructions += region.instructions;
@@ -150,27 +148,25 @@ export class RiscvHart implements Engine {
     return translated;
   }
 
-  #compile(code: Code): WebAssembly.ExportValue & CallableFunction {
+  #compile(code: Code, name: string): WebAssembly.ExportValue & CallableFunction {
     const { I32, I64 } = Type;
     const pair = { parameters: [I64, I64], results: [I64] };
     const module = encodeModule({
       types: [
         REGION,
-        { parameters: [I32, I32, I32], results: [I32] },
-        { parameters: [I32, I32, I32, I32, I32], results: [I32] },
+        TRANSLATE,
         { parameters: [I32], results: [I32] },
         pair,
       ],
       imports: [
-        { name: "slowLoad", type: 1 },
-        { name: "slowStore", type: 2 },
-        { name: "fallBack", type: 3 },
-        { name: "multiplyHigh", type: 4 },
-        { name: "multiplyHighUnsigned", type: 4 },
-        { name: "multiplyHighMixed", type: 4 },
+        { name: "translate", type: 1 },
+        { name: "fallBack", type: 2 },
+        { name: "multiplyHigh", type: 3 },
+        { name: "multiplyHighUnsigned", type: 3 },
+        { name: "multiplyHighMixed", type: 3 },
       ],
       memoryPages: this.#memoryPages,
-      functions: [{ type: 0, code, exported: "run" }],
+      functions: [{ type: 0, code, exported: "run", name }],
     });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(module), this.#imports);
     return instance.exports.run as CallableFunction;

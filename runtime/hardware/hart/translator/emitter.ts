@@ -18,15 +18,13 @@ export const LOOK_UP = 65;
 
 /** Indices of the functions that every module imports. */
 export const Imported = {
-  /** (low, high, size) -> place, or -1 after a fault */
-  SLOW_LOAD: 0,
-  /** (low, high, size, valueLow, valueHigh) -> whether it did */
-  SLOW_STORE: 1,
+  /** (address, size, access) -> what leads from the address to its place, or NOT_TRANSLATED */
+  TRANSLATE: 0,
   /** (instruction word) -> whether the interpreter carried it out, on registers in the state block */
-  FALL_BACK: 2,
-  MULTIPLY_HIGH: 3,
-  MULTIPLY_HIGH_UNSIGNED: 4,
-  MULTIPLY_HIGH_MIXED: 5,
+  FALL_BACK: 1,
+  MULTIPLY_HIGH: 2,
+  MULTIPLY_HIGH_UNSIGNED: 3,
+  MULTIPLY_HIGH_MIXED: 4,
 } as const;
 
 /** What is known of the host when code is made. */
@@ -44,9 +42,13 @@ export class Emitter {
   instruction!: Instruction;
   address = 0n;
   word = 0;
+  /** its base register was computed in the block, for this access alone */
+  accessedOnce = false;
+  #table: number | undefined;
   readonly #x: number[] = [];
   readonly #f: number[] = [];
   readonly #scratch = new Map<string, number>();
+  readonly #initial = new Map<number, bigint>();
   #exitLabel = 0;
   readonly reason = this.code.local(Type.I32);
   readonly pc = this.code.local(Type.I64);
@@ -65,11 +67,32 @@ export class Emitter {
     forEachBit(used.f, (register) => this.#f[register] = this.code.local(Type.F64));
   }
 
-  /** A local of the region that is shared by all who ask for its name. */
-  scratch(name: string, type: Type): number {
+  /**
+   * A local of the region that is shared by all who ask for its name.
+   * @param initial what a 64-bit integer holds where the region begins; zero unless told
+   */
+  scratch(name: string, type: Type, initial = 0n): number {
     let local = this.#scratch.get(name);
-    if (local === undefined) this.#scratch.set(name, local = this.code.local(type));
+    if (local === undefined) {
+      this.#scratch.set(name, local = this.code.local(type));
+      if (initial !== 0n) this.#initial.set(local, initial);
+    }
     return local;
+  }
+
+  /** A local with the start of the translation table. */
+  get table(): number {
+    return this.#table ??= this.code.local(Type.I32);
+  }
+
+  /** What has to run before everything else: known once everything else is. */
+  prologue(): Code {
+    const prologue = new Code(0);
+    if (this.#table !== undefined) {
+      prologue.i32(0).memory(W.i32_load, this.host.state + State.TRANSLATIONS).set(this.#table);
+    }
+    for (const [local, value] of this.#initial) prologue.i64(value).set(local);
+    return prologue;
   }
 
   open(opcode: number, type: number = VOID): number {

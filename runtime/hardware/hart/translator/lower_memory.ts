@@ -1,26 +1,35 @@
-// Loads, stores and atomics as WebAssembly. Each access looks its page up in the translation table inline
-// (translation_table.ts says how an entry is checked); whatever the check refuses goes to slow paths.
-import { Access, StopReason } from "../engine.ts";
+// Loads, stores and atomics as WebAssembly. For each base register the region remembers the page of its last
+// access and where that is; another page is looked up in the translation table (support.ts). What is not to
+// be found there, or crosses pages, the interpreter does.
+import { Access, type Access as Kind } from "../engine.ts";
 import type { Operation } from "../instruction.ts";
 import { State } from "../state.ts";
-import { TRANSLATION_ENTRIES } from "../translation_table.ts";
+import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { type Emitter, Imported, INTERPRET } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
+import { NOT_TRANSLATED } from "./support.ts";
 import { Type, W } from "./wasm_encoder.ts";
 
 const HIGH = 0xffff_ffff_0000_0000n;
-const PAGE_SHIFT = 12;
+const PAGE = -4096n;
+/** A remembered page that no address has: bit 11 is never compared. */
+const NO_PAGE = 0x800n;
+const SP = 2;
 const ENTRY_SHIFT = 3;
 const ENTRY_MASK = (TRANSLATION_ENTRIES - 1) << ENTRY_SHIFT;
 
-/** The local with the start of the translation table; loaded where a region begins. */
-export function tableLocal(e: Emitter): number {
-  return e.scratch("table", Type.I32);
+/** Locals with the page that a base register accessed last, and what leads from there to its frame. */
+interface Remembered {
+  page: number;
+  delta: number;
 }
 
-export function loadTable(e: Emitter): void {
-  e.loadState(W.i32_load, State.TRANSLATIONS);
-  e.code.set(tableLocal(e));
+function remembered(e: Emitter, register: number, access: Kind): Remembered {
+  const name = `${register} ${access}`;
+  return {
+    page: e.scratch(`page of ${name}`, Type.I64, NO_PAGE),
+    delta: e.scratch(`delta of ${name}`, Type.I32),
+  };
 }
 
 /** Sets the local "address" to rs1 + imm. */
@@ -33,52 +42,57 @@ function address(e: Emitter): number {
   return local;
 }
 
-/** Pushes whether an access of `size` bytes at a local's address is allowed; leaves the entry in a local. */
-function check(e: Emitter, at: number, size: number, access: number): void {
+/** Pushes where an access of `size` bytes at rs1 + imm goes. */
+function place(e: Emitter, size: number, access: Kind): void {
+  const { code } = e;
+  const { rs1 } = e.instruction;
+  const at = address(e);
+  if (e.accessedOnce) {
+    const delta = e.scratch("delta", Type.I32);
+    lookUp(e, at, size, access, delta);
+    code.get(at).op(W.i32_wrap_i64).get(delta).op(W.i32_add);
+    return;
+  }
+  // The stack is written sooner or later: one page is remembered for both.
+  const kind = rs1 === SP ? Access.WRITE : access;
+  const { page, delta } = remembered(e, rs1, kind);
+  code.get(at).i64(PAGE | BigInt(size - 1)).op(W.i64_and).get(page).op(W.i64_ne);
+  e.openExpecting(false);
+  lookUp(e, at, size, kind, delta);
+  code.get(at).i64(PAGE).op(W.i64_and).set(page);
+  e.close();
+  code.get(at).op(W.i32_wrap_i64).get(delta).op(W.i32_add);
+}
+
+/** Sets `delta` to what leads from an address to its place, from its entry in the translation table. */
+function lookUp(e: Emitter, at: number, size: number, access: Kind, delta: number): void {
   const { code } = e;
   const entry = e.scratch("entry", Type.I64);
-  const low = BigInt(size - 1);
+  const low = BigInt(size - 1), allowed = BigInt(access);
   code.get(at).op(W.i32_wrap_i64).i32(PAGE_SHIFT - ENTRY_SHIFT).op(W.i32_shr_u);
-  code.i32(ENTRY_MASK).op(W.i32_and).get(tableLocal(e)).op(W.i32_add);
-  code.memory(W.i64_load, 0).tee(entry);
-  code.get(at).i64(HIGH | low).op(W.i64_and, W.i64_xor);
-  code.i64(HIGH | low | BigInt(access)).op(W.i64_and).i64(BigInt(access)).op(W.i64_eq);
-}
-
-/** Pushes where a checked access goes. */
-function place(e: Emitter, at: number): void {
-  e.code.get(e.scratch("entry", Type.I64)).op(W.i32_wrap_i64).i32(-4096).op(W.i32_and);
-  e.code.get(at).op(W.i32_wrap_i64, W.i32_add);
-}
-
-function pushHalves(e: Emitter, push: () => void): void {
-  push();
-  e.code.op(W.i32_wrap_i64);
-  push();
-  e.code.i64(32n).op(W.i64_shr_u, W.i32_wrap_i64);
-}
-
-/** Pushes where the bytes of a load are. */
-function loadPlace(e: Emitter, size: number): void {
-  const { code } = e;
-  const at = address(e);
-  check(e, at, size, Access.READ);
-  e.openExpecting(true, Type.I32);
-  place(e, at);
-  e.otherwise();
-  pushHalves(e, () => code.get(at));
-  const found = e.scratch("place", Type.I32);
-  code.i32(size).call(Imported.SLOW_LOAD).tee(found).i32(-1).op(W.i32_eq);
+  code.i32(ENTRY_MASK).op(W.i32_and).get(e.table).op(W.i32_add);
+  code.memory(W.i64_load, 0).tee(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
+  code.set(delta);
+  code.get(entry).get(at).i64(HIGH | low).op(W.i64_and, W.i64_xor);
+  code.i64(HIGH | low | allowed).op(W.i64_and).i64(allowed).op(W.i64_ne);
   e.openExpecting(false);
-  e.bail(StopReason.PAGE_FAULT);
+  // Not aligned, or not there.
+  translate(e, at, size, access);
+  code.tee(delta).i32(NOT_TRANSLATED).op(W.i32_eq);
+  e.openExpecting(false);
+  e.bail(INTERPRET);
   e.close();
-  code.get(found);
   e.close();
+}
+
+/** Pushes what leads from an address to its place, or NOT_TRANSLATED. */
+function translate(e: Emitter, at: number, size: number, access: Kind): void {
+  e.code.get(at).i32(size).i32(access).call(Imported.TRANSLATE);
 }
 
 function load(size: number, opcode: number): Lower {
   return (e) => {
-    loadPlace(e, size);
+    place(e, size, Access.READ);
     e.code.memory(opcode, 0);
     e.setX(e.instruction.rd);
   };
@@ -87,22 +101,9 @@ function load(size: number, opcode: number): Lower {
 /** @param pushValue pushes the value, 64 bits */
 function store(size: number, opcode: number, pushValue: (e: Emitter) => void): Lower {
   return (e) => {
-    const { code } = e;
-    const at = address(e);
-    check(e, at, size, Access.WRITE);
-    e.openExpecting(true);
-    place(e, at);
+    place(e, size, Access.WRITE);
     pushValue(e);
-    code.memory(opcode, 0);
-    e.otherwise();
-    pushHalves(e, () => code.get(at));
-    code.i32(size);
-    pushHalves(e, () => pushValue(e));
-    code.call(Imported.SLOW_STORE).op(W.i32_eqz);
-    e.openExpecting(false);
-    e.bail(StopReason.PAGE_FAULT);
-    e.close();
-    e.close();
+    e.code.memory(opcode, 0);
   };
 }
 
@@ -110,17 +111,17 @@ const integerValue = (e: Emitter) => void e.x(e.instruction.rs2);
 const floatValue = (e: Emitter) => void e.f(e.instruction.rs2).code.op(W.i64_reinterpret_f64);
 
 /** The place of an atomic access in a local; what is not at hand, or not aligned, the interpreter does. */
-function atomicPlace(e: Emitter, size: number, access: number): number {
-  const at = e.scratch("address", Type.I64);
+function atomicPlace(e: Emitter, size: number, access: Kind): number {
+  const { code } = e;
+  const at = e.scratch("address", Type.I64), found = e.scratch("place", Type.I32);
   e.x(e.instruction.rs1).code.set(at);
-  check(e, at, size, access);
-  e.code.op(W.i32_eqz);
+  translate(e, at, size, access);
+  code.tee(found).i32(NOT_TRANSLATED).op(W.i32_eq);
+  code.get(at).i64(BigInt(size - 1)).op(W.i64_and, W.i64_eqz, W.i32_eqz, W.i32_or);
   e.openExpecting(false);
   e.bail(INTERPRET);
   e.close();
-  place(e, at);
-  const found = e.scratch("place", Type.I32);
-  e.code.set(found);
+  code.get(found).get(at).op(W.i32_wrap_i64, W.i32_add).set(found);
   return found;
 }
 
@@ -148,7 +149,7 @@ function storeConditional(size: number): Lower {
   return (e) => {
     const { code } = e;
     const { rd, rs1, rs2 } = e.instruction;
-    const found = atomicPlace(e, size, Access.READ | Access.WRITE);
+    const found = atomicPlace(e, size, Access.WRITE);
     e.loadState(W.i64_load, State.RESERVATION);
     e.x(rs1).code.op(W.i64_eq);
     code.get(found).memory(loadOpcode(size), 0);
@@ -170,7 +171,7 @@ function atomic(size: number, combine: (e: Emitter, old: number, operand: number
   return (e) => {
     const { code } = e;
     const { rd, rs2 } = e.instruction;
-    const found = atomicPlace(e, size, Access.READ | Access.WRITE);
+    const found = atomicPlace(e, size, Access.WRITE);
     const old = e.scratch("old", Type.I64), operand = e.scratch("operand", Type.I64);
     e.x(rs2);
     if (size === 4) code.op(W.i64_extend32_s);
@@ -215,12 +216,12 @@ export const memoryLowering: Partial<Record<Operation, Lower>> = {
   lwu: load(4, W.i64_load32_u),
   ld: load(8, W.i64_load),
   fld: (e) => {
-    loadPlace(e, 8);
+    place(e, 8, Access.READ);
     e.code.memory(W.f64_load, 0);
     e.setF(e.instruction.rd);
   },
   flw: (e) => {
-    loadPlace(e, 4);
+    place(e, 4, Access.READ);
     e.code.memory(W.i64_load32_u, 0).i64(HIGH).op(W.i64_or, W.f64_reinterpret_i64);
     e.setF(e.instruction.rd);
   },
@@ -241,10 +242,3 @@ export const memoryLowering: Partial<Record<Operation, Lower>> = {
     ]),
   ),
 };
-
-const touching = new Set(Object.keys(memoryLowering));
-
-/** Whether an operation reaches memory. */
-export function reachesMemory(name: Operation): boolean {
-  return touching.has(name);
-}

@@ -1,16 +1,26 @@
-// The module that translated code leans on: the dispatcher, which goes from function to function, and the
-// upper halves of products, which WebAssembly has no instruction for.
+// The module that translated code leans on: the dispatcher, which goes from function to function, the lookup
+// of addresses in the translation table, and the upper halves of products.
 import { type HartMemory, JUMP_ENTRIES } from "../hart_memory.ts";
 import { State } from "../state.ts";
+import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { exitCode, LOOK_UP } from "./emitter.ts";
 import { Code, encodeModule, type Signature, Type, W } from "./wasm_encoder.ts";
 
 /** Type of a region's function: the next address, or an exit code. */
 export const REGION: Signature = { parameters: [], results: [Type.I64] };
 
+export const TRANSLATE: Signature = {
+  parameters: [Type.I64, Type.I32, Type.I32],
+  results: [Type.I32],
+};
+
+/** What `translate` answers for an address that has no translation: nothing that is between pages. */
+export const NOT_TRANSLATED = 1;
+
 export interface Support {
   /** Executes from PC for as long as there are functions. @returns an exit code; PC is in the state block */
   dispatch(): number;
+  translate: WebAssembly.ExportValue;
   multiplyHigh: WebAssembly.ExportValue;
   multiplyHighUnsigned: WebAssembly.ExportValue;
   multiplyHighMixed: WebAssembly.ExportValue;
@@ -41,6 +51,29 @@ function dispatcher(state: number): Code {
   code.op(W.i32_wrap_i64).i32(1).op(W.i32_and).op(W.i32_eqz).branch(W.br_if, 0);
   code.op(W.end);
   return code.get(pc).op(W.i32_wrap_i64);
+}
+
+/**
+ * (address, size, access) -> the frame of the address minus its page, or NOT_TRANSLATED: checks an entry of
+ * the table as translation_table.ts says, but takes addresses that are not aligned if they stay in the page.
+ */
+function translator(state: number): Code {
+  const code = new Code(3);
+  const [address, size, access] = [0, 1, 2];
+  const entry = code.local(Type.I64);
+  code.get(address).op(W.i32_wrap_i64).i32(PAGE_SHIFT - 3).op(W.i32_shr_u);
+  code.i32((TRANSLATION_ENTRIES - 1) << 3).op(W.i32_and);
+  code.i32(0).memory(W.i32_load, state + State.TRANSLATIONS).op(W.i32_add);
+  code.memory(W.i64_load, 0).tee(entry);
+  // The upper halves agree, and the access is allowed.
+  code.get(address).op(W.i64_xor).i64(32n).op(W.i64_shr_u, W.i64_eqz);
+  code.get(entry).op(W.i32_wrap_i64).get(access).op(W.i32_and).get(access).op(W.i32_eq, W.i32_and);
+  code.get(address).op(W.i32_wrap_i64).i32(PAGE_BYTES - 1).op(W.i32_and);
+  code.get(size).op(W.i32_add).i32(PAGE_BYTES + 1).op(W.i32_lt_s, W.i32_and);
+  code.byte(W.if, Type.I32);
+  code.get(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
+  code.op(W.else).i32(NOT_TRANSLATED).op(W.end);
+  return code;
 }
 
 /** The upper half of the product of two unsigned numbers, from four products of halves. */
@@ -87,7 +120,7 @@ function multiplyHigh(bothSigned: boolean, unsigned: number): Code {
 export function makeSupport(memory: HartMemory, table: WebAssembly.Table): Support {
   const pair: Signature = { parameters: [Type.I64, Type.I64], results: [Type.I64] };
   const module = encodeModule({
-    types: [REGION, { parameters: [], results: [Type.I32] }, pair],
+    types: [REGION, { parameters: [], results: [Type.I32] }, pair, TRANSLATE],
     imports: [],
     memoryPages: memory.memory.buffer.byteLength / 65536,
     functions: [
@@ -95,6 +128,7 @@ export function makeSupport(memory: HartMemory, table: WebAssembly.Table): Suppo
       { type: 2, code: multiplyHighUnsigned(), exported: "multiplyHighUnsigned" },
       { type: 2, code: multiplyHigh(true, 1), exported: "multiplyHigh" },
       { type: 2, code: multiplyHigh(false, 1), exported: "multiplyHighMixed" },
+      { type: 3, code: translator(memory.state), exported: "translate" },
     ],
   });
   const imports = { e: { memory: memory.memory, table } };

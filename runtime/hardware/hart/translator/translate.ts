@@ -3,7 +3,7 @@ import { Op, type Operation, operations } from "../instruction.ts";
 import { Emitter, type Host, INTERPRET } from "./emitter.ts";
 import { floatLowering, roundsDynamically, usesFlags } from "./lower_float.ts";
 import { conditions, integerLowering, type Lower } from "./lower_integer.ts";
-import { loadTable, memoryLowering, reachesMemory } from "./lower_memory.ts";
+import { memoryLowering } from "./lower_memory.ts";
 import { reads, type RegisterSet, written } from "./operands.ts";
 import { StopReason } from "../engine.ts";
 import type { Block, Region } from "./region.ts";
@@ -30,7 +30,6 @@ const NONE: RegisterSet = { x: 0, f: 0 };
 interface Summary {
   used: RegisterSet;
   changed: RegisterSet;
-  memory: boolean;
   flags: boolean;
   rounds: boolean;
 }
@@ -39,7 +38,6 @@ function summarize(region: Region): Summary {
   const summary: Summary = {
     used: NONE,
     changed: NONE,
-    memory: false,
     flags: false,
     rounds: false,
   };
@@ -49,7 +47,6 @@ function summarize(region: Region): Summary {
       const results = written(instruction);
       summary.changed = union(summary.changed, results);
       summary.used = union(summary.used, union(results, reads(instruction)));
-      summary.memory ||= reachesMemory(name);
       summary.flags ||= usesFlags[instruction.op];
       summary.rounds ||= roundsDynamically(name, instruction.rm);
     }
@@ -88,7 +85,7 @@ export function translate(region: Region, host: Host, wordAt: (address: bigint) 
   const summary = summarize(region);
   const emitter = new Emitter(host, summary.used, summary.changed);
   new RegionTranslation(emitter, graph, findDirty(graph), summary, wordAt).emit(region);
-  return emitter.code;
+  return emitter.code.prepend(emitter.prologue());
 }
 
 class RegionTranslation {
@@ -106,7 +103,6 @@ class RegionTranslation {
   emit(region: Region): void {
     const { e, summary } = this;
     e.begin();
-    if (summary.memory) loadTable(e);
     if (summary.flags) {
       e.reloadFlags();
       if (summary.rounds) {
@@ -151,8 +147,10 @@ class RegionTranslation {
     const body = ends && !(ending.kind === "jump" && !endsWithJump(block))
       ? instructions.length - 1
       : instructions.length;
+    const once = accessedOnce(block);
     for (let index = 0; index < body; index++) {
       this.#at(block, index);
+      e.accessedOnce = once.has(index);
       const lower = byNumber[instructions[index].op];
       if (lower === undefined) e.fallBack();
       else lower(e);
@@ -211,6 +209,37 @@ class RegionTranslation {
     if (node.merges) return e.branch(this.#merges.get(node)!);
     this.#tree(node);
   }
+}
+
+/**
+ * Accesses whose base register was computed in the block for them alone: there is no use in remembering
+ * their page. A pointer that is moved on by a constant stays the same.
+ */
+function accessedOnce({ instructions }: Block): Set<number> {
+  const last: (number | undefined)[] = [];
+  const counts: number[] = [];
+  const found = new Set<number>();
+  const settle = (register: number) => {
+    const at = last[register];
+    if (at !== undefined && counts[register] === 1) found.add(at);
+    last[register] = undefined;
+  };
+  const computed = new Array<boolean>(32).fill(false);
+  instructions.forEach((instruction, index) => {
+    const { op, rd, rs1 } = instruction;
+    if (memoryLowering[operations[op]] !== undefined) {
+      if (computed[rs1]) {
+        counts[rs1] = last[rs1] === undefined ? 1 : counts[rs1] + 1;
+        last[rs1] = index;
+      }
+    }
+    const { x } = written(instruction);
+    if (x === 0 || op === Op.addi && rd === rs1) return;
+    settle(rd);
+    computed[rd] = true;
+  });
+  for (let register = 1; register < 32; register++) settle(register);
+  return found;
 }
 
 function endsWithCall(block: Block): boolean {

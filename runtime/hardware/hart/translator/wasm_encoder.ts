@@ -204,6 +204,7 @@ export class Writer {
 /** The body of a function: instructions, and the locals they use. */
 export class Code extends Writer {
   readonly #locals: Type[] = [];
+  #prologue: Writer = new Writer();
   /** places of `if` and `br_if` whose condition is nearly always the same */
   readonly #hints: { at: number; likely: boolean }[] = [];
 
@@ -268,21 +269,28 @@ export class Code extends Writer {
     return this.byte(0xfd).unsigned(opcode);
   }
 
-  #declarations(): Writer {
-    const declared = new Writer().unsigned(this.#locals.length);
-    for (const type of this.#locals) declared.unsigned(1).byte(type);
-    return declared;
+  /** Instructions that run first. They use no labels. */
+  prepend(prologue: Writer): this {
+    this.#prologue = prologue;
+    return this;
+  }
+
+  /** What comes before the instructions of `this`. */
+  #start(): Writer {
+    const start = new Writer().unsigned(this.#locals.length);
+    for (const type of this.#locals) start.unsigned(1).byte(type);
+    return start.append(this.#prologue);
   }
 
   /** As the code section has it, with its size. */
   body(): Writer {
-    const content = this.#declarations().append(this).byte(W.end);
+    const content = this.#start().append(this).byte(W.end);
     return new Writer().unsigned(content.bytes.length).append(content);
   }
 
   /** What is expected of its branches, as the branch hint section has it. */
   hints(): Writer {
-    const start = this.#declarations().bytes.length;
+    const start = this.#start().bytes.length;
     const out = new Writer().unsigned(this.#hints.length);
     for (const { at, likely } of this.#hints) out.unsigned(start + at).byte(1, likely ? 1 : 0);
     return out;
@@ -300,7 +308,13 @@ export interface ModuleParts {
   imports: readonly { name: string; type: number }[];
   /** imports "e.memory", of at least so many pages, and "e.table" */
   memoryPages: number;
-  functions: readonly { type: number; code: Code; exported: string }[];
+  functions: readonly {
+    type: number;
+    code: Code;
+    exported: string;
+    /** as profilers show it */
+    name?: string;
+  }[];
 }
 
 function section(id: number, content: Writer): Writer {
@@ -334,5 +348,11 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
     hints.unsigned(parts.imports.length + index).append(code.hints());
   });
   out.append(section(7, exports)).append(section(0, hints)).append(section(10, code));
+  const names = new Writer().unsigned(parts.functions.length);
+  parts.functions.forEach(({ name, exported }, index) => {
+    names.unsigned(parts.imports.length + index).name(name ?? exported);
+  });
+  const FUNCTION_NAMES = 1;
+  out.append(section(0, new Writer().name("name").append(section(FUNCTION_NAMES, names))));
   return Uint8Array.from(out.bytes);
 }
