@@ -1,15 +1,28 @@
 // Regions: the piece of a program that becomes one WebAssembly function. From a hot entry, all blocks that
-// direct branches and jumps lead to, within limits; calls, returns and indirect jumps leave it.
+// direct branches and jumps lead to, within limits. A function that is called directly becomes part of its
+// caller, once for each call, so that it returns without leaving; indirect jumps leave the region.
 import { type Instruction, Op } from "../instruction.ts";
 
 /** Blocks and instructions of a region: what V8 compiles in a fraction of a millisecond. */
 export const MAX_BLOCKS = 96;
 export const MAX_INSTRUCTIONS = 700;
+/** Calls within calls that become part of a region. */
+const MAX_DEPTH = 3;
 
-/** How a block ends. Targets are addresses. */
+/** A block's place: its address, and above 64 bits the call that it is part of. */
+export type Place = bigint;
+
+export function addressOf(place: Place): bigint {
+  return BigInt.asUintN(64, place);
+}
+
+/** How a block ends. */
 export type Ending =
-  | { kind: "branch"; taken: bigint; next: bigint }
-  | { kind: "jump"; target: bigint }
+  | { kind: "branch"; taken: Place; next: Place }
+  /** `links` says that the last instruction saves a return address */
+  | { kind: "jump"; target: Place; links: boolean }
+  /** goes back to where the call came from, if the register says so */
+  | { kind: "return"; target: Place }
   /** leaves to a known address: a call, or a jump that the region does not follow */
   | { kind: "leave"; target: bigint }
   /** leaves to where a register says */
@@ -18,7 +31,7 @@ export type Ending =
   | { kind: "stop" };
 
 export interface Block {
-  start: bigint;
+  start: Place;
   instructions: Instruction[];
   /** addresses of the instructions */
   addresses: bigint[];
@@ -27,13 +40,23 @@ export interface Block {
 
 export interface Region {
   entry: bigint;
-  blocks: Map<bigint, Block>;
+  blocks: Map<Place, Block>;
   instructions: number;
+}
+
+/** A call whose callee is part of the region. */
+interface Call {
+  /** where the callee returns to; undefined for the region's own context */
+  returns: Place | undefined;
+  callee: bigint;
+  outer: number;
+  depth: number;
 }
 
 /** Reads an instruction. @returns undefined where there is no code that may be executed now */
 export type Fetch = (address: bigint) => Instruction | undefined;
 
+const RA = 1;
 const BRANCHES = new Set([Op.beq, Op.bne, Op.blt, Op.bge, Op.bltu, Op.bgeu]);
 /** Instructions that translated code does not carry out. */
 const STOPS = new Set([
@@ -51,18 +74,20 @@ const STOPS = new Set([
 
 /** Collects the region of an entry. @returns undefined where not even its first instruction can be read */
 export function collect(entry: bigint, fetch: Fetch): Region | undefined {
+  const calls: Call[] = [{ returns: undefined, callee: entry, outer: -1, depth: 0 }];
   const leaders = new Set([entry]);
   const queue = [entry];
-  const blocks = new Map<bigint, Block>();
+  const blocks = new Map<Place, Block>();
   let instructions = 0;
-  const want = (address: bigint): boolean => {
-    if (leaders.has(address)) return true;
-    if (leaders.size >= MAX_BLOCKS || fetch(address) === undefined) return false;
-    leaders.add(address);
-    queue.push(address);
+  const want = (place: Place): boolean => {
+    if (leaders.has(place)) return true;
+    if (leaders.size >= MAX_BLOCKS || fetch(addressOf(place)) === undefined) return false;
+    leaders.add(place);
+    queue.push(place);
     return true;
   };
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
+    const call = Number(start >> 64n);
     const block = readBlock(start, fetch, MAX_INSTRUCTIONS - instructions);
     blocks.set(start, block);
     instructions += block.instructions.length;
@@ -72,8 +97,31 @@ export function collect(entry: bigint, fetch: Fetch): Region | undefined {
       want(ending.next);
       want(ending.taken);
     } else if (ending.kind === "jump" && !want(ending.target)) {
-      block.ending = { kind: "leave", target: ending.target };
+      block.ending = { kind: "leave", target: addressOf(ending.target) };
+    } else if (ending.kind === "leave") follow(block, call);
+    else if (ending.kind === "indirect") {
+      const { returns } = calls[call];
+      const { rd, rs1, imm } = block.instructions.at(-1)!;
+      if (returns !== undefined && rd === 0 && rs1 === RA && imm === 0 && want(returns)) {
+        block.ending = { kind: "return", target: returns };
+      }
     }
+  }
+  /** Makes the callee of a direct call part of the region, if there is room and it is not recursive. */
+  function follow(block: Block, outer: number): void {
+    const last = block.instructions.at(-1);
+    if (block.ending.kind !== "leave" || last?.op !== Op.jal || last.rd !== RA) return;
+    const { target } = block.ending;
+    const depth = calls[outer].depth + 1;
+    if (depth > MAX_DEPTH || leaders.size > MAX_BLOCKS / 2) return;
+    for (let each = outer; each >= 0; each = calls[each].outer) {
+      if (calls[each].callee === target) return;
+    }
+    const after = block.addresses.at(-1)! + BigInt(last.size);
+    const returns = BigInt(outer) << 64n | BigInt.asUintN(64, after);
+    const callee = BigInt(calls.length) << 64n | target;
+    calls.push({ returns, callee: target, outer, depth });
+    if (want(callee)) block.ending = { kind: "jump", target: callee, links: true };
   }
   cutAtLeaders(blocks);
   const first = blocks.get(entry)!;
@@ -82,14 +130,15 @@ export function collect(entry: bigint, fetch: Fetch): Region | undefined {
   return { entry, blocks, instructions };
 }
 
-function readBlock(start: bigint, fetch: Fetch, most: number): Block {
+function readBlock(start: Place, fetch: Fetch, most: number): Block {
+  const context = start >> 64n << 64n;
   const block: Block = {
     start,
     instructions: [],
     addresses: [],
-    ending: { kind: "leave", target: start },
+    ending: { kind: "leave", target: addressOf(start) },
   };
-  let address = start;
+  let address = addressOf(start);
   for (;;) {
     const instruction = block.instructions.length < most ? fetch(address) : undefined;
     if (instruction === undefined) {
@@ -101,9 +150,13 @@ function readBlock(start: bigint, fetch: Fetch, most: number): Block {
     block.instructions.push(instruction);
     block.addresses.push(address);
     const target = BigInt.asUintN(64, address + BigInt(imm));
-    if (BRANCHES.has(op)) block.ending = { kind: "branch", taken: target, next };
-    else if (op === Op.jal) block.ending = { kind: rd === 0 ? "jump" : "leave", target };
-    else if (op === Op.jalr) block.ending = { kind: "indirect" };
+    if (BRANCHES.has(op)) {
+      block.ending = { kind: "branch", taken: context | target, next: context | next };
+    } else if (op === Op.jal) {
+      block.ending = rd === 0
+        ? { kind: "jump", target: context | target, links: false }
+        : { kind: "leave", target };
+    } else if (op === Op.jalr) block.ending = { kind: "indirect" };
     else if (STOPS.has(op)) block.ending = { kind: "stop" };
     else {
       address = next;
@@ -114,11 +167,14 @@ function readBlock(start: bigint, fetch: Fetch, most: number): Block {
 }
 
 /** A block that runs into another one ends there. */
-function cutAtLeaders(blocks: Map<bigint, Block>): void {
+function cutAtLeaders(blocks: Map<Place, Block>): void {
   for (const block of blocks.values()) {
-    const at = block.addresses.findIndex((address, index) => index > 0 && blocks.has(address));
+    const context = block.start >> 64n << 64n;
+    const at = block.addresses.findIndex((address, index) =>
+      index > 0 && blocks.has(context | address)
+    );
     if (at < 0) continue;
-    block.ending = { kind: "jump", target: block.addresses[at] };
+    block.ending = { kind: "jump", target: context | block.addresses[at], links: false };
     block.instructions.length = at;
     block.addresses.length = at;
   }

@@ -1,6 +1,6 @@
 // The shape of a region's control flow: order, dominators, loops, and where paths meet. After N. Ramsey,
 // "Beyond Relooper" (ICFP 2022): a reducible graph becomes nested blocks and loops along its dominator tree.
-import type { Block, Region } from "./region.ts";
+import type { Block, Place, Region } from "./region.ts";
 
 export interface Node {
   block: Block;
@@ -22,13 +22,13 @@ export interface Graph {
   entry: Node;
   nodes: Node[];
   /** @returns undefined where the edge leaves the region: its target is not there, or would break the structure */
-  follow(from: Node, target: bigint): Node | undefined;
+  follow(from: Node, target: Place): Node | undefined;
 }
 
 export function structure(region: Region): Graph {
-  const byAddress = new Map<bigint, Node>();
+  const byPlace = new Map<Place, Node>();
   for (const [start, block] of region.blocks) {
-    byAddress.set(start, {
+    byPlace.set(start, {
       block,
       order: -1,
       successors: [],
@@ -40,40 +40,40 @@ export function structure(region: Region): Graph {
       loopInstructions: 0,
     });
   }
-  for (const node of byAddress.values()) {
+  for (const node of byPlace.values()) {
     const { ending } = node.block;
     const targets = ending.kind === "branch"
       ? [ending.next, ending.taken]
-      : ending.kind === "jump"
+      : ending.kind === "jump" || ending.kind === "return"
       ? [ending.target]
       : [];
     for (const target of targets) {
-      const successor = byAddress.get(target);
+      const successor = byPlace.get(target);
       if (successor !== undefined) node.successors.push(successor);
     }
   }
-  const entry = byAddress.get(region.entry)!;
+  const entry = byPlace.get(region.entry)!;
   const nodes = reversePostorder(entry);
   dominate(nodes);
   const broken = findLoops(nodes);
   // Without the edges that broke the structure some nodes may not be reached any more: order again.
-  if (broken) return rebuild(entry, byAddress);
+  if (broken) return rebuild(entry, byPlace);
   for (const node of nodes) node.dominator?.children.push(node);
   for (const node of nodes) node.children.sort((a, b) => b.order - a.order);
   return {
     entry,
     nodes,
     follow: (from, target) => {
-      const node = byAddress.get(target);
+      const node = byPlace.get(target);
       return node !== undefined && from.successors.includes(node) ? node : undefined;
     },
   };
 }
 
 /** Takes edges away that enter a loop beside its head, until there are none. */
-function rebuild(entry: Node, byAddress: Map<bigint, Node>): Graph {
+function rebuild(entry: Node, byPlace: Map<Place, Node>): Graph {
   for (;;) {
-    for (const node of byAddress.values()) {
+    for (const node of byPlace.values()) {
       Object.assign(node, { order: -1, predecessors: [], dominator: undefined, loops: false });
       Object.assign(node, { merges: false, loopInstructions: 0, children: [] });
     }
@@ -86,7 +86,7 @@ function rebuild(entry: Node, byAddress: Map<bigint, Node>): Graph {
       entry,
       nodes,
       follow: (from, target) => {
-        const node = byAddress.get(target);
+        const node = byPlace.get(target);
         return node !== undefined && from.successors.includes(node) ? node : undefined;
       },
     };

@@ -6,7 +6,7 @@ import { conditions, integerLowering, type Lower } from "./lower_integer.ts";
 import { memoryLowering } from "./lower_memory.ts";
 import { reads, type RegisterSet, written } from "./operands.ts";
 import { StopReason } from "../engine.ts";
-import type { Block, Region } from "./region.ts";
+import { addressOf, type Block, type Place, type Region } from "./region.ts";
 import { type Graph, type Node, structure } from "./structure.ts";
 import { type Code, W } from "./wasm_encoder.ts";
 
@@ -124,7 +124,7 @@ class RegionTranslation {
     const merges = node.children.filter((child) => child.merges);
     if (!node.loops) return this.#within(node, merges);
     this.#loops.set(node, e.open(W.loop));
-    e.spend(node.loopInstructions, node.block.start);
+    e.spend(node.loopInstructions, addressOf(node.block.start));
     this.#within(node, merges);
     e.close();
   }
@@ -169,7 +169,16 @@ class RegionTranslation {
         return this.#go(node, ending.next, dirty);
       }
       case "jump":
+        if (ending.links) this.#link(addresses[body]);
         return this.#go(node, ending.target, dirty);
+      case "return": {
+        const { rs1 } = e.instruction;
+        e.x(rs1).code.i64(addressOf(ending.target)).op(W.i64_eq);
+        e.openExpecting(true);
+        this.#go(node, ending.target, dirty);
+        e.close();
+        return e.leave(dirty, () => e.x(rs1).code.i64(-2n).op(W.i64_and));
+      }
       case "leave":
         if (body < instructions.length) this.#link(addresses[body]);
         return e.leave(dirty, () => e.code.i64(ending.target));
@@ -201,10 +210,10 @@ class RegionTranslation {
     this.e.setX(rd);
   }
 
-  #go(from: Node, target: bigint, dirty: RegisterSet): void {
+  #go(from: Node, target: Place, dirty: RegisterSet): void {
     const { e } = this;
     const node = this.graph.follow(from, target);
-    if (node === undefined) return e.leave(dirty, () => e.code.i64(target));
+    if (node === undefined) return e.leave(dirty, () => e.code.i64(addressOf(target)));
     if (node.order <= from.order) return e.branch(this.#loops.get(node)!);
     if (node.merges) return e.branch(this.#merges.get(node)!);
     this.#tree(node);
