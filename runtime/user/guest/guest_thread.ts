@@ -105,7 +105,8 @@ export class GuestThread implements UserThread, ThreadHost {
     if (this.kernel.ended) return;
     const started = performance.now();
     this.guest.enter(this);
-    if (this.#call !== undefined) this.#finishCall(status);
+    // Of a call that was interrupted there is no other result: the thread was stopped meanwhile.
+    if (this.#call !== undefined && !this.#interrupted) this.#finishCall(status);
     this.#run();
     this.kernel.userNs += (performance.now() - started) * 1e6;
   }
