@@ -48,7 +48,8 @@ function double(name: Operation, operate: (x: number, y: number) => number): Exe
       const { doubles } = machine, { a, b, d } = instruction;
       const result = operate(doubles[a >> 1], doubles[b >> 1]);
       const magnitude = Math.abs(result);
-      if (magnitude >= SMALLEST_NORMAL && magnitude < Infinity) {
+      // The smallest normal number may be a rounded one that was tiny.
+      if (magnitude > SMALLEST_NORMAL && magnitude < Infinity) {
         doubles[d >> 1] = result;
         return NEXT;
       }

@@ -40,7 +40,7 @@ export class FlatMachine implements Pager {
   #frames = 0;
   #status: number | undefined;
 
-  constructor(makeEngine: MakeEngine, clock: HartClock = { nowNs: () => 0 }) {
+  constructor(makeEngine: MakeEngine, private readonly clock: HartClock = { nowNs: () => 0 }) {
     const { memory } = this;
     this.#table = new TranslationTable(memory.memory.buffer, memory.translations(0));
     this.engine = makeEngine(memory, this, clock);
@@ -198,7 +198,7 @@ export class FlatMachine implements Pager {
         this.#status = a & 0xff;
         break;
       case Call.CLOCK_GETTIME: {
-        const now = BigInt(Math.round(performance.now() * 1e6));
+        const now = BigInt(this.clock.nowNs());
         this.write(
           b,
           new Uint8Array(new BigUint64Array([now / 10n ** 9n, now % 10n ** 9n]).buffer),

@@ -23,7 +23,7 @@ interface Format {
   abs: number;
   neg: number;
   lt: number;
-  ge: number;
+  gt: number;
   eq: number;
   constant(e: Emitter, value: number): void;
   push(e: Emitter, register: number): void;
@@ -37,7 +37,7 @@ const double: Format = {
   abs: W.f64_abs,
   neg: W.f64_neg,
   lt: W.f64_lt,
-  ge: W.f64_ge,
+  gt: W.f64_gt,
   eq: W.f64_eq,
   constant: (e, value) => void e.code.f64(value),
   push: (e, register) => void e.f(register),
@@ -51,7 +51,7 @@ const single: Format = {
   abs: W.f32_abs,
   neg: W.f32_neg,
   lt: W.f32_lt,
-  ge: W.f32_ge,
+  gt: W.f32_gt,
   eq: W.f32_eq,
   constant: (e, value) => void e.code.f32(value),
   // What is not boxed counts as a NaN.
@@ -97,7 +97,8 @@ function guarded(format: Format, compute: (e: Emitter) => void, exactWhenTiny: b
     if (!exactWhenTiny) {
       code.get(result).op(format.abs);
       format.constant(e, format.smallest);
-      code.op(format.ge, W.i32_and);
+      // The smallest normal number itself may be a rounded one that was tiny.
+      code.op(format.gt, W.i32_and);
     }
     pushInexact(e);
     code.op(W.i32_and);

@@ -59,10 +59,11 @@ export const W = {
   f32_eq: 0x5b,
   f32_lt: 0x5d,
   f32_le: 0x5f,
-  f32_ge: 0x60,
+  f32_gt: 0x5e,
   f64_eq: 0x61,
   f64_lt: 0x63,
   f64_le: 0x65,
+  f64_gt: 0x64,
   f64_ge: 0x66,
   i32_clz: 0x67,
   i32_ctz: 0x68,
@@ -144,10 +145,31 @@ export const VOID = 0x40;
 
 /** Bytes that are being written. */
 export class Writer {
-  readonly bytes: number[] = [];
+  #buffer = new Uint8Array(64);
+  length = 0;
 
-  byte(...values: number[]): this {
-    for (const value of values) this.bytes.push(value);
+  /** What has been written. */
+  get bytes(): Uint8Array {
+    return this.#buffer.subarray(0, this.length);
+  }
+
+  #grow(least: number): void {
+    const larger = new Uint8Array(Math.max(least, this.#buffer.length * 4));
+    larger.set(this.bytes);
+    this.#buffer = larger;
+  }
+
+  byte(value: number): this {
+    if (this.length === this.#buffer.length) this.#grow(0);
+    this.#buffer[this.length++] = value;
+    return this;
+  }
+
+  all(values: ArrayLike<number>): this {
+    const end = this.length + values.length;
+    if (end > this.#buffer.length) this.#grow(end);
+    this.#buffer.set(values, this.length);
+    this.length = end;
     return this;
   }
 
@@ -155,49 +177,46 @@ export class Writer {
   unsigned(value: number): this {
     value >>>= 0;
     while (value >= 0x80) {
-      this.bytes.push(value & 0x7f | 0x80);
+      this.byte(value & 0x7f | 0x80);
       value >>>= 7;
     }
-    this.bytes.push(value);
-    return this;
+    return this.byte(value);
   }
 
-  /** LEB128 of a signed 32-bit number. */
-  signed(value: number): this {
-    for (;;) {
-      const low = value & 0x7f;
-      value >>= 7;
-      if (value === 0 && (low & 0x40) === 0 || value === -1 && (low & 0x40) !== 0) {
-        this.bytes.push(low);
-        return this;
+  /** LEB128 of an integer: 64 bits as a bigint, exact ones as a number. */
+  signed(value: number | bigint): this {
+    if (typeof value === "bigint") {
+      if (value > Number.MAX_SAFE_INTEGER || value < Number.MIN_SAFE_INTEGER) {
+        return this.#signed64(value);
       }
-      this.bytes.push(low | 0x80);
+      value = Number(value);
+    }
+    for (;;) {
+      const rest = Math.floor(value / 128);
+      const low = value - rest * 128;
+      value = rest;
+      if (rest === 0 && low < 0x40 || rest === -1 && low >= 0x40) return this.byte(low);
+      this.byte(low | 0x80);
     }
   }
 
-  /** LEB128 of a signed 64-bit number. */
-  signed64(value: bigint): this {
-    if (value >= -0x8000_0000n && value <= 0x7fff_ffffn) return this.signed(Number(value));
+  #signed64(value: bigint): this {
     for (;;) {
       const low = Number(value & 0x7fn);
       value >>= 7n;
-      if (value === 0n && (low & 0x40) === 0 || value === -1n && (low & 0x40) !== 0) {
-        this.bytes.push(low);
-        return this;
-      }
-      this.bytes.push(low | 0x80);
+      if (value === 0n && low < 0x40 || value === -1n && low >= 0x40) return this.byte(low);
+      this.byte(low | 0x80);
     }
   }
 
   name(text: string): this {
     this.unsigned(text.length);
-    for (let index = 0; index < text.length; index++) this.bytes.push(text.charCodeAt(index));
+    for (let index = 0; index < text.length; index++) this.byte(text.charCodeAt(index));
     return this;
   }
 
   append(other: Writer): this {
-    for (const value of other.bytes) this.bytes.push(value);
-    return this;
+    return this.all(other.bytes);
   }
 }
 
@@ -220,11 +239,12 @@ export class Code extends Writer {
   }
 
   op(...opcodes: number[]): this {
-    return this.byte(...opcodes);
+    for (let index = 0; index < opcodes.length; index++) this.byte(opcodes[index]);
+    return this;
   }
   /** Says of the `if` or `br_if` that comes next how its condition nearly always is. */
   expect(likely: boolean): this {
-    this.#hints.push({ at: this.bytes.length, likely });
+    this.#hints.push({ at: this.length, likely });
     return this;
   }
   get(local: number): this {
@@ -239,20 +259,18 @@ export class Code extends Writer {
   i32(value: number): this {
     return this.byte(W.i32_const).signed(value);
   }
-  i64(value: bigint): this {
-    return this.byte(W.i64_const).signed64(BigInt.asIntN(64, value));
+  i64(value: number | bigint): this {
+    return this.byte(W.i64_const).signed(value);
   }
   f64(value: number): this {
-    this.byte(W.f64_const);
-    return this.byte(...new Uint8Array(Float64Array.of(value).buffer));
+    return this.byte(W.f64_const).all(new Uint8Array(Float64Array.of(value).buffer));
   }
   f32(value: number): this {
-    this.byte(W.f32_const);
-    return this.byte(...new Uint8Array(Float32Array.of(value).buffer));
+    return this.byte(W.f32_const).all(new Uint8Array(Float32Array.of(value).buffer));
   }
   /** A load or store; the address is on the stack. */
   memory(opcode: number, offset: number): this {
-    return this.byte(opcode, 0).unsigned(offset);
+    return this.byte(opcode).byte(0).unsigned(offset);
   }
   branch(opcode: number, depth: number): this {
     return this.byte(opcode).unsigned(depth);
@@ -285,14 +303,14 @@ export class Code extends Writer {
   /** As the code section has it, with its size. */
   body(): Writer {
     const content = this.#start().append(this).byte(W.end);
-    return new Writer().unsigned(content.bytes.length).append(content);
+    return new Writer().unsigned(content.length).append(content);
   }
 
   /** What is expected of its branches, as the branch hint section has it. */
   hints(): Writer {
-    const start = this.#start().bytes.length;
+    const start = this.#start().length;
     const out = new Writer().unsigned(this.#hints.length);
-    for (const { at, likely } of this.#hints) out.unsigned(start + at).byte(1, likely ? 1 : 0);
+    for (const { at, likely } of this.#hints) out.unsigned(start + at).byte(1).byte(likely ? 1 : 0);
     return out;
   }
 }
@@ -318,21 +336,21 @@ export interface ModuleParts {
 }
 
 function section(id: number, content: Writer): Writer {
-  return new Writer().byte(id).unsigned(content.bytes.length).append(content);
+  return new Writer().byte(id).unsigned(content.length).append(content);
 }
 
 /** A module. */
 export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const out = new Writer().byte(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0);
+  const out = new Writer().all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
   const types = new Writer().unsigned(parts.types.length);
   for (const { parameters, results } of parts.types) {
-    types.byte(0x60).unsigned(parameters.length).byte(...parameters);
-    types.unsigned(results.length).byte(...results);
+    types.byte(0x60).unsigned(parameters.length).all(parameters);
+    types.unsigned(results.length).all(results);
   }
   const imports = new Writer().unsigned(parts.imports.length + 2);
-  imports.name("e").name("memory").byte(2, 1).unsigned(parts.memoryPages);
+  imports.name("e").name("memory").all([2, 1]).unsigned(parts.memoryPages);
   imports.unsigned(parts.memoryPages);
-  imports.name("e").name("table").byte(1, 0x70, 0).unsigned(0);
+  imports.name("e").name("table").all([1, 0x70, 0]).unsigned(0);
   for (const { name, type } of parts.imports) imports.name("e").name(name).byte(0).unsigned(type);
   const functions = new Writer().unsigned(parts.functions.length);
   for (const { type } of parts.functions) functions.unsigned(type);
@@ -354,5 +372,5 @@ export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
   });
   const FUNCTION_NAMES = 1;
   out.append(section(0, new Writer().name("name").append(section(FUNCTION_NAMES, names))));
-  return Uint8Array.from(out.bytes);
+  return out.bytes.slice();
 }
