@@ -165,7 +165,7 @@ const decoders: Record<string, Decoder> = {
   remainingOut16: (registers, index, _access, out) => {
     const address = unsigned(registers, index);
     if (address === 0) return undefined;
-    const bytes = new Uint8Array(16);
+    const bytes = zeros(16);
     out.finishers.push((status, user) => {
       if (status === -E.EINTR) user.write(address, bytes);
     });
@@ -177,6 +177,24 @@ const decoders: Record<string, Decoder> = {
     return address === 0 ? undefined : access.read(address, 16);
   },
 };
+
+/** Structures are cut from pieces of this size: an array with memory of its own costs several times as much. */
+const PIECE_BYTES = 65_536;
+const MAX_STRUCTURE_BYTES = 512;
+let piece = new Uint8Array(PIECE_BYTES);
+let pieceUsed = 0;
+
+/** Bytes that nobody has had before. */
+function zeros(length: number): Uint8Array<ArrayBuffer> {
+  if (length > MAX_STRUCTURE_BYTES) return new Uint8Array(length);
+  if (pieceUsed + length > PIECE_BYTES) {
+    piece = new Uint8Array(PIECE_BYTES);
+    pieceUsed = 0;
+  }
+  const start = pieceUsed;
+  pieceUsed = start + length + 7 & ~7;
+  return piece.subarray(start, start + length);
+}
 
 /** Bytes that are copied out when the call has succeeded. */
 function copiedOut(
@@ -223,7 +241,7 @@ function structured(kind: string): Decoder {
     if (address === 0 && !many) return needed ? fail(E.EFAULT) : undefined;
     const length = count * unit;
     if (length === 0) return new Uint8Array(0);
-    const bytes = copiesIn ? access.read(address, length) : new Uint8Array(length);
+    const bytes = copiesIn ? access.read(address, length, zeros(length)) : zeros(length);
     if (before && !copiesIn) {
       out.finishers.push((status, user) => {
         if (status > 0) user.write(address, bytes.subarray(0, status * unit));

@@ -59,10 +59,13 @@ export class UserAccess {
     return neighbours ? this.#bytes.subarray(frame + within, frame + within + length) : undefined;
   }
 
-  /** A copy of a range. */
-  read(address: number, length: number): Uint8Array<ArrayBuffer> {
+  /** A copy of a range. @param copy bytes to make it in, `length` of them */
+  read(
+    address: number,
+    length: number,
+    copy: Uint8Array<ArrayBuffer> = new Uint8Array(length),
+  ): Uint8Array<ArrayBuffer> {
     this.#check(address, length);
-    const copy = new Uint8Array(length);
     for (let done = 0; done < length;) {
       const within = (address + done) % PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, length - done);
