@@ -9,8 +9,8 @@ import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeCache, type CodePage } from "./translator/code_cache.ts";
-import { exitCode, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
-import { collect, type Region } from "./translator/region.ts";
+import { exitCode, HEATED, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
+import { collect, type Region, type RegionLimits } from "./translator/region.ts";
 import {
   makeSupport,
   multiplyAddIsFused,
@@ -21,8 +21,20 @@ import {
 import { translate } from "./translator/translate.ts";
 import { type Code, encodeModule, Type } from "./translator/wasm_encoder.ts";
 
-/** A block that was interpreted so often is translated. */
-const HOT = 24;
+/**
+ * A block that was interpreted so often is translated. A small region takes 0.3 ms until its code runs, in
+ * which the interpreter executes some 15,000 instructions.
+ */
+const HOT = 300;
+/** At first in small pieces, which are made quickly. */
+const FIRST: RegionLimits = { blocks: 24, instructions: 160, depth: 0 };
+/** A piece that the dispatcher entered so often is made anew, with what it calls. */
+const VERY_HOT = 4000;
+const SECOND: RegionLimits = { blocks: 96, instructions: 700, depth: 3 };
+/** Never gets hot again. */
+const MOST_HEAT = 0x7fff_ffff;
+/** Code at higher addresses is interpreted: there is none in user memory. */
+const MOST_CODE = 2 ** 40;
 const PAGE_MASK = PAGE_BYTES - 1;
 
 /** What a hart has done, for measurements. */
@@ -87,6 +99,10 @@ export class RiscvHart implements Engine {
           words[state + (State.STOP >> 2)] = reason;
           return reason as StopReason;
         }
+        if (code === exitCode(HEATED)) {
+          this.#improve(words[pc], words[pc + 1]);
+          continue;
+        }
         const reason = this.#interpreter.runBlock();
         if (reason !== 0) return reason as StopReason;
         continue;
@@ -117,21 +133,32 @@ export class RiscvHart implements Engine {
     let region = this.#cache.find(low, high, place);
     if (region === undefined) {
       if (heat < HOT) return false;
-      region = this.#translate(low, high, place);
+      region = this.#translate(low, high, place, FIRST);
       if (region === undefined) {
         this.#heat.set(place, -1);
         return false;
       }
     }
-    this.#cache.link(region);
+    this.#cache.link(region, region.first ? VERY_HOT : MOST_HEAT);
     return true;
   }
 
-  #translate(low: number, high: number, place: number) {
+  /** Replaces a region that is entered often by a larger one. */
+  #improve(low: number, high: number): void {
+    const place = this.#access.place(low, high, Access.EXECUTE);
+    const old = place < 0 ? undefined : this.#cache.find(low, high, place);
+    if (old === undefined) return;
+    this.#cache.drop(old);
+    const region = this.#translate(low, high, place, SECOND);
+    if (region !== undefined) this.#cache.link(region, MOST_HEAT);
+  }
+
+  #translate(low: number, high: number, place: number, limits: RegionLimits) {
     const started = performance.now();
     const reader = new CodeReader(this.memory, this.#access);
-    const entry = BigInt(high >>> 0) << 32n | BigInt(low >>> 0);
-    const region = collect(entry, (address) => reader.fetch(address));
+    const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    if (entry >= MOST_CODE) return undefined;
+    const region = collect(entry, (address) => reader.fetch(address), limits);
     if (region === undefined) return undefined;
     if (this.#cache.full) {
       this.#cache.clear();
@@ -143,7 +170,8 @@ export class RiscvHart implements Engine {
     this.counters.regions++;
     this.counters.translatedInstructions += region.instructions;
     const pages = pagesOf(region, reader.pages);
-    const translated = this.#cache.add(low, high, place, pages, run);
+    const first = limits === FIRST;
+    const translated = this.#cache.add({ low, high, pages, first }, place, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
   }
@@ -185,8 +213,8 @@ export class RiscvHart implements Engine {
 
 /** The pages of a region, that of its entry first. */
 function pagesOf(region: Region, pages: CodePage[]): CodePage[] {
-  const entry = Number(region.entry & 0xffff_ffffn) | 0;
-  const high = Number(region.entry >> 32n) | 0;
+  const entry = region.entry | 0;
+  const high = Math.floor(region.entry / 2 ** 32);
   const isFirst = (page: CodePage) => page.low === (entry & ~PAGE_MASK) && page.high === high;
   return [...pages.filter(isFirst), ...pages.filter((page) => !isFirst(page))];
 }
@@ -194,19 +222,19 @@ function pagesOf(region: Region, pages: CodePage[]): CodePage[] {
 /** Reads instructions of the current address space, and remembers which pages they were on. */
 class CodeReader {
   readonly pages: CodePage[] = [];
-  readonly #words = new Map<bigint, number>();
+  readonly #words = new Map<number, number>();
 
   constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {}
 
   /** @returns undefined where there is no code now */
-  fetch(address: bigint): Instruction | undefined {
+  fetch(address: number): Instruction | undefined {
     const known = this.#words.get(address);
     if (known !== undefined) return decode(known);
     const first = this.#half(address);
     if (first === undefined) return undefined;
     let word = first;
     if (instructionBytes(first) === 4) {
-      const second = this.#half(address + 2n);
+      const second = this.#half(address + 2);
       if (second === undefined) return undefined;
       word |= second << 16;
     }
@@ -214,13 +242,12 @@ class CodeReader {
     return decode(word);
   }
 
-  word(address: bigint): number {
+  word(address: number): number {
     return this.#words.get(address)!;
   }
 
-  #half(address: bigint): number | undefined {
-    const low = Number(address & 0xffff_ffffn) | 0,
-      high = Number(address >> 32n & 0xffff_ffffn) | 0;
+  #half(address: number): number | undefined {
+    const low = address | 0, high = Math.floor(address / 2 ** 32);
     const pageLow = low & ~PAGE_MASK;
     let page = this.pages.find((each) => each.low === pageLow && each.high === high);
     if (page === undefined) {

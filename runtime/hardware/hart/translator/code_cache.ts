@@ -23,6 +23,8 @@ export interface TranslatedRegion {
   pages: CodePage[];
   /** index of its function in the table */
   index: number;
+  /** made quickly; a better one may follow */
+  first: boolean;
 }
 
 export class CodeCache {
@@ -56,10 +58,8 @@ export class CodeCache {
   }
 
   add(
-    low: number,
-    high: number,
+    made: Omit<TranslatedRegion, "index">,
     place: number,
-    pages: CodePage[],
     run: WebAssembly.ExportValue & CallableFunction,
   ): TranslatedRegion {
     const index = this.#free.pop() ?? this.#next++;
@@ -67,11 +67,11 @@ export class CodeCache {
       this.table.grow(Math.min(this.table.length, MAX_REGIONS - index));
     }
     this.table.set(index, run);
-    const region = { low, high, pages, index };
+    const region = { ...made, index };
     const same = this.#regions.get(place);
     if (same === undefined) this.#regions.set(place, [region]);
     else same.push(region);
-    for (const { frame } of pages) {
+    for (const { frame } of made.pages) {
       const inFrame = this.#byFrame.get(frame);
       if (inFrame === undefined) this.#byFrame.set(frame, new Set([region]));
       else inFrame.add(region);
@@ -79,14 +79,18 @@ export class CodeCache {
     return region;
   }
 
-  /** From now on the dispatcher finds a region by its address, in the current address space. */
-  link(region: TranslatedRegion): void {
+  /**
+   * From now on the dispatcher finds a region by its address, in the current address space.
+   * @param entries after so many it says that the region is hot
+   */
+  link(region: TranslatedRegion, entries: number): void {
     const { words, state } = this.memory;
     const jumps = words[state + State.JUMPS >> 2];
     const at = jumps + (jumpIndex(region.low) << JUMP_ENTRY_SHIFT) >> 2;
     words[at] = region.low;
     words[at + 1] = region.high;
     words[at + 2] = region.index;
+    words[at + 3] = entries;
   }
 
   /** Empties a jump cache: no address of code is all ones. */
@@ -98,11 +102,21 @@ export class CodeCache {
   invalidate(frame: number): void {
     const regions = this.#byFrame.get(frame);
     if (regions === undefined) return;
-    for (const region of regions) this.#drop(region);
+    for (const region of regions) this.#remove(region);
     for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
   }
 
-  #drop(region: TranslatedRegion): void {
+  /** Drops a region; where it was linked nothing is found. */
+  drop(region: TranslatedRegion): void {
+    this.#remove(region);
+    const { words } = this.memory;
+    for (let index = 0; index < TABLES; index++) {
+      const at = this.memory.jumps(index) + (jumpIndex(region.low) << JUMP_ENTRY_SHIFT) >> 2;
+      if (words[at] === region.low && words[at + 1] === region.high) words[at] = words[at + 1] = -1;
+    }
+  }
+
+  #remove(region: TranslatedRegion): void {
     for (const { frame } of region.pages) {
       const inFrame = this.#byFrame.get(frame);
       inFrame?.delete(region);
@@ -120,7 +134,7 @@ export class CodeCache {
   /** Drops everything. */
   clear(): void {
     for (const regions of [...this.#regions.values()]) {
-      for (const region of regions) this.#drop(region);
+      for (const region of regions) this.#remove(region);
     }
     for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
   }

@@ -15,6 +15,8 @@ export function exitCode(reason: number): number {
 export const INTERPRET = 64;
 /** The dispatcher knows no function for an address. */
 export const LOOK_UP = 65;
+/** A region has been entered so often that a better one should be made. */
+export const HEATED = 66;
 
 /** Indices of the functions that every module imports. */
 export const Imported = {
@@ -40,7 +42,7 @@ export class Emitter {
   depth = 0;
   /** the instruction that is lowered, its address, and its word as it was fetched */
   instruction!: Instruction;
-  address = 0n;
+  address = 0;
   word = 0;
   /** its base register was computed in the block, for this access alone */
   accessedOnce = false;
@@ -96,7 +98,7 @@ export class Emitter {
   }
 
   open(opcode: number, type: number = VOID): number {
-    this.code.byte(opcode, type);
+    this.code.byte(opcode).byte(type);
     return ++this.depth;
   }
 
@@ -207,7 +209,7 @@ export class Emitter {
   }
 
   /** Takes instructions from the budget; leaves when it is used up. */
-  spend(instructions: number, address: bigint): void {
+  spend(instructions: number, address: number): void {
     this.code.get(this.budget).i32(instructions).op(W.i32_sub).tee(this.budget);
     this.code.i32(0).op(W.i32_lt_s);
     this.openExpecting(false);

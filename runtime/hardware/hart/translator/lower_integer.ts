@@ -18,7 +18,7 @@ function registers(...opcodes: number[]): Lower {
 function immediate(...opcodes: number[]): Lower {
   return (e) => {
     const { rd, rs1, imm } = e.instruction;
-    e.x(rs1).code.i64(BigInt(imm)).op(...opcodes);
+    e.x(rs1).code.i64(imm).op(...opcodes);
     e.setX(rd);
   };
 }
@@ -72,7 +72,7 @@ function shiftedAdd(by: number, word: boolean): Lower {
     const { rd, rs1, rs2 } = e.instruction;
     e.x(rs1);
     if (word) e.code.i64(0xffff_ffffn).op(W.i64_and);
-    if (by > 0) e.code.i64(BigInt(by)).op(W.i64_shl);
+    if (by > 0) e.code.i64(by).op(W.i64_shl);
     e.x(rs2).code.op(W.i64_add);
     e.setX(rd);
   };
@@ -139,19 +139,19 @@ function division(opcode: number, signed: boolean, remainder: boolean, word: boo
 
 export const integerLowering: Partial<Record<Operation, Lower>> = {
   lui: (e) => {
-    e.code.i64(BigInt(e.instruction.imm));
+    e.code.i64(e.instruction.imm);
     e.setX(e.instruction.rd);
   },
   auipc: (e) => {
-    e.code.i64(e.address + BigInt(e.instruction.imm));
+    e.code.i64(e.address + e.instruction.imm);
     e.setX(e.instruction.rd);
   },
   addi: (e) => {
     const { rd, rs1, imm } = e.instruction;
-    if (rs1 === 0) e.code.i64(BigInt(imm));
+    if (rs1 === 0) e.code.i64(imm);
     else {
       e.x(rs1);
-      if (imm !== 0) e.code.i64(BigInt(imm)).op(W.i64_add);
+      if (imm !== 0) e.code.i64(imm).op(W.i64_add);
     }
     e.setX(rd);
   },
@@ -182,7 +182,7 @@ export const integerLowering: Partial<Record<Operation, Lower>> = {
   addiw: (e) => {
     const { rd, rs1, imm } = e.instruction;
     e.x(rs1);
-    if (imm !== 0) e.code.i64(BigInt(imm)).op(W.i64_add);
+    if (imm !== 0) e.code.i64(imm).op(W.i64_add);
     e.code.op(W.i64_extend32_s);
     e.setX(rd);
   },
@@ -217,7 +217,7 @@ export const integerLowering: Partial<Record<Operation, Lower>> = {
   sh3add_uw: shiftedAdd(3, true),
   slli_uw: (e) => {
     const { rd, rs1, imm } = e.instruction;
-    e.x(rs1).code.i64(0xffff_ffffn).op(W.i64_and).i64(BigInt(imm)).op(W.i64_shl);
+    e.x(rs1).code.i64(0xffff_ffffn).op(W.i64_and).i64(imm).op(W.i64_shl);
     e.setX(rd);
   },
   andn: inverted(W.i64_and),
@@ -258,7 +258,7 @@ export const integerLowering: Partial<Record<Operation, Lower>> = {
   },
   bexti: (e) => {
     const { rd, rs1, imm } = e.instruction;
-    e.x(rs1).code.i64(BigInt(imm)).op(W.i64_shr_u).i64(1n).op(W.i64_and);
+    e.x(rs1).code.i64(imm).op(W.i64_shr_u).i64(1n).op(W.i64_and);
     e.setX(rd);
   },
 };

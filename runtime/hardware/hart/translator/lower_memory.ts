@@ -37,7 +37,7 @@ function address(e: Emitter): number {
   const { rs1, imm } = e.instruction;
   const local = e.scratch("address", Type.I64);
   e.x(rs1);
-  if (imm !== 0) e.code.i64(BigInt(imm)).op(W.i64_add);
+  if (imm !== 0) e.code.i64(imm).op(W.i64_add);
   e.code.set(local);
   return local;
 }

@@ -3,17 +3,22 @@
 // caller, once for each call, so that it returns without leaving; indirect jumps leave the region.
 import { type Instruction, Op } from "../instruction.ts";
 
-/** Blocks and instructions of a region: what V8 compiles in a fraction of a millisecond. */
-export const MAX_BLOCKS = 96;
-export const MAX_INSTRUCTIONS = 700;
-/** Calls within calls that become part of a region. */
-const MAX_DEPTH = 3;
+/** How much becomes one region. */
+export interface RegionLimits {
+  blocks: number;
+  instructions: number;
+  /** calls within calls whose callees become part of it */
+  depth: number;
+}
 
-/** A block's place: its address, and above 64 bits the call that it is part of. */
-export type Place = bigint;
+/** A block's place: its address, and in multiples of 2^40 the call that it is part of. */
+export type Place = number;
 
-export function addressOf(place: Place): bigint {
-  return BigInt.asUintN(64, place);
+/** Addresses of user code are below. */
+const CONTEXT = 2 ** 40;
+
+export function addressOf(place: Place): number {
+  return place % CONTEXT;
 }
 
 /** How a block ends. */
@@ -24,7 +29,7 @@ export type Ending =
   /** goes back to where the call came from, if the register says so */
   | { kind: "return"; target: Place }
   /** leaves to a known address: a call, or a jump that the region does not follow */
-  | { kind: "leave"; target: bigint }
+  | { kind: "leave"; target: number }
   /** leaves to where a register says */
   | { kind: "indirect" }
   /** leaves so that the interpreter or the kernel does its last instruction */
@@ -34,12 +39,12 @@ export interface Block {
   start: Place;
   instructions: Instruction[];
   /** addresses of the instructions */
-  addresses: bigint[];
+  addresses: number[];
   ending: Ending;
 }
 
 export interface Region {
-  entry: bigint;
+  entry: number;
   blocks: Map<Place, Block>;
   instructions: number;
 }
@@ -48,13 +53,13 @@ export interface Region {
 interface Call {
   /** where the callee returns to; undefined for the region's own context */
   returns: Place | undefined;
-  callee: bigint;
+  callee: number;
   outer: number;
   depth: number;
 }
 
 /** Reads an instruction. @returns undefined where there is no code that may be executed now */
-export type Fetch = (address: bigint) => Instruction | undefined;
+export type Fetch = (address: number) => Instruction | undefined;
 
 const RA = 1;
 const BRANCHES = new Set([Op.beq, Op.bne, Op.blt, Op.bge, Op.bltu, Op.bgeu]);
@@ -73,7 +78,11 @@ const STOPS = new Set([
 ]);
 
 /** Collects the region of an entry. @returns undefined where not even its first instruction can be read */
-export function collect(entry: bigint, fetch: Fetch): Region | undefined {
+export function collect(
+  entry: number,
+  fetch: Fetch,
+  limits: RegionLimits,
+): Region | undefined {
   const calls: Call[] = [{ returns: undefined, callee: entry, outer: -1, depth: 0 }];
   const leaders = new Set([entry]);
   const queue = [entry];
@@ -81,14 +90,14 @@ export function collect(entry: bigint, fetch: Fetch): Region | undefined {
   let instructions = 0;
   const want = (place: Place): boolean => {
     if (leaders.has(place)) return true;
-    if (leaders.size >= MAX_BLOCKS || fetch(addressOf(place)) === undefined) return false;
+    if (leaders.size >= limits.blocks || fetch(addressOf(place)) === undefined) return false;
     leaders.add(place);
     queue.push(place);
     return true;
   };
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
-    const call = Number(start >> 64n);
-    const block = readBlock(start, fetch, MAX_INSTRUCTIONS - instructions);
+    const call = Math.floor(start / CONTEXT);
+    const block = readBlock(start, fetch, limits.instructions - instructions);
     blocks.set(start, block);
     instructions += block.instructions.length;
     const { ending } = block;
@@ -113,13 +122,12 @@ export function collect(entry: bigint, fetch: Fetch): Region | undefined {
     if (block.ending.kind !== "leave" || last?.op !== Op.jal || last.rd !== RA) return;
     const { target } = block.ending;
     const depth = calls[outer].depth + 1;
-    if (depth > MAX_DEPTH || leaders.size > MAX_BLOCKS / 2) return;
+    if (depth > limits.depth || leaders.size > limits.blocks / 2) return;
     for (let each = outer; each >= 0; each = calls[each].outer) {
       if (calls[each].callee === target) return;
     }
-    const after = block.addresses.at(-1)! + BigInt(last.size);
-    const returns = BigInt(outer) << 64n | BigInt.asUintN(64, after);
-    const callee = BigInt(calls.length) << 64n | target;
+    const returns = outer * CONTEXT + block.addresses.at(-1)! + last.size;
+    const callee = calls.length * CONTEXT + target;
     calls.push({ returns, callee: target, outer, depth });
     if (want(callee)) block.ending = { kind: "jump", target: callee, links: true };
   }
@@ -131,7 +139,7 @@ export function collect(entry: bigint, fetch: Fetch): Region | undefined {
 }
 
 function readBlock(start: Place, fetch: Fetch, most: number): Block {
-  const context = start >> 64n << 64n;
+  const context = start - addressOf(start);
   const block: Block = {
     start,
     instructions: [],
@@ -145,16 +153,16 @@ function readBlock(start: Place, fetch: Fetch, most: number): Block {
       block.ending = { kind: "leave", target: address };
       return block;
     }
-    const next = BigInt.asUintN(64, address + BigInt(instruction.size));
+    const next = address + instruction.size;
     const { op, rd, imm } = instruction;
     block.instructions.push(instruction);
     block.addresses.push(address);
-    const target = BigInt.asUintN(64, address + BigInt(imm));
+    const target = address + imm;
     if (BRANCHES.has(op)) {
-      block.ending = { kind: "branch", taken: context | target, next: context | next };
+      block.ending = { kind: "branch", taken: context + target, next: context + next };
     } else if (op === Op.jal) {
       block.ending = rd === 0
-        ? { kind: "jump", target: context | target, links: false }
+        ? { kind: "jump", target: context + target, links: false }
         : { kind: "leave", target };
     } else if (op === Op.jalr) block.ending = { kind: "indirect" };
     else if (STOPS.has(op)) block.ending = { kind: "stop" };
@@ -169,12 +177,12 @@ function readBlock(start: Place, fetch: Fetch, most: number): Block {
 /** A block that runs into another one ends there. */
 function cutAtLeaders(blocks: Map<Place, Block>): void {
   for (const block of blocks.values()) {
-    const context = block.start >> 64n << 64n;
+    const context = block.start - addressOf(block.start);
     const at = block.addresses.findIndex((address, index) =>
-      index > 0 && blocks.has(context | address)
+      index > 0 && blocks.has(context + address)
     );
     if (at < 0) continue;
-    block.ending = { kind: "jump", target: context | block.addresses[at], links: false };
+    block.ending = { kind: "jump", target: context + block.addresses[at], links: false };
     block.instructions.length = at;
     block.addresses.length = at;
   }

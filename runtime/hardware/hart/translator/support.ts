@@ -3,7 +3,7 @@
 import { type HartMemory, JUMP_ENTRIES } from "../hart_memory.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
-import { exitCode, LOOK_UP } from "./emitter.ts";
+import { exitCode, HEATED, LOOK_UP } from "./emitter.ts";
 import { Code, encodeModule, type Signature, Type, W } from "./wasm_encoder.ts";
 
 /** Type of a region's function: the next address, or an exit code. */
@@ -26,7 +26,7 @@ export interface Support {
   multiplyHighMixed: WebAssembly.ExportValue;
 }
 
-/** Bytes of a jump cache's entry: an address, a table index, and a free word. */
+/** Bytes of a jump cache's entry: an address, a table index, and how often it may still be entered. */
 export const JUMP_ENTRY_SHIFT = 4;
 
 /** Place of an address's entry in a jump cache. */
@@ -37,17 +37,23 @@ export function jumpIndex(low: number): number {
 function dispatcher(state: number): Code {
   const code = new Code(0);
   const pc = code.local(Type.I64), entry = code.local(Type.I32), jumps = code.local(Type.I32);
+  const left = code.local(Type.I32);
   code.i32(0).memory(W.i64_load, state + State.PC).set(pc);
   code.i32(0).memory(W.i32_load, state + State.JUMPS).set(jumps);
-  code.byte(W.loop, 0x40);
+  code.all([W.loop, 0x40]);
   code.get(pc).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(JUMP_ENTRIES - 1).op(W.i32_and);
   code.i32(JUMP_ENTRY_SHIFT).op(W.i32_shl).get(jumps).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
-  code.byte(W.if, 0x40);
+  code.all([W.if, 0x40]);
   code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
   code.i32(exitCode(LOOK_UP)).op(W.return);
   code.op(W.end);
-  code.get(entry).memory(W.i32_load, 8).byte(W.call_indirect, 0, 0).tee(pc);
+  code.get(entry).get(entry).memory(W.i32_load, 12).i32(1).op(W.i32_sub).tee(left);
+  code.memory(W.i32_store, 12).get(left).op(W.i32_eqz).expect(false).all([W.if, 0x40]);
+  code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
+  code.i32(exitCode(HEATED)).op(W.return);
+  code.op(W.end);
+  code.get(entry).memory(W.i32_load, 8).all([W.call_indirect, 0, 0]).tee(pc);
   code.op(W.i32_wrap_i64).i32(1).op(W.i32_and).op(W.i32_eqz).branch(W.br_if, 0);
   code.op(W.end);
   return code.get(pc).op(W.i32_wrap_i64);
@@ -70,7 +76,7 @@ function translator(state: number): Code {
   code.get(entry).op(W.i32_wrap_i64).get(access).op(W.i32_and).get(access).op(W.i32_eq, W.i32_and);
   code.get(address).op(W.i32_wrap_i64).i32(PAGE_BYTES - 1).op(W.i32_and);
   code.get(size).op(W.i32_add).i32(PAGE_BYTES + 1).op(W.i32_lt_s, W.i32_and);
-  code.byte(W.if, Type.I32);
+  code.all([W.if, Type.I32]);
   code.get(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
   code.op(W.else).i32(NOT_TRANSLATED).op(W.end);
   return code;

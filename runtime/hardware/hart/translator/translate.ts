@@ -80,7 +80,7 @@ function findDirty(graph: Graph): Map<Node, RegisterSet> {
 }
 
 /** @param wordAt the instruction at an address, as it was fetched */
-export function translate(region: Region, host: Host, wordAt: (address: bigint) => number): Code {
+export function translate(region: Region, host: Host, wordAt: (address: number) => number): Code {
   const graph = structure(region);
   const summary = summarize(region);
   const emitter = new Emitter(host, summary.used, summary.changed);
@@ -97,7 +97,7 @@ class RegionTranslation {
     private readonly graph: Graph,
     private readonly dirty: Map<Node, RegisterSet>,
     private readonly summary: Summary,
-    private readonly wordAt: (address: bigint) => number,
+    private readonly wordAt: (address: number) => number,
   ) {}
 
   emit(region: Region): void {
@@ -177,7 +177,7 @@ class RegionTranslation {
         e.openExpecting(true);
         this.#go(node, ending.target, dirty);
         e.close();
-        return e.leave(dirty, () => e.x(rs1).code.i64(-2n).op(W.i64_and));
+        return e.leave(dirty, () => e.x(rs1).code.i64(-2).op(W.i64_and));
       }
       case "leave":
         if (body < instructions.length) this.#link(addresses[body]);
@@ -186,8 +186,8 @@ class RegionTranslation {
         const { rs1, imm } = e.instruction;
         const target = e.pc;
         e.x(rs1);
-        if (imm !== 0) e.code.i64(BigInt(imm)).op(W.i64_add);
-        e.code.i64(-2n).op(W.i64_and).set(target);
+        if (imm !== 0) e.code.i64(imm).op(W.i64_add);
+        e.code.i64(-2).op(W.i64_and).set(target);
         this.#link(addresses[body]);
         return e.leave(dirty, () => e.code.get(target));
       }
@@ -203,10 +203,10 @@ class RegionTranslation {
   }
 
   /** Saves the return address of a call. */
-  #link(address: bigint): void {
+  #link(address: number): void {
     const { rd, size } = this.e.instruction;
     if (rd === 0) return;
-    this.e.code.i64(address + BigInt(size));
+    this.e.code.i64(address + size);
     this.e.setX(rd);
   }
 

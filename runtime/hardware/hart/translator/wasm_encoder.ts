@@ -260,7 +260,9 @@ export class Code extends Writer {
     return this.byte(W.i32_const).signed(value);
   }
   i64(value: number | bigint): this {
-    return this.byte(W.i64_const).signed(value);
+    return this.byte(W.i64_const).signed(
+      typeof value === "bigint" ? BigInt.asIntN(64, value) : value,
+    );
   }
   f64(value: number): this {
     return this.byte(W.f64_const).all(new Uint8Array(Float64Array.of(value).buffer));
