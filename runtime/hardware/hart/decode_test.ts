@@ -72,13 +72,24 @@ Deno.test("what is encoded is decoded", () => {
   }
 });
 
-/** Compares texts, but for what the host's disassembler says of fields that are not operands here. */
+const PRIVILEGED = /^([usmd]ret|wfi|[sh]fence|hl?v|hsv|sinval|hinval)/;
+
+/** Whether texts mean the same, given what the host's disassembler says of fields that no hart looks at. */
 function sameText(ours: string, theirs: string): boolean {
-  // CSRs that this hart does not have, by their names.
-  if (ours.startsWith("csr")) return theirs.split(" ")[0] === ours.split(" ")[0];
-  if (/^fence( |$)/.test(ours)) return /^fence/.test(theirs);
-  return ours ===
-    theirs.replace(/,dyn$/, "").replace(/^(amo\w+|lr|sc)\.([wd])(\.aq)?(rl|\.rl)?/, "$1.$2");
+  const [mnemonic] = ours.split(" ");
+  // It shows reserved rounding modes.
+  if (mnemonic === "illegal") {
+    return theirs.startsWith(".4byte") || theirs.endsWith(",unknown") || PRIVILEGED.test(theirs);
+  }
+  // It knows the names of more registers.
+  if (mnemonic.startsWith("csr")) return theirs.split(" ")[0] === mnemonic;
+  // It takes only those fences that are in use.
+  if (mnemonic.startsWith("fence")) {
+    return theirs.startsWith("fence") || theirs.startsWith(".4byte");
+  }
+  // It wants one rounding mode of those that make no difference.
+  if (/^fcvt\.d\.(s|wu?)$/.test(mnemonic) && theirs.startsWith(".4byte")) return true;
+  return ours === theirs.replace(/,dyn$/, "").replace(/^(\w+\.[wd])\.(aqrl|aq|rl)/, "$1");
 }
 
 Deno.test({
@@ -93,19 +104,28 @@ Deno.test({
       const [format, match] = encodings[random.pick(names)];
       const near = match | any & formats[format].operands;
       const flipped = near ^ 1 << random.below(30) + 2;
-      words.push(count % 4 === 0 ? any & ~0x1c | any & 0x0c : count % 4 === 1 ? flipped : near);
+      const word = [any, flipped, near, near][count % 4];
+      // Those would be longer than 32 bits.
+      if ((word & 0x1c) !== 0x1c) words.push(word);
     }
     const texts = await objdump(new Uint8Array(new Int32Array(words).buffer));
     const wrong: string[] = [];
     for (const [index, word] of words.entries()) {
       const ours = disassemble(decode(word), BigInt(index * 4));
       const theirs = texts.get(index * 4) ?? "nothing";
-      const same = ours === "illegal" ? theirs.startsWith(".4byte") : sameText(ours, theirs);
-      if (!same) wrong.push(`${(word >>> 0).toString(16)}: ${ours}, not ${theirs}`);
+      if (!sameText(ours, theirs)) {
+        wrong.push(`${(word >>> 0).toString(16)}: ${ours}, not ${theirs}`);
+      }
     }
     assertEquals(wrong.slice(0, 40), []);
   },
 });
+
+/** Moves that are abbreviated in one form, but not in the other. */
+const MOVES: [RegExp, string][] = [
+  [/^mv (\w+),(\w+)$/, "add $1,zero,$2"],
+  [/^add (\w+),\1,0$/, "mv $1,$1"],
+];
 
 Deno.test({
   name: "every compressed instruction is the full one that the host's disassembler says",
@@ -128,9 +148,14 @@ Deno.test({
     for (const [index, half] of halves.entries()) {
       const theirs = compressed.get(index * 4)!;
       const ours = full.get(index * 4)!;
-      const same = decoded[index].op === Op.illegal
-        ? /^(\.2byte|c?\.?unimp)/.test(theirs)
-        : ours === theirs.replace(/^mv (\w+),(\w+)$/, "add $1,zero,$2");
+      const { op, rd, imm } = decoded[index];
+      const same = op === Op.illegal
+        // It shows the stack pointer moved by nothing, which is reserved.
+        ? /^(\.2byte|c?\.?unimp)|add sp,sp,0/.test(theirs)
+        // Hints have no abbreviation: they change nothing.
+        : theirs.startsWith("c.")
+        ? rd === 0 || imm === 0
+        : ours === theirs || MOVES.some(([form, full]) => ours === theirs.replace(form, full));
       if (!same) wrong.push(`${half.toString(16)}: ${ours}, not ${theirs}`);
     }
     assertEquals(wrong.slice(0, 40), []);
