@@ -7,9 +7,13 @@ import type { MachineEvent, MachineReport } from "./report.ts";
 /** What `boot` tells while the machine runs, and what stops it. */
 export interface BootOptions {
   /** gets what programs print, as it comes */
-  onOutput?(program: string, bytes: Uint8Array): void;
+  onOutput?(program: string, bytes: Uint8Array, stream: "stdout" | "stderr"): void;
+  /** standard input of the program that asks for the console */
+  input?: ReadableStream<Uint8Array>;
   /** gets what happens to the machine, as it happens */
   onEvent?(event: MachineEvent): void;
+  /** gets the system calls of ELF programs, a line each */
+  strace?(line: string): void;
   /** stops the machine in good order when it is aborted */
   signal?: AbortSignal;
 }
@@ -20,6 +24,8 @@ export interface RunningMachine {
   wait(): Promise<MachineReport>;
   /** Ends the programs and stops the machine. */
   stop(): Promise<void>;
+  /** Sends a signal to a program and what it started. @param number as in signal(7) */
+  signal(program: string, number: number): void;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */
   kill(domain: string): void;
   /**

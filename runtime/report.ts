@@ -6,6 +6,14 @@ import type { DomainEvent } from "./hypervisor/supervisor.ts";
 export type MachineEvent =
   | DomainEvent
   | { kind: "image-created"; image: string; sizeBytes: number }
+  | {
+    kind: "image-progress";
+    device: string;
+    step: "index" | "fetch" | "unpack" | "write" | "note";
+    what: string;
+    done: number;
+    total: number;
+  }
   | { kind: "booted"; ms: number }
   | { kind: "program-started"; program: string }
   | { kind: "program-ended"; program: string; status: number }

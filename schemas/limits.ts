@@ -14,6 +14,12 @@ export const limits = {
     reason:
       "the smallest machine that holds a ring and a page cache; Sv39 reaches 512 GiB and hosts do not",
   },
+  userMemoryBytes: {
+    min: 16 << 20,
+    max: 3584 * 2 ** 20,
+    reason:
+      "a small program and its libraries fit into 16 MiB; a hart addresses 4 GiB, its tables included",
+  },
   domainMemoryBytes: {
     min: 4 << 20,
     max: 2 ** 32,

@@ -20,6 +20,33 @@ const named = (description: string) =>
     meaning: "a lower-case letter, then letters, digits, - and _",
   });
 
+const rootfs = record("a root file system: exactly one of debian, folder, tar and image", {
+  debian: optional(record("packages of Debian, with all they depend on", {
+    suite: defaulted(
+      text("name of a release", {
+        source: "^[a-z][a-z0-9.-]{0,62}$",
+        meaning: "a lower-case letter, then letters, digits, . and -",
+      }),
+      "trixie",
+    ),
+    packages: required(list(
+      "names of packages",
+      text("a package, or package=version", {
+        source: "^[a-z0-9][a-z0-9+.-]+(=[A-Za-z0-9.+:~-]+)?$",
+        meaning: "lower-case letters, digits, +, . and -, and a version after =",
+      }),
+    )),
+    mirror: optional(text("address of an archive; else the host's apt configuration names it")),
+  })),
+  folder: optional(text("a folder of the host")),
+  tar: optional(text("an archive of the host, also a compressed one")),
+  image: optional(text("an ext4 image of the host")),
+  size: optional(number("bytes", "size of the file system; else room to spare", limits.imageBytes)),
+  links: defaulted(map("symbolic links to add: where they lead, by path", text("a path")), {}),
+  files: defaulted(map("files of the host to add, by path", text("a file of the host")), {}),
+  keep: optional(text("a file that keeps what the machine changes; else it is gone at the end")),
+});
+
 const device = record("a device of the machine", {
   model: required(
     choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-rng"]),
@@ -29,6 +56,7 @@ const device = record("a device of the machine", {
     format: defaulted(choice("file system to make", ["ext4"]), "ext4"),
     size: required(number("bytes", "size of the image", limits.imageBytes)),
   })),
+  rootfs: optional(rootfs),
   readOnly: defaulted(flag("virtio-blk: refuse writes"), false),
 });
 
@@ -118,10 +146,16 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     map(
       "programs to start, by name",
       record("a user program", {
-        run: required(text("TypeScript module, relative to the file that says it")),
+        run: required(
+          text("a program of the machine by its absolute path, or a TypeScript module of the host"),
+        ),
         args: defaulted(list("arguments", text("an argument")), []),
         env: defaulted(map("environment", text("a value")), {}),
         cwd: defaulted(text("working directory"), "/"),
+        stdin: defaulted(
+          choice("what it reads: nothing, or what `compose` reads", ["none", "console"]),
+          "none",
+        ),
         uid: defaulted(number("integer", "user id", limits.id), 0),
         gid: defaulted(number("integer", "group id", limits.id), 0),
         uses: defaulted(

@@ -65,8 +65,30 @@ export interface DevicePlan {
   image?: string;
   /** virtio-blk: make the image with this file system if it is not there */
   create?: { format: "ext4"; sizeBytes: number };
+  /** virtio-blk: the image is made of this, and stays as it is */
+  rootfs?: RootfsPlan;
   /** virtio-blk: writes are refused */
   readOnly?: boolean;
+}
+
+/** What a root file system is made of: one of the first four, and what is put on top. */
+export interface RootfsPlan {
+  /** packages, with all they depend on */
+  debian?: { suite: string; packages: string[]; mirror?: string };
+  /** absolute path of a folder, as the host sees it */
+  folder?: string;
+  /** absolute path of an archive */
+  tar?: string;
+  /** absolute path of an image */
+  image?: string;
+  /** else as large as its content needs, with room to spare */
+  sizeBytes?: number;
+  /** symbolic links to add: targets by path */
+  links: Record<string, string>;
+  /** files to add: absolute paths of the host by path */
+  files: Record<string, string>;
+  /** absolute path of the file that keeps what the machine changes */
+  keep?: string;
 }
 
 /** The tables of the IOMMU. */
@@ -228,6 +250,8 @@ export interface ProgramPlan {
   uid: number;
   /** its group */
   gid: number;
-  /** virtio-console port for its standard input and output */
+  /** virtio-console port for its standard input and output; the next one is for standard error */
   console: number;
+  /** whether what the host reads is its standard input; else that is empty */
+  stdin: "none" | "console";
 }

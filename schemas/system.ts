@@ -26,6 +26,32 @@ export interface System {
         /** size of the image; in bytes */
         size: number;
       };
+      /** a root file system: exactly one of debian, folder, tar and image */
+      rootfs?: {
+        /** packages of Debian, with all they depend on */
+        debian?: {
+          /** name of a release; "trixie" unless told */
+          suite: string;
+          /** names of packages */
+          packages: string[];
+          /** address of an archive; else the host's apt configuration names it */
+          mirror?: string;
+        };
+        /** a folder of the host */
+        folder?: string;
+        /** an archive of the host, also a compressed one */
+        tar?: string;
+        /** an ext4 image of the host */
+        image?: string;
+        /** size of the file system; else room to spare; in bytes */
+        size?: number;
+        /** symbolic links to add: where they lead, by path */
+        links: Record<string, string>;
+        /** files of the host to add, by path */
+        files: Record<string, string>;
+        /** a file that keeps what the machine changes; else it is gone at the end */
+        keep?: string;
+      };
       /** virtio-blk: refuse writes; false unless told */
       readOnly: boolean;
     }>;
@@ -80,7 +106,7 @@ export interface System {
   }>;
   /** programs to start, by name */
   programs: Record<string, {
-    /** TypeScript module, relative to the file that says it */
+    /** a program of the machine by its absolute path, or a TypeScript module of the host */
     run: string;
     /** arguments */
     args: string[];
@@ -88,6 +114,8 @@ export interface System {
     env: Record<string, string>;
     /** working directory; "/" unless told */
     cwd: string;
+    /** what it reads: nothing, or what `compose` reads; "none" unless told */
+    stdin: "none" | "console";
     /** user id; 0 unless told */
     uid: number;
     /** group id; 0 unless told */

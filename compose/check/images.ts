@@ -1,19 +1,69 @@
 // Disks have images, one each, that exist or can be made.
 import { pathAt } from "../source/load.ts";
-import type { Rule } from "./context.ts";
+import type { Context, Rule } from "./context.ts";
 
-export const checkImages: Rule = ({ system, root, existing, report, at, key }) => {
+const SOURCES = ["debian", "folder", "tar", "image"] as const;
+
+/** A root file system is made of one thing, which exists. */
+function checkRootfs({ system, root, existing, report, at, key }: Context, name: string): void {
+  const { image, create, rootfs } = system.machine.devices[name];
+  const place = ["machine", "devices", name];
+  if (image !== undefined || create !== undefined) {
+    const field = image !== undefined ? "image" : "create";
+    report({
+      code: "E0605",
+      message: `disk "${name}" has a root file system and ${
+        field === "image" ? "an image" : field
+      }`,
+      span: at(...place, field),
+      related: [{ span: key(...place, "rootfs"), message: "its root file system" }],
+      hint: "rootfs: { image: ... } begins with an existing one, and leaves it as it is",
+    });
+  }
+  const said = SOURCES.filter((source) => rootfs![source] !== undefined);
+  if (said.length !== 1) {
+    report({
+      code: "E0606",
+      message: said.length === 0
+        ? `nothing says what the root file system of "${name}" is made of`
+        : `the root file system of "${name}" is made of ${said.join(" and ")}`,
+      span: key(...place, "rootfs"),
+      hint: `one of ${SOURCES.join(", ")}`,
+    });
+  }
+  const missing = (where: string[], path: string) => {
+    if (existing.has(pathAt(root, [...place, "rootfs", ...where], path))) return;
+    report({
+      code: "E0607",
+      message: `"${path}", which the root file system of "${name}" needs, does not exist`,
+      span: at(...place, "rootfs", ...where),
+    });
+  };
+  for (const source of ["folder", "tar", "image"] as const) {
+    const path = rootfs![source];
+    if (path !== undefined) missing([source], path);
+  }
+  for (const [path, file] of Object.entries(rootfs!.files)) missing(["files", path], file);
+}
+
+export const checkImages: Rule = (context) => {
+  const { system, root, existing, report, at, key } = context;
   const users = new Map<string, string>();
   for (const [name, device] of Object.entries(system.machine.devices)) {
     const place = ["machine", "devices", name];
     if (device.model !== "virtio-blk") {
-      if (device.image === undefined) continue;
+      const field = device.image !== undefined ? "image" : "rootfs";
+      if (device[field] === undefined) continue;
       report({
         code: "E0604",
         message: `a ${device.model} has no image`,
-        span: at(...place, "image"),
+        span: at(...place, field),
         hint: "model: virtio-blk has one",
       });
+      continue;
+    }
+    if (device.rootfs !== undefined) {
+      checkRootfs(context, name);
       continue;
     }
     if (device.image === undefined) {

@@ -1,11 +1,26 @@
 // The domains and their rings fit into the machine's memory.
 import { layOut } from "../plan/memory_map.ts";
 import { amountText } from "../../schemas/manifest_shape.ts";
+import { limits } from "../../schemas/limits.ts";
 import type { Rule } from "./context.ts";
 
 export const checkMemory: Rule = ({ system, placement, report, at }) => {
   const { usedBytes } = layOut(system, placement);
-  if (usedBytes <= system.machine.memory) return;
+  if (usedBytes <= system.machine.memory) {
+    const left = system.machine.memory - usedBytes;
+    const needs = Object.values(system.programs).some(({ run }) => run.startsWith("/"));
+    if (!needs || left >= limits.userMemoryBytes.min) return;
+    const more = Math.ceil((usedBytes + limits.userMemoryBytes.min) / (1 << 20)) * (1 << 20);
+    report({
+      code: "E0402",
+      message: `domains and rings leave ${
+        amountText(Math.floor(left / 4096) * 4096, "bytes")
+      } for programs`,
+      span: at("machine", "memory"),
+      hint: `memory: ${amountText(more, "bytes")} would do`,
+    });
+    return;
+  }
   const wanted = Math.ceil(usedBytes / (1 << 20)) * (1 << 20);
   report({
     code: "E0401",

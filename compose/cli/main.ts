@@ -8,7 +8,13 @@ import { configCommand } from "./config.ts";
 import { explainCommand } from "./explain.ts";
 import { graphCommand } from "./graph.ts";
 import { Exit } from "./input.ts";
+import { makeRunCommand } from "./run.ts";
 import { upCommand } from "./up.ts";
+
+// What follows `--` belongs to a program that is to be run.
+const split = Deno.args.indexOf("--");
+const own = split < 0 ? Deno.args : Deno.args.slice(0, split);
+const literal = split < 0 ? [] : Deno.args.slice(split + 1);
 
 const main = new Command()
   .name("compose")
@@ -19,18 +25,20 @@ const main = new Command()
   .globalOption("--json", "machine-readable output")
   .throwErrors()
   .example("Boot", "compose up examples/quickstart.yaml")
+  .example("One program", "compose run examples/debian-shell.yaml -- /bin/busybox uname -a")
   .command("check", checkCommand)
   .command("config", configCommand)
   .command("compile", compileCommand)
   .command("graph", graphCommand)
   .command("up", upCommand)
+  .command("run", makeRunCommand(literal))
   .command("explain", explainCommand)
   .command("completions", new CompletionsCommand())
   .command("help", new HelpCommand());
 
 try {
-  if (Deno.args.length === 0) main.showHelp();
-  else await main.parse(Deno.args);
+  if (own.length === 0) main.showHelp();
+  else await main.parse(own);
 } catch (error) {
   if (!(error instanceof ValidationError)) throw error;
   console.error(`compose: ${error.message}`);

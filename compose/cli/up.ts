@@ -2,6 +2,7 @@
 import { Command } from "@cliffy/command";
 import type { MachineReport } from "../../runtime/report.ts";
 import { Exit, plan, type Shared } from "./input.ts";
+import { StatusLine } from "./progress.ts";
 import { table } from "./table.ts";
 
 export const upCommand = new Command()
@@ -17,19 +18,27 @@ export const upCommand = new Command()
     Deno.addSignalListener("SIGINT", onInterrupt);
     const color = Deno.stdout.isTerminal() && !options.json;
     const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
-    const progress = Deno.stderr.isTerminal() && !options.json;
-    if (progress) Deno.stderr.writeSync(new TextEncoder().encode(`booting ${compiled.name} ...\r`));
+    const status = new StatusLine(!options.json);
+    status.show(`booting ${compiled.name} ...`);
     const fail = (failure: unknown): never => {
+      status.clear();
       console.error(`compose: ${failure instanceof Error ? failure.message : failure}`);
       Deno.exit(Exit.FAILED);
     };
     const machine = await boot(compiled, {
-      onOutput: (program, bytes) => output.write(program, bytes),
+      input: compiled.programs.some(({ stdin }) => stdin === "console")
+        ? Deno.stdin.readable
+        : undefined,
+      onOutput: (program, bytes) => {
+        status.clear();
+        output.write(program, bytes);
+      },
       onEvent: (event) => {
         if (options.json) return;
-        if (event.kind === "booted") {
-          console.error(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
-        } else if (event.kind === "log") console.error(`[${event.domain}] ${event.line}`);
+        if (event.kind === "image-progress") status.image(event);
+        else if (event.kind === "booted") {
+          status.note(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
+        } else if (event.kind === "log") status.note(`[${event.domain}] ${event.line}`);
       },
       signal: stopping.signal,
     }).catch(fail);

@@ -41,6 +41,7 @@ export const explanations: Record<string, string> = {
   E0305:
     "A ring between two service domains is memory of both: a process and a worker have none in common. The primary shares memory with either.",
   E0401: "The domains' memory and the rings do not fit into the machine.",
+  E0402: "What domains and rings leave of the memory is too little to run programs in.",
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",
   E0502: "Policy fail ends the machine with the domain, so a promise to callers means nothing.",
   E0503: "The domain shares an address space with the primary and cannot fail or restart alone.",
@@ -50,6 +51,9 @@ export const explanations: Record<string, string> = {
   E0602: "Two disks with one image would write over each other.",
   E0603: "A virtio-blk device needs an image.",
   E0604: "Only virtio-blk devices have images.",
+  E0605: "A disk has an image, or a root file system that is made: not both.",
+  E0606: "A root file system is made of packages, a folder, an archive or an image: one of them.",
+  E0607: "A folder, archive, image or file that a root file system is made of is missing.",
   E0701: "Mount points are absolute, without empty parts, . and ...",
   E0702: "Programs need a root directory.",
   E0704: "A mount names a file system that no slice or domain has.",

@@ -1,4 +1,5 @@
 // A manifest without errors -> the plan. Pure: the same manifest gives the same plan, byte for byte.
+import { limits } from "../../schemas/limits.ts";
 import type { System } from "../../schemas/manifest.ts";
 import type {
   ComponentPlan,
@@ -62,7 +63,10 @@ export function makePlan(
     name: system.name,
     machine: {
       memoryBytes: system.machine.memory,
-      userMemoryBytes: system.machine.memory - layout.usedBytes,
+      userMemoryBytes: Math.min(
+        system.machine.memory - layout.usedBytes,
+        limits.userMemoryBytes.max,
+      ),
       harts: system.machine.harts,
       devices,
       iommu: planIommu(layout, devices),
@@ -79,7 +83,8 @@ export function makePlan(
       cwd: program.cwd,
       uid: program.uid,
       gid: program.gid,
-      console: index,
+      console: index * 2,
+      stdin: program.stdin,
     })),
   };
 }
@@ -113,12 +118,39 @@ function planComponent(instance: Instance, placement: Placement): ComponentPlan 
   };
 }
 
+/** Where a disk's content comes from, in paths of the host. */
+function planDisk(
+  root: Node,
+  place: string[],
+  { image, rootfs }: System["machine"]["devices"][string],
+): Pick<DevicePlan, "image" | "rootfs"> {
+  if (rootfs === undefined) return { image: pathAt(root, [...place, "image"], image!) };
+  const at = (name: string, path: string) => pathAt(root, [...place, "rootfs", name], path);
+  const { debian, folder, tar, size, links, files, keep } = rootfs;
+  return {
+    rootfs: {
+      ...(debian ? { debian } : {}),
+      ...(folder === undefined ? {} : { folder: at("folder", folder) }),
+      ...(tar === undefined ? {} : { tar: at("tar", tar) }),
+      ...(rootfs.image === undefined ? {} : { image: at("image", rootfs.image) }),
+      ...(size === undefined ? {} : { sizeBytes: size }),
+      links,
+      files: Object.fromEntries(
+        Object.entries(files).map((
+          [path, file],
+        ) => [path, pathAt(root, [...place, "rootfs", "files", path], file)]),
+      ),
+      ...(keep === undefined ? {} : { keep: at("keep", keep) }),
+    },
+  };
+}
+
 function planDevices(system: System, root: Node, placement: Placement): DevicePlan[] {
   return Object.entries(system.machine.devices).map(([name, device], id) => {
     const driver = placement.instances.find((instance) => instance.device === name);
     if (!driver) throw new Error(`Device "${name}" has no driver: the manifest was not checked`);
     const disk = device.model !== "virtio-blk" ? {} : {
-      image: pathAt(root, ["machine", "devices", name, "image"], device.image!),
+      ...planDisk(root, ["machine", "devices", name], device),
       ...(device.create
         ? { create: { format: device.create.format, sizeBytes: device.create.size } }
         : {}),

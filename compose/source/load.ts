@@ -143,9 +143,21 @@ export function pathAt(root: Node, place: string[], value: string): string {
 
 function referenced(system: System, root: Node): string[] {
   return [
-    ...Object.entries(system.machine.devices).flatMap(([name, { image }]) =>
-      image === undefined ? [] : [pathAt(root, ["machine", "devices", name, "image"], image)]
-    ),
+    ...Object.entries(system.machine.devices).flatMap(([name, { image, rootfs }]) => {
+      const place = ["machine", "devices", name];
+      const named: [string[], string | undefined][] = [
+        [[...place, "image"], image],
+        ...(["folder", "tar", "image"] as const).map((source): [string[], string | undefined] => [
+          [...place, "rootfs", source],
+          rootfs?.[source],
+        ]),
+        ...Object.entries(rootfs?.files ?? {}).map(([path, file]): [string[], string] => [
+          [...place, "rootfs", "files", path],
+          file,
+        ]),
+      ];
+      return named.flatMap(([at, path]) => path === undefined ? [] : [pathAt(root, at, path)]);
+    }),
     ...Object.entries(system.programs).map(([name, { run }]) =>
       pathAt(root, ["programs", name, "run"], run)
     ),

@@ -9,13 +9,17 @@ import { VirtioRng } from "../hardware/device/virtio_rng.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { DevicePlan, MachinePlan } from "../../schemas/plan.ts";
+import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
+import type { BaseImage } from "./root_file_systems.ts";
 import { self } from "./worker_scope.ts";
 
 /** The first message. */
 export interface DeviceWorkerSetup {
   machine: MachinePlan;
   consolePorts: number;
+  /** disks over images that stay as they are: by name of the device */
+  bases: [device: string, base: BaseImage][];
   bell: MemoryGrant;
   attention: SharedArrayBuffer;
   /** every mapped object and bell it will ever be given, so that it can open them now */
@@ -49,6 +53,15 @@ self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
   });
 };
 
+/** A disk's image: a file, or what a machine changes over one that stays as it is. */
+function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage | OverlayImage {
+  if (base === undefined) return new FileImage(device.image!, device.readOnly ?? false);
+  if (device.readOnly) return new FileImage(base.base, true);
+  return base.keep === undefined
+    ? OverlayImage.inMemory(base.base)
+    : OverlayImage.inFile(base.base, base.keep, base.identity);
+}
+
 async function run(setup: DeviceWorkerSetup): Promise<void> {
   const opener = new MemoryOpener();
   const opened = new Map(
@@ -62,13 +75,14 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     setup.bells.map((grant) => [grant.name, opener.doorbell(opener.open(grant))]),
   );
   const log = (line: string) => self.postMessage({ kind: "log", line });
-  const images: FileImage[] = [];
+  const images: (FileImage | OverlayImage)[] = [];
+  const bases = new Map(setup.bases);
   const consoles: VirtioConsole[] = [];
   const platform = new Platform(setup.machine.iommu.directory, setup.machine.iommu.contexts, log);
   const makeModel = (device: DevicePlan): DeviceModel => {
     switch (device.model) {
       case "virtio-blk": {
-        const image = new FileImage(device.image!, device.readOnly ?? false);
+        const image = openImage(device, bases.get(device.name));
         images.push(image);
         return new VirtioBlk(image, device.name, log);
       }
@@ -111,8 +125,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
         platform.fence(request.address, request.devices);
         return;
       case "input":
-        for (const model of consoles) model.input(request.port, request.bytes);
-        return;
+        return consoles.every((model) => model.input(request.port, request.bytes));
       case "end-input":
         for (const model of consoles) model.endInput(request.port);
         return;

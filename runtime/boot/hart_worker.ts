@@ -24,6 +24,7 @@ import { systemCall } from "../../schemas/syscalls.ts";
 import type { ClientContract, Plan } from "../../schemas/plan.ts";
 import { toByteString } from "../kernel/vfs/protocol.ts";
 import { startProgram } from "../user/guest/exec.ts";
+import { traceCalls } from "../user/guest/strace.ts";
 import { GuestHart } from "../user/guest/guest_hart.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
@@ -46,10 +47,13 @@ export interface HartWorkerSetup {
   rings: { index: number; memory: MemoryGrant; bell: MemoryGrant }[];
   /** whether a server cannot ring the hart's bell: it must not sleep for long */
   shortSleeps: boolean;
+  /** whether system calls of ELF programs are told */
+  strace: boolean;
 }
 
 export type HartRequest =
   | { kind: "run" }
+  | { kind: "signal"; program: string; number: number }
   | { kind: "ring"; index: number; memory: MemoryGrant; bell: MemoryGrant }
   | { kind: "stop" };
 
@@ -64,6 +68,12 @@ export interface HartCounters {
 const MAX_SLEEP_NS = 20e6;
 /** Where a worker domain cannot ring the hart's bell: docs/decisions/2026-11-23-worker-beside-process.md. */
 const SHORT_SLEEP_NS = 0.5e6;
+/** What programs of the machine find in their environment unless the manifest says otherwise. */
+const DEFAULT_ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LANG: "C.UTF-8",
+};
 
 interface Link {
   index: number;
@@ -229,7 +239,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
           .run(mains.get(program.name)!, process.argv, program.env);
       };
       const elf: Runner = function* (process, { path, env }) {
-        const environment = Object.entries(env).map(([name, value]) => `${name}=${value}`);
+        const environment = Object.entries({ ...DEFAULT_ENVIRONMENT, ...env }).map((
+          [name, value],
+        ) => `${name}=${value}`);
         yield* startProgram(guest!, process, path!, process.argv, environment.map(toByteString));
       };
       programs = new Programs(
@@ -249,7 +261,14 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       tasks,
       processes,
       (memory, pager, clock) => new RiscvHart(memory, pager, clock),
-      { missing: countMissing },
+      {
+        missing: countMissing,
+        ...(setup.strace
+          ? {
+            traced: traceCalls(plan.routes, (line) => self.postMessage({ kind: "strace", line })),
+          }
+          : {}),
+      },
     );
   };
 
@@ -280,6 +299,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         self.postMessage({ kind: "failed", reason: String(failure) })
       );
     }
+    if (message.kind === "signal") programs?.signal(message.number, message.program);
     if (message.kind === "ring") {
       const link = links.find((each) => each.index === message.index)!;
       link.memory = opener.open(message.memory).buffer;

@@ -20,6 +20,7 @@ import { AttentiveWorker } from "./attention.ts";
 import type { DeviceWorkerSetup } from "./device_worker.ts";
 import type { HartCounters, HartWorkerSetup } from "./hart_worker.ts";
 import { prepareImages } from "./images.ts";
+import { type BaseImage, prepareRootFileSystems } from "./root_file_systems.ts";
 
 /** What the host holds for one service domain. */
 interface Site {
@@ -56,6 +57,7 @@ export class Machine implements RunningMachine {
   #devicesReady = Promise.withResolvers<void>();
   #report: Promise<MachineReport> | undefined;
   #hartGone = false;
+  #bases = new Map<string, BaseImage>();
 
   constructor(private readonly plan: Plan, private readonly options: BootOptions) {
     this.#control = this.#opener.create("control", CONTROL_BYTES, "threads");
@@ -72,6 +74,10 @@ export class Machine implements RunningMachine {
 
   async start(): Promise<void> {
     prepareImages(this.plan, (event) => this.#event(event));
+    this.#bases = await prepareRootFileSystems(
+      this.plan,
+      (device) => (progress) => this.#event({ kind: "image-progress", device, ...progress }),
+    );
     const services = this.plan.domains.filter((domain) =>
       !domain.primary && domain.isolation !== "none"
     );
@@ -87,6 +93,7 @@ export class Machine implements RunningMachine {
     for (const index of this.#ringsOf("client", this.#primary)) this.#links[index].open("client");
     await this.#startDomains(services);
     this.#hart.post({ kind: "run" });
+    this.#feedConsoles();
     this.#event({ kind: "booted", ms: performance.now() - this.#startedMs });
     this.options.signal?.addEventListener("abort", () => this.#controlPage.stop());
     if (this.options.signal?.aborted) this.#controlPage.stop();
@@ -165,7 +172,9 @@ export class Machine implements RunningMachine {
     const worker = new Worker(new URL("./device_worker.ts", import.meta.url), {
       type: "module",
       name: "devices",
-      deno: { permissions: { ...NOTHING, ffi: "inherit", ...imagePermissions(this.plan) } },
+      deno: {
+        permissions: { ...NOTHING, ffi: "inherit", ...imagePermissions(this.plan, this.#bases) },
+      },
     });
     this.#devices = new AttentiveWorker(
       worker,
@@ -186,7 +195,8 @@ export class Machine implements RunningMachine {
     worker.postMessage(
       {
         machine: this.plan.machine,
-        consolePorts: this.plan.programs.length,
+        consolePorts: 2 * this.plan.programs.length,
+        bases: [...this.#bases],
         bell: this.#deviceBell.grant,
         attention,
         grants,
@@ -195,6 +205,31 @@ export class Machine implements RunningMachine {
     );
     await this.#devicesReady.promise;
     await this.#admit(this.#primary, this.#primaryMemory, this.#primaryWindows, this.#hartBell);
+  }
+
+  /** What the host reads goes to the program that asked for it; the others read nothing. */
+  #feedConsoles(): void {
+    for (const { console, stdin } of this.plan.programs) {
+      if (stdin === "none" || this.options.input === undefined) {
+        this.#devices.post({ kind: "end-input", port: console });
+      } else void this.#feed(console, this.options.input);
+    }
+  }
+
+  async #feed(port: number, input: ReadableStream<Uint8Array>): Promise<void> {
+    try {
+      for await (const bytes of input) {
+        while (!await this.#devices.request({ kind: "input", port, bytes })) await sleep(1);
+      }
+    } catch (failure) {
+      this.#event({ kind: "log", domain: "console", line: `input ended: ${failure}` });
+    }
+    this.#devices.post({ kind: "end-input", port });
+  }
+
+  /** Sends a signal to a program, and to what it started. @param number as in signal(7) */
+  signal(program: string, number: number): void {
+    this.#hart.post({ kind: "signal", program, number });
   }
 
   #admit(
@@ -220,8 +255,9 @@ export class Machine implements RunningMachine {
         return this.#devicesStopped.resolve();
       case "output":
         return this.options.onOutput?.(
-          this.plan.programs[message.port as number].name,
+          this.plan.programs[(message.port as number) >> 1].name,
           message.bytes as Uint8Array,
+          (message.port as number) % 2 === 0 ? "stdout" : "stderr",
         );
       case "log":
         return this.#event({ kind: "log", domain: "devices", line: String(message.line) });
@@ -273,6 +309,7 @@ export class Machine implements RunningMachine {
           memory: this.#rings[index].grant,
           bell: this.#sites.get(this.plan.rings[index].server)!.bell.grant,
         })),
+        strace: this.options.strace !== undefined,
         shortSleeps: mapped && services.some((domain) => domain.isolation === "worker"),
       } satisfies HartWorkerSetup,
     );
@@ -292,6 +329,8 @@ export class Machine implements RunningMachine {
         return this.#event({ kind: "log", domain: this.#primary.name, line: String(message.line) });
       case "failed":
         return this.#fail(new Error(String(message.reason)));
+      case "strace":
+        return this.options.strace?.(String(message.line));
       case "program-started":
         return this.#event({ kind: "program-started", program: String(message.program) });
       case "program-ended": {
@@ -592,12 +631,23 @@ const mechanisms: Record<"process" | "worker", IsolationMechanism> = {
 const NOTHING = { net: false, env: false, run: false, sys: false, write: false } as const;
 
 /** The device thread may open the images, and those only. */
-function imagePermissions(plan: Plan): { read: string[]; write: string[] } {
+function imagePermissions(
+  plan: Plan,
+  bases: Map<string, BaseImage>,
+): { read: string[]; write: string[] } {
   const images = plan.machine.devices.flatMap((device) =>
     device.image === undefined ? [] : [device]
   );
+  const kept = [...bases.values()].flatMap(({ keep }) => keep === undefined ? [] : [keep]);
   return {
-    read: images.map((device) => device.image!),
-    write: images.filter((device) => !device.readOnly).map((device) => device.image!),
+    read: [
+      ...images.map((device) => device.image!),
+      ...[...bases.values()].map(({ base }) => base),
+      ...kept,
+    ],
+    write: [
+      ...images.filter((device) => !device.readOnly).map((device) => device.image!),
+      ...kept,
+    ],
   };
 }

@@ -51,9 +51,8 @@ export class Programs {
     const { processes } = this;
     const argv = [program.path ?? program.module!, ...program.args];
     const process = yield* processes.start(program.name, argv, program.uid, program.gid);
-    const console = `/dev/hvc${program.console}`;
-    for (let fd = 0; fd < 3; fd++) {
-      yield* finish(openCalls.openat(process, AT.FDCWD, console, O.RDWR, 0));
+    for (const port of [program.console, program.console, program.console + 1]) {
+      yield* finish(openCalls.openat(process, AT.FDCWD, `/dev/hvc${port}`, O.RDWR, 0));
     }
     const cwd = yield* resolve(
       process,

@@ -111,7 +111,8 @@ export class VirtioConsole implements DeviceModel {
       for (let each = 0; each < this.ports; each++) this.#send(each, Console.DEVICE_ADD, 1);
     } else if (event === Console.PORT_READY && value === 1 && port < this.ports) {
       this.#send(port, Console.CONSOLE_PORT, 1);
-      this.#send(port, Console.PORT_OPEN, 1);
+      const over = this.#closed[port] && this.#input[port].length === 0;
+      this.#send(port, Console.PORT_OPEN, over ? 0 : 1);
     }
   }
 

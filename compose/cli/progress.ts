@@ -1,0 +1,52 @@
+// What a machine does before and while it runs, as one line that changes, on a terminal only.
+import type { MachineEvent } from "../../runtime/report.ts";
+
+const WIDTH = 78;
+const STEPS = { index: "reading", fetch: "fetching", unpack: "unpacking", write: "writing" };
+
+export class StatusLine {
+  readonly #shown: boolean;
+  #text = "";
+  #lastMs = -Infinity;
+
+  /** @param wanted whether anything is to be shown, where standard error is a terminal */
+  constructor(wanted: boolean) {
+    this.#shown = wanted && Deno.stderr.isTerminal();
+  }
+
+  /** Shows a line in place of the last one. */
+  show(text: string): void {
+    const now = performance.now();
+    // A terminal need not see every file that goes by.
+    if (!this.#shown || now - this.#lastMs < 50) return;
+    this.#lastMs = now;
+    this.#text = text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
+    this.#write(`\r${this.#text}\x1b[K`);
+  }
+
+  /** Takes the line away, so that something else can be written. */
+  clear(): void {
+    if (this.#text === "") return;
+    this.#text = "";
+    this.#lastMs = -Infinity;
+    this.#write("\r\x1b[K");
+  }
+
+  /** Shows how far an image is. */
+  image(event: Extract<MachineEvent, { kind: "image-progress" }>): void {
+    const { device, step, what, done, total } = event;
+    if (step === "note") return this.note(`${device}: ${what}`);
+    const amount = total > 1 ? ` ${done} of ${total}` : "";
+    this.show(`${device}: ${STEPS[step]}${amount}  ${what}`);
+  }
+
+  /** Says something that stays. */
+  note(text: string): void {
+    this.clear();
+    console.error(text);
+  }
+
+  #write(text: string): void {
+    Deno.stderr.writeSync(new TextEncoder().encode(text));
+  }
+}

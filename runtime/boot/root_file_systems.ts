@@ -1,0 +1,96 @@
+// Root file systems that the plan describes, as images in a cache: made once of the same content, and never
+// written by a machine, which has an overlay of its own.
+import type { DevicePlan, Plan, RootfsPlan } from "../../schemas/plan.ts";
+import { debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
+import type { Progress } from "../image/progress.ts";
+import { type Entry, fileEntry, symlinkEntry } from "../image/tree/entry.ts";
+import { dataOfHostFile, treeOfFolder } from "../image/tree/folder.ts";
+import { treeOfTar } from "../image/tree/tar_file.ts";
+
+/** What stands for a disk's image: a base that is read, and a file for what is written, if that is kept. */
+export interface BaseImage {
+  base: string;
+  /** tells the base from others, so that kept changes are not put over another one */
+  identity: string;
+  keep: string | undefined;
+}
+
+/** Where images and packages are kept, unless the environment says otherwise. */
+const CACHE = ".virtuos/cache";
+const ARCHITECTURE = "riscv64";
+const EXECUTABLE = 0o755;
+
+/**
+ * The base images of a plan's disks, by name of the device; what is missing is made.
+ * @throws Error that names what cannot be read, fetched or made
+ */
+export async function prepareRootFileSystems(
+  plan: Plan,
+  progress: (device: string) => Progress,
+): Promise<Map<string, BaseImage>> {
+  const images = new Map<string, BaseImage>();
+  for (const device of plan.machine.devices) {
+    if (device.rootfs === undefined) continue;
+    const base = await baseOf(device, device.rootfs, progress(device.name));
+    images.set(device.name, { base, identity: base, keep: device.rootfs.keep });
+  }
+  return images;
+}
+
+async function baseOf(
+  device: DevicePlan,
+  rootfs: RootfsPlan,
+  progress: Progress,
+): Promise<string> {
+  if (rootfs.image !== undefined) return await Deno.realPath(rootfs.image);
+  const cacheFolder = Deno.env.get("VIRTUOS_CACHE") ?? CACHE;
+  const sizeBytes = rootfs.sizeBytes ?? "fit";
+  const extra = entriesOf(rootfs);
+  if (rootfs.debian !== undefined) {
+    const { suite, packages } = rootfs.debian;
+    const mirror = rootfs.debian.mirror ?? Deno.env.get("VIRTUOS_MIRROR");
+    const made = await debianImage({
+      suite,
+      packages,
+      mirror,
+      architecture: ARCHITECTURE,
+      cacheFolder,
+      sizeBytes,
+      extra,
+      progress,
+    });
+    return made.path;
+  }
+  const source = rootfs.folder ?? rootfs.tar;
+  if (source === undefined) {
+    throw new Error(`Cannot make the root file system of ${device.name}: nothing says of what`);
+  }
+  const tree = rootfs.folder !== undefined ? treeOfFolder(source) : await treeOfTar(source);
+  for (const entry of extra) tree.add(entry, "replace");
+  return await imageFor({
+    cacheFolder,
+    key: await entriesKey(tree.entries),
+    sizeBytes,
+    progress,
+    tree: () => Promise.resolve(tree),
+  });
+}
+
+/** What is put on top: links, and files of the host with their permission to be executed. */
+function entriesOf({ links, files }: RootfsPlan): Entry[] {
+  const entries: Entry[] = Object.entries(links).map(([path, target]) =>
+    symlinkEntry(withoutRoot(path), target)
+  );
+  for (const [path, file] of Object.entries(files)) {
+    const { mode } = Deno.statSync(file);
+    entries.push({
+      ...fileEntry(withoutRoot(path), "", { mode: (mode ?? EXECUTABLE) & 0o7777 }),
+      data: dataOfHostFile(file),
+    });
+  }
+  return entries;
+}
+
+function withoutRoot(path: string): string {
+  return path.replace(/^\/+/, "");
+}
