@@ -15,7 +15,29 @@ interface Candidate {
   match: number;
   /** bits of a word that must be those of `match` */
   fixed: number;
+  /** all ones for fields that the format has */
+  rd: number;
+  rs1: number;
+  rs2: number;
+  rs3: number;
+  rm: number;
 }
+
+const candidates = Object.entries(encodings).map(([name, [format, match]]): Candidate => {
+  const { fields, operands } = formats[format];
+  const mask = (field: Field, ones: number) => fields.includes(field as never) ? ones : 0;
+  return {
+    op: Op[name as Operation],
+    format,
+    match,
+    fixed: ~operands,
+    rd: mask("rd", 31),
+    rs1: mask("rs1", 31),
+    rs2: mask("rs2", 31),
+    rs3: mask("rs3", 31),
+    rm: mask("rm", 7),
+  };
+});
 
 /** Opcode and funct3 narrow the choice down: bits 2 to 6 and 12 to 14. */
 const KEY = 0x0000_707c;
@@ -27,12 +49,7 @@ function key(word: number): number {
 
 const byKey: Candidate[][] = Array.from({ length: KEYS }, (_, index) => {
   const word = (index & 31) << 2 | (index & 0xe0) << 7;
-  return Object.entries(encodings).map(([name, [format, match]]) => ({
-    op: Op[name as Operation],
-    format,
-    match,
-    fixed: ~formats[format].operands,
-  })).filter(({ match, fixed }) => ((word ^ match) & fixed & KEY) === 0);
+  return candidates.filter(({ match, fixed }) => ((word ^ match) & fixed & KEY) === 0);
 });
 
 /** @param word the instruction; of a compressed one the low 16 bits count */
@@ -47,19 +64,18 @@ function illegal(size: number): Instruction {
 }
 
 function decodeFull(word: number): Instruction {
-  for (const { op, format, match, fixed } of byKey[key(word)]) {
-    if (((word ^ match) & fixed) !== 0) continue;
-    const has = (field: Field) => (formats[format].fields as readonly Field[]).includes(field);
-    const rm = has("rm") ? word >>> 12 & 7 : 0;
+  for (const has of byKey[key(word)]) {
+    if (((word ^ has.match) & has.fixed) !== 0) continue;
+    const rm = word >>> 12 & has.rm;
     // Rounding modes that are reserved.
     if (rm === 5 || rm === 6) break;
     return {
-      op,
-      rd: has("rd") ? word >>> 7 & 31 : 0,
-      rs1: has("rs1") ? word >>> 15 & 31 : 0,
-      rs2: has("rs2") ? word >>> 20 & 31 : 0,
-      rs3: has("rs3") ? word >>> 27 : 0,
-      imm: immediate(word, format),
+      op: has.op,
+      rd: word >>> 7 & has.rd,
+      rs1: word >>> 15 & has.rs1,
+      rs2: word >>> 20 & has.rs2,
+      rs3: word >>> 27 & has.rs3,
+      imm: immediate(word, has.format),
       rm,
       size: 4,
     };

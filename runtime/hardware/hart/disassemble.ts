@@ -1,5 +1,5 @@
 // Instructions as text, as the assembler would read them (without its abbreviations): for dumps and traces.
-import { encodings } from "./encodings.ts";
+import { encodings, floatOperands } from "./encodings.ts";
 import { type Instruction, type Operation, operations } from "./instruction.ts";
 
 const INTEGER = [
@@ -23,24 +23,6 @@ const CSRS: Record<number, string> = {
   0xc01: "time",
   0xc02: "instret",
 };
-
-/** Which registers of an operation are floating-point ones. */
-export interface FloatOperands {
-  rd: boolean;
-  rs1: boolean;
-  rs2: boolean;
-}
-
-/** Names of floating-point instructions tell which of their registers are integer ones. */
-export function floatOperands(name: Operation): FloatOperands {
-  if (!name.startsWith("f") || name.startsWith("fence")) {
-    return { rd: false, rs1: false, rs2: false };
-  }
-  const toInteger = /^f(cvt_[wl]u?_|mv_x_|eq|lt|le|class)/.test(name);
-  const fromInteger = /^f(cvt_[sd]_[wl]u?$|mv_[wd]_x)/.test(name);
-  const moves = /^f[ls][wd]$/.test(name);
-  return { rd: !toInteger, rs1: !fromInteger && !moves, rs2: true };
-}
 
 /** @param pc address of the instruction, which jumps count from */
 export function disassemble(instruction: Instruction, pc: bigint): string {

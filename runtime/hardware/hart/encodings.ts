@@ -241,3 +241,21 @@ export const encodings: Record<Exclude<Operation, "illegal">, readonly [FormatNa
   bset: ["R", 0x2800_1033],
   bseti: ["SHIFT_64", 0x2800_1013],
 };
+
+/** Which registers of an operation are floating-point ones. */
+export interface FloatOperands {
+  rd: boolean;
+  rs1: boolean;
+  rs2: boolean;
+}
+
+/** Names of floating-point instructions tell which of their registers are integer ones. */
+export function floatOperands(name: Operation): FloatOperands {
+  if (!name.startsWith("f") || name.startsWith("fence")) {
+    return { rd: false, rs1: false, rs2: false };
+  }
+  const toInteger = /^f(cvt_[wl]u?_|mv_x_|eq|lt|le|class)/.test(name);
+  const fromInteger = /^f(cvt_[sd]_[wl]u?$|mv_[wd]_x)/.test(name);
+  const moves = /^f[ls][wd]$/.test(name);
+  return { rd: !toInteger, rs1: !fromInteger && !moves, rs2: true };
+}

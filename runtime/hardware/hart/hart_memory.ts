@@ -13,6 +13,7 @@ const WASM_PAGE_BYTES = 65536;
 /** A WebAssembly memory with 32-bit addresses ends here. */
 const MAX_BYTES = 65536 * WASM_PAGE_BYTES;
 const STATE_BASE = WASM_PAGE_BYTES;
+const IMMEDIATES_BASE = STATE_BASE + 16384;
 const TABLES_BASE = 2 * WASM_PAGE_BYTES;
 const JUMPS_BASE = TABLES_BASE + TABLES * TRANSLATION_BYTES;
 
@@ -28,6 +29,8 @@ export class HartMemory {
   readonly view: DataView;
   /** start of the hart's state block */
   readonly state = STATE_BASE;
+  /** start of what the interpreter reads immediates from: all of 12 bits, sign-extended to 64 */
+  readonly immediates = IMMEDIATES_BASE;
   readonly frames: number;
 
   static {

@@ -11,7 +11,7 @@ const SMALLEST_NORMAL = 2 ** -1022;
 
 /** The rounding mode of an instruction; -1 where the dynamic one is reserved. */
 function rounding(machine: Machine, rm: number): number {
-  const mode = rm === DYNAMIC ? machine.fcsr >> 5 & 7 : rm;
+  const mode = rm === DYNAMIC ? machine.words[machine.fcsr] >> 5 & 7 : rm;
   return mode > 4 ? -1 : mode;
 }
 
@@ -29,7 +29,7 @@ function exactly(machine: Machine, name: Operation, { a, b, c, d, rm }: Decoded)
   if (mode < 0) return StopReason.ILLEGAL;
   const w = machine.words;
   const result = floatOperations[name]!(read(w, a), read(w, b), read(w, c), mode);
-  machine.raise(result.flags);
+  w[machine.fcsr] |= result.flags;
   w[d] = Number(result.bits & 0xffff_ffffn) | 0;
   w[d + 1] = Number(result.bits >> 32n) | 0;
   return NEXT;
@@ -37,7 +37,7 @@ function exactly(machine: Machine, name: Operation, { a, b, c, d, rm }: Decoded)
 
 /** Whether the host's rounding to nearest is what is asked, and an inexact result is nothing new. */
 function hostWill(machine: Machine, rm: number): boolean {
-  const fcsr = machine.fcsr;
+  const fcsr = machine.words[machine.fcsr];
   return (fcsr & Flag.INEXACT) !== 0 && (rm === 0 || rm === DYNAMIC && fcsr >> 5 === 0);
 }
 

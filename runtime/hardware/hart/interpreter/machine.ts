@@ -1,5 +1,5 @@
-// What interpreted operations work on: the hart's registers as pairs of 32-bit words, and decoded
-// instructions whose register numbers have become places in those words.
+// What interpreted operations work on: the hart's registers as pairs of 32-bit words, low word first, and
+// decoded instructions whose register numbers have become places in those words.
 import type { HartClock } from "../engine.ts";
 import type { HartMemory } from "../hart_memory.ts";
 import type { MemoryAccess } from "../memory_access.ts";
@@ -7,7 +7,7 @@ import { State } from "../state.ts";
 
 /** The instruction is done; the next one follows it. */
 export const NEXT = 0;
-/** The instruction is done; the next one is at `target`. */
+/** The instruction is done; the address of the next one is in PC. */
 export const JUMP = -1;
 
 /** Carries out one instruction. @returns NEXT, JUMP, or a `StopReason` when it was not done */
@@ -18,7 +18,7 @@ export interface Decoded {
   readonly execute: Execute;
   /** place of the destination; of x0 a place that nobody reads */
   readonly d: number;
-  /** places of the sources */
+  /** places of the sources; an immediate operand has a place like a register */
   readonly a: number;
   readonly b: number;
   readonly c: number;
@@ -27,7 +27,13 @@ export interface Decoded {
   readonly sign: number;
   readonly rm: number;
   readonly size: number;
+  /** where in its page the instruction begins */
+  readonly offset: number;
 }
+
+const IMMEDIATES = 4096;
+/** Where writes to x0 go: in the engine's room of the state block. */
+const SINK = State.ENGINE + 64;
 
 export class Machine {
   readonly words: Int32Array;
@@ -36,12 +42,12 @@ export class Machine {
   readonly view: DataView;
   /** place of the state block in `words` */
   readonly state: number;
-  /** address of the instruction */
-  pcLow = 0;
-  pcHigh = 0;
-  /** where a jump goes */
-  targetLow = 0;
-  targetHigh = 0;
+  /** places of PC and fcsr */
+  readonly pc: number;
+  readonly fcsr: number;
+  /** address of the page that code is executed in */
+  pageLow = 0;
+  pageHigh = 0;
 
   constructor(
     readonly memory: HartMemory,
@@ -53,6 +59,12 @@ export class Machine {
     this.doubles = new Float64Array(memory.memory.buffer);
     this.floats = new Float32Array(memory.memory.buffer);
     this.state = memory.state >> 2;
+    this.pc = this.state + (State.PC >> 2);
+    this.fcsr = this.state + (State.FCSR >> 2);
+    for (let imm = 0; imm < IMMEDIATES; imm++) {
+      this.words[this.immediate(imm)] = imm << 20 >> 20;
+      this.words[this.immediate(imm) + 1] = imm << 20 >> 31;
+    }
   }
 
   /** Place of an integer register that is read. */
@@ -62,7 +74,7 @@ export class Machine {
 
   /** Place of an integer register that is written. */
   destination(register: number): number {
-    return register === 0 ? this.state + (State.ENGINE >> 2) + 16 : this.source(register);
+    return register === 0 ? this.state + (SINK >> 2) : this.source(register);
   }
 
   /** Place of a floating-point register. */
@@ -70,16 +82,39 @@ export class Machine {
     return this.state + (State.F >> 2) + register * 2;
   }
 
-  get fcsr(): number {
-    return this.words[this.state + (State.FCSR >> 2)];
+  /** Place of an immediate of 12 bits, or of a smaller one without sign. */
+  immediate(imm: number): number {
+    return (this.memory.immediates >> 2) + (imm & IMMEDIATES - 1) * 2;
   }
+}
 
-  set fcsr(value: number) {
-    this.words[this.state + (State.FCSR >> 2)] = value;
-  }
+/** Goes on at an address relative to the instruction's. */
+export function jump(machine: Machine, { offset, imm, sign }: Decoded): number {
+  const { words, pc } = machine;
+  const from = machine.pageLow | offset, low = from + imm | 0;
+  words[pc] = low;
+  words[pc + 1] = machine.pageHigh + sign + (low >>> 0 < from >>> 0 ? 1 : 0);
+  return JUMP;
+}
 
-  /** Sets accumulated floating-point exceptions. */
-  raise(flags: number): void {
-    this.words[this.state + (State.FCSR >> 2)] |= flags;
-  }
+/** Sets PC to the address behind the instruction. */
+export function follow(machine: Machine, at: number, { offset, size }: Decoded): void {
+  const { words } = machine;
+  const low = (machine.pageLow | offset) + size | 0;
+  words[at] = low;
+  words[at + 1] = machine.pageHigh + (low >>> 0 < size ? 1 : 0);
+}
+
+/** A result of 32 bits, sign-extended. */
+export function put32(words: Int32Array, d: number, value: number): number {
+  words[d] = value;
+  words[d + 1] = value >> 31;
+  return NEXT;
+}
+
+/** A result of 64 bits. */
+export function put(words: Int32Array, d: number, low: number, high: number): number {
+  words[d] = low;
+  words[d + 1] = high;
+  return NEXT;
 }

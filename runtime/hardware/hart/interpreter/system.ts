@@ -1,34 +1,29 @@
 // What leaves the program, and control and status registers (Zicsr, Zifencei).
 import { StopReason } from "../engine.ts";
 import type { Operation } from "../instruction.ts";
-import { type Decoded, type Execute, JUMP, type Machine, NEXT } from "./machine.ts";
+import { type Decoded, type Execute, follow, JUMP, type Machine, NEXT, put } from "./machine.ts";
 
+const WORD = 0xffff_ffffn;
 const CSR = { FFLAGS: 1, FRM: 2, FCSR: 3, CYCLE: 0xc00, TIME: 0xc01, INSTRET: 0xc02 } as const;
 
-/** The value of a register. @returns undefined where there is none */
-function readCsr(machine: Machine, csr: number): bigint | undefined {
+/** Nanoseconds count as cycles and as instructions, too. @returns undefined for what is no counter */
+function readCounter(machine: Machine, csr: number): bigint | undefined {
+  const counts = csr === CSR.CYCLE || csr === CSR.TIME || csr === CSR.INSTRET;
+  return counts ? BigInt(Math.floor(machine.clock.nowNs())) : undefined;
+}
+
+/** What parts of fcsr a register is: how far up, and how wide. @returns undefined for other registers */
+function floatField(csr: number): { shift: number; mask: number } | undefined {
   switch (csr) {
     case CSR.FFLAGS:
-      return BigInt(machine.fcsr & 31);
+      return { shift: 0, mask: 0x1f };
     case CSR.FRM:
-      return BigInt(machine.fcsr >> 5 & 7);
+      return { shift: 5, mask: 0x07 };
     case CSR.FCSR:
-      return BigInt(machine.fcsr & 0xff);
-    case CSR.CYCLE:
-    case CSR.TIME:
-    case CSR.INSTRET:
-      return BigInt(Math.floor(machine.clock.nowNs()));
+      return { shift: 0, mask: 0xff };
     default:
       return undefined;
   }
-}
-
-function writeCsr(machine: Machine, csr: number, value: number): boolean {
-  if (csr === CSR.FFLAGS) machine.fcsr = machine.fcsr & ~31 | value & 31;
-  else if (csr === CSR.FRM) machine.fcsr = machine.fcsr & 31 | (value & 7) << 5;
-  else if (csr === CSR.FCSR) machine.fcsr = value & 0xff;
-  else return false;
-  return true;
 }
 
 /**
@@ -41,17 +36,23 @@ function access(
   combine: (old: number, operand: number) => number,
 ): Execute {
   return (machine, { a, d, imm }) => {
-    const w = machine.words;
+    const { words: w, fcsr } = machine;
     const number = (a - machine.source(0)) / 2;
-    const operand = immediate ? number : w[a];
-    const old = readCsr(machine, imm);
-    if (old === undefined) return StopReason.ILLEGAL;
-    if (always || number !== 0) {
-      if (!writeCsr(machine, imm, combine(Number(old & 0xffn), operand))) return StopReason.ILLEGAL;
+    const writes = always || number !== 0;
+    const field = floatField(imm);
+    if (field === undefined) {
+      // Counters can only be read.
+      const counter = writes ? undefined : readCounter(machine, imm);
+      if (counter === undefined) return StopReason.ILLEGAL;
+      return put(w, d, Number(counter & WORD) | 0, Number(counter >> 32n & WORD) | 0);
     }
-    w[d] = Number(BigInt.asIntN(32, old));
-    w[d + 1] = Number(BigInt.asIntN(32, old >> 32n));
-    return NEXT;
+    const { shift, mask } = field;
+    const old = w[fcsr] >> shift & mask;
+    if (writes) {
+      const value = combine(old, immediate ? number : w[a]) & mask;
+      w[fcsr] = w[fcsr] & ~(mask << shift) | value << shift;
+    }
+    return put(w, d, old, 0);
   };
 }
 
@@ -60,10 +61,8 @@ const set = (old: number, operand: number) => old | operand;
 const clear = (old: number, operand: number) => old & ~operand;
 
 /** The code that follows may be new: it is fetched again. */
-function fetchAgain(machine: Machine, { size }: Decoded): number {
-  const low = (machine.pcLow >>> 0) + size;
-  machine.targetLow = low | 0;
-  machine.targetHigh = machine.pcHigh + (low > 0xffff_ffff ? 1 : 0) | 0;
+function fetchAgain(machine: Machine, instruction: Decoded): number {
+  follow(machine, machine.pc, instruction);
   return JUMP;
 }
 
@@ -71,6 +70,8 @@ export const systemOperations: Partial<Record<Operation, Execute>> = {
   illegal: () => StopReason.ILLEGAL,
   ecall: () => StopReason.ECALL,
   ebreak: () => StopReason.BREAKPOINT,
+  // Memory is in order as it is.
+  fence: () => NEXT,
   fence_i: fetchAgain,
   csrrw: access(false, true, swap),
   csrrs: access(false, false, set),
