@@ -29,7 +29,7 @@ export type { DomainEvent } from "./runtime/hypervisor/supervisor.ts";
 export type { DomainReport, MachineEvent, MachineReport, ProgramReport } from "./runtime/report.ts";
 
 // What programs use.
-export type { PollEntry } from "./runtime/kernel/process/sys_file.ts";
+export type { PollEntry } from "./runtime/user/native/posix.ts";
 export type { Lock } from "./runtime/kernel/process/sys_open.ts";
 export {
   AT,

@@ -17,6 +17,7 @@
  * - `vectorIn`, `vectorOut`: `struct iovec`, as many as the next argument says
  * - `bytesOut4096`: a byte for every so many of the argument before
  * - `strings`: a vector of strings that ends with NULL
+ * - `fdset`: bits of as many descriptors as the first argument says; `selectMask`: a mask behind a pointer
  * - `fcntl`, `ioctl`, `futex`, `prctl`: what the command before makes of it
  */
 export type ArgumentKinds = string;
@@ -75,10 +76,10 @@ export const systemCalls: readonly SystemCall[] = [
   missing(15, "lremovexattr", "process"),
   missing(16, "fremovexattr", "process"),
   call(17, "getcwd", "process", "bufferOut size"),
-  missing(19, "eventfd2", "process"),
-  missing(20, "epoll_create1", "process"),
-  missing(21, "epoll_ctl", "process"),
-  missing(22, "epoll_pwait", "process"),
+  call(19, "eventfd2", "process", "uint flags", { repeat: "unsafe" }),
+  call(20, "epoll_create1", "process", "flags", { repeat: "unsafe" }),
+  call(21, "epoll_ctl", "process", "fd int fd structIn16", { repeat: "unsafe" }),
+  call(22, "epoll_pwait", "process", "fd arrayOut16 int int structIn8 size", { repeat: "unsafe" }),
   call(23, "dup", "process", "fd"),
   call(24, "dup3", "process", "fd int flags"),
   call(25, "fcntl", "process", "fd int fcntl", {
@@ -87,7 +88,10 @@ export const systemCalls: readonly SystemCall[] = [
   missing(26, "inotify_init1", "process"),
   missing(27, "inotify_add_watch", "process"),
   missing(28, "inotify_rm_watch", "process"),
-  missing(29, "ioctl", "process"),
+  call(29, "ioctl", "process", "fd uint ioctl", {
+    repeat: "unsafe",
+    partial: "terminals answer ENOTTY",
+  }),
   missing(30, "ioprio_set", "process"),
   missing(31, "ioprio_get", "process"),
   call(32, "flock", "files", "fd flags", { repeat: "unsafe" }),
@@ -122,14 +126,16 @@ export const systemCalls: readonly SystemCall[] = [
   call(62, "lseek", "files", "fd offset int"),
   call(63, "read", "files", "fd bufferOut size"),
   call(64, "write", "files", "fd bufferIn size"),
-  missing(65, "readv", "files"),
-  missing(66, "writev", "files"),
+  call(65, "readv", "files", "fd vectorOut int", { repeat: "unsafe" }),
+  call(66, "writev", "files", "fd vectorIn int", { repeat: "unsafe" }),
   call(67, "pread64", "files", "fd bufferOut size offset"),
   call(68, "pwrite64", "files", "fd bufferIn size offset"),
-  missing(69, "preadv", "process"),
-  missing(70, "pwritev", "process"),
-  missing(71, "sendfile", "files"),
-  missing(72, "pselect6", "process"),
+  call(69, "preadv", "files", "fd vectorOut int offset", { repeat: "unsafe" }),
+  call(70, "pwritev", "files", "fd vectorIn int offset", { repeat: "unsafe" }),
+  call(71, "sendfile", "files", "fd fd structInOut8 size", { repeat: "unsafe" }),
+  call(72, "pselect6", "process", "int fdset fdset fdset structIn16 selectMask", {
+    repeat: "unsafe",
+  }),
   call(73, "ppoll", "process", "arrayInOut8 uint structIn16 structIn8 size"),
   missing(74, "signalfd4", "process"),
   missing(75, "vmsplice", "process"),
@@ -290,7 +296,7 @@ export const systemCalls: readonly SystemCall[] = [
   missing(210, "shutdown", "sockets"),
   missing(211, "sendmsg", "sockets"),
   missing(212, "recvmsg", "sockets"),
-  missing(213, "readahead", "process"),
+  call(213, "readahead", "files", "fd offset size", { repeat: "unsafe" }),
   call(214, "brk", "process", "address", { repeat: "unsafe" }),
   call(215, "munmap", "process", "address size", { repeat: "unsafe" }),
   call(216, "mremap", "process", "address size size int address", { repeat: "unsafe" }),
@@ -303,7 +309,7 @@ export const systemCalls: readonly SystemCall[] = [
     repeat: "unsafe",
     partial: "MAP_HUGETLB answers ENOMEM, MAP_SYNC EOPNOTSUPP; MAP_GROWSDOWN does not grow",
   }),
-  missing(223, "fadvise64", "process"),
+  call(223, "fadvise64", "files", "fd offset size int", { repeat: "unsafe" }),
   call(226, "mprotect", "process", "address size int", { repeat: "unsafe" }),
   call(227, "msync", "process", "address size int", { repeat: "unsafe" }),
   call(228, "mlock", "process", "address size", { repeat: "unsafe" }),
@@ -351,7 +357,9 @@ export const systemCalls: readonly SystemCall[] = [
     partial: "only MEMBARRIER_CMD_QUERY",
   }),
   call(284, "mlock2", "process", "address size int", { repeat: "unsafe" }),
-  missing(285, "copy_file_range", "process"),
+  call(285, "copy_file_range", "files", "fd structInOut8 fd structInOut8 size uint", {
+    repeat: "unsafe",
+  }),
   missing(286, "preadv2", "process"),
   missing(287, "pwritev2", "process"),
   call(291, "statx", "files", "fd path flags uint structOut256"),
@@ -370,7 +378,9 @@ export const systemCalls: readonly SystemCall[] = [
   missing(437, "openat2", "process"),
   missing(438, "pidfd_getfd", "process"),
   call(439, "faccessat2", "files", "fd path mode flags"),
-  missing(441, "epoll_pwait2", "process"),
+  call(441, "epoll_pwait2", "process", "fd arrayOut16 int structIn16 structIn8 size", {
+    repeat: "unsafe",
+  }),
   missing(449, "futex_waitv", "process"),
   missing(452, "fchmodat2", "process"),
 ];

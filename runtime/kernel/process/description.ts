@@ -66,7 +66,7 @@ export class FileDescription implements Description {
     private readonly arm: (body: Coroutine<void>) => void,
     readonly origin: FileOrigin,
   ) {
-    this.readiness = this.waits ? new WaitQueue() : always;
+    this.readiness = this.waits ? new WaitQueue(true) : always;
   }
 
   get #type(): number {
@@ -146,7 +146,17 @@ export class FileDescription implements Description {
   }
 
   read(into: Uint8Array): Blocking<number> {
+    if (this.waits && into.length > 0) return this.#readWhenReady(into);
     return this.#advance(this.pread(into, this.position));
+  }
+
+  /** Waits here, where a signal can end the wait, and not at the server. */
+  *#readWhenReady(into: Uint8Array): Coroutine<number> {
+    while (this.poll(POLL.IN) === 0) {
+      if ((this.flags & O.NONBLOCK) !== 0) fail(E.EAGAIN);
+      yield this.readiness;
+    }
+    return yield* finish(this.pread(into, 0));
   }
 
   write(from: Uint8Array): Blocking<number> {

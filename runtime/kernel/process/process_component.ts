@@ -14,7 +14,11 @@ import { MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
 import { capabilityCalls } from "./sys_capability.ts";
 import { procTree } from "./proc/proc_tree.ts";
+import { eventCalls } from "./sys_event.ts";
 import { fileCalls } from "./sys_file.ts";
+import { ioctlCalls } from "./sys_ioctl.ts";
+import { pollCalls } from "./sys_poll.ts";
+import { vectorCalls } from "./sys_vector.ts";
 import { identityCalls } from "./sys_identity.ts";
 import { limitCalls, threadLimitCalls } from "./sys_limits.ts";
 import { machineCalls } from "./sys_machine.ts";
@@ -41,6 +45,10 @@ function byNumber<H>(handlers: Record<string, H>): Map<number, H> {
 export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...openCalls,
   ...fileCalls,
+  ...vectorCalls,
+  ...pollCalls,
+  ...eventCalls,
+  ...ioctlCalls,
   ...pathCalls,
   ...processCalls,
   ...memoryCalls,

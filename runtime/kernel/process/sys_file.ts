@@ -1,7 +1,7 @@
 // Calls on open files: data, positions, attributes by descriptor, durability, readiness.
-import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
-import { POLL, SEEK } from "../vfs/constants.ts";
+import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
@@ -92,61 +92,6 @@ function* sync(process: Process): Coroutine<number> {
   return 0;
 }
 
-/** One descriptor of a poll; `revents` is filled in. */
-export interface PollEntry {
-  /** the descriptor; a negative one is passed over */
-  fd: number;
-  /** what is waited for: bits of `POLL` */
-  events: number;
-  /** what is so */
-  revents: number;
-}
-
-/** @param timeoutNs infinity to wait for ever */
-function* ppoll(process: Process, entries: PollEntry[], timeoutNs: number): Coroutine<number> {
-  const { tasks, nowNs } = process.kernel.environment;
-  const any = new WaitQueue();
-  const deadline = timeoutNs === Infinity ? Infinity : nowNs() + timeoutNs;
-  let finished = false;
-  const watched = new Set<WaitQueue>();
-  const watch = function* (queue: WaitQueue): Coroutine<void> {
-    while (!finished) {
-      yield queue;
-      any.wakeAll();
-    }
-  };
-  const cancelTimer = deadline === Infinity ? () => {} : tasks.wakeAt(deadline, any);
-  try {
-    for (;;) {
-      let ready = 0;
-      for (const entry of entries) {
-        entry.revents = entry.fd < 0 ? 0 : readiness(process, entry);
-        if (entry.revents !== 0) ready++;
-      }
-      if (ready > 0 || nowNs() >= deadline) return ready;
-      for (const entry of entries) {
-        if (entry.fd < 0) continue;
-        const queue = process.description(entry.fd).readiness;
-        if (watched.has(queue)) continue;
-        watched.add(queue);
-        tasks.spawn(watch(queue));
-      }
-      yield any;
-    }
-  } finally {
-    finished = true;
-    cancelTimer();
-  }
-}
-
-function readiness(process: Process, entry: PollEntry): number {
-  try {
-    return process.description(entry.fd).poll(entry.events);
-  } catch {
-    return POLL.NVAL;
-  }
-}
-
 export const fileCalls: Handlers = {
   read: (process: Process, fd: number, into: Uint8Array) => process.description(fd).read(into),
   write: (process: Process, fd: number, from: Uint8Array) => process.description(fd).write(from),
@@ -164,5 +109,4 @@ export const fileCalls: Handlers = {
   fallocate: forward(Call.FALLOCATE),
   fchmod: forward(Call.FCHMOD),
   fchown: forward(Call.FCHOWN),
-  ppoll,
 };

@@ -16,6 +16,7 @@ export const MAX_TRANSFER_BYTES = 1 << 20;
 const MAX_VECTOR = 1024;
 const MAX_ARRAY_BYTES = 1 << 20;
 const FLOCK_BYTES = 32;
+const FD_SETSIZE = 1024;
 const MAX_STRINGS_BYTES = 2 << 20;
 
 /** The six registers of a call: low and high words. */
@@ -154,6 +155,18 @@ const decoders: Record<string, Decoder> = {
       ? access.read(address, described.bytes)
       : new Uint8Array(described.bytes);
     return described.out ? copiedOut(bytes, address, access, out) : bytes;
+  },
+  fdset: (registers, index, access, out) => {
+    const address = unsigned(registers, index);
+    if (address === 0) return undefined;
+    const length = Math.ceil(Math.min(Math.max(registers[0], 0), FD_SETSIZE) / 64) * 8;
+    return copiedOut(access.read(address, length), address, access, out);
+  },
+  selectMask: (registers, index, access) => {
+    const address = unsigned(registers, index);
+    if (address === 0) return undefined;
+    const mask = access.readLong(address);
+    return mask === 0 ? undefined : access.read(mask, 8);
   },
   prctl: (registers, index, access, out) => {
     const kind = prctlArgument(registers[(index - 1) * 2]);

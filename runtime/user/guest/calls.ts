@@ -47,7 +47,7 @@ const NEVER_RESTARTED = [
 ];
 
 /** Calls with a signal mask of their own, and which argument it is. */
-const MASKED: Record<string, number> = { ppoll: 3, epoll_pwait: 4, epoll_pwait2: 4 };
+const MASKED: Record<string, number> = { ppoll: 3, pselect6: 5, epoll_pwait: 4, epoll_pwait2: 4 };
 
 interface Route {
   decoders: ReturnType<typeof argumentDecoders>;

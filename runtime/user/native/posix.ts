@@ -6,7 +6,6 @@ import { AT, F, LOCK, O, POLL, SEEK } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { fromByteString, toByteString } from "../../kernel/vfs/protocol.ts";
 import type { Lock } from "../../kernel/process/sys_open.ts";
-import type { PollEntry } from "../../kernel/process/sys_file.ts";
 
 export { AT, F, LOCK, O, POLL, S, SEEK };
 
@@ -62,6 +61,16 @@ export interface Entry {
   ino: number;
   /** as `d_type` has it: 4 a directory, 8 a regular file, 10 a symbolic link */
   type: number;
+}
+
+/** One descriptor of a poll; `revents` is filled in. */
+export interface PollEntry {
+  /** the descriptor; a negative one is passed over */
+  fd: number;
+  /** what is waited for: bits of `POLL` */
+  events: number;
+  /** what is so */
+  revents: number;
 }
 
 /** What a program's thread has of the kernel. */
@@ -352,8 +361,17 @@ export class Sys {
   }
 
   /** Waits until a descriptor is ready; fills `revents`. @returns how many are; 0 after the timeout */
-  poll(entries: PollEntry[], timeoutMs = Infinity): Promise<number> {
-    return this.call("ppoll", "", entries, timeoutMs * 1e6);
+  async poll(entries: PollEntry[], timeoutMs = Infinity): Promise<number> {
+    const fds = new Uint8Array(entries.length * 8);
+    const view = new DataView(fds.buffer);
+    entries.forEach(({ fd, events }, index) => {
+      view.setInt32(index * 8, fd, true);
+      view.setUint16(index * 8 + 4, events, true);
+    });
+    const timeout = timeoutMs === Infinity ? undefined : timespec(timeoutMs);
+    const ready = await this.call("ppoll", "", fds, entries.length, timeout);
+    entries.forEach((entry, index) => entry.revents = view.getUint16(index * 8 + 6, true));
+    return ready;
   }
 
   /** chdir(2) */
@@ -398,11 +416,7 @@ export class Sys {
 
   /** Lets other threads run for a time. */
   async sleep(ms: number): Promise<void> {
-    const time = new Uint8Array(16);
-    const view = new DataView(time.buffer);
-    view.setBigInt64(0, BigInt(Math.floor(ms / 1e3)), true);
-    view.setBigInt64(8, BigInt(Math.floor(ms % 1e3 * 1e6)), true);
-    await this.call("clock_nanosleep", "", 1, 0, time);
+    await this.call("clock_nanosleep", "", 1, 0, timespec(ms));
   }
 
   /** Time of a clock in milliseconds: 0 is the time of day, 1 is monotonic. */
@@ -435,6 +449,15 @@ export class Sys {
   exit(status = 0): never {
     throw new ExitProgram(status);
   }
+}
+
+/** A `struct timespec` of a duration. */
+function timespec(ms: number): Uint8Array {
+  const time = new Uint8Array(16);
+  const view = new DataView(time.buffer);
+  view.setBigInt64(0, BigInt(Math.floor(ms / 1e3)), true);
+  view.setBigInt64(8, BigInt(Math.floor(ms % 1e3 * 1e6)), true);
+  return time;
 }
 
 function decodeStat(out: Uint8Array): Stat {

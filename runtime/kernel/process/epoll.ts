@@ -1,0 +1,150 @@
+// epoll(7): a set of descriptors that is waited for. What may have become ready is noted as it happens, so
+// that a wait looks at that alone and not at all that is registered.
+import { type Coroutine, type Tasks, WaitQueue } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { POLL } from "../vfs/constants.ts";
+import type { Description } from "./description.ts";
+
+export const EPOLL = { ADD: 1, DEL: 2, MOD: 3 } as const;
+const ONESHOT = 0x4000_0000, EDGE = 0x8000_0000;
+/** Bits that are readiness, and not how it is told. */
+const READINESS = 0xffff;
+
+export interface ReadyEvent {
+  events: number;
+  low: number;
+  high: number;
+}
+
+interface Interest extends ReadyEvent {
+  description: Description;
+  /** it may be ready: to be looked at */
+  noted: boolean;
+  /** no longer registered */
+  gone: boolean;
+  /** ONESHOT, and told */
+  disabled: boolean;
+}
+
+export class EpollDescription implements Description {
+  uses = 1;
+  flags = 2;
+  readonly readiness = new WaitQueue(true);
+  readonly #interests = new Map<number, Interest>();
+  #noted: Interest[] = [];
+
+  constructor(private readonly tasks: Tasks) {}
+
+  /** @throws Errno EEXIST, ENOENT, EPERM for what is always ready, ELOOP */
+  control(
+    operation: number,
+    fd: number,
+    description: Description,
+    event: ReadyEvent | undefined,
+  ): void {
+    const known = this.#interests.get(fd);
+    // A descriptor that was closed, and opened on something else, is not the one that was registered.
+    const current = known !== undefined && known.description === description ? known : undefined;
+    if (operation === EPOLL.DEL) {
+      this.#forget(fd, current ?? fail(E.ENOENT));
+      return;
+    }
+    if (event === undefined) return fail(E.EFAULT);
+    if (operation === EPOLL.ADD) {
+      if (current !== undefined) fail(E.EEXIST);
+      if (description === this) fail(E.EINVAL);
+      if (!description.readiness.interruptible) fail(E.EPERM);
+      if (description instanceof EpollDescription && description.#leadsTo(this, 0)) fail(E.ELOOP);
+      if (known !== undefined) this.#forget(fd, known);
+      const interest = { ...event, description, noted: false, gone: false, disabled: false };
+      this.#interests.set(fd, interest);
+      this.tasks.spawn(this.#watch(interest));
+      this.#note(interest);
+    } else if (operation === EPOLL.MOD) {
+      if (current === undefined) return fail(E.ENOENT);
+      Object.assign(current, event, { disabled: false });
+      this.#note(current);
+    } else fail(E.EINVAL);
+  }
+
+  #leadsTo(other: EpollDescription, depth: number): boolean {
+    if (this === other || depth > 5) return true;
+    return [...this.#interests.values()].some(({ description }) =>
+      description instanceof EpollDescription && description.#leadsTo(other, depth + 1)
+    );
+  }
+
+  #forget(fd: number, interest: Interest): void {
+    interest.gone = true;
+    this.#interests.delete(fd);
+  }
+
+  *#watch(interest: Interest): Coroutine<void> {
+    while (!interest.gone) {
+      yield interest.description.readiness;
+      if (!interest.gone && !interest.disabled) this.#note(interest);
+    }
+  }
+
+  #note(interest: Interest): void {
+    if (interest.noted) return;
+    interest.noted = true;
+    this.#noted.push(interest);
+    this.readiness.wakeAll();
+  }
+
+  /** Takes up to `most` descriptors that are ready. */
+  take(most: number): ReadyEvent[] {
+    const found: ReadyEvent[] = [];
+    const noted = this.#noted;
+    this.#noted = [];
+    const again: Interest[] = [];
+    for (const interest of noted) {
+      if (interest.gone || interest.description.uses === 0) {
+        interest.gone = true;
+        continue;
+      }
+      if (interest.disabled) {
+        interest.noted = false;
+        continue;
+      }
+      if (found.length === most) {
+        again.push(interest);
+        continue;
+      }
+      const wanted = interest.events & READINESS;
+      const ready = interest.description.poll(wanted) & (wanted | POLL.ERR | POLL.HUP);
+      interest.noted = false;
+      if (ready === 0) continue;
+      found.push({ events: ready, low: interest.low, high: interest.high });
+      if ((interest.events & ONESHOT) !== 0) interest.disabled = true;
+      // What is told by level is looked at again next time.
+      else if ((interest.events & EDGE) === 0) {
+        interest.noted = true;
+        again.push(interest);
+      }
+    }
+    this.#noted = [...again, ...this.#noted];
+    return found;
+  }
+
+  read(): never {
+    return fail(E.EINVAL);
+  }
+  write(): never {
+    return fail(E.EINVAL);
+  }
+
+  poll(events: number): number {
+    const some = this.#noted.some((interest) =>
+      !interest.gone && !interest.disabled &&
+      interest.description.poll(interest.events & READINESS) !== 0
+    );
+    return some ? events & POLL.IN : 0;
+  }
+
+  release(): void {
+    for (const interest of this.#interests.values()) interest.gone = true;
+    this.#interests.clear();
+  }
+}

@@ -1,0 +1,95 @@
+// eventfd2(2), epoll_create1(2), epoll_ctl(2), epoll_pwait(2).
+import type { Coroutine } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { O } from "../vfs/constants.ts";
+import { EpollDescription } from "./epoll.ts";
+import { EventDescription } from "./eventfd.ts";
+import type { Handlers } from "./handler.ts";
+import { getInt, putInt } from "./little_endian.ts";
+import type { Process } from "./process.ts";
+import { durationNs } from "./sys_signal.ts";
+
+const EFD_SEMAPHORE = 1;
+/** `struct epoll_event`, which is not packed on riscv64 */
+const EVENT_BYTES = 16;
+
+function eventfd2(process: Process, initial: number, flags: number): number {
+  if ((flags & ~(EFD_SEMAPHORE | O.CLOEXEC | O.NONBLOCK)) !== 0) fail(E.EINVAL);
+  const semaphore = (flags & EFD_SEMAPHORE) !== 0;
+  const description = new EventDescription(initial, semaphore, O.RDWR | flags & O.NONBLOCK);
+  return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
+}
+
+function epollCreate(process: Process, flags: number): number {
+  if ((flags & ~O.CLOEXEC) !== 0) fail(E.EINVAL);
+  const description = new EpollDescription(process.kernel.environment.tasks);
+  return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
+}
+
+function epoll(process: Process, fd: number): EpollDescription {
+  const description = process.description(fd);
+  return description instanceof EpollDescription ? description : fail(E.EINVAL);
+}
+
+function epollCtl(
+  process: Process,
+  set: number,
+  operation: number,
+  fd: number,
+  event: Uint8Array | undefined,
+): number {
+  const description = process.description(fd);
+  epoll(process, set).control(
+    operation,
+    fd,
+    description,
+    event && { events: getInt(event, 0), low: getInt(event, 8), high: getInt(event, 12) },
+  );
+  return 0;
+}
+
+function* wait(
+  process: Process,
+  fd: number,
+  out: Uint8Array,
+  most: number,
+  timeoutNs: number,
+): Coroutine<number> {
+  if (most <= 0) fail(E.EINVAL);
+  const set = epoll(process, fd);
+  const { tasks, nowNs } = process.kernel.environment;
+  const deadline = timeoutNs === Infinity ? Infinity : nowNs() + timeoutNs;
+  let cancel: (() => void) | undefined;
+  try {
+    for (;;) {
+      const found = set.take(Math.min(most, out.length / EVENT_BYTES));
+      found.forEach(({ events, low, high }, index) => {
+        const at = index * EVENT_BYTES;
+        putInt(out, at, events);
+        putInt(out, at + 4, 0);
+        putInt(out, at + 8, low);
+        putInt(out, at + 12, high);
+      });
+      if (found.length > 0 || nowNs() >= deadline) return found.length;
+      if (deadline !== Infinity) cancel ??= tasks.wakeAt(deadline, set.readiness);
+      yield set.readiness;
+    }
+  } finally {
+    cancel?.();
+  }
+}
+
+export const eventCalls: Handlers = {
+  eventfd2,
+  epoll_create1: epollCreate,
+  epoll_ctl: epollCtl,
+  epoll_pwait: (process: Process, fd: number, out: Uint8Array, most: number, timeoutMs: number) =>
+    wait(process, fd, out, most, timeoutMs < 0 ? Infinity : timeoutMs * 1e6),
+  epoll_pwait2: (
+    process: Process,
+    fd: number,
+    out: Uint8Array,
+    most: number,
+    timeout: Uint8Array | undefined,
+  ) => wait(process, fd, out, most, timeout === undefined ? Infinity : durationNs(timeout)),
+};
