@@ -1,23 +1,9 @@
 // The floating-point instructions that compute, on bits: what interpreter and translated code call when the
 // host's arithmetic will not do, and what says which exceptions an operation raises.
 import type { Operation } from "../instruction.ts";
-import {
-  add,
-  canonicalNaN,
-  convert,
-  divide,
-  DOUBLE,
-  Flag,
-  type Format,
-  fromInteger,
-  multiply,
-  multiplyAdd,
-  type Result,
-  SINGLE,
-  squareRoot,
-  subtract,
-  toInteger,
-} from "./exact.ts";
+import { add, divide, multiply, multiplyAdd, squareRoot, subtract } from "./arithmetic.ts";
+import { convert, fromInteger, toInteger } from "./conversion.ts";
+import { canonicalNaN, DOUBLE, Flag, type Format, type Result, SINGLE } from "./format.ts";
 
 /** Operands and result are the 64 bits of registers: single precision is boxed, integers sign-extended. */
 export type FloatOperation = (a: bigint, b: bigint, c: bigint, rounding: number) => Result;
