@@ -279,7 +279,10 @@ export function decodeArguments(
 ): Decoded {
   const out: Decoded = { values: [], finishers: [], views: [] };
   for (let index = 0; index < kinds.length; index++) {
-    out.values.push(kinds[index](registers, index, access, out));
+    const decoder = kinds[index];
+    out.values.push(decoder(registers, index, access, out));
+    // A buffer knows its size.
+    if (decoder === decoders.bufferIn || decoder === decoders.bufferOut) index++;
   }
   return out;
 }
