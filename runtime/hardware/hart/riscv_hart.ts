@@ -94,14 +94,14 @@ export class RiscvHart implements Engine {
     while (words[budget] > 0) {
       const code = this.#support.dispatch();
       if (code !== exitCode(LOOK_UP)) {
+        if (code === exitCode(HEATED)) {
+          this.#improve(words[pc], words[pc + 1]);
+          continue;
+        }
         if (code !== exitCode(INTERPRET)) {
           const reason = code >> 1;
           words[state + (State.STOP >> 2)] = reason;
           return reason as StopReason;
-        }
-        if (code === exitCode(HEATED)) {
-          this.#improve(words[pc], words[pc + 1]);
-          continue;
         }
         const reason = this.#interpreter.runBlock();
         if (reason !== 0) return reason as StopReason;
