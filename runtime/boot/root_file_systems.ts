@@ -2,6 +2,7 @@
 // written by a machine, which has an overlay of its own.
 import type { DevicePlan, Plan, RootfsPlan } from "../../schemas/plan.ts";
 import { debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
+import { sha256Of } from "../image/debian/store.ts";
 import type { Progress } from "../image/progress.ts";
 import { type Entry, fileEntry, symlinkEntry } from "../image/tree/entry.ts";
 import { dataOfHostFile, treeOfFolder } from "../image/tree/folder.ts";
@@ -49,17 +50,11 @@ async function baseOf(
   if (rootfs.debian !== undefined) {
     const { suite, packages } = rootfs.debian;
     const mirror = rootfs.debian.mirror ?? Deno.env.get("VIRTUOS_MIRROR");
-    const made = await debianImage({
-      suite,
-      packages,
-      mirror,
-      architecture: ARCHITECTURE,
-      cacheFolder,
-      sizeBytes,
-      extra,
-      progress,
+    const request = [suite, packages, mirror ?? "", sizeBytes, await entriesKey(extra)];
+    return await remembered(cacheFolder, request, async () => {
+      const options = { suite, packages, mirror, architecture: ARCHITECTURE };
+      return (await debianImage({ ...options, cacheFolder, sizeBytes, extra, progress })).path;
     });
-    return made.path;
   }
   const source = rootfs.folder ?? rootfs.tar;
   if (source === undefined) {
@@ -74,6 +69,31 @@ async function baseOf(
     progress,
     tree: () => Promise.resolve(tree),
   });
+}
+
+/**
+ * What was made of a request before, while it is there: packages are looked up once, and a machine stays what
+ * it was until its image is taken out of the cache.
+ */
+async function remembered(
+  cacheFolder: string,
+  request: unknown,
+  make: () => Promise<string>,
+): Promise<string> {
+  const key = await sha256Of(new TextEncoder().encode(JSON.stringify(request)));
+  const note = `${cacheFolder}/requests/${key}`;
+  try {
+    const path = await Deno.readTextFile(note);
+    await Deno.stat(path);
+    return path;
+  } catch (failure) {
+    if (!(failure instanceof Deno.errors.NotFound)) throw failure;
+  }
+  const path = await Deno.realPath(await make());
+  await Deno.mkdir(`${cacheFolder}/requests`, { recursive: true });
+  await Deno.writeTextFile(`${note}.unfinished`, path);
+  await Deno.rename(`${note}.unfinished`, note);
+  return path;
 }
 
 /** What is put on top: links, and files of the host with their permission to be executed. */

@@ -5,7 +5,7 @@ import { STATE_BYTES } from "./state.ts";
 import { PAGE_BYTES, TRANSLATION_BYTES } from "./translation_table.ts";
 
 /** Entries of a jump cache, 16 bytes each. */
-export const JUMP_ENTRIES = 4096;
+export const JUMP_ENTRIES = 16384;
 export const JUMP_BYTES = JUMP_ENTRIES * 16;
 /** Translation tables there are; address spaces beyond take turns. */
 export const TABLES = 48;

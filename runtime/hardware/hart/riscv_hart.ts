@@ -26,6 +26,8 @@ import { type Code, encodeModule, Type } from "./translator/wasm_encoder.ts";
  * which the interpreter executes some 15,000 instructions.
  */
 const HOT = 300;
+/** The heat of a block that cannot be translated. */
+const COLD_FOR_EVER = 0xffff;
 /** At first in small pieces, which are made quickly. */
 const FIRST: RegionLimits = { blocks: 24, instructions: 160, depth: 0 };
 /** A piece that the dispatcher entered so often is made anew, with what it calls. */
@@ -59,8 +61,10 @@ export class RiscvHart implements Engine {
   readonly #host: Host;
   readonly #imports: WebAssembly.Imports;
   readonly #memoryPages: number;
-  /** how often a block that begins at a place was interpreted; negative where it cannot be translated */
-  readonly #heat = new Map<number, number>();
+  /** by frame: how often a block that begins at a half-word of it was interpreted */
+  readonly #heat = new Map<number, Uint16Array<ArrayBuffer>>();
+  #lastFrame = -1;
+  #lastHeat = new Uint16Array(0);
 
   constructor(
     private readonly memory: HartMemory,
@@ -92,55 +96,65 @@ export class RiscvHart implements Engine {
     const state = this.memory.state >> 2;
     const budget = state + (State.BUDGET >> 2), pc = state + (State.PC >> 2);
     while (words[budget] > 0) {
-      const code = this.#support.dispatch();
-      if (code !== exitCode(LOOK_UP)) {
-        if (code === exitCode(HEATED)) {
-          this.#improve(words[pc], words[pc + 1]);
+      const low = words[pc], high = words[pc + 1];
+      if (!this.#cache.linked(low, high)) {
+        // Nothing is known of the address in this address space yet.
+        const place = this.#access.place(low, high, Access.EXECUTE);
+        if (place < 0) return this.#stopped(StopReason.PAGE_FAULT);
+        if (!this.#enter(low, high, place)) {
+          this.counters.interpretedBlocks++;
+          const reason = this.#interpreter.runBlock();
+          if (reason !== 0) return reason as StopReason;
           continue;
         }
-        if (code !== exitCode(INTERPRET)) {
-          const reason = code >> 1;
-          words[state + (State.STOP >> 2)] = reason;
-          return reason as StopReason;
-        }
+      }
+      const code = this.#support.dispatch();
+      if (code === exitCode(LOOK_UP)) continue;
+      if (code === exitCode(HEATED)) {
+        this.#improve(words[pc], words[pc + 1]);
+      } else if (code === exitCode(INTERPRET)) {
         const reason = this.#interpreter.runBlock();
         if (reason !== 0) return reason as StopReason;
-        continue;
-      }
-      // Nothing is known of the address in this address space yet.
-      const low = words[pc], high = words[pc + 1];
-      const place = this.#access.place(low, high, Access.EXECUTE);
-      if (place < 0) {
-        words[state + (State.STOP >> 2)] = StopReason.PAGE_FAULT;
-        return StopReason.PAGE_FAULT;
-      }
-      if (this.#enter(low, high, place)) continue;
-      this.counters.interpretedBlocks++;
-      const reason = this.#interpreter.runBlock();
-      if (reason !== 0) return reason as StopReason;
+      } else return this.#stopped(code >> 1);
     }
     return StopReason.BUDGET;
   }
 
+  #stopped(reason: number): StopReason {
+    this.memory.words[this.memory.state + State.STOP >> 2] = reason;
+    return reason as StopReason;
+  }
+
   /** Makes the dispatcher find the code at an address. @returns whether it is translated */
   #enter(low: number, high: number, place: number): boolean {
-    const heat = this.#heat.get(place) ?? 0;
-    if (heat < HOT) {
-      if (heat >= 0) this.#heat.set(place, heat + 1);
+    const heat = this.#heatOf(place);
+    const slot = (place & PAGE_MASK) >> 1;
+    if (heat[slot] === COLD_FOR_EVER) return false;
+    if (heat[slot] < HOT) {
       // Another address space may have made it hot already.
-      if (heat !== 0) return false;
+      if (heat[slot]++ !== 0) return false;
     }
     let region = this.#cache.find(low, high, place);
     if (region === undefined) {
-      if (heat < HOT) return false;
+      if (heat[slot] < HOT) return false;
       region = this.#translate(low, high, place, FIRST);
       if (region === undefined) {
-        this.#heat.set(place, -1);
+        heat[slot] = COLD_FOR_EVER;
         return false;
       }
     }
     this.#cache.link(region, region.first ? VERY_HOT : MOST_HEAT);
     return true;
+  }
+
+  /** How often the blocks of a frame were interpreted. */
+  #heatOf(place: number): Uint16Array<ArrayBuffer> {
+    const frame = place - (place & PAGE_MASK);
+    if (frame === this.#lastFrame) return this.#lastHeat;
+    let heat = this.#heat.get(frame);
+    if (heat === undefined) this.#heat.set(frame, heat = new Uint16Array(PAGE_BYTES / 2));
+    this.#lastFrame = frame;
+    return this.#lastHeat = heat;
   }
 
   /** Replaces a region that is entered often by a larger one. */
@@ -163,6 +177,7 @@ export class RiscvHart implements Engine {
     if (this.#cache.full) {
       this.#cache.clear();
       this.#heat.clear();
+      this.#lastFrame = -1;
     }
     const code = translate(region, this.#host, (address) => reader.word(address));
     const run = this.#compile(code, `guest 0x${entry.toString(16)}`);
@@ -203,7 +218,12 @@ export class RiscvHart implements Engine {
   invalidate(frame: number): void {
     this.#interpreter.invalidate(frame);
     this.#cache.invalidate(frame);
-    for (let place = frame; place < frame + PAGE_BYTES; place += 2) this.#heat.delete(place);
+    this.#forgetHeat(frame);
+  }
+
+  #forgetHeat(frame: number): void {
+    this.#heat.delete(frame);
+    if (this.#lastFrame === frame) this.#lastFrame = -1;
   }
 
   forgetJumps(jumps: number): void {

@@ -93,6 +93,13 @@ export class CodeCache {
     words[at + 3] = entries;
   }
 
+  /** Whether the dispatcher finds something at an address, in the current address space. */
+  linked(low: number, high: number): boolean {
+    const { words, state } = this.memory;
+    const at = words[state + State.JUMPS >> 2] + (jumpIndex(low) << JUMP_ENTRY_SHIFT) >> 2;
+    return words[at] === low && words[at + 1] === high;
+  }
+
   /** Empties a jump cache: no address of code is all ones. */
   forgetJumps(jumps: number): void {
     this.memory.words.fill(-1, jumps >> 2, jumps + JUMP_BYTES >> 2);

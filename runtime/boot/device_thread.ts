@@ -1,0 +1,176 @@
+// The thread of the device models, as the machine that started it sees it.
+import { hex } from "../hardware/physical_memory.ts";
+import type { SharedMemory } from "../hypervisor/memory/shared_memory.ts";
+import type { DomainPlan, Plan } from "../../schemas/plan.ts";
+import type { MachineEvent } from "../report.ts";
+import { AttentiveWorker } from "./attention.ts";
+import type { DeviceRequest, DeviceWorkerSetup, TerminalSize } from "./device_worker.ts";
+import type { MachineMemory, Window } from "./machine_memory.ts";
+import type { BaseImage } from "./root_file_systems.ts";
+
+/** What the thread tells. */
+export interface DeviceListener {
+  output(port: number, bytes: Uint8Array): void;
+  event(event: MachineEvent): void;
+  failed(failure: Error): void;
+}
+
+export class DeviceThread {
+  readonly #worker: AttentiveWorker;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #stopped = Promise.withResolvers<void>();
+
+  /** @param setup what it needs besides the memory */
+  constructor(
+    private readonly plan: Plan,
+    memory: MachineMemory,
+    setup: { bases: Map<string, BaseImage>; consolePorts: number },
+    private readonly listener: DeviceListener,
+  ) {
+    const worker = new Worker(new URL("./device_worker.ts", import.meta.url), {
+      type: "module",
+      name: "devices",
+      deno: {
+        // Stated one by one, since a worker that inherits all shares all.
+        permissions: {
+          net: false,
+          env: false,
+          run: false,
+          sys: false,
+          ffi: "inherit",
+          ...imagePermissions(plan, setup.bases),
+        },
+      },
+    });
+    const attention = new SharedArrayBuffer(4);
+    this.#worker = new AttentiveWorker(
+      worker,
+      attention,
+      memory.doorbell(memory.deviceBell),
+      (message) => this.#receive(message as Record<string, unknown>),
+      (failure) => {
+        this.#ready.reject(failure);
+        listener.failed(failure);
+      },
+    );
+    const grants = [], bells = [memory.hartBell.grant];
+    for (const domain of memory.domains.values()) {
+      grants.push(domain.memory.grant, ...domain.windows.map((window) => window.memory.grant));
+      bells.push(domain.bell.grant);
+    }
+    worker.postMessage(
+      {
+        machine: plan.machine,
+        consolePorts: setup.consolePorts,
+        bases: [...setup.bases],
+        bell: memory.deviceBell.grant,
+        attention,
+        grants,
+        bells,
+      } satisfies DeviceWorkerSetup,
+    );
+  }
+
+  /** Resolves when the images are open and the host is out of reach. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Lets the devices of a domain reach its memory. */
+  admit(
+    domain: DomainPlan,
+    memory: SharedMemory,
+    windows: Window[],
+    bell: SharedMemory,
+  ): Promise<void> {
+    return this.#request({
+      kind: "admit",
+      address: domain.memory.address,
+      memory: memory.grant,
+      windows: windows.map((window) => ({ device: window.device, memory: window.memory.grant })),
+      bell: bell.grant,
+    });
+  }
+
+  /** From when this resolves on, no transfer touches the domain's memory. */
+  fence({ memory, devices }: DomainPlan): Promise<void> {
+    return this.#request({ kind: "fence", address: memory.address, devices });
+  }
+
+  /** Gives a console port what was typed. @returns false when it holds too much already */
+  input(port: number, bytes: Uint8Array): Promise<boolean> {
+    return this.#request({ kind: "input", port, bytes });
+  }
+
+  endInput(port: number): void {
+    this.#post({ kind: "end-input", port });
+  }
+
+  /** Says that a console port is a terminal, and how large that is now. */
+  resize(port: number, size: TerminalSize): void {
+    this.#post({ kind: "resize", port, size });
+  }
+
+  /** Faults that the IOMMU has recorded, by index of the device in the plan. */
+  faults(): Promise<number[]> {
+    return this.#request({ kind: "faults" });
+  }
+
+  /** Brings images to their disks, and ends the thread. */
+  async stop(): Promise<void> {
+    this.#post({ kind: "stop" });
+    await this.#stopped.promise;
+    this.terminate();
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  #post(request: DeviceRequest): void {
+    this.#worker.post(request);
+  }
+
+  #request<T>(request: DeviceRequest): Promise<T> {
+    return this.#worker.request<T>(request);
+  }
+
+  #receive(message: Record<string, unknown>): void {
+    switch (message.kind) {
+      case "ready":
+        return this.#ready.resolve();
+      case "stopped":
+        return this.#stopped.resolve();
+      case "output":
+        return this.listener.output(message.port as number, message.bytes as Uint8Array);
+      case "log":
+        return this.listener.event({ kind: "log", domain: "devices", line: String(message.line) });
+      case "fault": {
+        const fault = message.fault as { deviceId: number; cause: number; address: number };
+        const device = this.plan.machine.devices.find((each) => each.id === fault.deviceId)?.name ??
+          String(fault.deviceId);
+        return this.listener.event({
+          kind: "iommu-fault",
+          device,
+          cause: fault.cause,
+          address: hex(fault.address),
+        });
+      }
+    }
+  }
+}
+
+/** The thread may open the images, and those only. */
+function imagePermissions(
+  plan: Plan,
+  bases: Map<string, BaseImage>,
+): { read: string[]; write: string[] } {
+  const images = plan.machine.devices.filter((device) => device.image !== undefined);
+  const over = [...bases.values()];
+  const kept = over.flatMap(({ keep }) => keep ?? []);
+  const written = images.filter((device) => !device.readOnly);
+  return {
+    read: [...images.map(({ image }) => image!), ...over.map(({ base }) => base), ...kept],
+    write: [...written.map(({ image }) => image!), ...kept],
+  };
+}

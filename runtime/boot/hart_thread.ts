@@ -1,0 +1,167 @@
+// The thread of the primary domain and its hart, as the machine that started it sees it.
+import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
+import type { Plan } from "../../schemas/plan.ts";
+import type { MachineEvent } from "../report.ts";
+import { AttentiveWorker } from "./attention.ts";
+import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
+import type { MachineMemory } from "./machine_memory.ts";
+
+/** How a program ended. */
+export interface ProgramEnd {
+  program: string;
+  status: number;
+  signal?: string;
+}
+
+/** What the thread tells. */
+export interface HartListener {
+  /** the file systems are mounted, and programs start */
+  booted(): void;
+  started(program: string): void;
+  ended(end: ProgramEnd): void;
+  strace?(line: string): void;
+  event(event: MachineEvent): void;
+  failed(failure: Error): void;
+}
+
+export class HartThread {
+  /** it acknowledges nothing any more */
+  gone = false;
+  readonly #worker: AttentiveWorker;
+  readonly #ready = Promise.withResolvers<void>();
+  readonly #primary: string;
+
+  /** @param shortSleeps whether a server cannot ring its bell */
+  constructor(
+    private readonly plan: Plan,
+    private readonly memory: MachineMemory,
+    shortSleeps: boolean,
+    private readonly listener: HartListener,
+  ) {
+    this.#primary = plan.domains.find((domain) => domain.primary)!.name;
+    const worker = new Worker(new URL("./hart_worker.ts", import.meta.url), {
+      type: "module",
+      name: "hart",
+      deno: {
+        // Stated one by one, since a worker that inherits all shares all. It reads modules of programs.
+        permissions: {
+          net: false,
+          env: false,
+          run: false,
+          sys: false,
+          write: false,
+          ffi: "inherit",
+          read: "inherit",
+          import: "inherit",
+        },
+      },
+    });
+    const attention = new SharedArrayBuffer(4);
+    this.#worker = new AttentiveWorker(
+      worker,
+      attention,
+      memory.doorbell(memory.hartBell),
+      (message) => this.#receive(message as Record<string, unknown>),
+      (failure) => this.#fail(failure),
+    );
+    worker.postMessage(
+      {
+        plan,
+        memory: memory.primary.memory.grant,
+        bell: memory.hartBell.grant,
+        deviceBell: memory.deviceBell.grant,
+        windows: memory.primary.windows.map((window) => ({
+          device: window.device,
+          memory: window.memory.grant,
+        })),
+        control: memory.control.buffer as SharedArrayBuffer,
+        attention,
+        rings: plan.rings.flatMap(({ client, server }, index) =>
+          client !== this.#primary ? [] : [{
+            index,
+            memory: memory.rings[index].grant,
+            bell: memory.bellOf(server).grant,
+          }]
+        ),
+        strace: listener.strace !== undefined,
+        shortSleeps,
+      } satisfies HartWorkerSetup,
+    );
+  }
+
+  /** Resolves when it can be told to run. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Mounts the file systems and starts the programs. */
+  run(): void {
+    this.#post({ kind: "run" });
+  }
+
+  /** Sends a signal to a program and what it started. */
+  signal(program: string, number: number): void {
+    this.#post({ kind: "signal", program, number });
+  }
+
+  /** Ends the programs. */
+  stopPrograms(): void {
+    this.memory.primary.control.stop();
+    this.memory.doorbell(this.memory.hartBell).ring();
+  }
+
+  /** Gives it other memory for a ring. */
+  replaceRing(index: number, memory: MemoryGrant, bell: MemoryGrant): Promise<void> {
+    return this.#worker.request({ kind: "ring", index, memory, bell } satisfies HartRequest);
+  }
+
+  /** Ends it in good order: file systems are written back while those who serve them answer. */
+  async stop(): Promise<HartCounters> {
+    const counters = await this.#worker.request<HartCounters>(
+      { kind: "stop" } satisfies HartRequest,
+    );
+    this.gone = true;
+    return counters;
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+
+  #post(request: HartRequest): void {
+    this.#worker.post(request);
+  }
+
+  #fail(failure: Error): void {
+    this.gone = true;
+    this.#ready.reject(failure);
+    this.listener.failed(failure);
+  }
+
+  #receive(message: Record<string, unknown>): void {
+    const { listener } = this;
+    const log = (domain: string, text: unknown) =>
+      listener.event({ kind: "log", domain, line: String(text) });
+    switch (message.kind) {
+      case "ready":
+        return this.#ready.resolve();
+      case "booted":
+        return listener.booted();
+      case "log":
+        return log(this.#primary, message.line);
+      case "failed":
+        return this.#fail(new Error(String(message.reason)));
+      case "strace":
+        return listener.strace?.(String(message.line));
+      case "program-started":
+        return listener.started(String(message.program));
+      case "program-ended": {
+        const { program, status, signal, reason } = message as unknown as ProgramEnd & {
+          reason?: string;
+        };
+        if (reason !== undefined) log(program, reason);
+        return listener.ended({ program, status, signal });
+      }
+    }
+  }
+}

@@ -1,0 +1,133 @@
+// The memory of a machine on its host: one object for each thing that the plan lists, of the kind that
+// reaches whoever is to see it.
+import { WINDOW_BYTES } from "../hardware/device/register_window.ts";
+import type { Doorbell } from "../hardware/doorbell.ts";
+import { CONTROL_BYTES, ControlPage } from "../hypervisor/control_page.ts";
+import { MemoryOpener } from "../hypervisor/memory/opener.ts";
+import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
+import { STATUS_BYTES } from "../hypervisor/status_page.ts";
+import type { DomainPlan, Plan } from "../../schemas/plan.ts";
+
+/** The registers of a device. */
+export interface Window {
+  device: string;
+  memory: SharedMemory;
+}
+
+/** What there is for one service domain. */
+export interface DomainMemory {
+  kind: MemoryGrant["kind"];
+  memory: SharedMemory;
+  status: SharedMemory;
+  control: SharedMemory;
+  bell: SharedMemory;
+  windows: Window[];
+}
+
+export class MachineMemory {
+  /** the primary domain's */
+  readonly primary: { memory: SharedMemory; windows: Window[]; control: ControlPage };
+  readonly control: SharedMemory;
+  readonly hartBell: SharedMemory;
+  readonly deviceBell: SharedMemory;
+  /** by index in the plan */
+  readonly rings: SharedMemory[];
+  /** by name of the service domain */
+  readonly domains = new Map<string, DomainMemory>();
+  readonly #opener = new MemoryOpener();
+
+  /** @param services the domains besides the primary */
+  constructor(private readonly plan: Plan, services: DomainPlan[]) {
+    const opener = this.#opener;
+    const mapped = services.some((domain) => domain.isolation === "process");
+    const bells = mapped ? "mapped" : "threads";
+    this.control = opener.create("control", CONTROL_BYTES, "threads");
+    this.hartBell = opener.createBell("hart bell", bells);
+    this.deviceBell = opener.createBell("device bell", bells);
+    const primary = plan.domains.find((domain) => domain.primary)!;
+    this.primary = {
+      memory: opener.create("primary memory", primary.memory.sizeBytes, "threads"),
+      windows: this.#windowsOf(primary, "threads"),
+      control: new ControlPage(this.control.buffer),
+    };
+    this.rings = plan.rings.map((ring) => {
+      const server = plan.domains.find((domain) => domain.name === ring.server)!;
+      return opener.create(`ring ${ring.name}`, ring.sizeBytes, kindOf(server));
+    });
+    for (const domain of services) {
+      const kind = kindOf(domain);
+      this.domains.set(domain.name, {
+        kind,
+        ...this.#ownOf(domain, kind),
+        bell: opener.createBell(`${domain.name} bell`, kind),
+      });
+    }
+  }
+
+  /** The bell of a domain: the hart's, for the primary. */
+  bellOf(domain: string): SharedMemory {
+    return this.domains.get(domain)?.bell ?? this.hartBell;
+  }
+
+  doorbell(bell: SharedMemory): Doorbell {
+    return this.#opener.doorbell(bell);
+  }
+
+  /** A bell that a domain of this kind can ring; one that never sleeps where it cannot reach the real one. */
+  reachable(bell: SharedMemory, kind: MemoryGrant["kind"]): MemoryGrant {
+    return bell.grant.kind === kind
+      ? bell.grant
+      : this.#opener.createBell("unreachable bell", kind).grant;
+  }
+
+  /**
+   * Memory of a new generation. A process is gone for certain, so its objects are emptied and used
+   * again; a worker may still run somewhere, so it never gets to see the new ones.
+   * @returns the rings, by index in the plan, that are other objects now
+   */
+  renew(domain: DomainPlan): number[] {
+    const own = this.domains.get(domain.name)!;
+    // Its neighbours keep the bell: one that is rung by mistake costs a turn of a loop.
+    this.#opener.resetBell(own.bell);
+    if (own.kind === "mapped") {
+      for (const memory of [own.memory, ...own.windows.map((window) => window.memory)]) {
+        this.#opener.clear(memory);
+      }
+      return [];
+    }
+    Object.assign(own, this.#ownOf(domain, own.kind));
+    return this.plan.rings.flatMap((ring, index) => {
+      if (ring.server !== domain.name) return [];
+      this.rings[index] = this.#opener.create(`ring ${ring.name}`, ring.sizeBytes, own.kind);
+      return [index];
+    });
+  }
+
+  /** Gives everything back: nobody may use it any more. */
+  release(): void {
+    this.#opener.release();
+  }
+
+  #ownOf(
+    { name, memory, devices }: DomainPlan,
+    kind: MemoryGrant["kind"],
+  ): Pick<DomainMemory, "memory" | "status" | "control" | "windows"> {
+    return {
+      memory: this.#opener.create(`${name} memory`, memory.sizeBytes, kind),
+      status: this.#opener.create(`${name} status`, STATUS_BYTES, kind),
+      control: this.#opener.create(`${name} control`, CONTROL_BYTES, kind),
+      windows: this.#windowsOf({ devices }, kind),
+    };
+  }
+
+  #windowsOf({ devices }: Pick<DomainPlan, "devices">, kind: MemoryGrant["kind"]): Window[] {
+    return devices.map((device) => ({
+      device,
+      memory: this.#opener.create(`window ${device}`, WINDOW_BYTES, kind),
+    }));
+  }
+}
+
+function kindOf(domain: DomainPlan): MemoryGrant["kind"] {
+  return domain.isolation === "process" ? "mapped" : "threads";
+}
