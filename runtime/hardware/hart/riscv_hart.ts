@@ -179,7 +179,12 @@ export class RiscvHart implements Engine {
       this.#heat.clear();
       this.#lastFrame = -1;
     }
-    const code = translate(region, this.#host, (address) => reader.word(address));
+    const code = translate(
+      region,
+      this.#host,
+      (address) => reader.word(address),
+      limits === FIRST,
+    );
     const run = this.#compile(code, `guest 0x${entry.toString(16)}`);
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;

@@ -39,6 +39,8 @@ export interface Host {
 
 export class Emitter {
   readonly code = new Code(0);
+  /** code is to be small rather than fast: it will be made anew if it turns out to be hot */
+  compact = false;
   depth = 0;
   /** the instruction that is lowered, its address, and its word as it was fetched */
   instruction!: Instruction;
@@ -51,7 +53,8 @@ export class Emitter {
   readonly #f: number[] = [];
   readonly #scratch = new Map<string, number>();
   readonly #initial = new Map<number, bigint>();
-  #exitLabel = 0;
+  #leaveLabel = 0;
+  #bailLabel = 0;
   readonly reason = this.code.local(Type.I32);
   readonly pc = this.code.local(Type.I64);
   readonly budget = this.code.local(Type.I32);
@@ -170,42 +173,40 @@ export class Emitter {
     });
     this.loadState(W.i32_load, State.BUDGET);
     code.set(this.budget);
-    this.#exitLabel = this.open(W.block);
+    this.#leaveLabel = this.open(W.block);
+    this.#bailLabel = this.open(W.block);
   }
 
-  /** The common way out, for whatever is rare. */
+  /** The ways out: all registers that the region changes go back to the state block. */
   finish(): void {
     const { code } = this;
     code.op(W.unreachable);
     this.close();
-    this.#store(this.changed);
     this.storeState(W.i64_store, State.PC, () => code.get(this.pc));
-    code.get(this.reason).op(W.i64_extend_i32_u, W.return);
+    code.get(this.reason).op(W.i64_extend_i32_u).set(this.pc);
+    this.close();
+    forEachBit(
+      this.changed.x,
+      (register) => this.storeState(W.i64_store, State.X + register * 8, () => this.x(register)),
+    );
+    forEachBit(
+      this.changed.f,
+      (register) => this.storeState(W.f64_store, State.F + register * 8, () => this.f(register)),
+    );
+    this.storeState(W.i32_store, State.BUDGET, () => code.get(this.budget));
+    code.get(this.pc).op(W.return);
   }
 
   /** Leaves the region before an instruction, for a reason. */
   bail(reason: number, address = this.address): void {
     this.code.i32(exitCode(reason)).set(this.reason).i64(address).set(this.pc);
-    this.branch(this.#exitLabel);
+    this.branch(this.#bailLabel);
   }
 
-  /** Leaves for the address that `target` pushes. @param dirty registers that may have been written */
-  leave(dirty: RegisterSet, target: () => void): void {
-    this.#store(dirty);
-    target();
-    this.code.op(W.return);
-  }
-
-  #store({ x, f }: RegisterSet): void {
-    forEachBit(
-      x,
-      (register) => this.storeState(W.i64_store, State.X + register * 8, () => this.x(register)),
-    );
-    forEachBit(
-      f,
-      (register) => this.storeState(W.f64_store, State.F + register * 8, () => this.f(register)),
-    );
-    this.storeState(W.i32_store, State.BUDGET, () => this.code.get(this.budget));
+  /** Leaves for the address that is on the stack. */
+  leave(): void {
+    this.code.set(this.pc);
+    this.branch(this.#leaveLabel);
   }
 
   /** Takes instructions from the budget; leaves when it is used up. */

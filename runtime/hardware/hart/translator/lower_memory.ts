@@ -67,6 +67,14 @@ function place(e: Emitter, size: number, access: Kind): void {
 /** Sets `delta` to what leads from an address to its place, from its entry in the translation table. */
 function lookUp(e: Emitter, at: number, size: number, access: Kind, delta: number): void {
   const { code } = e;
+  if (e.compact) {
+    translate(e, at, size, access);
+    code.tee(delta).i32(NOT_TRANSLATED).op(W.i32_eq);
+    e.openExpecting(false);
+    e.bail(INTERPRET);
+    e.close();
+    return;
+  }
   const entry = e.scratch("entry", Type.I64);
   const low = BigInt(size - 1), allowed = BigInt(access);
   code.get(at).op(W.i32_wrap_i64).i32(PAGE_SHIFT - ENTRY_SHIFT).op(W.i32_shr_u);

@@ -54,37 +54,21 @@ function summarize(region: Region): Summary {
   return summary;
 }
 
-/** Registers that may have been written where each node ends. */
-function findDirty(graph: Graph): Map<Node, RegisterSet> {
-  const own = new Map<Node, RegisterSet>();
-  for (const node of graph.nodes) {
-    own.set(
-      node,
-      node.block.instructions.reduce((set, each) => union(set, written(each)), NONE),
-    );
-  }
-  const dirty = new Map(own);
-  for (let changed = true; changed;) {
-    changed = false;
-    for (const node of graph.nodes) {
-      let set = dirty.get(node)!;
-      for (const predecessor of node.predecessors) set = union(set, dirty.get(predecessor)!);
-      const old = dirty.get(node)!;
-      if (set.x !== old.x || set.f !== old.f) {
-        dirty.set(node, set);
-        changed = true;
-      }
-    }
-  }
-  return dirty;
-}
-
-/** @param wordAt the instruction at an address, as it was fetched */
-export function translate(region: Region, host: Host, wordAt: (address: number) => number): Code {
+/**
+ * @param wordAt the instruction at an address, as it was fetched
+ * @param first whether the code is to be made quickly; loops are made well all the same
+ */
+export function translate(
+  region: Region,
+  host: Host,
+  wordAt: (address: number) => number,
+  first: boolean,
+): Code {
   const graph = structure(region);
   const summary = summarize(region);
   const emitter = new Emitter(host, summary.used, summary.changed);
-  new RegionTranslation(emitter, graph, findDirty(graph), summary, wordAt).emit(region);
+  emitter.compact = first && !graph.nodes.some((node) => node.loops);
+  new RegionTranslation(emitter, graph, summary, wordAt).emit(region);
   return emitter.code.prepend(emitter.prologue());
 }
 
@@ -95,7 +79,6 @@ class RegionTranslation {
   constructor(
     private readonly e: Emitter,
     private readonly graph: Graph,
-    private readonly dirty: Map<Node, RegisterSet>,
     private readonly summary: Summary,
     private readonly wordAt: (address: number) => number,
   ) {}
@@ -156,7 +139,6 @@ class RegionTranslation {
       else lower(e);
     }
     if (body < instructions.length) this.#at(block, body);
-    const dirty = this.dirty.get(node)!;
     switch (ending.kind) {
       case "branch": {
         const { rs1, rs2, op } = e.instruction;
@@ -164,24 +146,26 @@ class RegionTranslation {
         if (rs2 === 0 && condition === W.i64_eq) e.x(rs1).code.op(W.i64_eqz);
         else e.x(rs1).x(rs2).code.op(condition);
         e.open(W.if);
-        this.#go(node, ending.taken, dirty);
+        this.#go(node, ending.taken);
         e.close();
-        return this.#go(node, ending.next, dirty);
+        return this.#go(node, ending.next);
       }
       case "jump":
         if (ending.links) this.#link(addresses[body]);
-        return this.#go(node, ending.target, dirty);
+        return this.#go(node, ending.target);
       case "return": {
         const { rs1 } = e.instruction;
         e.x(rs1).code.i64(addressOf(ending.target)).op(W.i64_eq);
         e.openExpecting(true);
-        this.#go(node, ending.target, dirty);
+        this.#go(node, ending.target);
         e.close();
-        return e.leave(dirty, () => e.x(rs1).code.i64(-2).op(W.i64_and));
+        e.x(rs1).code.i64(-2).op(W.i64_and);
+        return e.leave();
       }
       case "leave":
         if (body < instructions.length) this.#link(addresses[body]);
-        return e.leave(dirty, () => e.code.i64(ending.target));
+        e.code.i64(ending.target);
+        return e.leave();
       case "indirect": {
         const { rs1, imm } = e.instruction;
         const target = e.pc;
@@ -189,7 +173,8 @@ class RegionTranslation {
         if (imm !== 0) e.code.i64(imm).op(W.i64_add);
         e.code.i64(-2).op(W.i64_and).set(target);
         this.#link(addresses[body]);
-        return e.leave(dirty, () => e.code.get(target));
+        e.code.get(target);
+        return e.leave();
       }
       case "stop":
         return e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
@@ -210,10 +195,13 @@ class RegionTranslation {
     this.e.setX(rd);
   }
 
-  #go(from: Node, target: Place, dirty: RegisterSet): void {
+  #go(from: Node, target: Place): void {
     const { e } = this;
     const node = this.graph.follow(from, target);
-    if (node === undefined) return e.leave(dirty, () => e.code.i64(addressOf(target)));
+    if (node === undefined) {
+      e.code.i64(addressOf(target));
+      return e.leave();
+    }
     if (node.order <= from.order) return e.branch(this.#loops.get(node)!);
     if (node.merges) return e.branch(this.#merges.get(node)!);
     this.#tree(node);
