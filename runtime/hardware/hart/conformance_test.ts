@@ -1,16 +1,10 @@
 // Every instruction on the operands that matter, against the host's emulator.
 import { assertEquals } from "@std/assert";
-import { RiscvHart } from "./riscv_hart.ts";
 import { groups } from "./testing/conformance.ts";
-import { FlatMachine, type MakeEngine } from "./testing/flat_machine.ts";
-import { InterpretingEngine } from "./testing/interpreting_engine.ts";
+import { engines } from "./testing/engines.ts";
+import { FlatMachine } from "./testing/flat_machine.ts";
 import { hasQemu, runInQemu } from "./testing/qemu.ts";
 import { conformanceProgram, differences } from "./testing/sections.ts";
-
-const engines: Record<string, MakeEngine> = {
-  interpreted: (...parts) => new InterpretingEngine(...parts),
-  translated: (...parts) => new RiscvHart(...parts),
-};
 
 for (const [group, make] of Object.entries(groups)) {
   Deno.test({

@@ -3,12 +3,11 @@ import { assertEquals } from "@std/assert";
 import { decode, instructionBytes } from "./decode.ts";
 import { disassemble } from "./disassemble.ts";
 import { encodings, formats } from "./encodings.ts";
-import { Op, type Operation, operations } from "./instruction.ts";
+import { Op, operations } from "./instruction.ts";
 import { encode } from "./testing/encode.ts";
+import { names } from "./testing/named.ts";
 import { hasObjdump, objdump } from "./testing/objdump.ts";
 import { Random } from "./testing/operands.ts";
-
-const names = Object.keys(encodings) as Exclude<Operation, "illegal">[];
 
 Deno.test("instructions as text", () => {
   const cases: [word: number, text: string][] = [

@@ -1,9 +1,7 @@
 // Puts a RISC-V program together, and makes a static ELF file of it that both the host's emulator and the
 // flat machine can run. Addresses are fixed from the start, so everything is absolute.
-import type { Operation } from "../instruction.ts";
 import { encode, type Operands } from "./encode.ts";
-
-type Name = Exclude<Operation, "illegal">;
+import type { Name } from "./named.ts";
 
 /** Registers by the names of the calling convention, as far as programs here use them. */
 export const Register = {

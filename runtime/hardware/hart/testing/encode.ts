@@ -1,12 +1,13 @@
 // Makes words of instructions: the decoder the other way round.
 import { encodings, type FormatName } from "../encodings.ts";
-import type { Instruction, Operation } from "../instruction.ts";
+import type { Instruction } from "../instruction.ts";
+import type { Name } from "./named.ts";
 
 /** Operands of an instruction; those that are left out are zero. */
 export type Operands = Partial<Omit<Instruction, "op" | "size">>;
 
 /** @throws RangeError for an immediate that has no room in the instruction */
-export function encode(name: Exclude<Operation, "illegal">, operands: Operands = {}): number {
+export function encode(name: Name, operands: Operands = {}): number {
   const { rd = 0, rs1 = 0, rs2 = 0, rs3 = 0, imm = 0, rm = 0 } = operands;
   const [format, match] = encodings[name];
   if (!fits(format, imm)) throw new RangeError(`Cannot encode ${name}: ${imm} is out of range`);

@@ -1,4 +1,5 @@
 // The host's disassembler for RISC-V, which knows how instructions are decoded.
+import { isInstalled } from "./installed.ts";
 
 const PROGRAM = "riscv64-linux-gnu-objdump";
 const ISA = "rv64i2p1_m2p0_a2p1_f2p2_d2p2_c2p0_zicsr2p0_zifencei2p0_zba1p0_zbb1p0_zbs1p0";
@@ -8,16 +9,8 @@ const EM_RISCV = 243, ET_REL = 1;
 const HEADER_BYTES = 64, SECTION_HEADER_BYTES = 64;
 const TAG_FILE = 1, TAG_ARCH = 5;
 
-/** Whether this host has it; says so once where it has not. */
-export const hasObjdump: boolean = await (async () => {
-  try {
-    return (await new Deno.Command(PROGRAM, { args: ["--version"], stdout: "null" }).output())
-      .success;
-  } catch {
-    console.warn(`skipped: comparison with ${PROGRAM}, which is not installed (binutils)`);
-    return false;
-  }
-})();
+/** Whether this host has it. */
+export const hasObjdump = await isInstalled(PROGRAM, "binutils-riscv64-linux-gnu");
 
 /** Each instruction's text at its address. @param options for the option -M */
 export async function objdump(

@@ -33,6 +33,7 @@ export const integers: readonly bigint[] = [
   ...[0n, 1n, 2n, 3n, 7n, 10n, 31n, 32n, 33n, 63n, 64n],
   ...[0x7fn, 0x80n, 0xffn, 0x7fffn, 0x8000n, 0xffffn, 0x1_0000n],
   ...[0x7fff_ffffn, 0x8000_0000n, 0x8000_0001n, 0xffff_ffffn, 0x1_0000_0000n],
+  ...[0x7_ffff_ffff_ffffn, 0x8_0000_0000_0001n, 0x3f_ffff_ffff_ffffn, 0x40_0000_0000_0003n],
   ...[0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0x8000_0000_0000_0001n],
   ...[-1n, -2n, -3n, -10n, -0x80n, -0x8000n, -0x8000_0000n, -0x8000_0001n],
   ...[0x0123_4567_89ab_cdefn, 0xfedc_ba98_7654_3210n, 0x0100_0080_0000_ff00n],

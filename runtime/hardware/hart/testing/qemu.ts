@@ -1,16 +1,10 @@
 // The host's user-mode emulator, which says what programs have to come out as.
+import { isInstalled } from "./installed.ts";
+
 const PROGRAM = "qemu-riscv64-static";
 
-/** Whether this host has it; says so once where it has not. */
-export const hasQemu: boolean = await (async () => {
-  try {
-    return (await new Deno.Command(PROGRAM, { args: ["--version"], stdout: "null" }).output())
-      .success;
-  } catch {
-    console.warn(`skipped: comparison with ${PROGRAM}, which is not installed (qemu-user-static)`);
-    return false;
-  }
-})();
+/** Whether this host has it. */
+export const hasQemu = await isInstalled(PROGRAM, "qemu-user-static");
 
 /** What a program writes. @throws Error where it does not exit with 0 */
 export async function runInQemu(elf: Uint8Array): Promise<Uint8Array> {
