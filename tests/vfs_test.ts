@@ -149,7 +149,7 @@ Deno.test("permissions: others, sticky directories, search", () => {
 });
 
 Deno.test("locks: ranges, waiting, deadlock, and their end with the owner", () => {
-  const { sys, call, start, processes, run } = world();
+  const { sys, call, start, processes } = world();
   const other = start(0);
   const mine = sys("openat", here, "f", create, 0o644),
     theirs = call(other, "openat", here, "f", O.RDWR, 0);

@@ -30,9 +30,28 @@ export async function loadIndex(
   for (const [at, { uri, suite }] of suites.entries()) {
     progress({ step: "index", what: suite, done: at, total: suites.length });
     const url = `${uri}/dists/${suite}/InRelease`;
+    const read = async (bytes: Uint8Array, from: string) =>
+      readRelease(await verifySigned(bytes, keys, from, keyring), suite, from);
     const use = async (bytes: Uint8Array) => {
-      const release = readRelease(await verifySigned(bytes, keys, url, keyring), suite, url);
-      return await loadPackages(uri, suite, release, architecture, store);
+      const release = await read(bytes, url);
+      try {
+        return await loadPackages(uri, suite, release, architecture, store);
+      } catch (failure) {
+        // A mirror that is being renewed may be whole under the release's other name ("trixie", "stable").
+        const other = release.suite === suite ? release.codename : release.suite;
+        if (other === "" || other === suite) throw failure;
+        const otherUrl = `${uri}/dists/${other}/InRelease`;
+        const { value } = await store.current(
+          otherUrl,
+          MAX_RELEASE_BYTES,
+          async (bytes) =>
+            await loadPackages(uri, other, await read(bytes, otherUrl), architecture, store),
+          final,
+        ).catch(() => {
+          throw failure;
+        });
+        return value;
+      }
     };
     const final = (failure: unknown) => failure instanceof UntrustedRelease;
     try {
