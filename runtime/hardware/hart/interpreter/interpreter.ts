@@ -4,7 +4,7 @@ import { decode, instructionBytes } from "../decode.ts";
 import { encodings, floatOperands } from "../encodings.ts";
 import { Access, type HartClock, type Pager, StopReason } from "../engine.ts";
 import type { HartMemory } from "../hart_memory.ts";
-import { Op, type Operation, operations } from "../instruction.ts";
+import { type Operation, operations } from "../instruction.ts";
 import { MemoryAccess } from "../memory_access.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES } from "../translation_table.ts";
@@ -13,7 +13,7 @@ import { bitOperations } from "./bit_manipulation.ts";
 import { controlOperations } from "./control.ts";
 import { floatInstructions } from "./float.ts";
 import { integerOperations } from "./integer.ts";
-import { type Decoded, type Execute, JUMP, Machine, NEXT } from "./machine.ts";
+import { type Decoded, type Execute, JUMP, LEAVE, Machine, NEXT } from "./machine.ts";
 import { memoryOperations } from "./memory.ts";
 import { multiplyOperations } from "./multiply.ts";
 import { systemOperations } from "./system.ts";
@@ -51,6 +51,29 @@ const behaviours: Behaviour[] = operations.map((name) => {
 const SLOTS = PAGE_BYTES / 2;
 /** Instructions kept for translated code: far more than programs have that are not translated. */
 const MAX_SINGLE = 65_536;
+
+/** Where a page ends, and where an instruction goes on in a page that is not there. */
+const leave: Execute = () => LEAVE;
+const fault: Execute = () => StopReason.PAGE_FAULT;
+
+/** Something to execute that is no instruction: of the same shape, so that all are called alike. */
+function pseudo(execute: Execute, offset: number): Decoded {
+  return decoded(execute, 0, 0, 0, 0, 0, 0, PAGE_BYTES, offset);
+}
+
+function decoded(
+  execute: Execute,
+  d: number,
+  a: number,
+  b: number,
+  c: number,
+  imm: number,
+  rm: number,
+  size: number,
+  offset: number,
+): Decoded {
+  return { execute, d, a, b, c, imm, sign: imm >> 31, rm, size, offset, next: undefined };
+}
 
 /** Decoded instructions of a frame. */
 type CodePage = (Decoded | undefined)[];
@@ -112,36 +135,39 @@ export class Interpreter {
     const { words, pc } = machine;
     const low = words[pc], high = words[pc + 1];
     const place = this.access.place(low, high, Access.EXECUTE);
-    let slot = (low & PAGE_BYTES - 1) >> 1, count = 0;
-    let outcome: number = NEXT;
+    if (place < 0) return words[this.#stop] = StopReason.PAGE_FAULT;
     machine.pageLow = low & -PAGE_BYTES;
     machine.pageHigh = high;
-    if (place < 0) outcome = StopReason.PAGE_FAULT;
-    else {
-      const frame = place - (low & PAGE_BYTES - 1);
-      const page = frame === this.#frame ? this.#page : this.#enter(frame);
-      while (slot < SLOTS && count < most) {
-        const instruction = page[slot] ?? this.#decode(page, frame, slot);
-        if (instruction === undefined) {
-          outcome = StopReason.PAGE_FAULT;
-          break;
-        }
-        outcome = instruction.execute(machine, instruction);
-        if (outcome !== NEXT) break;
-        count++;
-        slot += instruction.size >> 1;
-      }
+    const offset = low & PAGE_BYTES - 1, frame = place - offset;
+    const page = frame === this.#frame ? this.#page : this.#enter(frame);
+    let instruction = page[offset >> 1] ?? this.#decode(page, frame, offset);
+    let outcome = instruction.execute(machine, instruction), count = 0;
+    while (outcome === NEXT) {
+      instruction = instruction.next ?? this.#follow(page, frame, instruction);
+      if (++count === most) break;
+      outcome = instruction.execute(machine, instruction);
     }
     if (outcome === JUMP) {
       words[this.#budget] -= count + 1;
       return 0;
     }
     words[this.#budget] -= count;
-    const next = machine.pageLow + slot * 2 | 0;
+    const next = machine.pageLow + instruction.offset | 0;
     words[pc] = next;
-    words[pc + 1] = slot >= SLOTS && next >>> 0 < PAGE_BYTES ? high + 1 : high;
-    if (outcome !== NEXT) words[this.#stop] = outcome;
-    return outcome;
+    // Behind the last page of 4 GiB.
+    if (next === 0 && instruction.offset !== 0) words[pc + 1] = high + 1;
+    if (outcome === NEXT || outcome === LEAVE) return 0;
+    return words[this.#stop] = outcome;
+  }
+
+  /** What is behind an instruction. */
+  #follow(page: CodePage, frame: number, instruction: Decoded): Decoded {
+    const offset = instruction.offset + instruction.size;
+    if (offset >= PAGE_BYTES) return instruction.next = pseudo(leave, PAGE_BYTES);
+    const next = page[offset >> 1] ?? this.#decode(page, frame, offset);
+    // What goes on in the next page is made anew each time.
+    if (offset + next.size <= PAGE_BYTES) instruction.next = next;
+    return next;
   }
 
   #enter(frame: number): CodePage {
@@ -156,19 +182,19 @@ export class Interpreter {
     return page;
   }
 
-  /** @returns undefined after a fault: the instruction goes on in a page that is not there */
-  #decode(page: CodePage, frame: number, slot: number): Decoded | undefined {
-    const { view } = this.memory, offset = slot * 2;
+  #decode(page: CodePage, frame: number, offset: number): Decoded {
+    const { view } = this.memory;
     const half = view.getUint16(frame + offset, true);
-    if (instructionBytes(half) === 2) return page[slot] = this.#prepare(half, offset);
-    if (slot < SLOTS - 1) {
-      return page[slot] = this.#prepare(view.getInt32(frame + offset, true), offset);
+    const size = instructionBytes(half);
+    if (offset + size <= PAGE_BYTES) {
+      const word = size === 2 ? half : view.getInt32(frame + offset, true);
+      return page[offset >> 1] = this.#prepare(word, offset);
     }
     // The second half is in the next page, which may be another one next time: it is not kept.
     const { pageLow, pageHigh } = this.machine;
     const low = pageLow + PAGE_BYTES | 0;
     const rest = this.access.place(low, low === 0 ? pageHigh + 1 | 0 : pageHigh, Access.EXECUTE);
-    if (rest < 0) return undefined;
+    if (rest < 0) return pseudo(fault, offset);
     return this.#prepare(half | view.getUint16(rest, true) << 16, offset);
   }
 
@@ -176,17 +202,10 @@ export class Interpreter {
     const { machine } = this;
     const { op, rd, rs1, rs2, rs3, imm, rm, size } = decode(word);
     const { execute, float, immediate } = behaviours[op];
-    return {
-      execute,
-      d: float.rd ? machine.float(rd) : machine.destination(rd),
-      a: float.rs1 ? machine.float(rs1) : machine.source(rs1),
-      b: immediate ? machine.immediate(imm) : float.rs2 ? machine.float(rs2) : machine.source(rs2),
-      c: machine.float(rs3),
-      imm,
-      sign: op === Op.illegal ? 0 : imm >> 31,
-      rm,
-      size,
-      offset,
-    };
+    const d = float.rd ? machine.float(rd) : machine.destination(rd);
+    const a = float.rs1 ? machine.float(rs1) : machine.source(rs1);
+    const second = float.rs2 ? machine.float(rs2) : machine.source(rs2);
+    const b = immediate ? machine.immediate(imm) : second;
+    return decoded(execute, d, a, b, machine.float(rs3), imm, rm, size, offset);
   }
 }

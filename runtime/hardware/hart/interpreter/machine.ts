@@ -10,7 +10,10 @@ export const NEXT = 0;
 /** The instruction is done; the address of the next one is in PC. */
 export const JUMP = -1;
 
-/** Carries out one instruction. @returns NEXT, JUMP, or a `StopReason` when it was not done */
+/** The page ends here, and the block with it; the next instruction is on another page. */
+export const LEAVE = -2;
+
+/** Carries out one instruction. @returns NEXT, JUMP, LEAVE, or a `StopReason` when it was not done */
 export type Execute = (machine: Machine, instruction: Decoded) => number;
 
 /** A decoded instruction. Places are indices of `Machine.words`. */
@@ -29,6 +32,8 @@ export interface Decoded {
   readonly size: number;
   /** where in its page the instruction begins */
   readonly offset: number;
+  /** the one behind it in the same page, once it has been decoded */
+  next: Decoded | undefined;
 }
 
 const IMMEDIATES = 4096;
