@@ -163,7 +163,7 @@ export class Interpreter {
   /** What is behind an instruction. */
   #follow(page: CodePage, frame: number, instruction: Decoded): Decoded {
     const offset = instruction.offset + instruction.size;
-    if (offset >= PAGE_BYTES) return instruction.next = pseudo(leave, PAGE_BYTES);
+    if (offset >= PAGE_BYTES) return instruction.next = pseudo(leave, offset);
     const next = page[offset >> 1] ?? this.#decode(page, frame, offset);
     // What goes on in the next page is made anew each time.
     if (offset + next.size <= PAGE_BYTES) instruction.next = next;
