@@ -1,7 +1,7 @@
 // The one WebAssembly memory that a hart addresses: its state block, the translation tables and jump caches
 // of address spaces, and the frames that user memory is made of. It has its full size from the start (the
 // host commits a page when it is first touched), so that views over it stay valid.
-import { STATE_BYTES } from "./state.ts";
+import { NO_PAGE, PAGES_BYTES, State, STATE_BYTES } from "./state.ts";
 import { PAGE_BYTES, TRANSLATION_BYTES } from "./translation_table.ts";
 
 /** Entries of a jump cache, 16 bytes each. */
@@ -45,6 +45,16 @@ export class HartMemory {
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
+    this.forgetPages();
+  }
+
+  /** Translations have changed, or are those of another address space: none may be remembered. */
+  forgetPages(): void {
+    const start = this.state + State.PAGES >> 2;
+    for (let at = start; at < start + PAGES_BYTES / 4; at += 4) {
+      this.words[at] = NO_PAGE;
+      this.words[at + 1] = 0;
+    }
   }
 
   /** Start of a translation table. @param index below TABLES */

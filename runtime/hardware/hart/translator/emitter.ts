@@ -41,6 +41,8 @@ export class Emitter {
   readonly code = new Code(0);
   /** code is to be small rather than fast: it will be made anew if it turns out to be hot */
   compact = false;
+  /** the region has a loop: what is loaded once pays */
+  loops = true;
   depth = 0;
   /** the instruction that is lowered, its address, and its word as it was fetched */
   instruction!: Instruction;

@@ -1,9 +1,10 @@
-// Loads, stores and atomics as WebAssembly. For each base register the region remembers the page of its last
-// access and where that is; another page is looked up in the translation table (support.ts). What is not to
-// be found there, or crosses pages, the interpreter does.
+// Loads, stores and atomics as WebAssembly. For each base register the page of its last access is remembered,
+// and where that is: in locals of a region that loops, in the state block for others. Another page is looked
+// up in the translation table (support.ts). What is not to be found there, or crosses pages, the interpreter
+// does.
 import { Access, type Access as Kind } from "../engine.ts";
 import type { Operation } from "../instruction.ts";
-import { State } from "../state.ts";
+import { NO_PAGE, State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { type Emitter, Imported, INTERPRET } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
@@ -12,8 +13,6 @@ import { Type, W } from "./wasm_encoder.ts";
 
 const HIGH = 0xffff_ffff_0000_0000n;
 const PAGE = -4096n;
-/** A remembered page that no address has: bit 11 is never compared. */
-const NO_PAGE = 0x800n;
 const SP = 2;
 const ENTRY_SHIFT = 3;
 const ENTRY_MASK = (TRANSLATION_ENTRIES - 1) << ENTRY_SHIFT;
@@ -27,7 +26,7 @@ interface Remembered {
 function remembered(e: Emitter, register: number, access: Kind): Remembered {
   const name = `${register} ${access}`;
   return {
-    page: e.scratch(`page of ${name}`, Type.I64, NO_PAGE),
+    page: e.scratch(`page of ${name}`, Type.I64, BigInt(NO_PAGE)),
     delta: e.scratch(`delta of ${name}`, Type.I32),
   };
 }
@@ -55,6 +54,7 @@ function place(e: Emitter, size: number, access: Kind): void {
   }
   // The stack is written sooner or later: one page is remembered for both.
   const kind = rs1 === SP ? Access.WRITE : access;
+  if (!e.loops) return placeKept(e, at, size, kind);
   const { page, delta } = remembered(e, rs1, kind);
   code.get(at).i64(PAGE | BigInt(size - 1)).op(W.i64_and).get(page).op(W.i64_ne);
   e.openExpecting(false);
@@ -62,6 +62,24 @@ function place(e: Emitter, size: number, access: Kind): void {
   code.get(at).i64(PAGE).op(W.i64_and).set(page);
   e.close();
   code.get(at).op(W.i32_wrap_i64).get(delta).op(W.i32_add);
+}
+
+/** As `place`, where the region is short: what is remembered stays in the state block between regions. */
+function placeKept(e: Emitter, at: number, size: number, access: Kind): void {
+  const { code } = e;
+  const kept = State.PAGES + e.instruction.rs1 * 32 + (access === Access.WRITE ? 16 : 0);
+  const delta = e.scratch("delta", Type.I32);
+  code.get(at).i64(PAGE | BigInt(size - 1)).op(W.i64_and);
+  e.loadState(W.i64_load, kept);
+  code.op(W.i64_ne);
+  e.openExpecting(false);
+  lookUp(e, at, size, access, delta);
+  e.storeState(W.i64_store, kept, () => code.get(at).i64(PAGE).op(W.i64_and));
+  e.storeState(W.i32_store, kept + 8, () => code.get(delta));
+  e.close();
+  code.get(at).op(W.i32_wrap_i64);
+  e.loadState(W.i32_load, kept + 8);
+  code.op(W.i32_add);
 }
 
 /** Sets `delta` to what leads from an address to its place, from its entry in the translation table. */

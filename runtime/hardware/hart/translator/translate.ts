@@ -67,7 +67,8 @@ export function translate(
   const graph = structure(region);
   const summary = summarize(region);
   const emitter = new Emitter(host, summary.used, summary.changed);
-  emitter.compact = first && !graph.nodes.some((node) => node.loops);
+  emitter.loops = graph.nodes.some((node) => node.loops);
+  emitter.compact = first && !emitter.loops;
   new RegionTranslation(emitter, graph, summary, wordAt).emit(region);
   return emitter.code.prepend(emitter.prologue());
 }
