@@ -1,6 +1,8 @@
 // Boots the machine that a plan describes: memory, hardware thread, domains, hart, supervisors.
 import type { Plan } from "../schemas/plan.ts";
+import type { HostTerminal } from "./boot/consoles.ts";
 import { Machine } from "./boot/machine.ts";
+import type { TerminalSize } from "./hardware/device/virtio.ts";
 import type { DomainFault } from "./hypervisor/status_page.ts";
 import type { MachineEvent, MachineReport } from "./report.ts";
 
@@ -10,13 +12,17 @@ export interface BootOptions {
   onOutput?(program: string, bytes: Uint8Array, stream: "stdout" | "stderr"): void;
   /** standard input of the program that asks for the console */
   input?: ReadableStream<Uint8Array>;
+  /** set where input and output are a terminal: that program finds one, too */
+  terminal?: HostTerminal;
   /** gets what happens to the machine, as it happens */
   onEvent?(event: MachineEvent): void;
   /** gets the system calls of ELF programs, a line each */
   strace?(line: string): void;
-  /** stops the machine in good order when it is aborted */
+  /** stops the machine in good order when it is aborted; before it has booted, `boot` throws the reason */
   signal?: AbortSignal;
 }
+
+export type { HostTerminal, TerminalSize };
 
 /** A machine that runs. */
 export interface RunningMachine {
@@ -26,6 +32,8 @@ export interface RunningMachine {
   stop(): Promise<void>;
   /** Sends a signal to a program and what it started. @param number as in signal(7) */
   signal(program: string, number: number): void;
+  /** Says that the host's terminal has another size. */
+  resize(size: TerminalSize): void;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */
   kill(domain: string): void;
   /**

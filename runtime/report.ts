@@ -14,9 +14,10 @@ export type MachineEvent =
     done: number;
     total: number;
   }
+  | { kind: "image-ready"; device: string; image: string }
   | { kind: "booted"; ms: number }
   | { kind: "program-started"; program: string }
-  | { kind: "program-ended"; program: string; status: number }
+  | { kind: "program-ended"; program: string; status: number; signal?: string }
   | { kind: "iommu-fault"; device: string; cause: number; address: string }
   | { kind: "log"; domain: string; line: string };
 
@@ -26,6 +27,10 @@ export interface ProgramReport {
   name: string;
   /** 0 to 255; 128 + signal where one ended it */
   status: number;
+  /** the signal that ended it, by its name: "SIGSEGV" */
+  signal?: string;
+  /** from its start to its end; 0 for one that could not be started */
+  seconds: number;
 }
 
 /** What a domain took and did. */

@@ -149,6 +149,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
         run: required(
           text("a program of the machine by its absolute path, or a TypeScript module of the host"),
         ),
+        argv0: optional(text("what it is told its name is; else what `run` says")),
         args: defaulted(list("arguments", text("an argument")), []),
         env: defaulted(map("environment", text("a value")), {}),
         cwd: defaulted(text("working directory"), "/"),

@@ -240,7 +240,9 @@ export interface ProgramPlan {
   module?: string;
   /** elf: absolute path of the file, as the machine sees it */
   path?: string;
-  /** its arguments; the program's own name comes before them */
+  /** what it is told its name is: the first of its arguments */
+  argv0: string;
+  /** its further arguments */
   args: string[];
   /** its environment */
   env: Record<string, string>;
@@ -250,8 +252,12 @@ export interface ProgramPlan {
   uid: number;
   /** its group */
   gid: number;
-  /** virtio-console port for its standard input and output; the next one is for standard error */
+  /** virtio-console port for its standard input and output */
   console: number;
+  /** virtio-console port for its standard error */
+  errors: number;
   /** whether what the host reads is its standard input; else that is empty */
   stdin: "none" | "console";
+  /** whether its console is a terminal: whoever boots the machine knows */
+  terminal: boolean;
 }

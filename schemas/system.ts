@@ -108,6 +108,8 @@ export interface System {
   programs: Record<string, {
     /** a program of the machine by its absolute path, or a TypeScript module of the host */
     run: string;
+    /** what it is told its name is; else what `run` says */
+    argv0?: string;
     /** arguments */
     args: string[];
     /** environment */

@@ -17,10 +17,7 @@ function writerPlan(
 ): Promise<Plan> {
   return planOf(manifest, folder, (plan) => {
     plan.programs = plan.programs.filter((program) => program.name !== "hasher");
-    plan.programs.forEach((program, index) => {
-      program.args[1] = String(records);
-      program.console = index;
-    });
+    for (const program of plan.programs) program.args[1] = String(records);
     const storage = plan.domains.find((domain) => domain.name === "storage")!;
     storage.recovery.backoffMs = 1;
     storage.recovery.heartbeatMs = 300;
@@ -140,10 +137,7 @@ for (const [manifest, isolation, victims] of cutsBelow) {
     withFolder(async (folder) => {
       const plan = await planOf(manifest, folder, (plan) => {
         plan.programs = plan.programs.filter((program) => program.name !== "hasher");
-        plan.programs.forEach((program, index) => {
-          program.args[1] = String(RECORDS);
-          program.console = index;
-        });
+        for (const program of plan.programs) program.args[1] = String(RECORDS);
         for (const domain of plan.domains) if (!domain.primary) domain.isolation = isolation;
       });
       let kills = 0, running = 0;
@@ -174,7 +168,6 @@ Deno.test("a disk driver whose callers are promised errors: what it does not ans
     const plan = await planOf("examples/driver_domain.yaml", folder, (plan) => {
       plan.programs = plan.programs.filter((program) => program.name === "writer");
       plan.programs[0].args[1] = String(RECORDS);
-      plan.programs[0].console = 0;
       plan.domains.find((domain) => domain.name === "driver")!.recovery.clients = "error";
     });
     const { report, output, events } = await runMachine(plan, (event, machine) => {
@@ -191,7 +184,6 @@ for (const [manifest, victim] of [["driver_domain", "driver"], ["multiserver", "
       const plan = await planOf(`examples/${manifest}.yaml`, folder, (plan) => {
         plan.programs = plan.programs.filter((program) => program.name === "writer");
         plan.programs[0].args[1] = String(RECORDS);
-        plan.programs[0].console = 0;
         plan.domains.find((domain) => domain.name === victim)!.recovery.maxRestarts = 1;
       });
       let running = false;

@@ -77,13 +77,16 @@ function withProgram(compiled: Plan, [path, ...args]: string[], options: Options
     name: NAME,
     kind: "elf",
     path,
+    argv0: path,
     args,
     env: compiled.programs.find(({ kind }) => kind === "elf")?.env ?? {},
     cwd: options.cwd ?? "/",
     uid: options.uid ?? 0,
     gid: options.uid ?? 0,
     console: 0,
+    errors: 1,
     stdin: "console",
+    terminal: false,
   };
   return { ...compiled, programs: [program] };
 }

@@ -75,29 +75,36 @@ export function makePlan(
     rings: layout.rings,
     routes: planRoutes(placement, mounts, calls),
     mounts,
-    programs: Object.entries(system.programs).map(([name, program], index) => ({
-      name,
-      ...planExecutable(root, name, program.run),
-      args: program.args,
-      env: program.env,
-      cwd: program.cwd,
-      uid: program.uid,
-      gid: program.gid,
-      console: index * 2,
-      stdin: program.stdin,
-    })),
+    programs: Object.entries(system.programs).map(([name, program], index) =>
+      planProgram(root, name, program, index)
+    ),
   };
 }
 
-/** A path that begins at the machine's root names a file of the machine, any other one a module. */
-function planExecutable(
+function planProgram(
   root: Node,
   name: string,
-  run: string,
-): Pick<ProgramPlan, "kind" | "module" | "path"> {
-  return run.startsWith("/")
+  { run, argv0, args, env, cwd, uid, gid, stdin }: System["programs"][string],
+  index: number,
+): ProgramPlan {
+  // A path that begins at the machine's root names a file of the machine, any other one a module.
+  const executable: Pick<ProgramPlan, "kind" | "module" | "path"> = run.startsWith("/")
     ? { kind: "elf", path: run }
     : { kind: "native", module: pathAt(root, ["programs", name, "run"], run) };
+  return {
+    name,
+    ...executable,
+    argv0: argv0 ?? executable.path ?? executable.module!,
+    args,
+    env,
+    cwd,
+    uid,
+    gid,
+    console: index * 2,
+    errors: index * 2 + 1,
+    stdin,
+    terminal: false,
+  };
 }
 
 function planComponent(instance: Instance, placement: Placement): ComponentPlan {

@@ -1,10 +1,11 @@
 // The thread of the device models, as the machine that started it sees it.
+import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { hex } from "../hardware/physical_memory.ts";
 import type { SharedMemory } from "../hypervisor/memory/shared_memory.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
-import type { DeviceRequest, DeviceWorkerSetup, TerminalSize } from "./device_worker.ts";
+import type { DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
 import type { MachineMemory, Window } from "./machine_memory.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 
@@ -109,6 +110,11 @@ export class DeviceThread {
   /** Says that a console port is a terminal, and how large that is now. */
   resize(port: number, size: TerminalSize): void {
     this.#post({ kind: "resize", port, size });
+  }
+
+  /** Says that the host has written that much of what a port gave out. */
+  written(port: number, bytes: number): void {
+    this.#post({ kind: "written", port, bytes });
   }
 
   /** Faults that the IOMMU has recorded, by index of the device in the plan. */

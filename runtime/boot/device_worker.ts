@@ -4,6 +4,7 @@ import { FileImage } from "../hardware/device/file_image.ts";
 import { Platform } from "../hardware/device/platform.ts";
 import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
 import { VirtioConsole } from "../hardware/device/virtio_console.ts";
+import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
@@ -38,6 +39,8 @@ export type DeviceRequest =
   | { kind: "fence"; address: number; devices: string[] }
   | { kind: "input"; port: number; bytes: Uint8Array }
   | { kind: "end-input"; port: number }
+  | { kind: "resize"; port: number; size: TerminalSize }
+  | { kind: "written"; port: number; bytes: number }
   | { kind: "faults" }
   | { kind: "stop" };
 
@@ -128,6 +131,12 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
         return consoles.every((model) => model.input(request.port, request.bytes));
       case "end-input":
         for (const model of consoles) model.endInput(request.port);
+        return;
+      case "resize":
+        for (const model of consoles) model.resize(request.port, request.size);
+        return;
+      case "written":
+        for (const model of consoles) model.written(request.port, request.bytes);
         return;
       case "faults":
         return setup.machine.devices.map((device) => platform.faults(device.name));

@@ -1,22 +1,30 @@
 // Starts the programs of the plan: makes the process of each, opens its console, and runs it.
 import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
-import { Errno } from "../kernel/errno.ts";
+import { E, Errno } from "../kernel/errno.ts";
 import { request } from "../kernel/process/mounts.ts";
 import type { Process, WaitStatus } from "../kernel/process/process.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { resolve } from "../kernel/process/resolve.ts";
+import { SIG } from "../kernel/process/signal.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
 
-/** Status of a program that could not be started, as shells have it. */
-const CANNOT_START = 126;
+/** Status of a program that could not be started, or is not there, as shells have it. */
+const CANNOT_START = 126, NOT_FOUND = 127;
 
 /** How a program ended: its exit status, 128 and the signal's number for one that a signal ended. */
-export function exitStatus(status: WaitStatus): number {
+export function exitStatus(status: WaitStatus): { status: number; signal?: string } {
   const signal = status & 0x7f;
-  return signal === 0 ? status >> 8 : 128 + signal;
+  return signal === 0
+    ? { status: status >> 8 }
+    : { status: 128 + signal, signal: signalName(signal) };
+}
+
+function signalName(number: number): string {
+  const name = Object.entries(SIG).find(([, each]) => each === number)?.[0];
+  return name === undefined ? `signal ${number}` : `SIG${name}`;
 }
 
 /** Runs a process as a program. @throws Errno where it cannot be executed */
@@ -24,6 +32,8 @@ export type Runner = (process: Process, program: ProgramPlan) => Coroutine<void>
 
 export class Programs {
   readonly #running = new Map<string, Process>();
+  /** signals for programs that are not there yet */
+  readonly #early = new Map<string, number[]>();
 
   constructor(
     private readonly processes: Processes,
@@ -33,25 +43,29 @@ export class Programs {
   ) {}
 
   start(program: ProgramPlan): void {
-    const ended = (status: number, reason?: string) => {
-      this.#running.delete(program.name);
-      this.post({ kind: "program-ended", program: program.name, status, reason });
-    };
-    this.tasks.spawn(this.#begin(program), (process, failure) => {
-      if (failure === undefined) {
-        this.processes.whenEnded(process!, (status) => ended(exitStatus(status)));
-        return;
-      }
-      if (!(failure instanceof Errno)) throw failure;
-      ended(CANNOT_START, `cannot start ${program.path ?? program.module}: ${failure}`);
+    const { name, argv0, args, uid, gid } = program;
+    const whenEnded = (process: Process, reason?: string) =>
+      this.processes.whenEnded(process, (status) => {
+        this.#running.delete(name);
+        this.#early.delete(name);
+        this.post({ kind: "program-ended", program: name, ...exitStatus(status), reason });
+      });
+    this.#early.set(name, []);
+    const made = this.processes.start(name, [argv0, ...args], uid, gid);
+    this.tasks.spawn(made, (process, failure) => {
+      if (failure !== undefined) throw failure;
+      this.tasks.spawn(this.#begin(program, process!), (_begun, failure) => {
+        if (failure === undefined) return whenEnded(process!);
+        if (!(failure instanceof Errno)) throw failure;
+        whenEnded(process!, `cannot start ${program.path ?? program.module}: ${failure}`);
+        const status = failure.errno === E.ENOENT ? NOT_FOUND : CANNOT_START;
+        this.processes.endThread(this.processes.startThread(process!), status << 8);
+      });
     });
   }
 
-  *#begin(program: ProgramPlan): Coroutine<Process> {
-    const { processes } = this;
-    const argv = [program.path ?? program.module!, ...program.args];
-    const process = yield* processes.start(program.name, argv, program.uid, program.gid);
-    for (const port of [program.console, program.console, program.console + 1]) {
+  *#begin(program: ProgramPlan, process: Process): Coroutine<void> {
+    for (const port of [program.console, program.console, program.errors]) {
       yield* finish(openCalls.openat(process, AT.FDCWD, `/dev/hvc${port}`, O.RDWR, 0));
     }
     const cwd = yield* resolve(
@@ -65,12 +79,17 @@ export class Programs {
     yield* this.runners[program.kind](process, program);
     this.#running.set(program.name, process);
     this.post({ kind: "program-started", program: program.name });
-    return process;
+    const early = this.#early.get(program.name) ?? [];
+    this.#early.delete(program.name);
+    for (const signal of early) this.signal(signal, program.name);
   }
 
-  /** Sends a signal to a program's process group; to all programs without a name. */
+  /** Sends a signal to a program and what it started; to all programs without a name. */
   signal(signal: number, name?: string): void {
-    for (const [program, process] of [...this.#running]) {
+    for (const [program, signals] of this.#early) {
+      if (name === undefined || program === name) signals.push(signal);
+    }
+    for (const [program, process] of this.#running) {
       if (name !== undefined && program !== name) continue;
       for (const each of [...this.processes.all]) {
         if (each.session === process.pid) each.post({ signal, code: 0, pid: 0, uid: 0 });

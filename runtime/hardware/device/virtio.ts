@@ -80,14 +80,25 @@ export const Block = {
 
 /** virtio-console (5.3) */
 export const Console = {
+  FEATURE_SIZE: 1 << 0,
   FEATURE_MULTIPORT: 1 << 1,
   DEVICE_READY: 0,
   DEVICE_ADD: 1,
   PORT_READY: 3,
+  /** the port is a terminal */
   CONSOLE_PORT: 4,
+  /** its size follows, columns and rows, two bytes each */
+  RESIZE: 5,
   PORT_OPEN: 6,
   CONTROL_BYTES: 8,
+  RESIZE_BYTES: 4,
 } as const;
+
+/** How much a terminal shows, in characters. */
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+}
 
 /** Queue numbers of a console port: receive and transmit; control has queues 2 and 3. */
 export function portQueues(port: number): { receive: number; transmit: number } {

@@ -1,4 +1,5 @@
 // The interface `terminal`: ports of characters, as the console driver provides them.
+import type { TerminalSize } from "../../hardware/device/virtio.ts";
 import type { Blocking, WaitQueue } from "../coroutine.ts";
 
 export interface Terminal {
@@ -11,4 +12,8 @@ export interface Terminal {
   poll(port: number): number;
   /** woken when the readiness of any port changes */
   readonly readiness: WaitQueue;
+  /** how much the terminal at a port shows; undefined where there is no terminal, but a file or a pipe */
+  size(port: number): TerminalSize | undefined;
+  /** woken when the size of a terminal changes */
+  readonly resized: WaitQueue;
 }

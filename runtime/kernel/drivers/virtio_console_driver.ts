@@ -1,6 +1,6 @@
 // The console driver (virtio 1.2, 5.3, with several ports). Each port has one page to receive into and
 // one to send from; what is received waits in the page until a program reads it.
-import { Console, DeviceId, portQueues } from "../../hardware/device/virtio.ts";
+import { Console, DeviceId, portQueues, type TerminalSize } from "../../hardware/device/virtio.ts";
 import type { Component } from "../component.ts";
 import { type Coroutine, Mutex, WaitQueue } from "../coroutine.ts";
 import type { DmaBuffer, Environment } from "../environment.ts";
@@ -13,6 +13,8 @@ const QUEUE_SIZE = 8;
 const CONTROL_QUEUE_SIZE = 64;
 const CONTROL_RECEIVE = 2;
 const CONTROL_TRANSMIT = 3;
+/** Room for one control message, with what follows it. */
+const CONTROL_SLOT_BYTES = 16;
 const POLLIN = 1, POLLOUT = 4, POLLHUP = 16;
 
 /** One port: a program's standard input and output. */
@@ -28,6 +30,7 @@ class Port {
   receiving = false;
   sending = false;
   closed = false;
+  size: TerminalSize | undefined;
 
   constructor(environment: Environment) {
     this.receiveQueue = new Virtqueue(environment.memory, QUEUE_SIZE, 1);
@@ -40,6 +43,7 @@ class Port {
 class VirtioConsoleDriver implements Terminal {
   readonly ports: number;
   readonly readiness = new WaitQueue();
+  readonly resized = new WaitQueue();
   readonly #ports: Port[];
   readonly #controlReceive: Virtqueue<number>;
   readonly #controlTransmit: Virtqueue<number>;
@@ -50,13 +54,13 @@ class VirtioConsoleDriver implements Terminal {
       attachment.registers,
       environment.memory,
       DeviceId.CONSOLE,
-      Console.FEATURE_MULTIPORT,
+      Console.FEATURE_MULTIPORT | Console.FEATURE_SIZE,
     );
     this.ports = (probe.features & Console.FEATURE_MULTIPORT) === 0 ? 1 : probe.config32(4);
     this.#ports = Array.from({ length: this.ports }, () => new Port(environment));
     this.#controlReceive = new Virtqueue(environment.memory, CONTROL_QUEUE_SIZE, 1);
     this.#controlTransmit = new Virtqueue(environment.memory, CONTROL_QUEUE_SIZE, 1);
-    this.#controlPage = environment.memory.allocate(2 * CONTROL_QUEUE_SIZE * Console.CONTROL_BYTES);
+    this.#controlPage = environment.memory.allocate(2 * CONTROL_QUEUE_SIZE * CONTROL_SLOT_BYTES);
     attachment.onInterrupt = () => this.#takeAll();
 
     const buffers = [this.#controlPage];
@@ -86,8 +90,8 @@ class VirtioConsoleDriver implements Terminal {
   }
 
   #offerControl(slot: number): void {
-    const address = this.#controlPage.address + slot * Console.CONTROL_BYTES;
-    this.#controlReceive.add(slot, [], [{ address, length: Console.CONTROL_BYTES }]);
+    const address = this.#controlPage.address + slot * CONTROL_SLOT_BYTES;
+    this.#controlReceive.add(slot, [], [{ address, length: CONTROL_SLOT_BYTES }]);
     this.attachment.registers.notify(CONTROL_RECEIVE);
   }
 
@@ -95,16 +99,19 @@ class VirtioConsoleDriver implements Terminal {
     this.#controlTransmit.takeUsed(() => {});
     const slot = CONTROL_QUEUE_SIZE +
       (port === 0xffff_ffff ? 0 : 1 + port % (CONTROL_QUEUE_SIZE - 1));
-    const at = slot * Console.CONTROL_BYTES;
+    const at = slot * CONTROL_SLOT_BYTES;
     const message = new DataView(
       this.#controlPage.bytes.buffer,
       this.#controlPage.bytes.byteOffset + at,
-      8,
+      Console.CONTROL_BYTES,
     );
     message.setUint32(0, port, true);
     message.setUint16(4, event, true);
     message.setUint16(6, 1, true);
-    this.#controlTransmit.add(slot, [{ address: this.#controlPage.address + at, length: 8 }], []);
+    this.#controlTransmit.add(slot, [{
+      address: this.#controlPage.address + at,
+      length: Console.CONTROL_BYTES,
+    }], []);
     this.attachment.registers.notify(CONTROL_TRANSMIT);
   }
 
@@ -118,7 +125,7 @@ class VirtioConsoleDriver implements Terminal {
   }
 
   #takeAll(): number {
-    let count = this.#controlReceive.takeUsed((slot) => this.#takeControl(slot));
+    let count = this.#controlReceive.takeUsed((slot, written) => this.#takeControl(slot, written));
     for (const port of this.#ports) {
       count += port.receiveQueue.takeUsed((_token, written) => {
         port.receiving = false;
@@ -131,13 +138,24 @@ class VirtioConsoleDriver implements Terminal {
     return count;
   }
 
-  #takeControl(slot: number): void {
-    const at = slot * Console.CONTROL_BYTES;
-    const bytes = this.#controlPage.bytes.slice(at, at + Console.CONTROL_BYTES);
+  /** The device's memory of a message is what it likes: read once, and no more of it than there is. */
+  #takeControl(slot: number, written: number): void {
+    const at = slot * CONTROL_SLOT_BYTES;
+    const bytes = this.#controlPage.bytes.slice(at, at + CONTROL_SLOT_BYTES);
     const message = new DataView(bytes.buffer);
-    const port = this.#ports[message.getUint32(0, true)];
-    if (port !== undefined && message.getUint16(4, true) === Console.PORT_OPEN) {
+    const port = this.#ports[message.getUint32(0, true)], event = message.getUint16(4, true);
+    if (port !== undefined && event === Console.PORT_OPEN) {
       port.closed = message.getUint16(6, true) === 0;
+    } else if (
+      port !== undefined && event === Console.RESIZE &&
+      written >= Console.CONTROL_BYTES + Console.RESIZE_BYTES
+    ) {
+      const from = Console.CONTROL_BYTES;
+      port.size = {
+        columns: message.getUint16(from, true),
+        rows: message.getUint16(from + 2, true),
+      };
+      this.resized.wakeAll();
     }
     this.#offerControl(slot);
   }
@@ -177,6 +195,10 @@ class VirtioConsoleDriver implements Terminal {
       port.turn.release();
     }
     return from.length;
+  }
+
+  size(index: number): TerminalSize | undefined {
+    return this.#ports[index]?.size;
   }
 
   poll(index: number): number {
