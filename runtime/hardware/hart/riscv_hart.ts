@@ -31,8 +31,8 @@ const COLD_FOR_EVER = 0xffff;
 /** At first in small pieces, which are made quickly. */
 const FIRST: RegionLimits = { blocks: 24, instructions: 160, depth: 0 };
 /** A piece that the dispatcher entered so often is made anew, with what it calls. */
-const VERY_HOT = 4000;
-const SECOND: RegionLimits = { blocks: 96, instructions: 700, depth: 3 };
+const VERY_HOT = 10_000;
+const SECOND: RegionLimits = { blocks: 192, instructions: 1500, depth: 4 };
 /** Never gets hot again. */
 const MOST_HEAT = 0x7fff_ffff;
 /** Code at higher addresses is interpreted: there is none in user memory. */
