@@ -1,5 +1,6 @@
 // Side-by-side measurements: `deno task bench [NAME...] [--quick] [--json]`.
 import { parseArgs } from "@std/cli/parse-args";
+import { hart } from "./hart.ts";
 import { memory } from "./memory.ts";
 import { nullCall } from "./null_call.ts";
 import { pread } from "./pread.ts";
@@ -11,6 +12,7 @@ const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<
   pread,
   sequential,
   memory,
+  hart,
 };
 
 // `deno task bench -- --quick` hands the two dashes on.
