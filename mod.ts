@@ -23,10 +23,17 @@ export type * from "./schemas/plan.ts";
 export type { System } from "./schemas/system.ts";
 
 // Plan to machine.
-export { boot, type BootOptions, type RunningMachine } from "./runtime/boot.ts";
+export { boot, type BootOptions, type HostTerminal, type RunningMachine } from "./runtime/boot.ts";
+export type { TerminalSize } from "./runtime/hardware/device/virtio.ts";
 export type { DomainFault } from "./runtime/hypervisor/status_page.ts";
 export type { DomainEvent } from "./runtime/hypervisor/supervisor.ts";
-export type { DomainReport, MachineEvent, MachineReport, ProgramReport } from "./runtime/report.ts";
+export type {
+  DomainReport,
+  MachineEvent,
+  MachineReport,
+  MachineState,
+  ProgramReport,
+} from "./runtime/report.ts";
 
 // What programs use.
 export type { PollEntry } from "./runtime/user/native/posix.ts";

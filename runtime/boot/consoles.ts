@@ -24,6 +24,7 @@ export interface HostConsole {
 export interface HostTerminal {
   /** what it understands, as the environment's TERM says it */
   type: string;
+  /** how much it shows at first */
   size: TerminalSize;
   /** whether standard error is that terminal, too */
   errors: boolean;

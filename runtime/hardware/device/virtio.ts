@@ -96,7 +96,9 @@ export const Console = {
 
 /** How much a terminal shows, in characters. */
 export interface TerminalSize {
+  /** characters of a line */
   columns: number;
+  /** lines */
   rows: number;
 }
 
