@@ -4,7 +4,7 @@ import type { HostTerminal } from "./boot/consoles.ts";
 import { Machine } from "./boot/machine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";
 import type { DomainFault } from "./hypervisor/status_page.ts";
-import type { MachineEvent, MachineReport } from "./report.ts";
+import type { MachineEvent, MachineReport, MachineState } from "./report.ts";
 
 /** What `boot` tells while the machine runs, and what stops it. */
 export interface BootOptions {
@@ -28,12 +28,14 @@ export type { HostTerminal, TerminalSize };
 export interface RunningMachine {
   /** Resolves when every program has ended and the machine has stopped. */
   wait(): Promise<MachineReport>;
-  /** Ends the programs and stops the machine. */
+  /** Ends the programs, by SIGTERM and after five seconds by SIGKILL, and stops the machine. */
   stop(): Promise<void>;
   /** Sends a signal to a program and what it started. @param number as in signal(7) */
   signal(program: string, number: number): void;
   /** Says that the host's terminal has another size. */
   resize(size: TerminalSize): void;
+  /** How it is doing. Never resolves once it has ended. */
+  look(): Promise<MachineState>;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */
   kill(domain: string): void;
   /**

@@ -15,6 +15,8 @@ export type MachineEvent =
     total: number;
   }
   | { kind: "image-ready"; device: string; image: string }
+  /** nothing more is read of the network or written to the cache */
+  | { kind: "images-ready" }
   | { kind: "booted"; ms: number }
   | { kind: "program-started"; program: string }
   | { kind: "program-ended"; program: string; status: number; signal?: string }
@@ -55,6 +57,18 @@ export interface DomainReport {
   generation: number;
   /** faults the IOMMU recorded for its devices */
   faults: number;
+}
+
+/** How a machine that runs is doing. */
+export interface MachineState {
+  /** in the order of the manifest; the status of those that have ended */
+  programs: { name: string; state: "starting" | "running" | "ended"; status?: number }[];
+  /** system calls that programs have made */
+  calls: number;
+  /** what the kernel code of all domains takes of its heaps, and their memory objects */
+  memoryBytes: number;
+  /** times that domains were restarted */
+  restarts: number;
 }
 
 /** What a machine did, from its boot to its end. */

@@ -4,8 +4,11 @@ import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath } from "../source/load.ts";
 import { calls, disk } from "../disk.ts";
 
-/** Exit codes: fine; diagnostics or a failed program; wrong use of the command. */
-export const Exit = { OK: 0, FAILED: 1, USAGE: 2 } as const;
+/**
+ * Exit codes: fine; diagnostics or a failed program; wrong use of the command. `run` has the program's own,
+ * and one for what is not the program's fault. Interrupted is what SIGINT leaves.
+ */
+export const Exit = { OK: 0, FAILED: 1, USAGE: 2, MACHINE: 125, INTERRUPTED: 130 } as const;
 
 export interface Shared {
   json?: boolean;
@@ -37,12 +40,16 @@ export function print(diagnostics: Diagnostic[], options: Shared): void {
   for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
 }
 
-/** The plan, or the end of the command with the diagnostics. */
-export async function plan(file: string, options: Shared): Promise<Plan> {
+/** The plan, or the end of the command with the diagnostics and an exit code. */
+export async function plan(
+  file: string,
+  options: Shared,
+  failed: number = Exit.FAILED,
+): Promise<Plan> {
   const opened = await open(file);
   if (!opened.plan || opened.diagnostics.length > 0 && !options.json) {
     print(opened.diagnostics, options);
   }
-  if (!opened.plan) Deno.exit(Exit.FAILED);
+  if (!opened.plan) Deno.exit(failed);
   return opened.plan;
 }

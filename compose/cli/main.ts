@@ -20,7 +20,8 @@ const main = new Command()
   .name("compose")
   .version("0.1.0")
   .description(
-    "Compose operating systems from slices.\nExit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use.",
+    "Compose operating systems from slices.\n" +
+      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` has the program's own.",
   )
   .globalOption("--json", "machine-readable output")
   .throwErrors()

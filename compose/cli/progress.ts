@@ -1,7 +1,9 @@
 // What a machine does before and while it runs, as one line that changes, on a terminal only.
-import type { MachineEvent } from "../../runtime/report.ts";
+import type { RunningMachine } from "../../runtime/boot.ts";
+import type { MachineEvent, MachineState } from "../../runtime/report.ts";
 
 const WIDTH = 78;
+const WATCH_MS = 1000;
 const STEPS = { index: "reading", fetch: "fetching", unpack: "unpacking", write: "writing" };
 
 export class StatusLine {
@@ -40,6 +42,22 @@ export class StatusLine {
     this.show(`${device}: ${STEPS[step]}${amount}  ${what}`);
   }
 
+  /** Shows how a machine is doing, until that is over. @returns what ends it */
+  watch(machine: Pick<RunningMachine, "look">): () => void {
+    if (!this.#shown) return () => {};
+    let before: { calls: number; ms: number } | undefined;
+    const watching = setInterval(async () => {
+      const state = await machine.look(), ms = performance.now();
+      const rate = before === undefined ? 0 : (state.calls - before.calls) / (ms - before.ms);
+      before = { calls: state.calls, ms };
+      this.show(describe(state, rate * 1000));
+    }, WATCH_MS);
+    return () => {
+      clearInterval(watching);
+      this.clear();
+    };
+  }
+
   /** Says something that stays. */
   note(text: string): void {
     this.clear();
@@ -49,4 +67,18 @@ export class StatusLine {
   #write(text: string): void {
     Deno.stderr.writeSync(new TextEncoder().encode(text));
   }
+}
+
+/** A machine in a line. */
+export function describe(state: MachineState, callsPerSecond: number): string {
+  const programs = state.programs.map(({ name, state, status }) =>
+    `${name} ${state === "ended" ? status : state}`
+  );
+  const restarts = state.restarts === 0 ? [] : [`${state.restarts} restarts`];
+  return [
+    programs.join(", "),
+    `${Math.round(callsPerSecond).toLocaleString("en")} calls/s`,
+    `${Math.round(state.memoryBytes / 2 ** 20)} MiB`,
+    ...restarts,
+  ].join("  ");
 }

@@ -1,16 +1,23 @@
-// `compose run`: one program on a described machine, as if it were a program of the host: input, output and
-// exit status go through.
+// `compose run`: one program on a described machine, as if it were a program of the host: input, output,
+// signals and exit status go through.
 import { Command, ValidationError } from "@cliffy/command";
+import { limits } from "../../schemas/limits.ts";
+import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
+import { fetches, giveUpNetwork } from "./network.ts";
 import { StatusLine } from "./progress.ts";
+import { forwardSignals, Interruption } from "./signals.ts";
+import { writeAll } from "./streams.ts";
+import { Terminal } from "./terminal.ts";
 
-/** Signals that go on to the program, by their numbers there. */
-const FORWARDED = { SIGINT: 2, SIGTERM: 15 } as const;
+const NAME = "program";
+const SIGKILL = 9, SIGPIPE = 13;
 
 interface Options extends Shared {
+  env?: string[];
   cwd?: string;
-  uid?: number;
+  user?: string;
   strace?: boolean;
   verbose?: boolean;
 }
@@ -19,78 +26,127 @@ interface Options extends Shared {
 export function makeRunCommand(words: string[]): Command {
   return new Command()
     .description(
-      "Run one program on the machine, with input, output and exit status passed through.\n" +
-        "128 and the signal's number is the status of a program that a signal ended.",
+      "Run one program on the machine, with input, output, signals and exit status passed through.\n" +
+        "On a terminal it has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
+        "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
+        "126 where it cannot be executed; 125 where the machine fails; 2 wrong use.",
     )
     .arguments("<file:string>")
+    .option("--env <assignment:string>", "NAME=VALUE for its environment", { collect: true })
     .option("--cwd <path:string>", "directory that it begins in", { default: "/" })
-    .option("--uid <id:integer>", "user that it runs as", { default: 0 })
+    .option("--user <ids:string>", "numbers of its user and, after a colon, its group", {
+      default: "0:0",
+    })
     .option("--strace", "print its system calls on standard error")
     .option("--verbose", "print what the machine does on standard error")
+    .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
     .example("A shell script", "compose run system.yaml -- /bin/sh -c 'ls /'")
     .example("In a pipe", "echo 6*7 | compose run system.yaml -- /usr/bin/bc")
-    .action(async (options: Options, file: string) => {
-      if (words.length === 0) throw new ValidationError("Say which program to run, after --");
-      const compiled = withProgram(await plan(file, options), words, options);
-      const { boot } = await import("../../runtime/boot.ts");
-      const status = new StatusLine(true);
-      const fail = (failure: unknown): never => {
-        status.note(`compose: ${failure instanceof Error ? failure.message : failure}`);
-        Deno.exit(Exit.FAILED);
-      };
-      const machine = await boot(compiled, {
-        input: Deno.stdin.readable,
-        onOutput: (_program, bytes, stream) => {
-          status.clear();
-          writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes);
-        },
-        onEvent: (event) => {
-          if (event.kind === "image-progress") status.image(event);
-          else if (event.kind === "booted") status.clear();
-          else if (event.kind === "log" && (options.verbose || event.domain === NAME)) {
-            status.note(`compose: ${event.domain}: ${event.line}`);
-          }
-        },
-        strace: options.strace ? (line) => status.note(line) : undefined,
-      }).catch(fail);
-      for (const [signal, number] of Object.entries(FORWARDED)) {
-        Deno.addSignalListener(signal as Deno.Signal, () => machine.signal(NAME, number));
-      }
-      const report = await machine.wait().catch(fail);
-      for (const { name, count } of options.verbose ? report.missingCalls : []) {
-        status.note(`compose: nobody serves ${name}, called ${count} times`);
-      }
-      Deno.exit(report.programs[0].status);
-    });
+    .action((options: Options, file: string) => run(file, words, options));
 }
 
-const NAME = "program";
+async function run(file: string, words: string[], options: Options): Promise<void> {
+  if (words.length === 0) throw new ValidationError("Say which program to run, after --");
+  const program = programOf(words, options);
+  const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
+  const { boot } = await import("../../runtime/boot.ts");
+  const status = new StatusLine(true),
+    interruption = new Interruption(),
+    terminal = Terminal.find();
+  const fail = (failure: unknown): never => {
+    terminal?.takeBack();
+    status.note(`compose: ${failure instanceof Error ? failure.message : failure}`);
+    Deno.exit(interruption.happened ? Exit.INTERRUPTED : Exit.MACHINE);
+  };
+  let leaving = false;
+  const leave = () => {
+    // Asked twice, nobody waits for a machine that does not answer.
+    if (leaving) fail("left a machine that does not end");
+    leaving = true;
+    machine.signal(NAME, SIGKILL);
+  };
+  let heard = true;
+  if (!fetches(compiled)) giveUpNetwork();
+  const machine = await boot(compiled, {
+    input: terminal?.input(leave) ?? Deno.stdin.readable,
+    terminal: terminal?.host,
+    onOutput: (_program, bytes, stream) => {
+      status.clear();
+      if (!heard) return;
+      heard = writeAll(stream === "stdout" ? Deno.stdout : Deno.stderr, bytes);
+      if (!heard) machine.signal(NAME, SIGPIPE);
+    },
+    onEvent: (event) => {
+      if (event.kind === "images-ready") giveUpNetwork();
+      else if (event.kind === "image-progress") status.image(event);
+      else if (event.kind === "booted") status.clear();
+      else if (event.kind === "log" && (options.verbose || event.domain === NAME)) {
+        status.note(`compose: ${event.domain === NAME ? "" : `${event.domain}: `}${event.line}`);
+      } else if (event.kind === "domain-failed" && options.verbose) {
+        status.note(`compose: domain "${event.domain}" failed: ${event.reason}`);
+      }
+    },
+    strace: options.strace ? (line) => status.note(line) : undefined,
+    signal: interruption.signal,
+  }).catch(fail);
+  interruption.end();
+  forwardSignals(machine, [NAME]);
+  terminal?.give(machine);
+  const report = await machine.wait().catch(fail);
+  terminal?.takeBack();
+  if (options.json) console.error(JSON.stringify(report, null, 2));
+  else if (options.verbose) {
+    for (const { name, count } of report.missingCalls) {
+      status.note(`compose: nobody serves ${name}, called ${count} times`);
+    }
+  }
+  Deno.exit(report.programs[0].status);
+}
 
-/** The machine with this one program, in place of those that its manifest has. */
-function withProgram(compiled: Plan, [path, ...args]: string[], options: Options): Plan {
+function programOf([path, ...args]: string[], options: Options): ProgramPlan {
   if (!path.startsWith("/")) {
     throw new ValidationError(
       `Name the program by its path in the machine: "${path}" is not absolute`,
     );
   }
-  const program: ProgramPlan = {
+  const ids = /^(\d+)(?::(\d+))?$/.exec(options.user ?? "0");
+  if (ids === null || ids.slice(1).some((id) => Number(id ?? 0) > limits.id.max)) {
+    throw new ValidationError(`Say users and groups by their numbers, not "${options.user}"`);
+  }
+  return {
     name: NAME,
     kind: "elf",
     path,
     argv0: path,
     args,
-    env: compiled.programs.find(({ kind }) => kind === "elf")?.env ?? {},
+    env: Object.fromEntries((options.env ?? []).map(assignment)),
     cwd: options.cwd ?? "/",
-    uid: options.uid ?? 0,
-    gid: options.uid ?? 0,
+    uid: Number(ids[1]),
+    gid: Number(ids[2] ?? ids[1]),
     console: 0,
     errors: 1,
     stdin: "console",
     terminal: false,
   };
-  return { ...compiled, programs: [program] };
 }
 
-function writeAll(sink: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
-  while (bytes.length > 0) bytes = bytes.subarray(sink.writeSync(bytes));
+function assignment(text: string): [name: string, value: string] {
+  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (name === undefined) throw new ValidationError(`Say --env NAME=VALUE, not "${text}"`);
+  return [name, value];
+}
+
+/** The machine with this one program, in place of those that its manifest has. */
+function withProgram(plan: Plan, program: ProgramPlan): Plan {
+  const { userMemoryBytes } = plan.machine;
+  if (userMemoryBytes < limits.userMemoryBytes.min) {
+    const left = amountText(Math.floor(userMemoryBytes / 4096) * 4096, "bytes");
+    console.error(
+      `compose: domains and rings leave ${left} of the machine's memory for programs, which need ${
+        amountText(limits.userMemoryBytes.min, "bytes")
+      }`,
+    );
+    Deno.exit(Exit.MACHINE);
+  }
+  return { ...plan, programs: [program] };
 }

@@ -15,6 +15,13 @@ export class ValidationError extends Error {
 // deno-lint-ignore no-explicit-any
 type Action = (options: any, ...args: any[]) => unknown;
 
+interface OptionSettings {
+  default?: unknown;
+  required?: boolean;
+  /** it may be given several times, and is a list */
+  collect?: boolean;
+}
+
 /** A command with its options, arguments and commands. */
 export class Command {
   /** Used by the completions of this package. */
@@ -47,7 +54,7 @@ export class Command {
   option(
     flags: string,
     description: string,
-    settings: { default?: unknown; required?: boolean } = {},
+    settings: OptionSettings = {},
   ): this {
     this._inner.addOption(this.#option(flags, description, settings));
     return this;
@@ -64,7 +71,7 @@ export class Command {
   #option(
     flags: string,
     description: string,
-    settings: { default?: unknown; required?: boolean },
+    settings: OptionSettings,
   ): Option {
     const numeric = /:(number|integer)>/.test(flags);
     const option = new Option(flags.replace(/:\w+(\[\])?(?=[>\]])/g, ""), description);
@@ -77,6 +84,9 @@ export class Command {
         }
         return Number(value);
       });
+    }
+    if (settings.collect) {
+      option.argParser((value, earlier: unknown) => [...(earlier as string[] ?? []), value]);
     }
     if (settings.default !== undefined) option.default(settings.default);
     if (settings.required) option.makeOptionMandatory();

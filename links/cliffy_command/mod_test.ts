@@ -6,6 +6,7 @@ function sample(seen: unknown[]): Command {
     "make",
     new Command().description("Make it.").arguments("<file:string> [rest...:string]")
       .option("-d, --depth <depth:number>", "how deep", { default: 1 })
+      .option("--tag <tag:string>", "a word about it", { collect: true })
       .action((options, ...args) => void seen.push(options, args)),
   );
 }
@@ -15,6 +16,12 @@ Deno.test("options and arguments reach the action", async () => {
   await sample(seen).parse(["make", "a", "-d", "3", "--json"]);
   assertEquals(seen[0], { depth: 3, json: true });
   assertEquals((seen[1] as unknown[])[0], "a");
+});
+
+Deno.test("an option that may repeat is a list", async () => {
+  const seen: unknown[] = [];
+  await sample(seen).parse(["make", "--tag", "x=1", "a", "--tag", "y"]);
+  assertEquals(seen[0], { depth: 1, tag: ["x=1", "y"] });
 });
 
 Deno.test("wrong arguments are a ValidationError", async () => {

@@ -115,6 +115,11 @@ export class HartThread {
     return this.#worker.request({ kind: "ring", index, memory, bell } satisfies HartRequest);
   }
 
+  /** What it has counted so far. */
+  counters(): Promise<HartCounters> {
+    return this.#worker.request({ kind: "counters" } satisfies HartRequest);
+  }
+
   /** Ends it in good order: file systems are written back while those who serve them answer. */
   async stop(): Promise<HartCounters> {
     const counters = await this.#worker.request<HartCounters>(

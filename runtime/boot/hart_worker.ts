@@ -55,6 +55,7 @@ export type HartRequest =
   | { kind: "run" }
   | { kind: "signal"; program: string; number: number }
   | { kind: "ring"; index: number; memory: MemoryGrant; bell: MemoryGrant }
+  | { kind: "counters" }
   | { kind: "stop" };
 
 export interface HartCounters {
@@ -306,6 +307,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       link.bell = opener.doorbell(opener.open(message.bell));
     }
     attention.handled();
+    if (message.kind === "counters") {
+      return self.postMessage({ reply: message.request, value: counters() });
+    }
     if (message.kind === "stop") {
       return void tasks.spawn(shutDown(), (_value, failure) => {
         if (failure !== undefined) environment.log(`stopping: ${failure}`);

@@ -5,7 +5,7 @@ import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import type { DomainFault } from "../hypervisor/status_page.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
-import type { MachineEvent, MachineReport } from "../report.ts";
+import type { MachineEvent, MachineReport, MachineState } from "../report.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { HartThread } from "./hart_thread.ts";
@@ -14,6 +14,10 @@ import { MachineMemory } from "./machine_memory.ts";
 import { makeReport, ProgramTimes } from "./machine_report.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
+
+/** How long programs have to end when they are asked to. */
+const STOP_GRACE_MS = 5000;
+const SIGKILL = 9;
 
 export class Machine implements RunningMachine {
   readonly #plan: Plan;
@@ -42,9 +46,11 @@ export class Machine implements RunningMachine {
     const bases = await prepareRootFileSystems(
       plan,
       (device) => (progress) => event({ kind: "image-progress", device, ...progress }),
+      signal,
     );
     for (const [device, { base }] of bases) event({ kind: "image-ready", device, image: base });
     signal?.throwIfAborted();
+    event({ kind: "images-ready" });
     const services = plan.domains.filter((domain) =>
       !domain.primary && domain.isolation !== "none"
     );
@@ -117,10 +123,16 @@ export class Machine implements RunningMachine {
     if (this.#stopWanted) this.#stopPrograms();
   }
 
-  /** Programs that are not there yet are ended when they are. */
+  /** Programs that are not there yet are ended when they are; those that do not end are killed. */
   #stopPrograms(): void {
     this.#stopWanted = true;
-    if (this.#booted) this.#hart.stopPrograms();
+    if (!this.#booted) return;
+    this.#hart.stopPrograms();
+    const killing = setTimeout(() => {
+      for (const { name } of this.#plan.programs) this.#hart.signal(name, SIGKILL);
+    }, STOP_GRACE_MS);
+    const over = () => clearTimeout(killing);
+    this.#ended.promise.then(over, over);
   }
 
   /** The machine cannot go on: its hart acknowledges nothing any more, or is as good as gone. */
@@ -136,6 +148,22 @@ export class Machine implements RunningMachine {
 
   resize(size: TerminalSize): void {
     this.#consoles.resize(size);
+  }
+
+  async look(): Promise<MachineState> {
+    const { calls, heapBytes } = await this.#hart.counters();
+    const state = {
+      programs: this.#plan.programs.map(({ name }) => this.#programs.state(name)),
+      calls,
+      memoryBytes: heapBytes,
+      restarts: 0,
+    };
+    for (const { name, memory } of this.#plan.domains) {
+      const supervisor = this.#domains.find(name);
+      state.memoryBytes += memory.sizeBytes + (supervisor?.counters.heapBytes ?? 0);
+      state.restarts += supervisor?.restarts ?? 0;
+    }
+    return state;
   }
 
   kill(domain: string): void {

@@ -1,7 +1,7 @@
 // What a machine tells at its end, put together from what its parts have counted.
 import type { Supervisor } from "../hypervisor/supervisor.ts";
 import type { Plan } from "../../schemas/plan.ts";
-import type { DomainReport, MachineReport, ProgramReport } from "../report.ts";
+import type { DomainReport, MachineReport, MachineState, ProgramReport } from "../report.ts";
 import type { HartCounters } from "./hart_worker.ts";
 import type { ProgramEnd } from "./hart_thread.ts";
 
@@ -25,6 +25,13 @@ export class ProgramTimes {
   /** how many have ended */
   get count(): number {
     return this.#ended.size;
+  }
+
+  /** What has become of one so far. */
+  state(name: string): MachineState["programs"][number] {
+    const ended = this.#ended.get(name);
+    if (ended !== undefined) return { name, state: "ended", status: ended.status };
+    return { name, state: this.#started.has(name) ? "running" : "starting" };
   }
 
   /** One that has not ended was never started. */

@@ -7,6 +7,7 @@ import type { Processes } from "../kernel/process/process_component.ts";
 import { resolve } from "../kernel/process/resolve.ts";
 import { SIG } from "../kernel/process/signal.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
+import { pathCalls } from "../kernel/process/sys_path.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
@@ -65,8 +66,12 @@ export class Programs {
   }
 
   *#begin(program: ProgramPlan, process: Process): Coroutine<void> {
+    const { init } = this.processes;
     for (const port of [program.console, program.console, program.errors]) {
-      yield* finish(openCalls.openat(process, AT.FDCWD, `/dev/hvc${port}`, O.RDWR, 0));
+      const path = `/dev/hvc${port}`;
+      // A terminal belongs to whoever uses it, as login(1) has it.
+      yield* finish(pathCalls.fchownat(init, AT.FDCWD, path, program.uid, program.gid, 0));
+      yield* finish(openCalls.openat(process, AT.FDCWD, path, O.RDWR, 0));
     }
     const cwd = yield* resolve(
       process,

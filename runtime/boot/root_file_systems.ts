@@ -23,16 +23,26 @@ const EXECUTABLE = 0o755;
 
 /**
  * The base images of a plan's disks, by name of the device; what is missing is made.
+ * @param signal ends the work when it is aborted, and leaves nothing half made
  * @throws Error that names what cannot be read, fetched or made
  */
 export async function prepareRootFileSystems(
   plan: Plan,
   progress: (device: string) => Progress,
+  signal?: AbortSignal,
 ): Promise<Map<string, BaseImage>> {
   const images = new Map<string, BaseImage>();
   for (const device of plan.machine.devices) {
     if (device.rootfs === undefined) continue;
-    const base = await baseOf(device, device.rootfs, progress(device.name));
+    const tell = progress(device.name);
+    const heed: Progress = (event) => {
+      signal?.throwIfAborted();
+      tell(event);
+    };
+    const base = await baseOf(device, device.rootfs, heed, signal).catch((failure) => {
+      signal?.throwIfAborted();
+      throw failure;
+    });
     images.set(device.name, { base, identity: base, keep: device.rootfs.keep });
   }
   return images;
@@ -42,6 +52,7 @@ async function baseOf(
   device: DevicePlan,
   rootfs: RootfsPlan,
   progress: Progress,
+  signal: AbortSignal | undefined,
 ): Promise<string> {
   if (rootfs.image !== undefined) return await Deno.realPath(rootfs.image);
   const cacheFolder = Deno.env.get("VIRTUOS_CACHE") ?? CACHE;
@@ -53,7 +64,8 @@ async function baseOf(
     const request = [suite, packages, mirror ?? "", sizeBytes, await entriesKey(extra)];
     return await remembered(cacheFolder, request, async () => {
       const options = { suite, packages, mirror, architecture: ARCHITECTURE };
-      return (await debianImage({ ...options, cacheFolder, sizeBytes, extra, progress })).path;
+      return (await debianImage({ ...options, cacheFolder, sizeBytes, extra, progress, signal }))
+        .path;
     });
   }
   const source = rootfs.folder ?? rootfs.tar;

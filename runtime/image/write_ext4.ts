@@ -24,6 +24,8 @@ export interface WriteOptions {
 const MEMORY_BYTES = 48 << 20;
 /** Contents are handed to the file system in pieces of this size. */
 const PIECE_BYTES = 1 << 20;
+/** The longest time without a turn of the event loop. */
+const BREATH_MS = 50;
 const NS_PER_SECOND = 1_000_000_000n;
 
 /**
@@ -70,6 +72,7 @@ class Filling {
   readonly #ext4: Ext4;
   readonly #directories = new Map<string, Inode>();
   readonly #linked = new Map<string, Inode>();
+  #breathedMs = performance.now();
 
   constructor(
     file: ImageFile,
@@ -101,6 +104,7 @@ class Filling {
     for (const [done, entry] of entries.entries()) {
       if (done % 64 === 0) {
         this.progress({ step: "write", what: entry.path, done, total: entries.length });
+        await this.#breathe();
       }
       try {
         await this.#add(entry, targets);
@@ -119,6 +123,14 @@ class Filling {
     }
     this.#run(this.#ext4.unmount());
     this.progress({ step: "write", what: "", done: entries.length, total: entries.length });
+  }
+
+  /** Whoever wants to interrupt is heard now and then. */
+  async #breathe(): Promise<void> {
+    const nowMs = performance.now();
+    if (nowMs - this.#breathedMs < BREATH_MS) return;
+    await new Promise((resolve) => setTimeout(resolve));
+    this.#breathedMs = performance.now();
   }
 
   async #add(entry: Entry, targets: Set<string>): Promise<void> {

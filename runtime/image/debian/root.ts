@@ -19,7 +19,7 @@ import type { Package } from "./package_index.ts";
 import { PACKAGE_SETUP, SYSTEM_SETUP } from "./package_setup.ts";
 import { DEBIAN_KEYRING } from "./release.ts";
 import { resolve } from "./resolver.ts";
-import { Store } from "./store.ts";
+import { fetchOverHttp, Store } from "./store.ts";
 import { applyTmpfiles } from "./tmpfiles.ts";
 import { UnpackedPackages } from "./unpacked.ts";
 
@@ -39,6 +39,8 @@ export interface DebianOptions {
   /** entries put on top of what the packages have; they win */
   extra?: Entry[];
   progress?: Progress;
+  /** ends the work when it is aborted; what is complete stays in the cache */
+  signal?: AbortSignal;
   /** stands for the network and the cache, in tests */
   store?: Store;
 }
@@ -118,7 +120,9 @@ interface Installed {
 }
 
 function storeOf(options: DebianOptions): Store {
-  return options.store ?? new Store(options.cacheFolder);
+  const { store, cacheFolder, signal } = options;
+  return store ??
+    new Store(cacheFolder, (url, maxBytes) => fetchOverHttp(url, maxBytes, signal));
 }
 
 async function fetchAll(

@@ -113,17 +113,26 @@ async function readIfThere(path: string): Promise<Uint8Array | undefined> {
 const ATTEMPTS = 3;
 const TIMEOUT_MS = 120_000;
 
-/** A file over HTTP; a server's passing fault is tried again. */
-export async function fetchOverHttp(url: string, maxBytes: number): Promise<Uint8Array> {
+/**
+ * A file over HTTP; a server's passing fault is tried again.
+ * @throws what `interruption` is aborted with
+ */
+export async function fetchOverHttp(
+  url: string,
+  maxBytes: number,
+  interruption?: AbortSignal,
+): Promise<Uint8Array> {
   for (let attempt = 1;; attempt++) {
     try {
-      const response = await fetch(url, { signal: AbortSignal.timeout(TIMEOUT_MS) });
+      const limits = [AbortSignal.timeout(TIMEOUT_MS), ...(interruption ? [interruption] : [])];
+      const response = await fetch(url, { signal: AbortSignal.any(limits) });
       if (!response.ok) {
         await response.body?.cancel();
         throw new Error(`the server answers ${response.status} ${response.statusText}`);
       }
       return await readBody(response, maxBytes);
     } catch (failure) {
+      interruption?.throwIfAborted();
       const { message } = failure as Error;
       const final = attempt === ATTEMPTS || /answers 4|more than/.test(message) ||
         failure instanceof Deno.errors.NotCapable;

@@ -1,0 +1,72 @@
+// Signals to `compose`, on their way to the programs of the machine.
+import type { RunningMachine } from "../../runtime/boot.ts";
+
+/** Signals that go on to programs, by their numbers there. */
+const FORWARDED = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+} as const;
+
+/** From here on signals go to these programs. */
+export function forwardSignals(machine: Pick<RunningMachine, "signal">, programs: string[]): void {
+  for (const [signal, number] of Object.entries(FORWARDED)) {
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      for (const program of programs) machine.signal(program, number);
+    });
+  }
+}
+
+/** Signals end the machine, in good order the first time and at once the second time; others go on. */
+export function stopOnSignals(
+  machine: Pick<RunningMachine, "signal" | "stop">,
+  programs: string[],
+  atOnce: () => void,
+): void {
+  let stopping = false;
+  for (const [signal, number] of Object.entries(FORWARDED)) {
+    const ends = signal === "SIGINT" || signal === "SIGTERM";
+    Deno.addSignalListener(signal as Deno.Signal, () => {
+      if (!ends) {
+        for (const program of programs) machine.signal(program, number);
+      } else if (stopping) atOnce();
+      else {
+        stopping = true;
+        machine.stop().catch(() => {});
+      }
+    });
+  }
+}
+
+/** Has a machine that is not there yet give up when it is asked to; it can be asked only once. */
+export class Interruption {
+  readonly #controller = new AbortController();
+  readonly #onSignal = () => {
+    this.end();
+    this.#controller.abort(new Error("interrupted"));
+  };
+
+  constructor() {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.addSignalListener(signal, this.#onSignal);
+    }
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  get happened(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  /** Signals are somebody else's from here on. */
+  end(): void {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) {
+      Deno.removeSignalListener(signal, this.#onSignal);
+    }
+  }
+}
