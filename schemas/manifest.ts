@@ -36,7 +36,11 @@ const rootfs = record("a root file system: exactly one of debian, folder, tar an
         meaning: "lower-case letters, digits, +, . and -, and a version after =",
       }),
     )),
-    mirror: optional(text("address of an archive; else the host's apt configuration names it")),
+    mirror: optional(text("address of an archive; else the host's apt configuration names it", {
+      source: "^https?://[^ ]+$",
+      meaning: "http:// or https://, and where the archive is",
+      what: "address",
+    })),
   })),
   folder: optional(text("a folder of the host")),
   tar: optional(text("an archive of the host, also a compressed one")),

@@ -44,7 +44,7 @@ const itemPath = (path: string) => `${path}.${path === "mounts" ? "PATH" : "NAME
 function typeText(shape: Shape, path: string): string {
   switch (shape.kind) {
     case "text":
-      return shape.pattern ? "name" : "text";
+      return shape.pattern ? shape.pattern.what ?? "name" : "text";
     case "flag":
       return "`true`, `false`";
     case "choice":

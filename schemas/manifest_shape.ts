@@ -8,7 +8,8 @@ interface Described {
 }
 export interface TextShape extends Described {
   kind: "text";
-  pattern?: { source: string; meaning: string };
+  /** `what`: what such a text is, where it is no name: "address" */
+  pattern?: { source: string; meaning: string; what?: string };
 }
 export interface ChoiceShape<C extends string = string> extends Described {
   kind: "choice";

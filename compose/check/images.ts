@@ -44,11 +44,57 @@ function checkRootfs({ system, root, existing, report, at, key }: Context, name:
     if (path !== undefined) missing([source], path);
   }
   for (const [path, file] of Object.entries(rootfs!.files)) missing(["files", path], file);
+  for (const field of ["links", "files"] as const) {
+    for (const path of Object.keys(rootfs![field])) {
+      if (isAbsolute(path)) continue;
+      report({
+        code: "E0608",
+        message: `"${path}" is no place in a root file system`,
+        span: key(...place, "rootfs", field, path),
+        hint: `paths begin with /, and have no empty parts, . and ..`,
+      });
+    }
+  }
+  const { keep } = rootfs!;
+  if (keep !== undefined && system.machine.devices[name].readOnly) {
+    report({
+      code: "E0609",
+      message: `disk "${name}" refuses writes, so there are no changes to keep`,
+      span: at(...place, "rootfs", "keep"),
+      related: [{ span: at(...place, "readOnly"), message: "writes are refused" }],
+    });
+  }
+}
+
+function isAbsolute(path: string): boolean {
+  const [first, ...parts] = path.split("/");
+  return first === "" && parts.length > 0 &&
+    parts.every((part) => part !== "" && part !== "." && part !== "..");
 }
 
 export const checkImages: Rule = (context) => {
   const { system, root, existing, report, at, key } = context;
-  const users = new Map<string, string>();
+  const users = new Map<string, { disk: string; field: string[] }>();
+  /** A file is written by one disk. */
+  const claim = (disk: string, field: string[], file: string): string => {
+    const path = pathAt(root, ["machine", "devices", disk, ...field], file);
+    const other = users.get(path);
+    if (other !== undefined) {
+      report({
+        code: "E0602",
+        message: `disks "${other.disk}" and "${disk}" use the same image`,
+        span: at("machine", "devices", disk, ...field),
+        label: "also used here",
+        related: [{
+          span: at("machine", "devices", other.disk, ...other.field),
+          message: `first used by "${other.disk}"`,
+        }],
+        hint: "two writers destroy a file system",
+      });
+    }
+    users.set(path, { disk, field });
+    return path;
+  };
   for (const [name, device] of Object.entries(system.machine.devices)) {
     const place = ["machine", "devices", name];
     if (device.model !== "virtio-blk") {
@@ -64,6 +110,7 @@ export const checkImages: Rule = (context) => {
     }
     if (device.rootfs !== undefined) {
       checkRootfs(context, name);
+      if (device.rootfs.keep !== undefined) claim(name, ["rootfs", "keep"], device.rootfs.keep);
       continue;
     }
     if (device.image === undefined) {
@@ -75,22 +122,7 @@ export const checkImages: Rule = (context) => {
       });
       continue;
     }
-    const path = pathAt(root, [...place, "image"], device.image);
-    const other = users.get(path);
-    if (other !== undefined) {
-      report({
-        code: "E0602",
-        message: `disks "${other}" and "${name}" use the same image`,
-        span: at(...place, "image"),
-        label: "also used here",
-        related: [{
-          span: at("machine", "devices", other, "image"),
-          message: `first used by "${other}"`,
-        }],
-        hint: "two writers destroy a file system",
-      });
-    }
-    users.set(path, name);
+    const path = claim(name, ["image"], device.image);
     if (!existing.has(path) && !device.create) {
       report({
         code: "E0601",

@@ -15,7 +15,7 @@ export const checkMemory: Rule = ({ system, placement, report, at }) => {
       code: "E0402",
       message: `domains and rings leave ${
         amountText(Math.floor(left / 4096) * 4096, "bytes")
-      } for programs`,
+      } for programs, which need ${amountText(limits.userMemoryBytes.min, "bytes")}`,
       span: at("machine", "memory"),
       hint: `memory: ${amountText(more, "bytes")} would do`,
     });

@@ -1,22 +1,40 @@
 // Programs exist, and somebody serves the system calls they say they use.
 import { limits } from "../../schemas/limits.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { pathAt } from "../source/load.ts";
+import { isHostFile, pathAt } from "../source/load.ts";
 import type { Rule } from "./context.ts";
 
 export const checkPrograms: Rule = (
   { system, root, existing, calls, placement, report, at, key },
 ) => {
   const served = new Set(placement.instances.map((instance) => instance.described.serves));
+  let reader: string | undefined;
   for (const [name, program] of Object.entries(system.programs)) {
-    // What is in the machine is looked for when it runs.
-    const inside = program.run.startsWith("/");
-    if (!inside && !existing.has(pathAt(root, ["programs", name, "run"], program.run))) {
+    const path = ["programs", name, "run"];
+    if (isHostFile(program.run) && !existing.has(pathAt(root, path, program.run))) {
       report({
         code: "E0801",
         message: `program "${program.run}" does not exist`,
-        span: at("programs", name, "run"),
+        span: at(...path),
+        hint: isModule(program.run)
+          ? undefined
+          : `a program of the machine has an absolute path, such as "/usr/bin/${
+            program.run.split("/").at(-1)
+          }"`,
       });
+    }
+    if (program.stdin === "console") {
+      if (reader !== undefined) {
+        report({
+          code: "E0804",
+          message: `programs "${reader}" and "${name}" both read the console`,
+          span: at("programs", name, "stdin"),
+          label: "read here, too",
+          related: [{ span: at("programs", reader, "stdin"), message: "first read here" }],
+          hint: "stdin: none gives one of them an empty input",
+        });
+      }
+      reader ??= name;
     }
     program.uses.forEach((call, index) => {
       const group = calls.get(call);
@@ -47,3 +65,7 @@ export const checkPrograms: Rule = (
     });
   }
 };
+
+function isModule(run: string): boolean {
+  return /\.[mc]?[jt]s$/.test(run);
+}

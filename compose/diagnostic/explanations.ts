@@ -48,12 +48,14 @@ export const explanations: Record<string, string> = {
   E0504:
     "With retry the callers keep what the server has not made durable. They follow one journal a server, so a VFS over two would let acknowledged changes be lost.",
   E0601: "The disk's image is missing and nothing says to create it.",
-  E0602: "Two disks with one image would write over each other.",
+  E0602: "Two disks with one image, or one file for their changes, would write over each other.",
   E0603: "A virtio-blk device needs an image.",
   E0604: "Only virtio-blk devices have images.",
   E0605: "A disk has an image, or a root file system that is made: not both.",
   E0606: "A root file system is made of packages, a folder, an archive or an image: one of them.",
   E0607: "A folder, archive, image or file that a root file system is made of is missing.",
+  E0608: "Links and files are added to a root file system at absolute paths.",
+  E0609: "A disk that refuses writes has no changes, so there is nothing to keep of them.",
   E0701: "Mount points are absolute, without empty parts, . and ...",
   E0702: "Programs need a root directory.",
   E0704: "A mount names a file system that no slice or domain has.",
@@ -62,6 +64,7 @@ export const explanations: Record<string, string> = {
   E0801: "The module of a program is missing.",
   E0802: "A program declares a system call that no placed component serves; it would get ENOSYS.",
   E0803: "More of these than a machine can have.",
+  E0804: "What the host reads goes to one program: two would each get a part of it.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

@@ -13,7 +13,7 @@ import type {
 import { planIommu } from "../isolation/iommu.ts";
 import { planPermissions } from "../isolation/permissions.ts";
 import type { Node } from "../source/node.ts";
-import { pathAt } from "../source/load.ts";
+import { isAddress, pathAt } from "../source/load.ts";
 import { layOut, REGISTERS_BASE } from "./memory_map.ts";
 import type { Instance, Placement } from "./placement.ts";
 
@@ -87,10 +87,11 @@ function planProgram(
   { run, argv0, args, env, cwd, uid, gid, stdin }: System["programs"][string],
   index: number,
 ): ProgramPlan {
-  // A path that begins at the machine's root names a file of the machine, any other one a module.
+  // A path that begins at the machine's root names a file of the machine, anything else a module.
+  const module = isAddress(run) ? run : pathAt(root, ["programs", name, "run"], run);
   const executable: Pick<ProgramPlan, "kind" | "module" | "path"> = run.startsWith("/")
     ? { kind: "elf", path: run }
-    : { kind: "native", module: pathAt(root, ["programs", name, "run"], run) };
+    : { kind: "native", module };
   return {
     name,
     ...executable,

@@ -102,9 +102,9 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
       if (shape.pattern && !new RegExp(shape.pattern.source).test(String(value))) {
         return report({
           code: "E0109",
-          message: `"${value}" is not a name`,
+          message: `"${value}" is not ${withArticle(shape.pattern.what ?? "name")}`,
           span: node.span,
-          hint: `a name is ${shape.pattern.meaning}`,
+          hint: `${withArticle(shape.pattern.what ?? "name")} is ${shape.pattern.meaning}`,
         });
       }
       return String(value);
@@ -178,4 +178,8 @@ function literal(value: unknown, span: Span): Node {
     ),
     span,
   };
+}
+
+function withArticle(noun: string): string {
+  return `${/^[aeiou]/.test(noun) ? "an" : "a"} ${noun}`;
 }

@@ -141,6 +141,16 @@ export function pathAt(root: Node, place: string[], value: string): string {
   return resolvePath(nodeAt(root, place).file.path, value);
 }
 
+/** Whether a program is a file of the host: neither one of the machine's, nor a module at an address. */
+export function isHostFile(run: string): boolean {
+  return !run.startsWith("/") && !isAddress(run);
+}
+
+/** Whether a program is a module at an address. */
+export function isAddress(run: string): boolean {
+  return /^[a-z]+:\/\//.test(run);
+}
+
 function referenced(system: System, root: Node): string[] {
   return [
     ...Object.entries(system.machine.devices).flatMap(([name, { image, rootfs }]) => {
@@ -158,8 +168,8 @@ function referenced(system: System, root: Node): string[] {
       ];
       return named.flatMap(([at, path]) => path === undefined ? [] : [pathAt(root, at, path)]);
     }),
-    ...Object.entries(system.programs).map(([name, { run }]) =>
-      pathAt(root, ["programs", name, "run"], run)
+    ...Object.entries(system.programs).flatMap(([name, { run }]) =>
+      isHostFile(run) ? [pathAt(root, ["programs", name, "run"], run)] : []
     ),
   ];
 }
