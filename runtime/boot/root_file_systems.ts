@@ -1,7 +1,7 @@
 // Root file systems that the plan describes, as images in a cache: made once of the same content, and never
 // written by a machine, which has an overlay of its own.
 import type { DevicePlan, Plan, RootfsPlan } from "../../schemas/plan.ts";
-import { debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
+import { BUILDER_VERSION, debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
 import { sha256Of } from "../image/debian/store.ts";
 import type { Progress } from "../image/progress.ts";
 import { type Entry, fileEntry, symlinkEntry } from "../image/tree/entry.ts";
@@ -61,7 +61,14 @@ async function baseOf(
   if (rootfs.debian !== undefined) {
     const { suite, packages } = rootfs.debian;
     const mirror = rootfs.debian.mirror ?? Deno.env.get("VIRTUOS_MIRROR");
-    const request = [suite, packages, mirror ?? "", sizeBytes, await entriesKey(extra)];
+    const request = [
+      BUILDER_VERSION,
+      suite,
+      packages,
+      mirror ?? "",
+      sizeBytes,
+      await entriesKey(extra),
+    ];
     return await remembered(cacheFolder, request, async () => {
       const options = { suite, packages, mirror, architecture: ARCHITECTURE };
       return (await debianImage({ ...options, cacheFolder, sizeBytes, extra, progress, signal }))

@@ -10,9 +10,9 @@ const JOURNALS = [[512 * MIB, 4 * MIB], [4096 * MIB, 16 * MIB], [Infinity, 32 * 
 const DEFAULT_BYTES_PER_INODE = 16384;
 const MIN_BYTES_PER_INODE = 2048;
 /** Inodes left over for what programs make. */
-const SPARE_INODES = 1024;
+const SPARE_INODES = 4096;
 /** Room beyond the contents: a share of them, and at least this. */
-const ROOM_SHARE = 0.25, MIN_ROOM_BYTES = 16 * MIB;
+const ROOM_SHARE = 0.25, MIN_ROOM_BYTES = 64 * MIB;
 /** An entry of a directory takes 8 bytes and its name; directories are seldom more than half full. */
 const DIRECTORY_FILL = 0.5;
 const MAX_SHORT_TARGET = 59;
