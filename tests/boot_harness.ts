@@ -60,6 +60,27 @@ export async function withFolder(body: (folder: string) => Promise<void>): Promi
   }
 }
 
+const task = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url))).tasks;
+const permissions = (task.compose as string).split(" ").slice(2, -1);
+
+/** `compose`, as its task runs it, in a folder of its own. */
+export function composeCommand(
+  folder: string,
+  args: string[],
+  env: Record<string, string> = {},
+  stdin: "null" | "piped" = "null",
+): Deno.Command {
+  const main = new URL("../compose/cli/main.ts", import.meta.url);
+  return new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...permissions, main.pathname, ...args],
+    cwd: folder,
+    env: { NO_COLOR: "1", VIRTUOS_CACHE: `${folder}/cache`, ...env },
+    stdin,
+    stdout: "piped",
+    stderr: "piped",
+  });
+}
+
 /** e2fsck's opinion of an image: empty when it is clean. */
 export function checkImage(path: string): string {
   const { code, stdout, stderr } = new Deno.Command("e2fsck", {

@@ -3,7 +3,7 @@
 // time: sizes, counts of calls, seconds. `UPDATE=1` writes the files anew.
 import { assert, assertEquals } from "@std/assert";
 import type { ProgramReport } from "../mod.ts";
-import { checkImage, withFolder } from "./boot_harness.ts";
+import { checkImage, composeCommand, withFolder } from "./boot_harness.ts";
 
 const examples = new URL("../examples/", import.meta.url);
 const names = [...Deno.readDirSync(examples)].map((entry) => entry.name)
@@ -13,17 +13,11 @@ const mirror = Deno.env.get("VIRTUOS_TEST_MIRROR");
 const base = (name: string) => name.endsWith("-base");
 const packaged = (name: string) =>
   /debian-base|debian:/.test(Deno.readTextFileSync(new URL(`${name}.yaml`, examples)));
-const task = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url))).tasks;
-const permissions = (task.compose as string).split(" ").slice(2, -1);
 
 /** Runs `compose up` on a copy of the examples, so that images are made there. */
 async function up(folder: string, ...args: string[]): Promise<{ code: number; out: string }> {
-  const main = new URL("../compose/cli/main.ts", import.meta.url);
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...permissions, main.pathname, "up", ...args],
-    cwd: folder,
-    env: { NO_COLOR: "1", ...(mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror }) },
-  }).output();
+  const env = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
+  const { code, stdout, stderr } = await composeCommand(folder, ["up", ...args], env).output();
   const decoder = new TextDecoder();
   if (stdout.length === 0) throw new Error(decoder.decode(stderr));
   return { code, out: decoder.decode(stdout) };

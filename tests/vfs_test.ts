@@ -193,19 +193,21 @@ Deno.test("appends of two descriptors do not overwrite each other", () => {
 
 Deno.test("a pipe: data, end, EPIPE, EAGAIN, and poll", () => {
   const { sys } = world();
-  const ends = new Int32Array(2);
-  sys("pipe2", ends, O.NONBLOCK);
+  const out = new Uint8Array(8), ends = new Int32Array(out.buffer);
+  sys("pipe2", out, O.NONBLOCK);
   const [reader, writer] = ends;
   const buffer = new Uint8Array(8);
   assertEquals(sys("read", reader, buffer), "EAGAIN");
-  const entries = [{ fd: reader, events: 1, revents: 0 }];
-  assertEquals(sys("ppoll", entries, 0), 0);
+  const entry = new Uint8Array(8), atOnce = new Uint8Array(16);
+  new DataView(entry.buffer).setInt32(0, reader, true);
+  entry[4] = 1;
+  assertEquals(sys("ppoll", entry, 1, atOnce), 0);
   assertEquals(sys("write", writer, new Uint8Array(5)), 5);
-  assertEquals([sys("ppoll", entries, 0), entries[0].revents], [1, 1]);
+  assertEquals([sys("ppoll", entry, 1, atOnce), entry[6]], [1, 1]);
   assertEquals(sys("read", reader, buffer), 5);
   sys("close", writer);
   assertEquals(sys("read", reader, buffer), 0);
-  sys("pipe2", ends, 0);
+  sys("pipe2", out, 0);
   sys("close", ends[0]);
   assertEquals(sys("write", ends[1], buffer), "EPIPE");
 });

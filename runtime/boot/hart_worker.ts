@@ -10,6 +10,7 @@ import { type Coroutine, Tasks, WaitQueue } from "../kernel/coroutine.ts";
 import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
+import type { Terminal } from "../kernel/drivers/terminal.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { Errno } from "../kernel/errno.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
@@ -245,11 +246,22 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         ) => `${name}=${value}`);
         yield* startProgram(guest!, process, path!, process.argv, environment.map(toByteString));
       };
+      const terminal = [...assembly.components.values()].map(({ provides }) => provides.terminal)
+        .find((provided) => provided !== undefined) as Terminal | undefined;
+      if (terminal !== undefined) {
+        tasks.spawn(function* (): Coroutine<void> {
+          for (;;) {
+            yield terminal.resized;
+            programs?.resized();
+          }
+        }());
+      }
       programs = new Programs(
         processes!,
         tasks,
         { native, elf },
         (message) => self.postMessage(message),
+        (port) => terminal?.size(port),
       );
       for (const program of plan.programs) programs.start(program);
     });

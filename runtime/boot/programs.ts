@@ -8,6 +8,7 @@ import { resolve } from "../kernel/process/resolve.ts";
 import { SIG } from "../kernel/process/signal.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
 import { pathCalls } from "../kernel/process/sys_path.ts";
+import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
@@ -31,7 +32,11 @@ function signalName(number: number): string {
 /** Runs a process as a program. @throws Errno where it cannot be executed */
 export type Runner = (process: Process, program: ProgramPlan) => Coroutine<void>;
 
+/** Of a terminal that does not say. */
+const DEFAULT_SIZE: WindowSize = { rows: 24, columns: 80 };
+
 export class Programs {
+  readonly #terminals = new Map<number, Tty>();
   readonly #running = new Map<string, Process>();
   /** signals for programs that are not there yet */
   readonly #early = new Map<string, number[]>();
@@ -41,7 +46,14 @@ export class Programs {
     private readonly tasks: Tasks,
     private readonly runners: Record<ProgramPlan["kind"], Runner>,
     private readonly post: (message: Record<string, unknown>) => void,
+    /** how much the terminal at a console port shows */
+    private readonly sizeOf: (port: number) => WindowSize | undefined,
   ) {}
+
+  /** Terminals have other sizes: programs on them are told. */
+  resized(): void {
+    for (const terminal of this.#terminals.values()) terminal.resized();
+  }
 
   start(program: ProgramPlan): void {
     const { name, argv0, args, uid, gid } = program;
@@ -67,11 +79,22 @@ export class Programs {
 
   *#begin(program: ProgramPlan, process: Process): Coroutine<void> {
     const { init } = this.processes;
+    let terminal: Tty | undefined;
     for (const port of [program.console, program.console, program.errors]) {
       const path = `/dev/hvc${port}`;
       // A terminal belongs to whoever uses it, as login(1) has it.
       yield* finish(pathCalls.fchownat(init, AT.FDCWD, path, program.uid, program.gid, 0));
-      yield* finish(openCalls.openat(process, AT.FDCWD, path, O.RDWR, 0));
+      const fd = yield* finish(openCalls.openat(process, AT.FDCWD, path, O.RDWR, 0));
+      if (!program.terminal || port !== program.console) continue;
+      const characters = process.file(fd);
+      terminal ??= new Tty(
+        this.processes,
+        characters,
+        process.session,
+        () => this.sizeOf(port) ?? DEFAULT_SIZE,
+      );
+      this.#terminals.set(port, terminal);
+      process.files.replace(fd, new TtyDescription(characters, terminal, O.RDWR), false);
     }
     const cwd = yield* resolve(
       process,

@@ -69,6 +69,11 @@ export class FileDescription implements Description {
     this.readiness = this.waits ? new WaitQueue(true) : always;
   }
 
+  /** What another description of the same open file is made of. */
+  get parts(): ConstructorParameters<typeof FileDescription> {
+    return [this.location, this.flags, this.mode, this.credential, this.arm, this.origin];
+  }
+
   get #type(): number {
     return this.mode & S.IFMT;
   }

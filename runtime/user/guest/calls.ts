@@ -34,6 +34,9 @@ const own: Record<string, Own> = {
 /** Numbers that the thread itself looks at. */
 export const CallNumber = { sched_yield: callNumber("sched_yield") } as const;
 
+/** Calls that raise SIGPIPE with EPIPE. */
+export const WRITING: readonly number[] = ["write", "writev", "sendfile"].map(callNumber);
+
 /** Calls that a signal interrupts for good once a handler ran, whatever SA_RESTART says (signal(7)). */
 const NEVER_RESTARTED = [
   "rt_sigsuspend",
