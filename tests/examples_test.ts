@@ -16,7 +16,7 @@ const packaged = (name: string) =>
 
 /** Runs `compose up` on a copy of the examples, so that images are made there. */
 async function up(folder: string, ...args: string[]): Promise<{ code: number; out: string }> {
-  const env = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
+  const env: Record<string, string> = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
   const { code, stdout, stderr } = await composeCommand(folder, ["up", ...args], env).output();
   const decoder = new TextDecoder();
   if (stdout.length === 0) throw new Error(decoder.decode(stderr));
