@@ -55,6 +55,18 @@ export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
           hint: "each component is one file system; a second one needs a slice of its own",
         });
       } else mounted.set(found[0].name, path);
+      const served = placement.edges.some(({ interface: name, providers }) =>
+        name === "filesystem" && providers.includes(found[0])
+      );
+      if (!served) {
+        report({
+          code: "E0707",
+          message: `no vfs serves "${found[0].name}", which is to be mounted at "${path}"`,
+          span: at("mounts", path, "filesystem"),
+          related: [{ span: at(...found[0].place), message: "placed here" }],
+          hint: "a vfs serves the file systems of its slice; one among the components of a domain, the rest",
+        });
+      }
     }
   }
 };

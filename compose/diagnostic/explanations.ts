@@ -61,6 +61,8 @@ export const explanations: Record<string, string> = {
   E0704: "A mount names a file system that no slice or domain has.",
   E0705: "Several components could be mounted here; the slice tells them apart.",
   E0706: "One file system component is mounted once.",
+  E0707:
+    "Paths lead to a file system through a vfs, which has those of its slice, or of its domain. One that no vfs has cannot be reached.",
   E0801: "The module of a program is missing.",
   E0802: "A program declares a system call that no placed component serves; it would get ENOSYS.",
   E0803: "More of these than a machine can have.",

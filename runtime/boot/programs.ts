@@ -94,7 +94,7 @@ export class Programs {
         () => this.sizeOf(port) ?? DEFAULT_SIZE,
       );
       this.#terminals.set(port, terminal);
-      process.files.replace(fd, new TtyDescription(characters, terminal, O.RDWR), false);
+      process.files.replace(fd, new TtyDescription(terminal, O.RDWR), false);
     }
     const cwd = yield* resolve(
       process,

@@ -29,6 +29,7 @@ import {
   STOPPING,
 } from "./signal.ts";
 import type { Thread } from "./thread.ts";
+import type { Tty } from "./tty.ts";
 
 /** What all processes of a machine share. */
 export interface ProcessKernel {
@@ -40,6 +41,8 @@ export interface ProcessKernel {
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
   readonly futexes: FutexTable;
+  /** controlling terminals, by session */
+  readonly terminals: Map<number, Tty>;
   /** takes over the children of those who end */
   readonly init: Process;
   process(pid: number): Process | undefined;

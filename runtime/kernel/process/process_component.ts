@@ -36,6 +36,7 @@ import { signalCalls } from "./sys_signal.ts";
 import { waitCalls } from "./sys_wait.ts";
 import { inheritedSettings } from "./settings.ts";
 import { Thread } from "./thread.ts";
+import type { Tty } from "./tty.ts";
 
 function byNumber<H>(handlers: Record<string, H>): Map<number, H> {
   return new Map(Object.entries(handlers).map(([name, handler]) => [callNumber(name), handler]));
@@ -100,6 +101,7 @@ export class Processes implements ProcessKernel {
   readonly names = { host: "virtuos", domain: "(none)" };
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
+  readonly terminals = new Map<number, Tty>();
   readonly init: Process;
   /** threads by number; that of a process is its first thread's */
   readonly threads = new Map<number, Thread>();

@@ -16,8 +16,11 @@ import { FileDescription, lockOwner, makePipe } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { type Location, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
+import { TtyDescription } from "./tty.ts";
 import { proceed, resolve, type Resolved } from "./resolve.ts";
 
+/** Leads to whatever controls the session of the process that opens it (tty(4)). */
+const CONTROLLING_TERMINAL = "/dev/tty";
 /** Flags that matter only while opening. */
 const OPENING = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC | O.DIRECTORY | O.NOFOLLOW;
 
@@ -30,6 +33,13 @@ function* openat(
 ): Coroutine<number> {
   if ((flags & O.TMPFILE) === O.TMPFILE) fail(E.EOPNOTSUPP);
   if ((flags & O.ACCMODE) === O.ACCMODE) fail(E.EINVAL);
+  if (path === CONTROLLING_TERMINAL) {
+    const tty = process.kernel.terminals.get(process.session) ?? fail(E.ENXIO);
+    return process.addDescription(
+      new TtyDescription(tty, flags & ~OPENING),
+      (flags & O.CLOEXEC) !== 0,
+    );
+  }
   const start = path.startsWith("/") ? process.root : process.directory(fd);
   const opened = (flags & O.CREAT) !== 0 && (flags & O.PATH) === 0
     ? yield* openOrCreate(process, start, path, flags, mode & ~process.umask)

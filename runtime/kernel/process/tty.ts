@@ -79,11 +79,12 @@ export class Tty {
    */
   constructor(
     private readonly kernel: ProcessKernel,
-    private readonly characters: FileDescription,
+    readonly characters: FileDescription,
     readonly session: number,
     public size: () => WindowSize,
   ) {
     this.foreground = session;
+    kernel.terminals.set(session, this);
     kernel.environment.tasks.spawn(this.#take());
   }
 
@@ -257,8 +258,8 @@ export class Tty {
 export class TtyDescription extends FileDescription {
   override readonly readiness: WaitQueue;
 
-  constructor(characters: FileDescription, readonly tty: Tty, flags: number) {
-    super(...characters.parts);
+  constructor(readonly tty: Tty, flags: number) {
+    super(...tty.characters.parts);
     this.flags = flags;
     this.readiness = tty.readable;
   }
