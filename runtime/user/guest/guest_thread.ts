@@ -250,24 +250,22 @@ export class GuestThread implements UserThread, ThreadHost {
     const access = words[State.FAULT_ACCESS >> 2] as Kind;
     const page = (high >>> 0) * (2 ** 32 / PAGE_BYTES) + Math.floor(low / PAGE_BYTES);
     const address = this.#faultAddress();
-    let goesOn = true;
-    const over = (fault: Fault | undefined) => {
-      if (fault !== undefined) this.#fault(fault, address);
-    };
+    let begun = false, over = false;
+    const { kernel, space } = this;
     this.#waiting = true;
-    const { space } = this;
-    this.kernel.task = this.guest.tasks.spawn(space.fault(page, access), (fault, failure) => {
-      this.kernel.task = undefined;
+    kernel.task = this.guest.tasks.spawn(space.fault(page, access), (fault, failure) => {
+      kernel.task = undefined;
       if (failure !== undefined) throw failure;
-      if (goesOn) return over(fault);
-      // The thread is not on the hart: it learns of a fault when it is.
+      over = true;
       if (fault !== undefined) this.#fault(fault, address);
-      this.guest.hart.ready.push(this, GO_ON);
+      // A thread that is not on the hart learns of a fault when it is.
+      if (begun) this.guest.hart.ready.push(this, GO_ON);
     });
-    const waits = this.kernel.task !== undefined;
-    if (!waits) this.#waiting = false;
-    goesOn = false;
-    return !waits;
+    begun = true;
+    if (!over) return false;
+    kernel.task = undefined;
+    this.#waiting = false;
+    return true;
   }
 
   /** Raises a signal that the thread itself caused: it cannot be put off. */
