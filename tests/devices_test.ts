@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Cause, TransactionType } from "../runtime/hardware/iommu/format.ts";
 import { VirtioBlk } from "../runtime/hardware/device/virtio_blk.ts";
-import { VirtioConsole } from "../runtime/hardware/device/virtio_console.ts";
+import { MAX_OUTPUT_BYTES, VirtioConsole } from "../runtime/hardware/device/virtio_console.ts";
 import { VirtioRng } from "../runtime/hardware/device/virtio_rng.ts";
 import { Register, Status } from "../runtime/hardware/device/virtio.ts";
 import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
@@ -160,26 +160,86 @@ Deno.test("entropy: the driver hands out what the source gave", () => {
   assert(bytes.every((byte, at) => byte === at % 256));
 });
 
-Deno.test("console: every port has its own output, input and end", () => {
-  const outputs = ["", "", ""];
+function consoleMachine(ports: number) {
+  const outputs = new Array<string>(ports).fill("");
   const model = new VirtioConsole(
-    3,
+    ports,
     (port, bytes) => outputs[port] += new TextDecoder().decode(bytes),
   );
   const machine = smallMachine(2 * MIB, [model]);
   const { terminal } = createVirtioConsole(machine.environment, {}, {
     attachment: machine.attachments[0],
   }).provides as { terminal: Terminal };
+  const write = (port: number, text: string) =>
+    terminal.write(port, new TextEncoder().encode(text)) as Coroutine<number>;
+  const read = (port: number, bytes: number) => {
+    const into = new Uint8Array(bytes);
+    const count = machine.run(terminal.read(port, into) as Coroutine<number>);
+    return new TextDecoder().decode(into.subarray(0, count));
+  };
+  return { machine, model, terminal, outputs, write, read };
+}
+
+Deno.test("console: every port has its own output, input and end", () => {
+  const { machine, model, terminal, outputs, write, read } = consoleMachine(3);
   assertEquals(terminal.ports, 3);
-  const text = new TextEncoder();
-  machine.run(terminal.write(1, text.encode("one")) as Coroutine<number>);
-  machine.run(terminal.write(2, text.encode("x".repeat(10_000))) as Coroutine<number>);
+  machine.run(write(1, "one"));
+  machine.run(write(2, "x".repeat(10_000)));
   assertEquals(outputs, ["", "one", "x".repeat(10_000)]);
-  model.input(0, text.encode("typed"));
-  const buffer = new Uint8Array(3);
-  assertEquals(machine.run(terminal.read(0, buffer) as Coroutine<number>), 3);
-  assertEquals(new TextDecoder().decode(buffer), "typ");
-  assertEquals(machine.run(terminal.read(0, buffer) as Coroutine<number>), 2);
+  model.input(0, new TextEncoder().encode("typed"));
+  assertEquals([read(0, 3), read(0, 3)], ["typ", "ed"]);
   model.endInput(0);
-  assertEquals(machine.run(terminal.read(0, buffer) as Coroutine<number>), 0);
+  assertEquals(read(0, 3), "");
+});
+
+Deno.test("console: input ends behind what was typed, and more than a mebibyte has to wait", () => {
+  const { model, read } = consoleMachine(2);
+  const piece = new Uint8Array(1 << 19).fill(0x61);
+  assertEquals([1, 2, 3, 4].map(() => model.input(1, piece)), [true, true, true, false]);
+  model.endInput(1);
+  let length = 0;
+  for (let part = read(1, 65536); part !== ""; part = read(1, 65536)) length += part.length;
+  assertEquals(length, 3 * piece.length);
+});
+
+Deno.test("console: a port is a terminal once the host says so, and its size changes", () => {
+  const { machine, model, terminal } = consoleMachine(2);
+  assertEquals([terminal.size(0), terminal.size(1)], [undefined, undefined]);
+  model.resize(1, { columns: 132, rows: 50 });
+  machine.run(function* (): Coroutine<void> {
+    while (terminal.size(1) === undefined) yield terminal.resized;
+  }());
+  assertEquals([terminal.size(0), terminal.size(1)], [undefined, { columns: 132, rows: 50 }]);
+  model.resize(1, { columns: 80, rows: 24 });
+  machine.run(function* (): Coroutine<void> {
+    while (terminal.size(1)!.columns !== 80) yield terminal.resized;
+  }());
+  // A driver that begins anew, as one that was restarted does, hears of it again.
+  const again = createVirtioConsole(machine.environment, {}, {
+    attachment: machine.attachments[0],
+  }).provides.terminal as Terminal;
+  machine.run(function* (): Coroutine<void> {
+    while (again.size(1) === undefined) yield again.resized;
+  }());
+  assertEquals(again.size(1), { columns: 80, rows: 24 });
+});
+
+Deno.test("console: a program waits while the host does not write what it has printed", () => {
+  const { machine, model, outputs, write } = consoleMachine(2);
+  const text = "y".repeat(1 << 16);
+  let lines = 0;
+  const body = function* (): Coroutine<void> {
+    for (; lines < 64; lines++) yield* write(1, text);
+  };
+  const settled = machine.start(body());
+  assertEquals(settled(), false);
+  const held = outputs[1].length;
+  assert(held > MAX_OUTPUT_BYTES && held <= MAX_OUTPUT_BYTES + 2 * text.length, `${held} bytes`);
+  // The others do not wait for it.
+  machine.run(write(0, "apart"));
+  assertEquals(outputs[0], "apart");
+  for (let written = 0; !settled() && written < 100 * text.length; written += text.length) {
+    model.written(1, text.length);
+  }
+  assertEquals([settled(), outputs[1].length], [true, 64 * text.length]);
 });

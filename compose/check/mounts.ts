@@ -64,7 +64,8 @@ export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
           message: `no vfs serves "${found[0].name}", which is to be mounted at "${path}"`,
           span: at("mounts", path, "filesystem"),
           related: [{ span: at(...found[0].place), message: "placed here" }],
-          hint: "a vfs serves the file systems of its slice; one among the components of a domain, the rest",
+          hint:
+            "a vfs serves the file systems of its slice; one among the components of a domain, the rest",
         });
       }
     }
