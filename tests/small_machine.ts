@@ -51,6 +51,8 @@ export interface SmallMachine {
   attachments: DeviceAttachment[];
   windows: SharedArrayBuffer[];
   logs: string[];
+  /** Goes on until there is nothing to do but to wait for the host. */
+  settle(): void;
   /** runs a coroutine to its end, devices included */
   run<T>(body: Coroutine<T>): T;
 }
@@ -94,6 +96,12 @@ export function smallMachine(memoryBytes: number, models: DeviceModel[]): SmallM
   const attachments = windows.map((buffer) =>
     new DeviceAttachment(new WindowRegisters(buffer, deviceBell, () => 0))
   );
+  /** One turn over everything. @returns how much there was to do */
+  const turn = (): number => {
+    let worked = platform.poll() ? 1 : 0;
+    for (const attachment of attachments) worked += attachment.poll();
+    return worked + tasks.run();
+  };
   return {
     platform,
     environment,
@@ -101,14 +109,14 @@ export function smallMachine(memoryBytes: number, models: DeviceModel[]): SmallM
     attachments,
     windows,
     logs,
+    settle(): void {
+      while (turn() > 0);
+    },
     run<T>(body: Coroutine<T>): T {
       let outcome: { value?: T; failure?: unknown } | undefined;
       tasks.spawn(body, (value, failure) => outcome = { value, failure });
       for (let idle = 0; outcome === undefined; idle++) {
-        let worked = platform.poll() ? 1 : 0;
-        for (const attachment of attachments) worked += attachment.poll();
-        worked += tasks.run();
-        if (worked > 0) idle = 0;
+        if (turn() > 0) idle = 0;
         else if (tasks.nextDeadlineNs < Infinity) nowNs = Math.max(nowNs, tasks.nextDeadlineNs);
         else if (idle > 1000) {
           throw new Error("Nothing can go on: a task waits for what never comes");
