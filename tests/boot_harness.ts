@@ -63,6 +63,12 @@ export async function withFolder(body: (folder: string) => Promise<void>): Promi
 const task = JSON.parse(Deno.readTextFileSync(new URL("../deno.json", import.meta.url))).tasks;
 const permissions = (task.compose as string).split(" ").slice(2, -1);
 
+/** What Deno is told to run `compose` as its task does. */
+export function composeArguments(...args: string[]): string[] {
+  const main = new URL("../compose/cli/main.ts", import.meta.url);
+  return ["run", "--quiet", ...permissions, main.pathname, ...args];
+}
+
 /** `compose`, as its task runs it, in a folder of its own. */
 export function composeCommand(
   folder: string,
@@ -70,9 +76,8 @@ export function composeCommand(
   env: Record<string, string> = {},
   stdin: "null" | "piped" = "null",
 ): Deno.Command {
-  const main = new URL("../compose/cli/main.ts", import.meta.url);
   return new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...permissions, main.pathname, ...args],
+    args: composeArguments(...args),
     cwd: folder,
     env: { NO_COLOR: "1", VIRTUOS_CACHE: `${folder}/cache`, ...env },
     stdin,

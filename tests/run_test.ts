@@ -1,7 +1,7 @@
 // `compose run` as a user meets it: input, output, status, signals, what is kept, and what goes wrong.
 // The programs are a few instructions each, and their root file system is a folder.
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { composeCommand, withFolder } from "./boot_harness.ts";
+import { composeArguments, composeCommand, withFolder } from "./boot_harness.ts";
 import { writePrograms } from "./small_programs.ts";
 
 const manifest = (rootfs: string) => `
@@ -206,3 +206,69 @@ function filesBelow(folder: string): string[] {
     entry.isDirectory ? filesBelow(`${folder}/${entry.name}`) : [entry.name]
   );
 }
+
+interface Step {
+  await: string;
+  type?: string;
+  size?: [rows: number, columns: number];
+}
+
+/** A person at a terminal runs a program. */
+async function atTerminal(folder: string, words: string[], ...steps: Step[]) {
+  const script = new URL("./terminal_session.py", import.meta.url).pathname;
+  const command = [Deno.execPath(), ...composeArguments("run", "small.yaml", "--", ...words)];
+  const { code, stdout, stderr } = await new Deno.Command("python3", {
+    args: [script, JSON.stringify({ command, folder, steps })],
+    env: { NO_COLOR: "1", VIRTUOS_CACHE: `${folder}/cache`, TERM: "vt100" },
+  }).output();
+  assertEquals(code, 0, decoder.decode(stderr));
+  return JSON.parse(decoder.decode(stdout)) as { seen: string; code: number; restored: boolean };
+}
+
+Deno.test("run: a program at a terminal has one, with echo and the size that it has now", () =>
+  withMachine(async (folder) => {
+    const size = (rows: number, columns: number) =>
+      String.fromCharCode(rows, 0, columns, 0).replaceAll("\0", "");
+    const { seen, code, restored } = await atTerminal(
+      folder,
+      ["/sizes"],
+      { await: size(30, 100), size: [50, 120], type: "go on\r" },
+      { await: `go on\r\n${size(50, 120)}` },
+    );
+    assertEquals([code, restored], [0, true], seen);
+  }));
+
+Deno.test("run: Ctrl-C at a terminal is the program's, Ctrl-D its end, and lines end as they should", () =>
+  withMachine(async (folder) => {
+    const copied = await atTerminal(folder, ["/greet"], { await: "here\r\n", type: "line\r" }, {
+      await: "line\r\nline\r\n",
+      type: "\x04",
+    });
+    assertEquals([copied.code, copied.restored], [0, true]);
+    assertEquals(copied.seen.endsWith("here\r\nline\r\nline\r\n"), true, copied.seen);
+    const interrupted = await atTerminal(folder, ["/wait"], { await: "here", type: "\x03" });
+    assertEquals([interrupted.code, interrupted.restored], [130, true]);
+  }));
+
+Deno.test("run: Ctrl-A x leaves a program that hears nothing", () =>
+  withMachine(async (folder) => {
+    const left = await atTerminal(folder, ["/deaf"], { await: "here", type: "\x03\x1c\x01x" });
+    assertEquals([left.code, left.restored], [137, true]);
+  }));
+
+Deno.test("run: whoever asks three times does not wait for the program", () =>
+  withMachine(async (folder) => {
+    const { child, reader, first } = await started(folder, "/deaf");
+    assertEquals(first, "here\n");
+    for (let times = 1; times <= 3; times++) {
+      child.kill("SIGINT");
+      // Signals of one kind that come together are one.
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    assertEquals((await child.status).code, 125);
+    await Promise.all([
+      reader.cancel(),
+      child.stderr.cancel(),
+      child.stdin.abort().catch(() => {}),
+    ]);
+  }));

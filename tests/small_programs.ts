@@ -2,7 +2,9 @@
 import { Assembler, Register } from "../runtime/hardware/hart/testing/assembler.ts";
 
 const { a0, a1, a2, a3, a7, s0, s1, sp } = Register;
-const Call = { openat: 56, read: 63, write: 64, exit: 93, ioctl: 29 } as const;
+const Call = { openat: 56, read: 63, write: 64, exit: 93, ioctl: 29, rt_sigaction: 134 } as const;
+const TIOCGWINSZ = 0x5413;
+const SIGINT = 2, SIGQUIT = 3, SIGTERM = 15, IGNORE = 1n;
 const O_CREAT_APPEND_RDWR = 0x442;
 const AT_FDCWD = -100;
 
@@ -64,6 +66,35 @@ const programs = {
     print(code, 1, "here\n");
     const again = code.label();
     code.bind(again).to(again, "jal");
+  },
+  /** says that it is there, and copies */
+  greet(code) {
+    print(code, 1, "here\n");
+    copyRest(code.li(s0, 0));
+    exit(code, 0);
+  },
+  /** ignores signals that ask it to end, and never does */
+  deaf(code) {
+    const action = code.data([IGNORE, 0n, 0n]), again = code.label();
+    for (const signal of [SIGINT, SIGQUIT, SIGTERM]) {
+      call(code.li(a0, signal).li(a1, action).li(a2, 0).li(a3, 8), "rt_sigaction");
+    }
+    print(code, 1, "here\n");
+    code.bind(again).to(again, "jal");
+  },
+  /** prints the size of its terminal, as it is in memory, whenever it is given a line; twice */
+  sizes(code) {
+    const line = text(code, "\n"), size = code.space(16), buffer = code.space(4096);
+    for (const last of [false, true]) {
+      call(code.li(a0, 0).li(a1, TIOCGWINSZ).li(a2, size), "ioctl");
+      // Rows and columns have bytes that are not zero first.
+      for (const offset of [0, 2]) {
+        call(code.li(a0, 1).li(a1, size + offset).li(a2, 1), "write");
+      }
+      call(code.li(a0, 1).li(a1, line).li(a2, 1), "write");
+      if (!last) call(code.li(a0, 0).li(a1, buffer).li(a2, 4096), "read");
+    }
+    exit(code, 0);
   },
   /** prints for ever */
   chatter(code) {

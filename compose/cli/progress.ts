@@ -1,4 +1,5 @@
 // What a machine does before and while it runs, as one line that changes, on a terminal only.
+import { writeAll } from "./streams.ts";
 import type { RunningMachine } from "../../runtime/boot.ts";
 import type { MachineEvent, MachineState } from "../../runtime/report.ts";
 
@@ -11,8 +12,11 @@ export class StatusLine {
   #text = "";
   #lastMs = -Infinity;
 
-  /** @param wanted whether anything is to be shown, where standard error is a terminal */
-  constructor(wanted: boolean) {
+  /**
+   * @param wanted whether anything is to be shown, where standard error is a terminal
+   * @param terminal that a machine may have
+   */
+  constructor(wanted: boolean, private readonly terminal?: { readonly lineEnd: string }) {
     this.#shown = wanted && Deno.stderr.isTerminal();
   }
 
@@ -61,11 +65,11 @@ export class StatusLine {
   /** Says something that stays. */
   note(text: string): void {
     this.clear();
-    console.error(text);
+    this.#write(`${text}${this.terminal?.lineEnd ?? "\n"}`);
   }
 
   #write(text: string): void {
-    Deno.stderr.writeSync(new TextEncoder().encode(text));
+    writeAll(Deno.stderr, new TextEncoder().encode(text));
   }
 }
 

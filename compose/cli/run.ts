@@ -50,9 +50,8 @@ async function run(file: string, words: string[], options: Options): Promise<voi
   const program = programOf(words, options);
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
   const { boot } = await import("../../runtime/boot.ts");
-  const status = new StatusLine(true),
-    interruption = new Interruption(),
-    terminal = Terminal.find();
+  const terminal = Terminal.find(), status = new StatusLine(true, terminal);
+  const interruption = new Interruption();
   const fail = (failure: unknown): never => {
     terminal?.takeBack();
     status.note(`compose: ${failure instanceof Error ? failure.message : failure}`);
@@ -90,7 +89,7 @@ async function run(file: string, words: string[], options: Options): Promise<voi
     signal: interruption.signal,
   }).catch(fail);
   interruption.end();
-  forwardSignals(machine, [NAME]);
+  forwardSignals(machine, NAME, () => fail("left a machine that does not end"));
   terminal?.give(machine);
   const report = await machine.wait().catch(fail);
   terminal?.takeBack();

@@ -11,11 +11,24 @@ const FORWARDED = {
   SIGTERM: 15,
 } as const;
 
-/** From here on signals go to these programs. */
-export function forwardSignals(machine: Pick<RunningMachine, "signal">, programs: string[]): void {
+/** So many requests to end within so long are meant for `compose`, whatever the program makes of them. */
+const IMPATIENT = { times: 3, ms: 2000 } as const;
+
+/** From here on signals go to a program. @param atOnce called when somebody insists that it ends */
+export function forwardSignals(
+  machine: Pick<RunningMachine, "signal">,
+  program: string,
+  atOnce: () => void,
+): void {
+  const asked: number[] = [];
   for (const [signal, number] of Object.entries(FORWARDED)) {
     Deno.addSignalListener(signal as Deno.Signal, () => {
-      for (const program of programs) machine.signal(program, number);
+      machine.signal(program, number);
+      if (signal !== "SIGINT" && signal !== "SIGTERM") return;
+      const nowMs = performance.now();
+      asked.push(nowMs);
+      const recent = asked.slice(-IMPATIENT.times);
+      if (recent.length === IMPATIENT.times && nowMs - recent[0] < IMPATIENT.ms) atOnce();
     });
   }
 }

@@ -37,14 +37,36 @@ export class Terminal {
   give(machine: Pick<RunningMachine, "resize">): void {
     this.#raw = true;
     Deno.stdin.setRaw(true, { cbreak: false });
+    translateLineEnds(false);
     Deno.addSignalListener("SIGWINCH", () => machine.resize(sizeNow()));
     machine.resize(sizeNow());
   }
 
   /** The terminal is as it was. */
   takeBack(): void {
-    if (this.#raw) Deno.stdin.setRaw(false);
+    if (!this.#raw) return;
+    Deno.stdin.setRaw(false);
+    translateLineEnds(true);
     this.#raw = false;
+  }
+
+  /** How a line of `compose` itself ends: while the machine has the terminal, nobody adds a return. */
+  get lineEnd(): string {
+    return this.#raw ? "\r\n" : "\n";
+  }
+}
+
+/**
+ * Whether the host makes a return and a line feed of each line feed. Programs that draw rely on the answer
+ * that the terminal of the machine gives; raw mode of the host leaves it as it was.
+ */
+function translateLineEnds(on: boolean): void {
+  try {
+    const args = [on ? "opost" : "-opost"];
+    new Deno.Command("stty", { args, stdin: "inherit", stdout: "null", stderr: "null" })
+      .outputSync();
+  } catch {
+    // Without stty(1) there is one return too many.
   }
 }
 

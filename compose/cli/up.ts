@@ -26,7 +26,7 @@ async function up(options: Shared, file: string): Promise<void> {
   const terminal = reader === undefined || options.json ? undefined : Terminal.find();
   const color = Deno.stdout.isTerminal() && !options.json;
   const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
-  const status = new StatusLine(!options.json), interruption = new Interruption();
+  const status = new StatusLine(!options.json, terminal), interruption = new Interruption();
   status.show(`booting ${compiled.name} ...`);
   const fail = (failure: unknown): never => {
     terminal?.takeBack();
