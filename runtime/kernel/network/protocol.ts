@@ -1,0 +1,58 @@
+// What the primary's kernel asks of a socket server (the interface `sockets`, which crosses rings). A socket
+// is a handle of the server. Nothing but EVENTS waits there: what would wait is EAGAIN, and the caller waits
+// for readiness at home, where a signal can end it.
+//
+// Readiness: the server keeps the level of each socket. Every answer to a call on a handle, and every event,
+// is about that handle's level at that moment; EVENTS answers with the handles whose level gained a bit since
+// the client was last told. The client keeps the levels, so that poll and epoll ask nobody.
+
+/** Calls have the riscv64 numbers of those they stand for. Arguments after the handle; payload as said. */
+export const SocketCall = {
+  /** family, type, protocol -> handle */
+  SOCKET: 198,
+  /** handle; in: sockaddr */
+  BIND: 200,
+  /** handle, backlog */
+  LISTEN: 201,
+  /** handle -> handle of the connection; out: level word, length word, sockaddr of the peer */
+  ACCEPT: 202,
+  /** handle; in: sockaddr -> 0 (datagrams), or EINPROGRESS and readiness later (streams) */
+  CONNECT: 203,
+  /** handle; out: length word, sockaddr */
+  GETSOCKNAME: 204,
+  /** handle; out: length word, sockaddr */
+  GETPEERNAME: 205,
+  /** handle, flags, bytes of the sockaddr at the start of the payload; in: sockaddr, data -> level * 2^32 + bytes taken */
+  SENDTO: 206,
+  /**
+   * handle, flags, whether the sender is wanted; out: {@link RECEIVE_HEADER_BYTES} of header, data
+   * -> level * 2^32 + bytes written with the header
+   */
+  RECVFROM: 207,
+  /** handle, level, name; in: value */
+  SETSOCKOPT: 208,
+  /** handle, level, name; out: value -> bytes */
+  GETSOCKOPT: 209,
+  /** handle, how */
+  SHUTDOWN: 210,
+  /** handle */
+  CLOSE: 57,
+  /** handle, request; in and out: its structure */
+  IOCTL: 29,
+  /** waits; out: pairs of words (handle, level) -> bytes */
+  EVENTS: 0x3000,
+  /** which text of /proc/net (an index of {@link ProcNet}), offset; out: text -> bytes */
+  PROC: 0x3001,
+} as const;
+
+/** Words before received data: flags (MSG_TRUNC), bytes of the sockaddr, full length; then room for a sockaddr. */
+export const RECEIVE_HEADER_BYTES = 12 + 28;
+
+/** Texts that the network's server keeps, by index. */
+export const ProcNet = ["dev", "tcp", "tcp6", "udp", "udp6", "route", "if_inet6", "snmp"] as const;
+
+/** The level and the count of an answer that carries both. */
+export function splitLevel(status: number): { level: number; count: number } {
+  const level = Math.floor(status / 2 ** 32);
+  return { level, count: status - level * 2 ** 32 };
+}
