@@ -23,16 +23,28 @@ export type * from "./schemas/plan.ts";
 export type { System } from "./schemas/system.ts";
 
 // Plan to machine.
-export { boot, type BootOptions, type HostTerminal, type RunningMachine } from "./runtime/boot.ts";
+export {
+  boot,
+  type BootOptions,
+  type Execution,
+  type ExecutionEnd,
+  type HostTerminal,
+  type OutputTaker,
+  type RunningMachine,
+  type RunningProgram,
+  type SessionStream,
+} from "./runtime/boot.ts";
 export type { TerminalSize } from "./runtime/hardware/device/virtio.ts";
 export type { DomainFault } from "./runtime/hypervisor/status_page.ts";
 export type { DomainEvent } from "./runtime/hypervisor/supervisor.ts";
 export type {
   DomainReport,
+  DomainState,
   MachineEvent,
   MachineReport,
   MachineState,
   ProgramReport,
+  ProgramState,
 } from "./runtime/report.ts";
 
 // What programs use.

@@ -1,6 +1,13 @@
 // Boots the machine that a plan describes: memory, hardware thread, domains, hart, supervisors.
 import type { Plan } from "../schemas/plan.ts";
 import type { HostTerminal } from "./boot/consoles.ts";
+import type {
+  Execution,
+  ExecutionEnd,
+  OutputTaker,
+  RunningProgram,
+  SessionStream,
+} from "./boot/executions.ts";
 import { Machine } from "./boot/machine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";
 import type { DomainFault } from "./hypervisor/status_page.ts";
@@ -22,14 +29,32 @@ export interface BootOptions {
   signal?: AbortSignal;
 }
 
-export type { HostTerminal, TerminalSize };
+export type {
+  Execution,
+  ExecutionEnd,
+  HostTerminal,
+  OutputTaker,
+  RunningProgram,
+  SessionStream,
+  TerminalSize,
+};
 
 /** A machine that runs. */
 export interface RunningMachine {
   /** Resolves when every program has ended and the machine has stopped. */
   wait(): Promise<MachineReport>;
-  /** Ends the programs, by SIGTERM and after five seconds by SIGKILL, and stops the machine. */
-  stop(): Promise<void>;
+  /**
+   * Ends the programs, each by its signal (SIGTERM unless the manifest says otherwise) and after a time of
+   * grace by SIGKILL, and stops the machine.
+   * @param graceMs time of grace, in place of what the manifest says of each program, or five seconds
+   */
+  stop(graceMs?: number): Promise<void>;
+  /**
+   * Runs a further program; it ends with the machine at the latest.
+   * @param take gets what it writes; a terminal has one stream, "stdout"
+   * @throws Error before the machine has booted and after its end, and where too many run already
+   */
+  execute(execution: Execution, take: OutputTaker): RunningProgram;
   /** Sends a signal to a program and what it started. @param number as in signal(7) */
   signal(program: string, number: number): void;
   /** Says that the host's terminal has another size. */

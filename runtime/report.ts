@@ -20,6 +20,13 @@ export type MachineEvent =
   | { kind: "booted"; ms: number }
   | { kind: "program-started"; program: string }
   | { kind: "program-ended"; program: string; status: number; signal?: string }
+  | { kind: "program-restarting"; program: string; backoffMs: number }
+  | { kind: "program-healthy"; program: string; ms: number }
+  | { kind: "program-unhealthy"; program: string; reason: string }
+  /** every program has started, and is healthy where it says how to tell */
+  | { kind: "ready"; ms: number }
+  /** that will not come to pass */
+  | { kind: "not-ready"; reason: string }
   | { kind: "iommu-fault"; device: string; cause: number; address: string }
   | { kind: "log"; domain: string; line: string };
 
@@ -31,8 +38,43 @@ export interface ProgramReport {
   status: number;
   /** the signal that ended it, by its name: "SIGSEGV" */
   signal?: string;
-  /** from its start to its end; 0 for one that could not be started */
+  /** from its first start to its last end; 0 for one that could not be started */
   seconds: number;
+  /** what was last known of it, where the manifest says how to tell */
+  health?: "starting" | "healthy" | "unhealthy";
+  /** times it was started again, where the manifest says that it is */
+  restarts?: number;
+}
+
+/** How a program is doing. */
+export interface ProgramState {
+  /** as the manifest names it */
+  name: string;
+  /** "waiting": for others that it depends on */
+  state: "waiting" | "starting" | "running" | "restarting" | "ended";
+  /** that of its last end */
+  status?: number;
+  /** the signal that ended it, by its name */
+  signal?: string;
+  /** where the manifest says how to tell */
+  health?: "starting" | "healthy" | "unhealthy";
+  /** times it was started again */
+  restarts: number;
+}
+
+/** How a domain is doing. */
+export interface DomainState {
+  /** as the manifest names it */
+  name: string;
+  isolation: Isolation;
+  /** "gone": failed, and not started again */
+  state: "running" | "restarting" | "gone";
+  /** times it was restarted */
+  restarts: number;
+  /** the one it is in; 1 is that of the boot */
+  generation: number;
+  /** its memory object, and what its kernel code takes */
+  memoryBytes: number;
 }
 
 /** What a domain took and did. */
@@ -61,8 +103,12 @@ export interface DomainReport {
 
 /** How a machine that runs is doing. */
 export interface MachineState {
-  /** in the order of the manifest; the status of those that have ended */
-  programs: { name: string; state: "starting" | "running" | "ended"; status?: number }[];
+  /** in the order of the manifest */
+  programs: ProgramState[];
+  /** the primary first */
+  domains: DomainState[];
+  /** whether all programs have been ready */
+  ready: boolean;
   /** system calls that programs have made */
   calls: number;
   /** what the kernel code of all domains takes of its heaps, and their memory objects */

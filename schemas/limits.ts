@@ -53,6 +53,11 @@ export const limits = {
   devices: { min: 0, max: 64, reason: "a one-level device directory holds 64 extended contexts" },
   domains: { min: 1, max: 32, reason: "each domain is a thread or a process of the host" },
   programs: { min: 0, max: 30, reason: "each has its own port of the console device" },
+  sessions: {
+    min: 0,
+    max: 32,
+    reason: "health checks and `compose exec` on one machine; each holds up to 512 KiB of streams",
+  },
   imageBytes: {
     min: 2 << 20,
     max: 2 ** 43,

@@ -24,8 +24,10 @@ export interface Plan {
   routes: RoutePlan[];
   /** the tree of files */
   mounts: MountPlan[];
-  /** in the order in which they start */
+  /** in the order in which they start, as far as they do not wait for each other */
   programs: ProgramPlan[];
+  /** what to tell when all programs are ready */
+  ready?: string;
 }
 
 /** The emulated machine. */
@@ -260,4 +262,28 @@ export interface ProgramPlan {
   stdin: "none" | "console";
   /** whether its console is a terminal: whoever boots the machine knows */
   terminal: boolean;
+  /** what other programs have to have done before it starts */
+  dependsOn?: { program: string; until: "started" | "healthy" | "finished" }[];
+  /** how to tell whether it works */
+  health?: HealthPlan;
+  /** whether it is started again when it has ended; absent: never */
+  restart?: { when: "on-failure" | "always"; limit: number; backoffMs: number };
+  /** how it is asked to end, in place of SIGTERM, and how long it then has */
+  stop?: { signal: number; timeoutMs: number };
+}
+
+/** How to tell whether a program works: another one that ends with 0, or a port that takes connections. */
+export interface HealthPlan {
+  /** path of the other program in the machine, and its arguments */
+  run?: string[];
+  /** port of the machine's own address 127.0.0.1 */
+  connect?: number;
+  /** from one answer to the next question */
+  intervalMs: number;
+  /** no answer for this long is one: it does not work */
+  timeoutMs: number;
+  /** as many failures in a row make it unhealthy */
+  retries: number;
+  /** failures in this time from the start do not count */
+  startPeriodMs: number;
 }

@@ -74,7 +74,10 @@ export class StatusLine {
 }
 
 /** A machine in a line. */
-export function describe(state: MachineState, callsPerSecond: number): string {
+export function describe(
+  state: Omit<MachineState, "domains" | "ready">,
+  callsPerSecond: number,
+): string {
   const programs = state.programs.map(({ name, state, status }) =>
     `${name} ${state === "ended" ? status : state}`
   );

@@ -4,8 +4,8 @@ import { describe } from "./progress.ts";
 Deno.test("a machine in a line: programs, calls, memory, and restarts where there are any", () => {
   const state = {
     programs: [
-      { name: "web", state: "running" as const },
-      { name: "init", state: "ended" as const, status: 139 },
+      { name: "web", state: "running" as const, restarts: 0 },
+      { name: "init", state: "ended" as const, status: 139, restarts: 0 },
     ],
     calls: 5000,
     memoryBytes: 143 << 20,

@@ -58,7 +58,7 @@ self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
 
 /** A disk's image: a file, or what a machine changes over one that stays as it is. */
 function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage | OverlayImage {
-  if (base === undefined) return new FileImage(device.image!, device.readOnly ?? false);
+  if (base === undefined) return new FileImage(device.image!, device.readOnly ?? false).claim();
   if (device.readOnly) return new FileImage(base.base, true);
   return base.keep === undefined
     ? OverlayImage.inMemory(base.base)

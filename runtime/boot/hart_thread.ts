@@ -5,20 +5,17 @@ import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
 import type { MachineMemory } from "./machine_memory.ts";
-
-/** How a program ended. */
-export interface ProgramEnd {
-  program: string;
-  status: number;
-  signal?: string;
-}
+import type { ProgramEnd } from "./program_supervisor.ts";
+import type { SessionMessage, SessionRequest } from "./sessions.ts";
 
 /** What the thread tells. */
 export interface HartListener {
-  /** the file systems are mounted, and programs start */
+  /** the file systems are mounted, and programs can be started */
   booted(): void;
   started(program: string): void;
   ended(end: ProgramEnd): void;
+  /** about a program that was run on the running machine */
+  session(message: SessionMessage): void;
   strace?(line: string): void;
   event(event: MachineEvent): void;
   failed(failure: Error): void;
@@ -34,7 +31,7 @@ export class HartThread {
   /** @param shortSleeps whether a server cannot ring its bell */
   constructor(
     private readonly plan: Plan,
-    private readonly memory: MachineMemory,
+    memory: MachineMemory,
     shortSleeps: boolean,
     private readonly listener: HartListener,
   ) {
@@ -94,20 +91,24 @@ export class HartThread {
     return this.#ready.promise;
   }
 
-  /** Mounts the file systems and starts the programs. */
+  /** Mounts the file systems. */
   run(): void {
     this.#post({ kind: "run" });
+  }
+
+  /** Starts a program of the plan, on a machine that has booted. */
+  start(program: string): void {
+    this.#post({ kind: "start", program });
+  }
+
+  /** Runs a further program, or tells one that runs something. */
+  session(request: SessionRequest): void {
+    this.#post(request);
   }
 
   /** Sends a signal to a program and what it started. */
   signal(program: string, number: number): void {
     this.#post({ kind: "signal", program, number });
-  }
-
-  /** Ends the programs. */
-  stopPrograms(): void {
-    this.memory.primary.control.stop();
-    this.memory.doorbell(this.memory.hartBell).ring();
   }
 
   /** Gives it other memory for a ring. */
@@ -160,6 +161,11 @@ export class HartThread {
         return listener.strace?.(String(message.line));
       case "program-started":
         return listener.started(String(message.program));
+      case "session-started":
+      case "session-output":
+      case "session-taken":
+      case "session-ended":
+        return listener.session(message as unknown as SessionMessage);
       case "program-ended": {
         const { program, status, signal, reason } = message as unknown as ProgramEnd & {
           reason?: string;

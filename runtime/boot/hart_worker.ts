@@ -14,7 +14,7 @@ import type { Terminal } from "../kernel/drivers/terminal.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { Errno } from "../kernel/errno.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
-import { SIG } from "../kernel/process/signal.ts";
+import type { Process } from "../kernel/process/process.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
@@ -33,6 +33,7 @@ import { NativeProgram } from "../user/native/program.ts";
 import { Attention } from "./attention.ts";
 import { mountTree } from "./mount_tree.ts";
 import { Programs, type Runner } from "./programs.ts";
+import { type SessionRequest, Sessions } from "./sessions.ts";
 import { self } from "./worker_scope.ts";
 
 /** The first message. */
@@ -54,6 +55,8 @@ export interface HartWorkerSetup {
 
 export type HartRequest =
   | { kind: "run" }
+  | { kind: "start"; program: string }
+  | SessionRequest
   | { kind: "signal"; program: string; number: number }
   | { kind: "ring"; index: number; memory: MemoryGrant; bell: MemoryGrant }
   | { kind: "counters" }
@@ -198,7 +201,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     const name = systemCall(number)?.name ?? String(number);
     missing.set(name, (missing.get(name) ?? 0) + 1);
   };
-  let programs: Programs | undefined;
+  let programs: Programs | undefined, sessions: Sessions | undefined;
   const serviceOf = (component: string, of: string): Service =>
     of === domain.name
       ? assembly.interface<Service>(component, "files")
@@ -207,7 +210,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   const broughtUp = new WaitQueue();
   let bringingUp = false;
 
-  const startPrograms = async (): Promise<void> => {
+  const prepare = async (): Promise<void> => {
     bringingUp = true;
     // Somebody is under way who does not wait for a system call: the event loop has to turn.
     hart.leave();
@@ -232,20 +235,19 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         stopping = true;
         return;
       }
-      const guest = plan.programs.some((program) => program.kind === "elf")
-        ? makeGuest(processes!)
-        : undefined;
-      self.postMessage({ kind: "booted" });
+      let guest: GuestHart | undefined;
+      const execute = function* (process: Process, path: string, env: Record<string, string>) {
+        guest ??= makeGuest(processes!);
+        const environment = Object.entries({ ...DEFAULT_ENVIRONMENT, ...env }).map((
+          [name, value],
+        ) => `${name}=${value}`);
+        yield* startProgram(guest, process, path, process.argv, environment.map(toByteString));
+      };
       const native: Runner = function* (process, program) {
         new NativeProgram(hart, processes!, process, countMissing)
           .run(mains.get(program.name)!, process.argv, program.env);
       };
-      const elf: Runner = function* (process, { path, env }) {
-        const environment = Object.entries({ ...DEFAULT_ENVIRONMENT, ...env }).map((
-          [name, value],
-        ) => `${name}=${value}`);
-        yield* startProgram(guest!, process, path!, process.argv, environment.map(toByteString));
-      };
+      const elf: Runner = (process, { path, env }) => execute(process, path!, env);
       const terminal = [...assembly.components.values()].map(({ provides }) => provides.terminal)
         .find((provided) => provided !== undefined) as Terminal | undefined;
       if (terminal !== undefined) {
@@ -263,7 +265,13 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         (message) => self.postMessage(message),
         (port) => terminal?.size(port),
       );
-      for (const program of plan.programs) programs.start(program);
+      sessions = new Sessions(
+        processes!,
+        tasks,
+        execute,
+        (message) => self.postMessage(message),
+      );
+      self.postMessage({ kind: "booted" });
     });
   };
 
@@ -308,10 +316,14 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   self.onmessage = ({ data }) => {
     const message = data as HartRequest & { request: number };
     if (message.kind === "run") {
-      void startPrograms().catch((failure) =>
+      void prepare().catch((failure) =>
         self.postMessage({ kind: "failed", reason: String(failure) })
       );
     }
+    if (message.kind === "start") {
+      programs!.start(plan.programs.find(({ name }) => name === message.program)!);
+    }
+    if ("session" in message) sessions!.receive(message);
     if (message.kind === "signal") programs?.signal(message.number, message.program);
     if (message.kind === "ring") {
       const link = links.find((each) => each.index === message.index)!;
@@ -343,14 +355,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   });
   self.postMessage({ kind: "ready" });
 
-  let killed = false;
-  await hart.run(() => {
-    if (control.stopping && !killed) {
-      killed = true;
-      programs?.signal(SIG.TERM);
-    }
-    return stopping;
-  });
+  await hart.run(() => stopping);
   self.close();
 }
 

@@ -5,25 +5,25 @@ import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import type { DomainFault } from "../hypervisor/status_page.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
-import type { MachineEvent, MachineReport, MachineState } from "../report.ts";
+import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { HartThread } from "./hart_thread.ts";
 import { prepareImages } from "./images.ts";
 import { MachineMemory } from "./machine_memory.ts";
-import { makeReport, ProgramTimes } from "./machine_report.ts";
+import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
+import { HealthChecks } from "./health_checks.ts";
+import { makeReport } from "./machine_report.ts";
+import { ProgramSupervisor } from "./program_supervisor.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
-
-/** How long programs have to end when they are asked to. */
-const STOP_GRACE_MS = 5000;
-const SIGKILL = 9;
 
 export class Machine implements RunningMachine {
   readonly #plan: Plan;
   readonly #ended = Promise.withResolvers<void>();
   readonly #startedMs = performance.now();
-  readonly #programs = new ProgramTimes(() => performance.now());
+  readonly #programs: ProgramSupervisor;
+  readonly #executions = new Executions((request) => this.#hart.session(request));
   #memory!: MachineMemory;
   #devices!: DeviceThread;
   #hart!: HartThread;
@@ -31,10 +31,22 @@ export class Machine implements RunningMachine {
   #consoles!: Consoles;
   #report: Promise<MachineReport> | undefined;
   #booted = false;
-  #stopWanted = false;
 
   constructor(plan: Plan, private readonly options: BootOptions) {
     this.#plan = withTerminal(plan, options.terminal);
+    const health = new HealthChecks((execution, take) => this.execute(execution, take));
+    this.#programs = new ProgramSupervisor(this.#plan.programs, {
+      start: (program) => this.#hart.start(program),
+      signal: (program, number) => this.#hart.signal(program, number),
+      check: (program, signal) => health.check(program, signal),
+      after: (ms, act) => {
+        const timer = setTimeout(act, ms);
+        return () => clearTimeout(timer);
+      },
+      nowMs: () => performance.now(),
+      event: (event) => options.onEvent?.(event),
+      over: () => this.#ended.resolve(),
+    });
     // Whoever waits hears of it; before that nobody has to.
     this.#ended.promise.catch(() => {});
   }
@@ -86,20 +98,14 @@ export class Machine implements RunningMachine {
         event,
         failed,
         booted: () => this.#onBooted(),
-        started: (program) => {
-          this.#programs.started(program);
-          event({ kind: "program-started", program });
-        },
-        ended: (end) => {
-          this.#programs.ended(end);
-          event({ kind: "program-ended", ...end });
-          if (this.#programs.count === plan.programs.length) this.#ended.resolve();
-        },
+        started: (program) => this.#programs.started(program),
+        ended: (end) => this.#programs.ended(end),
+        session: (message) => this.#executions.receive(message),
         strace: this.options.strace,
       },
     );
     await this.#hart.ready;
-    const lost = () => this.#stopPrograms();
+    const lost = () => this.#programs.stop();
     this.#domains = new ServiceDomains(
       plan,
       services,
@@ -112,27 +118,15 @@ export class Machine implements RunningMachine {
     await this.#domains.start();
     this.#consoles.open();
     this.#hart.run();
-    signal?.addEventListener("abort", () => this.#stopPrograms());
-    if (signal?.aborted) this.#stopPrograms();
-    if (plan.programs.length === 0) this.#ended.resolve();
+    signal?.addEventListener("abort", () => this.#programs.stop());
+    if (signal?.aborted) this.#programs.stop();
   }
 
   #onBooted(): void {
     this.#booted = true;
-    this.options.onEvent?.({ kind: "booted", ms: performance.now() - this.#startedMs });
-    if (this.#stopWanted) this.#stopPrograms();
-  }
-
-  /** Programs that are not there yet are ended when they are; those that do not end are killed. */
-  #stopPrograms(): void {
-    this.#stopWanted = true;
-    if (!this.#booted) return;
-    this.#hart.stopPrograms();
-    const killing = setTimeout(() => {
-      for (const { name } of this.#plan.programs) this.#hart.signal(name, SIGKILL);
-    }, STOP_GRACE_MS);
-    const over = () => clearTimeout(killing);
-    this.#ended.promise.then(over, over);
+    const ms = performance.now() - this.#startedMs;
+    this.options.onEvent?.({ kind: "booted", ms });
+    this.#programs.begin(ms);
   }
 
   /** The machine cannot go on: its hart acknowledges nothing any more, or is as good as gone. */
@@ -152,18 +146,32 @@ export class Machine implements RunningMachine {
 
   async look(): Promise<MachineState> {
     const { calls, heapBytes } = await this.#hart.counters();
-    const state = {
-      programs: this.#plan.programs.map(({ name }) => this.#programs.state(name)),
-      calls,
-      memoryBytes: heapBytes,
-      restarts: 0,
-    };
-    for (const { name, memory } of this.#plan.domains) {
+    const domains = this.#plan.domains.map(({ name, isolation, memory }): DomainState => {
       const supervisor = this.#domains.find(name);
-      state.memoryBytes += memory.sizeBytes + (supervisor?.counters.heapBytes ?? 0);
-      state.restarts += supervisor?.restarts ?? 0;
-    }
-    return state;
+      const up = supervisor === undefined || supervisor.running;
+      return {
+        name,
+        isolation,
+        state: supervisor?.gone ? "gone" : up ? "running" : "restarting",
+        restarts: supervisor?.restarts ?? 0,
+        generation: supervisor?.generation ?? 1,
+        memoryBytes: memory.sizeBytes +
+          (supervisor === undefined ? heapBytes : supervisor.counters.heapBytes),
+      };
+    });
+    return {
+      programs: this.#programs.states,
+      domains,
+      ready: this.#programs.ready,
+      calls,
+      memoryBytes: domains.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
+      restarts: domains.reduce((sum, { restarts }) => sum + restarts, 0),
+    };
+  }
+
+  execute(execution: Execution, take: OutputTaker): RunningProgram {
+    if (!this.#booted || this.#hart.gone) throw new Error("The machine does not run programs now");
+    return this.#executions.start(execution, take);
   }
 
   kill(domain: string): void {
@@ -174,8 +182,8 @@ export class Machine implements RunningMachine {
     this.#domains.inject(domain, fault);
   }
 
-  async stop(): Promise<void> {
-    this.#stopPrograms();
+  async stop(graceMs?: number): Promise<void> {
+    this.#programs.stop(graceMs);
     await this.wait();
   }
 
@@ -188,6 +196,7 @@ export class Machine implements RunningMachine {
     await this.#ended.promise.catch((reason) => failure = reason);
     const seconds = (performance.now() - this.#startedMs) / 1000;
     this.#consoles.close();
+    this.#executions.close();
     if (failure !== undefined) {
       await this.#domains.stop();
       this.#hart.terminate();
@@ -202,7 +211,7 @@ export class Machine implements RunningMachine {
     const report = makeReport(this.#plan, {
       counters,
       faults,
-      programs: this.#programs,
+      programs: this.#programs.reports,
       supervisor: (domain) => this.#domains.find(domain),
       seconds,
     });

@@ -1,44 +1,8 @@
 // What a machine tells at its end, put together from what its parts have counted.
 import type { Supervisor } from "../hypervisor/supervisor.ts";
 import type { Plan } from "../../schemas/plan.ts";
-import type { DomainReport, MachineReport, MachineState, ProgramReport } from "../report.ts";
+import type { DomainReport, MachineReport, ProgramReport } from "../report.ts";
 import type { HartCounters } from "./hart_worker.ts";
-import type { ProgramEnd } from "./hart_thread.ts";
-
-/** When programs began and how they ended. */
-export class ProgramTimes {
-  readonly #started = new Map<string, number>();
-  readonly #ended = new Map<string, ProgramReport>();
-
-  constructor(private readonly nowMs: () => number) {}
-
-  started(program: string): void {
-    this.#started.set(program, this.nowMs());
-  }
-
-  ended({ program: name, status, signal }: ProgramEnd): void {
-    const nowMs = this.nowMs();
-    const seconds = (nowMs - (this.#started.get(name) ?? nowMs)) / 1000;
-    this.#ended.set(name, { name, status, ...(signal === undefined ? {} : { signal }), seconds });
-  }
-
-  /** how many have ended */
-  get count(): number {
-    return this.#ended.size;
-  }
-
-  /** What has become of one so far. */
-  state(name: string): MachineState["programs"][number] {
-    const ended = this.#ended.get(name);
-    if (ended !== undefined) return { name, state: "ended", status: ended.status };
-    return { name, state: this.#started.has(name) ? "running" : "starting" };
-  }
-
-  /** One that has not ended was never started. */
-  report(program: string): ProgramReport {
-    return this.#ended.get(program) ?? { name: program, status: 1, seconds: 0 };
-  }
-}
 
 export function makeReport(
   plan: Plan,
@@ -46,7 +10,7 @@ export function makeReport(
     counters: HartCounters;
     /** by index of the device */
     faults: number[];
-    programs: ProgramTimes;
+    programs: ProgramReport[];
     supervisor(domain: string): Supervisor | undefined;
     seconds: number;
   },
@@ -74,7 +38,7 @@ export function makeReport(
   });
   return {
     name: plan.name,
-    programs: plan.programs.map(({ name }) => programs.report(name)),
+    programs,
     domains,
     missingCalls: counters.missing.map(([name, count]) => ({ name, count })),
     seconds,

@@ -14,7 +14,7 @@ import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
 
 /** Status of a program that could not be started, or is not there, as shells have it. */
-const CANNOT_START = 126, NOT_FOUND = 127;
+export const CANNOT_START = 126, NOT_FOUND = 127;
 
 /** How a program ended: its exit status, 128 and the signal's number for one that a signal ended. */
 export function exitStatus(status: WaitStatus): { status: number; signal?: string } {
@@ -27,6 +27,13 @@ export function exitStatus(status: WaitStatus): { status: number; signal?: strin
 function signalName(number: number): string {
   const name = Object.entries(SIG).find(([, each]) => each === number)?.[0];
   return name === undefined ? `signal ${number}` : `SIG${name}`;
+}
+
+/** Gives a process its working directory. @throws Errno */
+export function* enterDirectory(process: Process, path: string): Coroutine<void> {
+  const cwd = yield* resolve(process, process.root, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
+  yield* request(process.cwd.mount.service, Call.CLOSE, [process.cwd.handle]);
+  process.cwd = { mount: cwd.mount, handle: cwd.handle };
 }
 
 /** Runs a process as a program. @throws Errno where it cannot be executed */
@@ -96,14 +103,7 @@ export class Programs {
       this.#terminals.set(port, terminal);
       process.files.replace(fd, new TtyDescription(terminal, O.RDWR), false);
     }
-    const cwd = yield* resolve(
-      process,
-      process.root,
-      program.cwd,
-      WalkFlag.FOLLOW | WalkFlag.DIRECTORY,
-    );
-    yield* request(process.cwd.mount.service, Call.CLOSE, [process.cwd.handle]);
-    process.cwd = { mount: cwd.mount, handle: cwd.handle };
+    yield* enterDirectory(process, program.cwd);
     yield* this.runners[program.kind](process, program);
     this.#running.set(program.name, process);
     this.post({ kind: "program-started", program: program.name });

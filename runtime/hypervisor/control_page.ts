@@ -1,7 +1,6 @@
 // The page by which the supervisors tell a domain who is at the other ends of its rings: one line of
 // words a ring. A supervisor writes the state, the domain acknowledges it. The ring's memory is touched
-// only between the acknowledgement of "down" and the next "up". The primary domain's page carries the
-// words for its hart as well.
+// only between the acknowledgement of "down" and the next "up".
 
 export const LinkState = { DOWN: 0, UP: 1, GONE: 2 } as const;
 
@@ -10,12 +9,8 @@ const STATE = 0;
 const ACKNOWLEDGED = 1;
 const REQUEST = 2;
 
-/** Words that are not of a ring come first. */
-const FIRST_LINE = 1;
-const STOP = 0;
-
 export const MAX_LINKS = 60;
-export const CONTROL_BYTES = (FIRST_LINE + MAX_LINKS) * LINE_WORDS * 4;
+export const CONTROL_BYTES = MAX_LINKS * LINE_WORDS * 4;
 
 /**
  * State and generation travel in one word, so that neither is seen without the other:
@@ -70,16 +65,7 @@ export class ControlPage {
     return Atomics.exchange(this.#words, this.#line(ring) + REQUEST, 0) === 1;
   }
 
-  /** supervisor: asks the hart to end its programs */
-  stop(): void {
-    Atomics.store(this.#words, STOP, 1);
-  }
-
-  get stopping(): boolean {
-    return Atomics.load(this.#words, STOP) === 1;
-  }
-
   #line(ring: number): number {
-    return (FIRST_LINE + ring) * LINE_WORDS;
+    return ring * LINE_WORDS;
   }
 }

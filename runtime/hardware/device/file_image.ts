@@ -18,6 +18,17 @@ export class FileImage implements DiskImage {
     this.sizeBytes = this.#file.statSync().size;
   }
 
+  /**
+   * Keeps it from others until it is closed, or its process ends (flock(2)): whoever writes has it alone,
+   * readers share it.
+   * @throws Error when another machine has it
+   */
+  claim(): this {
+    if (this.#file.tryLockSync(!this.readOnly)) return this;
+    this.#file.close();
+    throw new Error(`Cannot use image ${this.path}: another machine uses it`);
+  }
+
   read(offset: number, into: Uint8Array): void {
     this.#do("read", () => {
       this.#seek(offset);

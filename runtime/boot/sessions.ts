@@ -1,0 +1,163 @@
+// Programs that somebody runs on a machine that is already running, in the thread of its kernel: each is a
+// session of its own, with a terminal or with three streams that are messages.
+import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
+import { E, Errno } from "../kernel/errno.ts";
+import type { Process } from "../kernel/process/process.ts";
+import type { Processes } from "../kernel/process/process_component.ts";
+import { openCalls } from "../kernel/process/sys_open.ts";
+import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
+import { AT, O } from "../kernel/vfs/constants.ts";
+import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
+import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
+
+/** A program to run on a machine that runs. */
+export interface Execution {
+  /** its path in the machine, and its arguments */
+  words: string[];
+  env: Record<string, string>;
+  cwd: string;
+  uid: number;
+  gid: number;
+  /** set where it is to have a terminal, of this size at first */
+  terminal?: WindowSize;
+}
+
+/** What a session is told, by its number. */
+export type SessionRequest =
+  | { kind: "execute"; session: number; execution: Execution }
+  | { kind: "session-input"; session: number; bytes: Uint8Array }
+  | { kind: "session-end-input"; session: number }
+  | { kind: "session-taken"; session: number; stream: SessionStream; bytes: number }
+  | { kind: "session-resize"; session: number; size: WindowSize }
+  | { kind: "session-signal"; session: number; number: number };
+
+/** What a session tells. */
+export type SessionMessage =
+  | { kind: "session-started"; session: number }
+  | { kind: "session-output"; session: number; stream: SessionStream; bytes: Uint8Array }
+  | { kind: "session-taken"; session: number; bytes: number }
+  | { kind: "session-ended"; session: number; status: number; signal?: string; reason?: string };
+
+export type SessionStream = "stdout" | "stderr";
+
+/** What a terminal is that has no device of its own, as stat(2) sees it. */
+const PLACE_OF_TERMINALS = "/dev/null";
+
+interface Session {
+  input: SessionInput;
+  outputs: Record<SessionStream, SessionOutput>;
+  process: Process | undefined;
+  terminal: Tty | undefined;
+  size: WindowSize;
+  /** sent before the program was there */
+  early: number[];
+}
+
+export class Sessions {
+  readonly #sessions = new Map<number, Session>();
+
+  /** @param run has a process execute a file of the machine */
+  constructor(
+    private readonly processes: Processes,
+    private readonly tasks: Tasks,
+    private readonly run: (
+      process: Process,
+      path: string,
+      env: Record<string, string>,
+    ) => Coroutine<void>,
+    private readonly post: (message: SessionMessage) => void,
+  ) {}
+
+  /** Does what is asked; a session that has ended is asked for nothing any more. */
+  receive(request: SessionRequest): void {
+    if (request.kind === "execute") return this.#execute(request.session, request.execution);
+    const session = this.#sessions.get(request.session);
+    if (session === undefined) return;
+    switch (request.kind) {
+      case "session-input":
+        return session.input.give(request.bytes);
+      case "session-end-input":
+        return session.input.end();
+      case "session-taken":
+        return session.outputs[request.stream].taken(request.bytes);
+      case "session-resize":
+        session.size = request.size;
+        return session.terminal?.resized();
+      case "session-signal":
+        return this.#signal(session, request.number);
+    }
+  }
+
+  #execute(number: number, execution: Execution): void {
+    const { words, uid, gid, terminal } = execution;
+    const output = (stream: SessionStream) =>
+      new SessionOutput((bytes) =>
+        this.post({ kind: "session-output", session: number, stream, bytes })
+      );
+    const session: Session = {
+      input: new SessionInput((bytes) =>
+        this.post({ kind: "session-taken", session: number, bytes })
+      ),
+      outputs: { stdout: output("stdout"), stderr: output("stderr") },
+      process: undefined,
+      terminal: undefined,
+      size: terminal ?? { rows: 0, columns: 0 },
+      early: [],
+    };
+    this.#sessions.set(number, session);
+    const whenEnded = (process: Process, reason?: string) =>
+      this.processes.whenEnded(process, (status) => {
+        this.#sessions.delete(number);
+        this.processes.terminals.delete(process.pid);
+        session.input.end();
+        for (const stream of Object.values(session.outputs)) stream.close();
+        this.post({ kind: "session-ended", session: number, ...exitStatus(status), reason });
+      });
+    const name = words[0].split("/").at(-1)!;
+    this.tasks.spawn(this.processes.start(name, words, uid, gid), (process, failure) => {
+      if (failure !== undefined) throw failure;
+      this.tasks.spawn(this.#begin(session, execution, process!), (_begun, failure) => {
+        if (failure === undefined) {
+          session.process = process;
+          whenEnded(process!);
+          this.post({ kind: "session-started", session: number });
+          for (const signal of session.early) this.#signal(session, signal);
+          return;
+        }
+        if (!(failure instanceof Errno)) throw failure;
+        whenEnded(process!, `cannot start ${words[0]}: ${failure}`);
+        const status = failure.errno === E.ENOENT ? NOT_FOUND : CANNOT_START;
+        this.processes.endThread(this.processes.startThread(process!), status << 8);
+      });
+    });
+  }
+
+  *#begin(session: Session, execution: Execution, process: Process): Coroutine<void> {
+    const { input, outputs } = session;
+    if (execution.terminal === undefined) {
+      for (const stream of [input, outputs.stdout, outputs.stderr]) {
+        process.addDescription(stream, false);
+      }
+    } else {
+      const fd = yield* finish(
+        openCalls.openat(process, AT.FDCWD, PLACE_OF_TERMINALS, O.RDWR, 0),
+      );
+      const line = new TerminalLine(process.file(fd), input, outputs.stdout);
+      session.terminal = new Tty(this.processes, line, process.session, () => session.size);
+      process.files.replace(fd, new TtyDescription(session.terminal, O.RDWR), false);
+      for (let more = 0; more < 2; more++) {
+        process.addDescription(new TtyDescription(session.terminal, O.RDWR), false);
+      }
+    }
+    yield* enterDirectory(process, execution.cwd);
+    yield* this.run(process, execution.words[0], execution.env);
+  }
+
+  #signal(session: Session, signal: number): void {
+    const { process } = session;
+    if (process === undefined) return void session.early.push(signal);
+    for (const each of [...this.processes.all]) {
+      if (each.session === process.pid) each.post({ signal, code: 0, pid: 0, uid: 0 });
+    }
+  }
+}
