@@ -66,6 +66,7 @@ export interface ProgramState {
 export interface DomainState {
   /** as the manifest names it */
   name: string;
+  /** how it is kept apart */
   isolation: Isolation;
   /** "gone": failed, and not started again */
   state: "running" | "restarting" | "gone";

@@ -79,7 +79,7 @@ export function composeCommand(
   return new Deno.Command(Deno.execPath(), {
     args: composeArguments(...args),
     cwd: folder,
-    env: { NO_COLOR: "1", VIRTUOS_CACHE: `${folder}/cache`, ...env },
+    env: { NO_COLOR: "1", XDG_RUNTIME_DIR: folder, VIRTUOS_CACHE: `${folder}/cache`, ...env },
     stdin,
     stdout: "piped",
     stderr: "piped",

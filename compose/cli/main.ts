@@ -7,8 +7,12 @@ import { compileCommand } from "./compile.ts";
 import { configCommand } from "./config.ts";
 import { explainCommand } from "./explain.ts";
 import { graphCommand } from "./graph.ts";
+import { makeExecCommand } from "./exec.ts";
 import { Exit } from "./input.ts";
+import { logsCommand } from "./logs.ts";
+import { psCommand } from "./ps.ts";
 import { makeRunCommand } from "./run.ts";
+import { downCommand, stopCommand } from "./stop.ts";
 import { upCommand } from "./up.ts";
 
 // What follows `--` belongs to a program that is to be run.
@@ -21,11 +25,12 @@ const main = new Command()
   .version("0.1.0")
   .description(
     "Compose operating systems from slices.\n" +
-      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` has the program's own.",
+      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` and `exec` have the program's own.",
   )
   .globalOption("--json", "machine-readable output")
   .throwErrors()
   .example("Boot", "compose up examples/quickstart.yaml")
+  .example("In the background", "compose up -d server.yaml && compose logs -f server")
   .example("One program", "compose run examples/debian-shell.yaml -- /bin/busybox uname -a")
   .command("check", checkCommand)
   .command("config", configCommand)
@@ -33,6 +38,11 @@ const main = new Command()
   .command("graph", graphCommand)
   .command("up", upCommand)
   .command("run", makeRunCommand(literal))
+  .command("ps", psCommand)
+  .command("logs", logsCommand)
+  .command("exec", makeExecCommand(literal))
+  .command("stop", stopCommand)
+  .command("down", downCommand)
   .command("explain", explainCommand)
   .command("completions", new CompletionsCommand())
   .command("help", new HelpCommand());

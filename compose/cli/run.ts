@@ -1,11 +1,12 @@
 // `compose run`: one program on a described machine, as if it were a program of the host: input, output,
 // signals and exit status go through.
-import { Command, ValidationError } from "@cliffy/command";
+import { Command } from "@cliffy/command";
 import { limits } from "../../schemas/limits.ts";
 import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { fetches, giveUpNetwork } from "./network.ts";
+import { type ProgramOptions, readProgramOptions, withProgramOptions } from "./program_options.ts";
 import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
@@ -14,29 +15,22 @@ import { Terminal } from "./terminal.ts";
 const NAME = "program";
 const SIGKILL = 9, SIGPIPE = 13;
 
-interface Options extends Shared {
-  env?: string[];
-  cwd?: string;
-  user?: string;
+interface Options extends Shared, ProgramOptions {
   strace?: boolean;
   verbose?: boolean;
 }
 
 /** @param words what follows `--`: the program and its arguments */
 export function makeRunCommand(words: string[]): Command {
-  return new Command()
+  const command = new Command()
     .description(
       "Run one program on the machine, with input, output, signals and exit status passed through.\n" +
         "On a terminal it has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
         "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
         "126 where it cannot be executed; 125 where the machine fails; 2 wrong use.",
     )
-    .arguments("<file:string>")
-    .option("--env <assignment:string>", "NAME=VALUE for its environment", { collect: true })
-    .option("--cwd <path:string>", "directory that it begins in", { default: "/" })
-    .option("--user <ids:string>", "numbers of its user and, after a colon, its group", {
-      default: "0:0",
-    })
+    .arguments("<file:string>");
+  return withProgramOptions(command)
     .option("--strace", "print its system calls on standard error")
     .option("--verbose", "print what the machine does on standard error")
     .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
@@ -46,7 +40,6 @@ export function makeRunCommand(words: string[]): Command {
 }
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
-  if (words.length === 0) throw new ValidationError("Say which program to run, after --");
   const program = programOf(words, options);
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
   const { boot } = await import("../../runtime/boot.ts");
@@ -102,37 +95,20 @@ async function run(file: string, words: string[], options: Options): Promise<voi
   Deno.exit(report.programs[0].status);
 }
 
-function programOf([path, ...args]: string[], options: Options): ProgramPlan {
-  if (!path.startsWith("/")) {
-    throw new ValidationError(
-      `Name the program by its path in the machine: "${path}" is not absolute`,
-    );
-  }
-  const ids = /^(\d+)(?::(\d+))?$/.exec(options.user ?? "0");
-  if (ids === null || ids.slice(1).some((id) => Number(id ?? 0) > limits.id.max)) {
-    throw new ValidationError(`Say users and groups by their numbers, not "${options.user}"`);
-  }
+function programOf(words: string[], options: Options): ProgramPlan {
+  const [path, ...args] = words;
   return {
     name: NAME,
     kind: "elf",
     path,
     argv0: path,
     args,
-    env: Object.fromEntries((options.env ?? []).map(assignment)),
-    cwd: options.cwd ?? "/",
-    uid: Number(ids[1]),
-    gid: Number(ids[2] ?? ids[1]),
+    ...readProgramOptions(words, options),
     console: 0,
     errors: 1,
     stdin: "console",
     terminal: false,
   };
-}
-
-function assignment(text: string): [name: string, value: string] {
-  const [, name, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (name === undefined) throw new ValidationError(`Say --env NAME=VALUE, not "${text}"`);
-  return [name, value];
 }
 
 /** The machine with this one program, in place of those that its manifest has. */

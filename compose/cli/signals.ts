@@ -57,10 +57,9 @@ export function stopOnSignals(
 /** Has a machine that is not there yet give up when it is asked to; it can be asked only once. */
 export class Interruption {
   readonly #controller = new AbortController();
-  readonly #onSignal = () => {
-    this.end();
-    this.#controller.abort(new Error("interrupted"));
-  };
+  readonly #onSignal = () => this.interrupt();
+
+  #ended = false;
 
   constructor() {
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -76,8 +75,15 @@ export class Interruption {
     return this.#controller.signal.aborted;
   }
 
+  interrupt(): void {
+    this.end();
+    this.#controller.abort(new Error("interrupted"));
+  }
+
   /** Signals are somebody else's from here on. */
   end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
     for (const signal of ["SIGINT", "SIGTERM"] as const) {
       Deno.removeSignalListener(signal, this.#onSignal);
     }

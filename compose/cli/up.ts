@@ -1,25 +1,45 @@
-// `compose up`: boots the machine, shows what its programs print, ends with a table.
-import { Command } from "@cliffy/command";
-import type { MachineReport } from "../../runtime/report.ts";
+// `compose up`: boots the machine, shows what its programs print, ends with a table; or leaves it running in
+// the background.
+import { Command, ValidationError } from "@cliffy/command";
+import { resolvePath } from "../source/load.ts";
+import { detach } from "./detach.ts";
+import { eventText } from "./event_text.ts";
+import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { fetches, giveUpNetwork } from "./network.ts";
+import { PrefixedOutput } from "./prefixed_output.ts";
 import { StatusLine } from "./progress.ts";
+import { reportText } from "./report_text.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
-import { type Sink, writeAll } from "./streams.ts";
-import { table } from "./table.ts";
+import { writeAll } from "./streams.ts";
+import { NameTaken } from "./system_folder.ts";
 import { Terminal } from "./terminal.ts";
+
+interface Options extends Shared {
+  detach?: boolean;
+  name?: string;
+}
 
 export const upCommand = new Command()
   .description(
     "Boot the machine and run its programs.\n" +
-      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again, and it ends at once.",
+      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again, and it ends at once.\n" +
+      "With --detach it goes on in the background, and the command ends when all programs are ready:\n" +
+      "`compose ps`, `logs`, `exec` and `stop` are for what runs, here or in the background.",
   )
   .arguments("<file:string>")
+  .option("-d, --detach", "leave it running in the background")
+  .option("--name <name:string>", "run it under this name, in place of the manifest's")
   .example("Boot", "compose up examples/quickstart.yaml")
+  .example("In the background", "compose up -d server.yaml")
+  .example("A second one of the same manifest", "compose up -d --name server2 server.yaml")
   .action(up);
 
-async function up(options: Shared, file: string): Promise<void> {
+async function up(options: Options, file: string): Promise<void> {
   const compiled = await plan(file, options);
+  if (options.name !== undefined) compiled.name = checkedName(options.name);
+  const path = resolvePath(`${Deno.cwd()}/`, file);
+  if (options.detach) return await detach(compiled, path, options);
   // No other command pays for loading the runtime.
   const { boot } = await import("../../runtime/boot.ts");
   const reader = compiled.programs.find(({ stdin }) => stdin === "console");
@@ -27,13 +47,26 @@ async function up(options: Shared, file: string): Promise<void> {
   const color = Deno.stdout.isTerminal() && !options.json;
   const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
   const status = new StatusLine(!options.json, terminal), interruption = new Interruption();
+  const hosted = await HostedSystem.open({
+    name: compiled.name,
+    file: path,
+    keeps: false,
+    early: () => interruption.interrupt(),
+  }).catch((failure) => {
+    if (!(failure instanceof NameTaken)) throw failure;
+    console.error(`compose: ${failure.message}; stop it, or say --name`);
+    Deno.exit(Exit.FAILED);
+  });
   status.show(`booting ${compiled.name} ...`);
-  const fail = (failure: unknown): never => {
+  const fail = async (failure: unknown): Promise<never> => {
+    const reason = failure instanceof Error ? failure.message : String(failure);
     terminal?.takeBack();
-    status.note(`compose: ${failure instanceof Error ? failure.message : failure}`);
-    Deno.exit(interruption.happened ? Exit.INTERRUPTED : Exit.FAILED);
+    status.note(`compose: ${reason}`);
+    const code = interruption.happened ? Exit.INTERRUPTED : Exit.FAILED;
+    await hosted.end(code, reason);
+    Deno.exit(code);
   };
-  const atOnce = () => fail("ended at once: what programs did not sync may be lost");
+  const atOnce = () => void fail("ended at once: what programs did not sync may be lost");
   let leaving = false;
   const leave = () => {
     if (leaving) atOnce();
@@ -44,22 +77,25 @@ async function up(options: Shared, file: string): Promise<void> {
   const machine = await boot(compiled, {
     input: reader === undefined ? undefined : terminal?.input(leave) ?? Deno.stdin.readable,
     terminal: terminal?.host,
-    onOutput: (program, bytes) => {
+    onOutput: (program, bytes, stream) => {
       status.clear();
+      hosted.output(program, bytes, stream);
       if (terminal !== undefined && program === reader!.name) writeAll(Deno.stdout, bytes);
       else output.write(program, bytes);
     },
     onEvent: (event) => {
+      hosted.event(event);
       if (event.kind === "images-ready") giveUpNetwork();
       if (options.json) return;
-      if (event.kind === "image-progress") status.image(event);
-      else if (event.kind === "booted") {
-        status.note(`booted ${compiled.name} in ${event.ms.toFixed(0)} ms`);
-      } else if (event.kind === "log") status.note(`[${event.domain}] ${event.line}`);
+      if (event.kind === "image-progress") return status.image(event);
+      const text = eventText(event, compiled.name);
+      if (text !== undefined) status.note(text);
+      if (event.kind === "ready" && compiled.ready !== undefined) status.note(compiled.ready);
     },
     signal: interruption.signal,
   }).catch(fail);
   interruption.end();
+  hosted.attach(machine);
   stopOnSignals(machine, compiled.programs.map(({ name }) => name), atOnce);
   terminal?.give(machine);
   const watched = terminal === undefined ? status.watch(machine) : () => {};
@@ -67,63 +103,15 @@ async function up(options: Shared, file: string): Promise<void> {
   watched();
   terminal?.takeBack();
   output.flush();
-  console.log(options.json ? JSON.stringify(report, null, 2) : `\n${summarize(report)}`);
-  const failed = report.programs.find((program) => program.status !== 0);
-  Deno.exit(failed?.status ?? Exit.OK);
+  console.log(options.json ? JSON.stringify(report, null, 2) : `\n${reportText(report)}`);
+  const code = report.programs.find((program) => program.status !== 0)?.status ?? Exit.OK;
+  await hosted.end(code, report);
+  Deno.exit(code);
 }
 
-function summarize(report: MachineReport): string {
-  const rows = report.domains.map((one) => [
-    one.name,
-    one.isolation,
-    `${Math.round((one.memoryBytes + one.heapBytes) / 2 ** 20)} MiB`,
-    String(one.calls),
-    String(one.roundTrips),
-    String(one.doorbells),
-    String(one.restarts),
-    String(one.faults),
-  ]);
-  const programs = report.programs.map(({ name, status, signal }) => `${name}: ${signal ?? status}`)
-    .join(", ");
-  return `${
-    table([
-      "domain",
-      "isolation",
-      "memory",
-      "calls",
-      "round trips",
-      "doorbells",
-      "restarts",
-      "faults",
-    ], rows)
-  }\n\n` +
-    `${programs}; ${report.seconds.toFixed(2)} s`;
-}
-
-/** Puts the program's name before each line; a line that is not complete waits for its end. */
-class PrefixedOutput {
-  #pending = new Map<string, { decoder: TextDecoder; text: string }>();
-
-  constructor(
-    private readonly color: boolean,
-    private readonly sink: Sink,
-  ) {}
-
-  write(program: string, bytes: Uint8Array): void {
-    const pending = this.#pending.get(program) ?? { decoder: new TextDecoder(), text: "" };
-    this.#pending.set(program, pending);
-    const lines = (pending.text + pending.decoder.decode(bytes, { stream: true })).split("\n");
-    pending.text = lines.pop()!;
-    for (const line of lines) this.#line(program, line);
-  }
-
-  flush(): void {
-    for (const [program, { text }] of this.#pending) if (text !== "") this.#line(program, text);
-    this.#pending.clear();
-  }
-
-  #line(program: string, line: string): void {
-    const name = this.color ? `\x1b[36m${program}\x1b[0m` : program;
-    writeAll(this.sink, new TextEncoder().encode(`${name} | ${line}\n`));
-  }
+function checkedName(name: string): string {
+  if (/^[a-z][a-z0-9_-]{0,62}$/.test(name)) return name;
+  throw new ValidationError(
+    `"${name}" is no name: that is a lower-case letter, then letters, digits, - and _`,
+  );
 }

@@ -96,7 +96,7 @@ export class Command {
   /** @param args as in `"<file:string> [more...:string]"` */
   arguments(args: string): this {
     for (const [part] of args.matchAll(/<[^>]+>|\[[^\]]+\]/g)) {
-      this._inner.addArgument(new Argument(part.replace(/:\w+/, "")));
+      this._inner.addArgument(new Argument(part.replace(/(:\w+)+/, "")));
     }
     return this;
   }

@@ -29,7 +29,7 @@ export class AttentiveWorker {
     };
     worker.onerror = (event) => {
       event.preventDefault();
-      const failure = new Error(event.message);
+      const failure = new Error(event.message.replace(/^Uncaught Error: /, ""));
       for (const waiting of this.#replies.values()) waiting.reject(failure);
       this.#replies.clear();
       failed(failure);

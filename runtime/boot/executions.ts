@@ -6,10 +6,13 @@ import type { Execution, SessionMessage, SessionRequest, SessionStream } from ".
 
 export type { Execution, SessionStream };
 
-/** How a further program ended; `reason` where it could not be started. */
+/** How a further program ended. */
 export interface ExecutionEnd {
+  /** 0 to 255; 128 + signal where one ended it; 127 and 126 where it could not be started */
   status: number;
+  /** the signal that ended it, by its name */
   signal?: string;
+  /** why it could not be started */
   reason?: string;
 }
 
@@ -19,6 +22,7 @@ export interface RunningProgram {
   readonly ended: Promise<ExecutionEnd>;
   /** Gives it input; resolves when it may be given more. */
   input(bytes: Uint8Array): Promise<void>;
+  /** Its standard input is at its end. */
   endInput(): void;
   /** Sends it, and what it started, a signal. @param number as in signal(7) */
   signal(number: number): void;
@@ -32,8 +36,59 @@ export type OutputTaker = (bytes: Uint8Array, stream: SessionStream) => void | P
 /** Input that a program has not read: beyond it nothing more is asked for. */
 const MAX_UNREAD_BYTES = 256 << 10;
 
+/** Most of a stream that is handed over at a time. */
+const PIECE_BYTES = 64 << 10;
+
+/** A stream of what a program writes: small pieces that wait for their taker become a larger one. */
+class OutputStream {
+  #waiting: Uint8Array[] = [];
+  #taking: Promise<void> | undefined;
+
+  /** @param taken told how much was taken */
+  constructor(
+    private readonly take: (bytes: Uint8Array) => Promise<void>,
+    private readonly taken: (bytes: number) => void,
+  ) {}
+
+  add(bytes: Uint8Array): void {
+    this.#waiting.push(bytes);
+    this.#taking ??= this.#takeAll();
+  }
+
+  /** Resolves when everything was taken. */
+  get drained(): Promise<void> {
+    return this.#taking ?? Promise.resolve();
+  }
+
+  async #takeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const bytes = this.#next();
+      // Whoever cannot take anything any more does not hold the program up.
+      await this.take(bytes).catch(() => {});
+      this.taken(bytes.length);
+    }
+    this.#taking = undefined;
+  }
+
+  #next(): Uint8Array {
+    let count = 0, length = 0;
+    while (count < this.#waiting.length && length + this.#waiting[count].length <= PIECE_BYTES) {
+      length += this.#waiting[count++].length;
+    }
+    const parts = this.#waiting.splice(0, count);
+    if (count === 1) return parts[0];
+    const joined = new Uint8Array(length);
+    let at = 0;
+    for (const part of parts) {
+      joined.set(part, at);
+      at += part.length;
+    }
+    return joined;
+  }
+}
+
 interface Running {
-  take: OutputTaker;
+  outputs: Record<SessionStream, OutputStream>;
   ended: PromiseWithResolvers<ExecutionEnd>;
   unreadBytes: number;
   roomForInput: PromiseWithResolvers<void> | undefined;
@@ -50,9 +105,14 @@ export class Executions {
     if (this.#running.size >= limits.sessions.max) {
       throw new Error(`Cannot run more than ${limits.sessions.max} further programs at a time`);
     }
-    const session = this.#next++;
+    const session = this.#next++, post = this.post;
+    const stream = (stream: SessionStream) =>
+      new OutputStream(
+        async (bytes) => await take(bytes, stream),
+        (bytes) => post({ kind: "session-taken", session, stream, bytes }),
+      );
     const running: Running = {
-      take,
+      outputs: { stdout: stream("stdout"), stderr: stream("stderr") },
       ended: Promise.withResolvers(),
       unreadBytes: 0,
       roomForInput: undefined,
@@ -60,7 +120,6 @@ export class Executions {
     // Who waits hears of it; nobody has to.
     running.ended.promise.catch(() => {});
     this.#running.set(session, running);
-    const post = this.post;
     post({ kind: "execute", session, execution });
     return {
       ended: running.ended.promise,
@@ -80,13 +139,8 @@ export class Executions {
     const { session } = message, running = this.#running.get(session);
     if (running === undefined) return;
     switch (message.kind) {
-      case "session-output": {
-        const { stream, bytes } = message;
-        const taken = () =>
-          this.post({ kind: "session-taken", session, stream, bytes: bytes.length });
-        // Whoever cannot take anything any more does not hold the program up.
-        return void Promise.resolve(running.take(bytes, stream)).then(taken, taken);
-      }
+      case "session-output":
+        return running.outputs[message.stream].add(message.bytes);
       case "session-taken":
         running.unreadBytes -= message.bytes;
         if (running.unreadBytes <= MAX_UNREAD_BYTES) this.#admitInput(running);
@@ -95,7 +149,11 @@ export class Executions {
         const { status, signal, reason } = message;
         this.#running.delete(session);
         this.#admitInput(running);
-        return running.ended.resolve({ status, signal, reason });
+        const { stdout, stderr } = running.outputs;
+        void Promise.all([stdout.drained, stderr.drained]).then(() =>
+          running.ended.resolve({ status, signal, reason })
+        );
+        return;
       }
     }
   }

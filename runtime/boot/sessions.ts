@@ -5,6 +5,7 @@ import { E, Errno } from "../kernel/errno.ts";
 import type { Process } from "../kernel/process/process.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
+import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
@@ -14,12 +15,16 @@ import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts"
 export interface Execution {
   /** its path in the machine, and its arguments */
   words: string[];
+  /** its environment, besides what all programs of the machine have */
   env: Record<string, string>;
+  /** its working directory */
   cwd: string;
+  /** its user */
   uid: number;
+  /** its group */
   gid: number;
   /** set where it is to have a terminal, of this size at first */
-  terminal?: WindowSize;
+  terminal?: TerminalSize;
 }
 
 /** What a session is told, by its number. */
@@ -38,6 +43,7 @@ export type SessionMessage =
   | { kind: "session-taken"; session: number; bytes: number }
   | { kind: "session-ended"; session: number; status: number; signal?: string; reason?: string };
 
+/** What a program writes to; a terminal has the first one only. */
 export type SessionStream = "stdout" | "stderr";
 
 /** What a terminal is that has no device of its own, as stat(2) sees it. */

@@ -1,0 +1,128 @@
+// `compose up --detach`: starts the process in the background, and waits until the system is ready or will
+// not be.
+import type { Plan } from "../../schemas/plan.ts";
+import { ControlClient } from "./control_client.ts";
+import { Exit, type Shared } from "./input.ts";
+import { logText } from "./log_text.ts";
+import { StatusLine } from "./progress.ts";
+import { listSystems, type SystemEntry } from "./system_folder.ts";
+import { readLog } from "./system_log.ts";
+
+/** What the task `compose` permits: the process in the background is such a one. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-read",
+  "--allow-write",
+  "--allow-run",
+  "--allow-ffi",
+  "--allow-net",
+  "--allow-env=TERM,XDG_RUNTIME_DIR,VIRTUOS_CACHE,VIRTUOS_MIRROR,LOG_STREAM,LOG_TOKENS,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE",
+];
+const LOOK_MS = 20;
+
+type Outcome = { readyMs: number } | { notReady: string };
+
+/** @param file absolute path of the manifest */
+export async function detach(plan: Plan, file: string, options: Shared): Promise<void> {
+  const { name } = plan;
+  const other = find(name);
+  if (other !== undefined && other.end === undefined) {
+    console.error(
+      `compose: system "${name}" is running (process ${other.pid}, ${other.file}); stop it, or say --name`,
+    );
+    Deno.exit(Exit.FAILED);
+  }
+  const status = new StatusLine(!options.json);
+  status.show(`starting ${name} ...`);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      ...PERMISSIONS,
+      new URL("./background.ts", import.meta.url).href,
+      file,
+      name,
+    ],
+    stdin: "null",
+    stdout: "null",
+    stderr: "piped",
+    detached: true,
+  }).spawn();
+  const interrupt = () => {
+    child.kill("SIGTERM");
+    status.note(`compose: interrupted: ${name} is stopped`);
+    Deno.exit(Exit.INTERRUPTED);
+  };
+  Deno.addSignalListener("SIGINT", interrupt);
+  let died: Deno.CommandStatus | undefined;
+  void child.status.then((status) => died = status);
+  let outcome: Outcome | undefined;
+  while (outcome === undefined) {
+    const entry = find(name);
+    if (entry !== undefined && entry.pid === child.pid) outcome = await outcomeOf(entry);
+    if (outcome !== undefined) break;
+    if (died !== undefined) outcome = { notReady: `its process ended with ${died.code}` };
+    else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  const entry = find(name);
+  status.clear();
+  if ("readyMs" in outcome) return succeed(plan, entry!, outcome.readyMs, options);
+  if (entry === undefined) writeErrors(await new Response(child.stderr).text());
+  else {
+    for await (const line of readLog(entry.folder, () => false)) {
+      console.error(logText(line, { color: false, named: true }));
+    }
+  }
+  const running = entry !== undefined && entry.end === undefined;
+  console.error(
+    `compose: ${name} is not ready: ${outcome.notReady}` +
+      (running ? `; it runs, until \`compose down ${name}\`` : ""),
+  );
+  Deno.exit(entry?.end?.status || Exit.FAILED);
+}
+
+function find(name: string): SystemEntry | undefined {
+  return listSystems().find((system) => system.name === name);
+}
+
+/** Whether it is ready, or will not be; undefined as long as its socket is not there. */
+async function outcomeOf({ folder, end }: SystemEntry): Promise<Outcome | undefined> {
+  if (end !== undefined) {
+    return end.status === 0
+      ? { readyMs: Math.round((end.report?.seconds ?? 0) * 1000) }
+      : { notReady: end.reason ?? `it ended with ${end.status}` };
+  }
+  try {
+    const answer = await ControlClient.once(folder, { do: "await" });
+    if (answer === undefined) return undefined;
+    if ("ready" in answer) return { readyMs: answer.ready.ms };
+    if ("notReady" in answer) return { notReady: answer.notReady };
+  } catch (failure) {
+    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
+    const gone = [NotFound, ConnectionRefused, ConnectionReset];
+    if (!gone.some((each) => failure instanceof each)) throw failure;
+  }
+}
+
+function succeed(plan: Plan, entry: SystemEntry, ms: number, { json }: Shared): never {
+  const { name, pid, file, end } = entry;
+  if (json) console.log(JSON.stringify({ name, pid, file, readyMs: Math.round(ms) }));
+  else if (end !== undefined) {
+    console.log(
+      `${name} has run and ended with ${end.status}; \`compose logs ${name}\` shows what it printed`,
+    );
+  } else {
+    console.log(`${name} is ready in ${ms.toFixed(0)} ms, process ${pid}`);
+    if (plan.ready !== undefined) console.log(plan.ready);
+    console.log(
+      `  compose ps ${name}       how it is doing\n` +
+        `  compose logs -f ${name}  what it prints\n` +
+        `  compose down ${name}     end it`,
+    );
+  }
+  Deno.exit(Exit.OK);
+}
+
+function writeErrors(text: string): void {
+  if (text !== "") console.error(text.trimEnd());
+}

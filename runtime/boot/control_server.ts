@@ -1,0 +1,173 @@
+// The control socket of a running system: answers questions about its machine, runs further programs on it
+// and stops it. The folder of the socket admits its owner alone; who connects is nobody else.
+import type { RunningMachine } from "../boot.ts";
+import type { MachineEvent } from "../report.ts";
+import { LineConnection } from "./control_lines.ts";
+import {
+  type ControlAnswer,
+  lineOf,
+  MAX_UNADMITTED_BYTES,
+  ProtocolError,
+  readExecutionInput,
+  readRequest,
+  type SystemState,
+} from "./control_protocol.ts";
+import type { Execution } from "./executions.ts";
+
+const SIGHUP = 1, SIGKILL = 9;
+/** How long whoever asked has to take the last answers. */
+const CLOSE_MS = 500;
+/** Connections at a time: a bound for somebody who opens them in a loop. */
+const MAX_CONNECTIONS = 64;
+
+/** The machine, as it may be acted upon from outside. */
+export type ControlledMachine = Pick<RunningMachine, "look" | "execute" | "stop">;
+
+/** Whether the system got ready. */
+type Outcome = Extract<ControlAnswer, { ready: unknown } | { notReady: unknown }>;
+
+export class ControlServer {
+  readonly #listener: Deno.UnixListener;
+  readonly #connections = new Set<LineConnection>();
+  readonly #serving: Promise<void>;
+  #machine: ControlledMachine | undefined;
+  #outcome: Outcome | undefined;
+  readonly #decided = Promise.withResolvers<void>();
+  readonly #ended = Promise.withResolvers<number>();
+  #stopWanted: { graceMs?: number } | undefined;
+
+  /**
+   * @param path of the socket, which is not there yet
+   * @param early called when it is to stop before there is a machine
+   */
+  constructor(path: string, private readonly early: () => void) {
+    this.#listener = Deno.listen({ transport: "unix", path });
+    this.#serving = this.#accept();
+  }
+
+  /** From here on there is a machine. */
+  attach(machine: ControlledMachine): void {
+    this.#machine = machine;
+    if (this.#stopWanted !== undefined) this.#stop(this.#stopWanted.graceMs);
+  }
+
+  /** What happens to the machine. */
+  hear(event: MachineEvent): void {
+    if (event.kind === "ready") this.#decide({ ready: { ms: event.ms } });
+    else if (event.kind === "not-ready") this.#decide({ notReady: event.reason });
+  }
+
+  /** Whoever waits for the end is told of it, and the socket is gone. @param status of the command */
+  async end(status: number, reason = `it ended with ${status}`): Promise<void> {
+    this.#decide({ notReady: reason });
+    this.#ended.resolve(status);
+    this.#listener.close();
+    await this.#serving;
+    // Answers are queued by now, or will be in the turns of those who wait.
+    await new Promise((resolve) => setTimeout(resolve));
+    const closed = Promise.all([...this.#connections].map((connection) => connection.close()));
+    // Whoever does not read its answer does not keep the system from ending.
+    await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
+  }
+
+  #decide(outcome: Outcome): void {
+    this.#outcome ??= outcome;
+    this.#decided.resolve();
+  }
+
+  async #accept(): Promise<void> {
+    for await (const accepted of this.#listener) {
+      if (this.#connections.size >= MAX_CONNECTIONS) {
+        accepted.close();
+        continue;
+      }
+      const connection = new LineConnection(accepted);
+      this.#connections.add(connection);
+      void this.#serve(connection).catch((failure) =>
+        connection.send(lineOf({ refused: (failure as Error).message })).catch(() => {})
+      ).finally(() => {
+        this.#connections.delete(connection);
+        return connection.close();
+      });
+    }
+  }
+
+  async #serve(connection: LineConnection): Promise<void> {
+    const lines = connection.lines(), first = await lines.next();
+    if (first.done) return;
+    const request = readRequest(first.value);
+    const answer = (answer: ControlAnswer) => connection.send(lineOf(answer));
+    switch (request.do) {
+      case "describe":
+        return await answer({ state: await this.#describe() });
+      case "await":
+        await this.#decided.promise;
+        return await answer(this.#outcome!);
+      case "stop":
+        this.#stop(request.graceMs);
+        return await answer({ stopped: await this.#ended.promise });
+      case "execute":
+        return await this.#execute(request.execution, lines, answer);
+    }
+  }
+
+  async #describe(): Promise<SystemState> {
+    if (this.#stopWanted !== undefined) return { state: "stopping" };
+    if (this.#machine === undefined) return { state: "booting" };
+    const outcome = this.#outcome;
+    // A machine that ends meanwhile never answers.
+    const machine = await Promise.race([this.#machine.look(), this.#ended.promise]);
+    if (typeof machine === "number") return { state: "stopping" };
+    if (outcome === undefined) return { state: "starting", machine };
+    return "ready" in outcome
+      ? { state: "ready", machine }
+      : { state: "not-ready", reason: outcome.notReady, machine };
+  }
+
+  #stop(graceMs: number | undefined): void {
+    this.#stopWanted ??= { graceMs };
+    if (this.#machine === undefined) return this.early();
+    this.#machine.stop(graceMs).catch(() => {});
+  }
+
+  async #execute(
+    execution: Execution,
+    lines: AsyncGenerator<string, void, void>,
+    answer: (answer: ControlAnswer) => Promise<void>,
+  ): Promise<void> {
+    if (this.#machine === undefined) throw new ProtocolError("the system has not booted yet");
+    const program = this.#machine.execute(
+      execution,
+      (output, stream) => answer({ output, stream }),
+    );
+    let over = false, unadmitted = 0;
+    const ended = program.ended.then(async (end) => {
+      over = true;
+      await answer({ ended: end });
+    });
+    const reading = (async () => {
+      for await (const line of lines) {
+        const told = readExecutionInput(line);
+        if ("input" in told) {
+          unadmitted += told.input.length;
+          if (unadmitted > MAX_UNADMITTED_BYTES) throw new ProtocolError("too much input");
+          void program.input(told.input).then(() => {
+            unadmitted -= told.input.length;
+            return answer({ admitted: told.input.length });
+          }).catch(() => {});
+        } else if ("endInput" in told) program.endInput();
+        else if ("resize" in told) program.resize(told.resize);
+        else program.signal(told.signal);
+      }
+    })();
+    try {
+      await Promise.race([ended, reading]);
+    } finally {
+      // Whoever ran it is gone, as when a terminal hangs up.
+      if (!over) {
+        program.signal(SIGHUP);
+        program.signal(SIGKILL);
+      }
+    }
+  }
+}
