@@ -1,0 +1,209 @@
+// An endpoint of whole messages, UDP or ICMP: a bounded queue of what came, sending, and errors of either
+// direction. The protocols add their headers and how packets find the endpoint.
+import { E, fail } from "../../errno.ts";
+import { MSG, SHUT } from "../constants.ts";
+import type { Endpoint, InternetAddress, Received } from "../endpoint.ts";
+import { EndpointBase, Ready } from "./endpoint_base.ts";
+import { isAny, isMulticast, LOOPBACK_4, LOOPBACK_6 } from "./ip/ip_address.ts";
+import type { Outgoing } from "./ip/outgoing.ts";
+import type { Path } from "./ip/path.ts";
+import type { Blocked } from "./link/link.ts";
+
+/** What a queued message costs beside its bytes: many empty ones must not fill the memory. */
+const MESSAGE_COST_BYTES = 256;
+
+interface Message {
+  bytes: Uint8Array;
+  from: InternetAddress;
+}
+
+export abstract class DatagramEndpoint extends EndpointBase implements Endpoint, Blocked {
+  readonly connecting = false;
+  peerIp: Uint8Array | undefined;
+  peerPort = 0;
+  /** messages that found the queue full */
+  dropped = 0;
+  #queue: Message[] = [];
+  #first = 0;
+  #cost = 0;
+  #path: Path | undefined;
+  #blocked = false;
+  #shut = 0;
+  #closed = false;
+
+  /** Sends a message over a path. @throws Errno EMSGSIZE @returns whether there was room */
+  protected abstract transmit(path: Path, port: number, data: Uint8Array): boolean;
+  /** Takes a port, or what the protocol has instead, where there is none yet. */
+  protected abstract ensurePort(): void;
+  protected abstract takePort(port: number): void;
+  protected abstract releasePort(): void;
+
+  get readiness(): number {
+    let ready = 0;
+    if (this.queued > 0) ready |= Ready.IN;
+    if (!this.#blocked) ready |= Ready.OUT;
+    if (this.error !== 0) ready |= Ready.ERR;
+    if ((this.#shut & 1) !== 0) ready |= Ready.IN | Ready.RDHUP;
+    if (this.#shut === 3) ready |= Ready.HUP;
+    return ready;
+  }
+
+  protected get queued(): number {
+    return this.#queue.length - this.#first;
+  }
+
+  get queuedIn(): number {
+    return this.queued === 0 ? 0 : this.#queue[this.#first].bytes.length;
+  }
+
+  /** Bytes of all messages, as /proc/net/udp tells. */
+  get queuedCost(): number {
+    return this.#cost;
+  }
+
+  get queuedOut(): number {
+    return 0;
+  }
+
+  protected override get localIp(): Uint8Array | undefined {
+    return this.boundIp ?? this.#path?.source;
+  }
+
+  get peer(): InternetAddress | undefined {
+    return this.peerIp && this.tell(this.peerIp, this.peerPort);
+  }
+
+  bind(address: InternetAddress): void {
+    this.checkBind(address);
+    try {
+      this.takePort(address.port);
+    } catch (failure) {
+      this.boundIp = undefined;
+      throw failure;
+    }
+  }
+
+  connect(address: InternetAddress | undefined): void {
+    if (address === undefined) {
+      this.peerIp = this.#path = undefined;
+      this.peerPort = 0;
+      return;
+    }
+    const path = this.#find(address);
+    if (this.stack.routes.isBroadcast(path.destination) && !this.options.broadcast) fail(E.EACCES);
+    this.ensurePort();
+    this.#path = path;
+    this.peerIp = path.destination;
+    this.peerPort = address.port;
+  }
+
+  /** @throws Errno ENETUNREACH */
+  #find(address: InternetAddress): Path {
+    let ip = this.understand(address);
+    // "Any" as a destination is this machine.
+    if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
+    if (this.boundIp !== undefined && this.boundIp.length !== ip.length) fail(E.ENETUNREACH);
+    const own = this.boundIp !== undefined && !isAny(this.boundIp) && !isMulticast(this.boundIp)
+      ? this.boundIp
+      : undefined;
+    return this.stack.routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
+  }
+
+  send(data: Uint8Array, _flags: number, to?: InternetAddress): number {
+    this.throwError();
+    if ((this.#shut & 2) !== 0) fail(E.EPIPE);
+    const path = to === undefined ? this.#path ?? fail(E.EDESTADDRREQ) : this.#find(to);
+    if (this.stack.routes.isBroadcast(path.destination) && !this.options.broadcast) fail(E.EACCES);
+    this.ensurePort();
+    if (this.transmit(path, to === undefined ? this.peerPort : to.port, data)) return data.length;
+    this.#blocked = true;
+    path.via.waitForRoom(this);
+    fail(E.EAGAIN);
+  }
+
+  unblocked(): void {
+    this.#blocked = false;
+    this.changed();
+  }
+
+  /** Gives a packet the options of this endpoint. */
+  protected dress(outgoing: Outgoing, path: Path): void {
+    const { options } = this;
+    const four = path.version === 4;
+    outgoing.trafficClass = four ? options.trafficClass4 : options.trafficClass6;
+    outgoing.hopLimit = isMulticast(path.destination)
+      ? options.multicastHops
+      : four
+      ? options.hopLimit4
+      : options.hopLimit6;
+    // IP_PMTUDISC_DO and _PROBE: whoever sets them wants EMSGSIZE instead of fragments.
+    outgoing.dontFragment = options.discoverMtu === 2 || options.discoverMtu === 3;
+  }
+
+  receive(into: Uint8Array, flags: number): Received {
+    this.throwError();
+    if (this.queued === 0) {
+      if ((this.#shut & 1) !== 0) return { count: 0, flags: 0 };
+      fail(E.EAGAIN);
+    }
+    const { bytes, from } = this.#queue[this.#first];
+    const count = Math.min(into.length, bytes.length);
+    into.set(count === bytes.length ? bytes : bytes.subarray(0, count));
+    if ((flags & MSG.PEEK) === 0) this.#shift(bytes.length);
+    const cut = count < bytes.length;
+    return {
+      count: (flags & MSG.TRUNC) !== 0 ? bytes.length : count,
+      from,
+      flags: cut ? MSG.TRUNC : 0,
+    };
+  }
+
+  #shift(bytes: number): void {
+    this.#cost -= bytes + MESSAGE_COST_BYTES;
+    this.#first++;
+    if (this.#first * 2 < this.#queue.length) return;
+    this.#queue.splice(0, this.#first);
+    this.#first = 0;
+  }
+
+  /** Queues a message; dropped where the buffer is full. */
+  protected enqueue(bytes: Uint8Array, from: InternetAddress): void {
+    const cost = bytes.length + MESSAGE_COST_BYTES;
+    if (this.#closed || (this.#shut & 1) !== 0) return;
+    if (this.#cost + cost > 2 * this.options.receiveBytes) {
+      this.dropped++;
+      return;
+    }
+    this.#queue.push({ bytes, from });
+    this.#cost += cost;
+    this.changed();
+  }
+
+  /** The network reports an error for what this endpoint sent. */
+  failed(errno: number): void {
+    this.error = errno;
+    this.changed();
+  }
+
+  /** Forgets the path: what is known of the way has changed. */
+  rerouted(): void {
+    if (this.peerIp === undefined || this.#path === undefined) return;
+    this.#path = this.stack.routes.find(this.peerIp, this.#path.source) ?? this.#path;
+  }
+
+  shutdown(how: number): void {
+    if (how < SHUT.RD || how > SHUT.RDWR) fail(E.EINVAL);
+    if (this.peerIp === undefined) fail(E.ENOTCONN);
+    this.#shut |= how + 1;
+    this.changed();
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.leaveGroups();
+    this.releasePort();
+    this.#queue = [];
+    this.#first = this.#cost = 0;
+  }
+}

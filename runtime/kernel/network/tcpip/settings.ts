@@ -1,0 +1,36 @@
+// The settings of the component, as the compiler derives them from the manifest, with addresses read.
+import type { Network } from "./ip/ip_address.ts";
+import { parseAddress, parseNetwork } from "./ip/address_text.ts";
+
+/** Parts of TCP that can be left out, to meet peers that lack them. */
+export interface TcpFeatures {
+  timestamps: boolean;
+  selectiveAcknowledgements: boolean;
+  windowScaling: boolean;
+}
+
+export interface StackSettings {
+  /** of the network interface */
+  name: string;
+  addresses: Network[];
+  gateways: Uint8Array[];
+  tcp: TcpFeatures;
+}
+
+/** @throws Error naming what is no address */
+export function readSettings(settings: Record<string, unknown>): StackSettings {
+  const { addresses = [], gateway, gateway6, name = "eth0", tcp = {} } = settings as {
+    addresses?: string[];
+    gateway?: string;
+    gateway6?: string;
+    name?: string;
+    tcp?: Partial<TcpFeatures>;
+  };
+  const gateways = [gateway, gateway6].filter((each) => each !== undefined);
+  return {
+    name,
+    addresses: addresses.map(parseNetwork),
+    gateways: gateways.map(parseAddress),
+    tcp: { timestamps: true, selectiveAcknowledgements: true, windowScaling: true, ...tcp },
+  };
+}

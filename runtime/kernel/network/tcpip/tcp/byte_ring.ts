@@ -1,0 +1,55 @@
+// The bytes of a stream between two offsets, in a ring that grows with what is in it. Whoever uses it knows
+// the offsets; bytes may be placed beyond a gap that is filled later.
+import { copyBytes } from "../wire.ts";
+
+const NO_BYTES = new Uint8Array(0);
+const LEAST_BYTES = 2048;
+
+export class ByteRing {
+  #bytes = NO_BYTES;
+  #mask = -1;
+
+  /** Makes room for all offsets in `[start, end)`, and keeps what is there. */
+  reserve(start: number, end: number): void {
+    const wanted = end - start;
+    if (wanted <= this.#bytes.length) return;
+    let size = Math.max(LEAST_BYTES, this.#bytes.length);
+    while (size < wanted) size *= 2;
+    const bytes = new Uint8Array(size), mask = size - 1;
+    const old = this.#bytes;
+    // Every byte goes to its offset's place in the larger ring.
+    if (old.length > 0) {
+      let offset = start;
+      const stop = start + old.length;
+      while (offset < stop) {
+        const from = offset & this.#mask, to = offset & mask;
+        const count = Math.min(stop - offset, old.length - from, size - to);
+        copyBytes(old, from, bytes, to, count);
+        offset += count;
+      }
+    }
+    this.#bytes = bytes;
+    this.#mask = mask;
+  }
+
+  /** Places `count` bytes at a stream offset, for which there is room. */
+  write(offset: number, data: Uint8Array, at: number, count: number): void {
+    const place = offset & this.#mask;
+    const first = Math.min(count, this.#bytes.length - place);
+    copyBytes(data, at, this.#bytes, place, first);
+    if (first < count) copyBytes(data, at + first, this.#bytes, 0, count - first);
+  }
+
+  read(offset: number, into: Uint8Array, at: number, count: number): void {
+    const place = offset & this.#mask;
+    const first = Math.min(count, this.#bytes.length - place);
+    copyBytes(this.#bytes, place, into, at, first);
+    if (first < count) copyBytes(this.#bytes, 0, into, at + first, count - first);
+  }
+
+  /** Gives the memory back. */
+  release(): void {
+    this.#bytes = NO_BYTES;
+    this.#mask = -1;
+  }
+}

@@ -1,0 +1,313 @@
+// One connection (the transmission control block of RFC 9293, 3.3.1): its state, and what the program asks
+// of it. Segments are taken in input.ts and acknowledgement.ts, sent in output.ts, repeated in recovery.ts.
+//
+// Positions in both streams are plain numbers that never wrap: 0 is the SYN, 1 the first byte. Only what is
+// written to or read from a segment has 32 bits.
+import { E, fail } from "../../../errno.ts";
+import { MSG } from "../../constants.ts";
+import type { Path } from "../ip/path.ts";
+import type { Blocked } from "../link/link.ts";
+import type { Bound } from "../ports.ts";
+import type { SocketOptions } from "../socket_options.ts";
+import { ByteRing } from "./byte_ring.ts";
+import { Congestion } from "./congestion.ts";
+import { ConnectionTimers } from "./connection_timers.ts";
+import type { Flow } from "./flow_table.ts";
+import { segmentArrives } from "./input.ts";
+import { output, sendAck, sendReset, sendSyn } from "./output.ts";
+import { RangeList } from "./range_list.ts";
+import { RoundTrip } from "./round_trip.ts";
+import { type Segment, TIMESTAMPS_BYTES } from "./segment.ts";
+import { State } from "./state.ts";
+import type { Tcp } from "./tcp.ts";
+import type { TcpOptions } from "./tcp_options.ts";
+import { ipHeaderBytes } from "../ip/outgoing.ts";
+
+/** What we multiply our window by: 65,535 << 7 is more than any buffer may have. */
+export const WINDOW_SCALE = 7;
+/** A peer that does not tell takes this much (RFC 9293, MUST-15). */
+export const DEFAULT_MSS_4 = 536, DEFAULT_MSS_6 = 1220;
+/** Ranges of out-of-order data, and of selectively acknowledged data, that are kept. */
+const MAX_GAPS = 64, MAX_SACKED = 256;
+/** Full-sized segments acknowledged at once at the start, for the peer's slow start. */
+const QUICK_ACKS = 16;
+
+/** How loss is dealt with: not at all, fast recovery (RFC 6675), or after a timeout. */
+export const Mode = { OPEN: 0, RECOVERY: 1, LOSS: 2 } as const;
+
+/** Who is told what happens to a connection: its endpoint, or the listener that it waits at. */
+export interface Owner {
+  /** the connection is there, has ended, or has something new */
+  happened(connection: Connection): void;
+}
+
+export class Connection implements Flow, Blocked, Bound {
+  nextFlow: Flow | undefined;
+  state: State = State.CLOSED;
+  /** undefined: nobody has it any more (an orphan) */
+  owner: Owner | undefined;
+  /** positive errno of what ended it */
+  error = 0;
+  /** errno of what is in the way at the moment, told when patience ends */
+  softError = 0;
+  /** something happened that the owner is to hear of, once the segment has been dealt with */
+  news = false;
+
+  // sending (SND.*)
+  iss = 0;
+  una = 0;
+  nxt = 0;
+  /** offset after the last byte that the program gave; the FIN, where there is one, lies there */
+  queued = 1;
+  finQueued = false;
+  window = 0;
+  mostWindow = 0;
+  /** where the last window came from (WL1, WL2) */
+  windowSequence = 0;
+  windowAcknowledgement = 0;
+  windowScale = 0;
+  /** payload bytes of a full segment, options of every segment taken off */
+  mss = DEFAULT_MSS_4;
+  /** what the peer said that it takes */
+  peerMss = 0;
+  /** offset after the last segment that was not full (Minshall's refinement of Nagle's rule) */
+  smallEnd = 0;
+  moreFollows = false;
+  readonly sent = new ByteRing();
+  lastSentNs = 0;
+
+  // loss
+  mode: typeof Mode[keyof typeof Mode] = Mode.OPEN;
+  duplicates = 0;
+  /** recovery is over once this is acknowledged */
+  recoveryPoint = 0;
+  /** what was repeated in this recovery ends here (HighRxt) */
+  repeated = 0;
+  /** what is lost for sure ends here, whatever the peer says of the rest */
+  lostEnd = 0;
+  readonly sacked = new RangeList(MAX_SACKED);
+  readonly congestion: Congestion;
+  windowUsed = false;
+  retries = 0;
+  /** bytes and segments sent again since the start */
+  repeatedSegments = 0;
+
+  // time
+  readonly roundTrip = new RoundTrip();
+  /** the offset whose acknowledgement is timed, and since when; 0: none */
+  timedOffset = 0;
+  timedSinceNs = 0;
+  timestamps: boolean;
+  timestampOffset = 0;
+  recentTimestamp = 0;
+  recentAtNs = 0;
+
+  // receiving (RCV.*)
+  irs = 0;
+  rcvNxt = 0;
+  /** right edge of the window that the peer was told */
+  rcvEdge = 0;
+  rcvScale = 0;
+  /** first byte that the program has not read */
+  read = 1;
+  /** offset of the peer's FIN, once it was seen */
+  finAt = Infinity;
+  readonly gaps = new RangeList(MAX_GAPS);
+  readonly received = new ByteRing();
+  selective: boolean;
+  /** a range that came twice, to be told first (RFC 2883) */
+  duplicateStart = 0;
+  duplicateEnd = 0;
+  /** the largest segment that came so far */
+  rcvMss = DEFAULT_MSS_4;
+  unacknowledged = 0;
+  ackNow = false;
+  quickAcks = QUICK_ACKS;
+  lastHeardNs = 0;
+  challengedNs = -Infinity;
+
+  readonly timers: ConnectionTimers;
+
+  constructor(
+    readonly tcp: Tcp,
+    readonly path: Path,
+    readonly localPort: number,
+    readonly remotePort: number,
+    readonly six: boolean,
+    public options: SocketOptions,
+    public tcpOptions: TcpOptions,
+    readonly chosen: boolean,
+  ) {
+    this.timestamps = tcp.features.timestamps;
+    this.selective = tcp.features.selectiveAcknowledgements;
+    this.congestion = new Congestion(DEFAULT_MSS_4);
+    this.timers = new ConnectionTimers(this);
+  }
+
+  get listening(): boolean {
+    return false;
+  }
+
+  get boundIp(): Uint8Array {
+    return this.path.source;
+  }
+
+  get port(): number {
+    return this.localPort;
+  }
+
+  /** Bytes that came in order and were not read. */
+  get readable(): number {
+    return Math.max(0, Math.min(this.rcvNxt, this.finAt) - this.read);
+  }
+
+  /** Bytes that the program gave and the peer has not acknowledged. */
+  get unsent(): number {
+    return this.queued - Math.max(1, Math.min(this.una, this.queued));
+  }
+
+  get established(): boolean {
+    return this.state === State.ESTABLISHED || this.state === State.CLOSE_WAIT;
+  }
+
+  /** The peer has ended its stream, or the connection is gone. */
+  get ended(): boolean {
+    return this.rcvNxt > this.finAt || this.state === State.CLOSED;
+  }
+
+  /** The most payload of a segment without options that fits the path, as the peer is told. */
+  get pathMss(): number {
+    // The length fields of IPv4 and IPv6 tell no more, whatever the link carries.
+    const most = this.path.version === 4 ? 65_535 : 65_535 + 40;
+    return Math.min(this.path.mtu, most) - ipHeaderBytes(this.path.version) - 20;
+  }
+
+  /** Works out the size of segments anew: the path, the peer or options have changed. */
+  resize(): void {
+    const peer = this.peerMss || (this.path.version === 4 ? DEFAULT_MSS_4 : DEFAULT_MSS_6);
+    const asked = this.tcpOptions.segmentBytes || Infinity;
+    const options = this.timestamps ? TIMESTAMPS_BYTES : 0;
+    this.mss = Math.max(48, Math.min(peer, this.pathMss, asked) - options);
+    this.congestion.resize(this.mss, this.nxt > 1);
+  }
+
+  /** Starts an active open. */
+  open(): void {
+    this.iss = this.tcp.firstSequence(this.path, this.localPort, this.remotePort);
+    this.timestampOffset = this.tcp.timestampOffset(this.path);
+    this.rcvScale = this.tcp.features.windowScaling ? WINDOW_SCALE : 0;
+    this.state = State.SYN_SENT;
+    this.nxt = 1;
+    sendSyn(this, false);
+    this.timers.armRetransmit();
+  }
+
+  /** Takes what fits of `data` for sending. @returns bytes taken; 0 where there is no room */
+  send(data: Uint8Array, flags: number): number {
+    const room = this.options.sendBytes - this.unsent;
+    const count = Math.min(room, data.length);
+    this.moreFollows = (flags & MSG.MORE) !== 0;
+    if (count <= 0) return 0;
+    this.sent.reserve(Math.max(1, this.una), this.queued + count);
+    this.sent.write(this.queued, data, 0, count);
+    this.queued += count;
+    if (this.established) output(this);
+    return count;
+  }
+
+  /** Copies what came in order. @param consume whether it is then gone */
+  receive(into: Uint8Array, consume: boolean): number {
+    const count = Math.min(into.length, this.readable);
+    this.received.read(this.read, into, 0, count);
+    if (!consume || count === 0) return count;
+    this.read += count;
+    // The peer hears of the room once there is much more than it knows of (RFC 9293, 3.8.6.2.2).
+    const gained = this.read + this.options.receiveBytes - this.rcvEdge;
+    const much = Math.min(this.options.receiveBytes >> 1, 2 * this.rcvMss);
+    if (gained >= much && !this.ended && this.state !== State.TIME_WAIT) sendAck(this);
+    return count;
+  }
+
+  /** Nothing more will be sent (RFC 9293, 3.10.4). */
+  finish(): void {
+    if (this.finQueued) return;
+    this.finQueued = true;
+    this.moreFollows = false;
+    if (this.state === State.ESTABLISHED) this.state = State.FIN_WAIT_1;
+    else if (this.state === State.CLOSE_WAIT) this.state = State.LAST_ACK;
+    else return;
+    output(this);
+  }
+
+  /** The program closed it: what is left is sent by itself. */
+  release(): void {
+    const unread = this.readable > 0;
+    this.owner = undefined;
+    if (this.state === State.CLOSED || this.state === State.TIME_WAIT) {
+      return this.received.release();
+    }
+    // What nobody will read was not delivered, and the peer must know (RFC 2525, 2.17).
+    if (this.options.linger === 0 || unread) return this.abort();
+    if (this.state === State.SYN_SENT) return this.end(0);
+    this.finish();
+    if (this.state === State.FIN_WAIT_2) this.timers.armOrphan();
+  }
+
+  /** Ends it with a reset (RFC 9293, 3.10.5). */
+  abort(): void {
+    const { state } = this;
+    if (state !== State.CLOSED && state !== State.SYN_SENT && state !== State.TIME_WAIT) {
+      sendReset(this);
+    }
+    this.end(0);
+  }
+
+  /** It is over: forgets everything but what the program has not read. */
+  end(error: number): void {
+    if (this.state === State.CLOSED) return;
+    if (this.state !== State.TIME_WAIT) this.tcp.forget(this);
+    this.state = State.CLOSED;
+    this.error = error;
+    this.timers.dispose();
+    this.sent.release();
+    this.sacked.clear();
+    if (this.owner === undefined) this.received.release();
+    this.owner?.happened(this);
+  }
+
+  /** It needs to remember for a while only that it was there. */
+  enterTimeWait(): void {
+    this.state = State.TIME_WAIT;
+    this.tcp.wait(this);
+    this.timers.dispose();
+    this.sent.release();
+    this.sacked.clear();
+    if (this.owner === undefined) this.received.release();
+    this.news = true;
+  }
+
+  arrive(segment: Segment): void {
+    segmentArrives(this, segment);
+    if (!this.news) return;
+    this.news = false;
+    this.owner?.happened(this);
+  }
+
+  /** There is room on the link again. */
+  unblocked(): void {
+    if (this.state !== State.CLOSED && this.state !== State.TIME_WAIT) output(this);
+  }
+
+  /** ICMP says that something is in the way (RFC 1122, 4.2.3.9; RFC 5927, 5.2). */
+  failed(errno: number): void {
+    if (this.state === State.SYN_SENT || this.state === State.SYN_RECEIVED) this.end(errno);
+    else this.softError = errno;
+  }
+
+  /** @throws Errno EPIPE once nothing can be sent any more */
+  checkSend(): void {
+    if (this.finQueued || this.state === State.CLOSED || this.state === State.TIME_WAIT) {
+      fail(E.EPIPE);
+    }
+  }
+}

@@ -1,0 +1,326 @@
+// Endpoints of TCP as programs see them (tcp(7)): unconnected, listening, or with a connection.
+import { E, fail } from "../../../errno.ts";
+import { IP, IPPROTO, IPV6, MSG, SHUT, SO, SOCK, SOL, TCP } from "../../constants.ts";
+import type { InternetAddress, Received, StreamEndpoint } from "../../endpoint.ts";
+import { EndpointBase, Ready } from "../endpoint_base.ts";
+import { isAny, isMulticast, LOOPBACK_4, LOOPBACK_6 } from "../ip/ip_address.ts";
+import type { Path } from "../ip/path.ts";
+import { intBytes } from "../socket_options.ts";
+import type { Stack } from "../stack.ts";
+import { isWritable } from "./acknowledgement.ts";
+import { Connection, type Owner } from "./connection.ts";
+import { Listener } from "./listener.ts";
+import { output, sendAck } from "./output.ts";
+import { State } from "./state.ts";
+import { tcpInfo } from "./tcp_info.ts";
+import { getTcpOption, setTcpOption, TcpOptions } from "./tcp_options.ts";
+import { TimeWait } from "./time_wait.ts";
+
+export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
+  tcpOptions = new TcpOptions();
+  listener: Listener | undefined;
+  #connection: Connection | undefined;
+  /** the connection was there: another connect is refused */
+  #connected = false;
+  #readShut = false;
+  #closed = false;
+
+  constructor(stack: Stack, family: number) {
+    super(stack, family, SOCK.STREAM, IPPROTO.TCP);
+  }
+
+  get connecting(): boolean {
+    const state = this.#connection?.state;
+    return state === State.SYN_SENT || state === State.SYN_RECEIVED;
+  }
+
+  get readiness(): number {
+    if (this.listener !== undefined) return this.listener.ready.length > 0 ? Ready.IN : 0;
+    const connection = this.#connection;
+    if (connection === undefined) return Ready.OUT | Ready.HUP | (this.error ? Ready.ERR : 0);
+    if (this.connecting) return 0;
+    let ready = this.error !== 0 ? Ready.ERR : 0;
+    const ended = connection.ended || this.#readShut;
+    const over = connection.state === State.CLOSED || ended && connection.finQueued;
+    if (over) ready |= Ready.HUP;
+    if (ended) ready |= Ready.IN | Ready.RDHUP;
+    if (connection.readable > 0) ready |= Ready.IN;
+    if (over || connection.finQueued || isWritable(connection)) ready |= Ready.OUT;
+    return ready;
+  }
+
+  protected override get localIp(): Uint8Array | undefined {
+    return this.#connection?.path.source ?? this.boundIp;
+  }
+
+  get peer(): InternetAddress | undefined {
+    const connection = this.#connection;
+    if (connection === undefined || connection.state === State.CLOSED) return undefined;
+    return this.tell(connection.path.destination, connection.remotePort);
+  }
+
+  get queuedIn(): number {
+    if (this.listener !== undefined) fail(E.EINVAL);
+    return this.#connection?.readable ?? 0;
+  }
+
+  get queuedOut(): number {
+    if (this.listener !== undefined) fail(E.EINVAL);
+    return this.#connection?.unsent ?? 0;
+  }
+
+  /** Bytes of a connection that were not told yet, and why it ended. */
+  happened(connection: Connection): void {
+    if (connection.error !== 0) {
+      this.error = connection.error;
+      connection.error = 0;
+    }
+    if (connection.established) this.#connected = true;
+    this.changed();
+  }
+
+  bind(address: InternetAddress): void {
+    if (this.#connection !== undefined) fail(E.EINVAL);
+    this.checkBind(address);
+    try {
+      if (address.port === 0 && this.options.latePort) return;
+      this.#takePort(address.port);
+    } catch (failure) {
+      this.boundIp = undefined;
+      throw failure;
+    }
+  }
+
+  #takePort(port: number): void {
+    const { ports } = this.stack.tcp;
+    const free = (each: number) => {
+      this.port = each;
+      return !ports.conflicts(this);
+    };
+    try {
+      if (port === 0) ports.choose((each) => ports.holders(each) === undefined && free(each));
+      else if (!free(port)) fail(E.EADDRINUSE);
+    } catch (failure) {
+      this.port = 0;
+      throw failure;
+    }
+    ports.add(this);
+  }
+
+  listen(backlog: number): void {
+    if (this.#connection !== undefined) fail(E.EINVAL);
+    if (this.listener === undefined) {
+      if (this.port === 0) this.#takePort(0);
+      this.listening = true;
+      if (this.stack.tcp.ports.conflicts(this)) {
+        this.listening = false;
+        fail(E.EADDRINUSE);
+      }
+      this.listener = new Listener(
+        this.stack.tcp,
+        this.six,
+        this.options,
+        this.tcpOptions,
+        () => this.changed(),
+      );
+    }
+    this.listener.backlog = backlog;
+  }
+
+  accept(): TcpEndpoint {
+    const { listener } = this;
+    if (listener === undefined) fail(E.EINVAL);
+    const connection = listener.ready.shift() ?? fail(E.EAGAIN);
+    const accepted = new TcpEndpoint(this.stack, this.family);
+    accepted.#adopt(connection);
+    return accepted;
+  }
+
+  #adopt(connection: Connection): void {
+    this.options = connection.options;
+    this.tcpOptions = connection.tcpOptions;
+    this.port = connection.localPort;
+    this.boundIp = connection.path.source;
+    this.#connection = connection;
+    this.#connected = true;
+    this.error = connection.error;
+    connection.error = 0;
+    connection.owner = this;
+  }
+
+  connect(address: InternetAddress | undefined): void {
+    if (address === undefined) return this.#disconnect();
+    if (this.listener !== undefined) fail(E.EISCONN);
+    if (this.connecting) fail(E.EALREADY);
+    if (this.#connected) fail(E.EISCONN);
+    // What became of the last try is told first.
+    this.throwError();
+    const path = this.#find(address);
+    const { port, six, options, tcpOptions, stack: { tcp } } = this;
+    const local = port !== 0 ? port : this.#choosePort(path, address.port);
+    if (port !== 0) this.#makeWay(path, port, address.port);
+    const chosen = port === 0;
+    this.port = local;
+    const connection = new Connection(
+      tcp,
+      path,
+      local,
+      address.port,
+      six,
+      options,
+      tcpOptions,
+      chosen,
+    );
+    connection.resize();
+    connection.owner = this;
+    this.#connection = connection;
+    this.chosen = chosen;
+    tcp.remember(connection);
+    connection.open();
+  }
+
+  /** @throws Errno ENETUNREACH */
+  #find(address: InternetAddress): Path {
+    let ip = this.understand(address);
+    if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
+    const { routes } = this.stack;
+    if (isMulticast(ip) || routes.isBroadcast(ip)) fail(E.ENETUNREACH);
+    const own = this.boundIp !== undefined && !isAny(this.boundIp) ? this.boundIp : undefined;
+    if (own !== undefined && own.length !== ip.length) fail(E.ENETUNREACH);
+    return routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
+  }
+
+  /** A port that nobody has but to connect from, and from which nobody connects to the same place. */
+  #choosePort(path: Path, remotePort: number): number {
+    const { ports } = this.stack.tcp;
+    return ports.choose((port) => {
+      for (const holder of ports.holders(port) ?? []) {
+        if (!holder.chosen) return false;
+      }
+      return this.#isFree(path, port, remotePort);
+    });
+  }
+
+  #makeWay(path: Path, port: number, remotePort: number): void {
+    if (!this.#isFree(path, port, remotePort)) fail(E.EADDRNOTAVAIL);
+  }
+
+  /** Whether there is no connection between these ports, or one whose time is over. */
+  #isFree({ source, destination }: Path, port: number, remotePort: number): boolean {
+    const { tcp } = this.stack;
+    const flow = tcp.flows.find(source, 0, destination, 0, source.length, port, remotePort);
+    if (flow === undefined) return true;
+    if (!(flow instanceof TimeWait) || !flow.reusable(this.stack.nowNs())) return false;
+    flow.end();
+    return true;
+  }
+
+  /** Back to where it began (AF_UNSPEC). */
+  #disconnect(): void {
+    const connection = this.#connection;
+    this.#connection = undefined;
+    this.#connected = this.#readShut = false;
+    if (connection !== undefined) {
+      connection.owner = undefined;
+      connection.abort();
+    }
+    if (this.chosen) this.port = 0;
+    this.chosen = false;
+    this.error = 0;
+  }
+
+  send(data: Uint8Array, flags: number): number {
+    this.throwError();
+    const connection = this.#connection ?? fail(E.EPIPE);
+    if (this.connecting) fail(E.EAGAIN);
+    connection.checkSend();
+    if (data.length === 0) return 0;
+    return connection.send(data, flags) || fail(E.EAGAIN);
+  }
+
+  receive(into: Uint8Array, flags: number): Received {
+    if (this.listener !== undefined) fail(E.ENOTCONN);
+    // Urgent data stays in the stream, as SO_OOBINLINE has it.
+    if ((flags & MSG.OOB) !== 0) fail(E.EINVAL);
+    const connection = this.#connection;
+    if (connection === undefined) {
+      this.throwError();
+      fail(E.ENOTCONN);
+    }
+    if (this.connecting) fail(E.EAGAIN);
+    const count = connection.receive(into, (flags & MSG.PEEK) === 0);
+    if (count === 0 && into.length > 0) {
+      this.throwError();
+      if (!connection.ended && !this.#readShut) fail(E.EAGAIN);
+    }
+    return { count, flags: 0 };
+  }
+
+  shutdown(how: number): void {
+    if (how < SHUT.RD || how > SHUT.RDWR) fail(E.EINVAL);
+    if (this.listener !== undefined) {
+      if (how !== SHUT.WR) this.#stopListening();
+      return;
+    }
+    const connection = this.#connection ?? fail(E.ENOTCONN);
+    if (connection.state === State.CLOSED) fail(E.ENOTCONN);
+    if (how !== SHUT.WR) this.#readShut = true;
+    if (how !== SHUT.RD) {
+      if (connection.state === State.SYN_SENT) connection.end(0);
+      else connection.finish();
+    }
+    this.changed();
+  }
+
+  #stopListening(): void {
+    this.listener!.close();
+    this.listener = undefined;
+    this.listening = false;
+    this.changed();
+  }
+
+  override setOption(level: number, name: number, value: Uint8Array): void {
+    if (level !== SOL.TCP) super.setOption(level, name, value);
+    else setTcpOption(this.tcpOptions, name, value);
+    const connection = this.#connection;
+    if (connection === undefined || connection.state === State.CLOSED) return;
+    if (level === SOL.TCP) {
+      if (name === TCP.NODELAY || name === TCP.CORK) output(connection);
+      else if (name === TCP.MAXSEG) connection.resize();
+      else if (name === TCP.QUICKACK && this.tcpOptions.quickAck && connection.unacknowledged > 0) {
+        sendAck(connection);
+      } else if (name === TCP.KEEPIDLE) connection.timers.armKeepAlive();
+    } else if (level === SOL.SOCKET && name === SO.KEEPALIVE) connection.timers.armKeepAlive();
+  }
+
+  override getOption(level: number, name: number): Uint8Array {
+    const connection = this.#connection;
+    if (level === SOL.TCP) {
+      if (name === TCP.INFO) return this.#info();
+      if (name === TCP.MAXSEG && connection !== undefined) return intBytes(connection.mss);
+      return getTcpOption(this.tcpOptions, name);
+    }
+    const asksMtu = level === SOL.IP && name === IP.MTU ||
+      level === SOL.IPV6 && name === IPV6.MTU;
+    if (asksMtu) return intBytes(connection?.path.mtu ?? fail(E.ENOTCONN));
+    return super.getOption(level, name);
+  }
+
+  #info(): Uint8Array {
+    if (this.#connection !== undefined) return tcpInfo(this.#connection);
+    const bytes = new Uint8Array(104);
+    bytes[0] = this.listening ? State.LISTEN : State.CLOSED;
+    return bytes;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.leaveGroups();
+    this.listener?.close();
+    this.listener = undefined;
+    this.listening = false;
+    this.stack.tcp.ports.remove(this);
+    this.#connection?.release();
+  }
+}
