@@ -10,6 +10,7 @@ import { checkNames } from "./check/names.ts";
 import { checkPlacedOnce } from "./check/placed_once.ts";
 import { checkPrimary } from "./check/primary.ts";
 import { checkPrograms } from "./check/programs.ts";
+import { checkReadiness } from "./check/readiness.ts";
 import { checkRecovery } from "./check/recovery.ts";
 import { type Diagnostic, isError } from "./diagnostic/diagnostic.ts";
 import { place } from "./plan/placement.ts";
@@ -25,6 +26,7 @@ const rules: Rule[] = [
   checkMounts,
   checkRecovery,
   checkPrograms,
+  checkReadiness,
 ];
 /** Rules about what follows from names and places: of use only once those are sound. */
 const derived: Rule[] = [checkEdges, checkMemory];

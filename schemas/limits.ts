@@ -53,6 +53,16 @@ export const limits = {
   devices: { min: 0, max: 64, reason: "a one-level device directory holds 64 extended contexts" },
   domains: { min: 1, max: 32, reason: "each domain is a thread or a process of the host" },
   programs: { min: 0, max: 30, reason: "each has its own port of the console device" },
+  port: { min: 1, max: 65_535, reason: "TCP has ports of 16 bits, and 0 is none" },
+  programRestarts: { min: 0, max: 1000, reason: "a program that fails more often is broken" },
+  healthMs: {
+    min: 10,
+    max: 3_600_000,
+    reason: "starting a program takes milliseconds; what is asked once an hour is not watched",
+  },
+  healthRetries: { min: 1, max: 1000, reason: "one failure at least makes a program unhealthy" },
+  startPeriodMs: { min: 0, max: 3_600_000, reason: "a program that takes an hour to start hangs" },
+  stopMs: { min: 0, max: 3_600_000, reason: "a program that takes an hour to end hangs" },
   sessions: {
     min: 0,
     max: 32,

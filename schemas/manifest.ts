@@ -114,6 +114,42 @@ const domain = record("a unit of isolation", {
   })),
 });
 
+/** Signals that ask a program to end, by their numbers. */
+export const stopSignals = {
+  SIGHUP: 1,
+  SIGINT: 2,
+  SIGQUIT: 3,
+  SIGKILL: 9,
+  SIGUSR1: 10,
+  SIGUSR2: 12,
+  SIGTERM: 15,
+  SIGWINCH: 28,
+} as const;
+
+const health = record("how to tell whether it works: exactly one of run and connect", {
+  run: optional(text("a program of the machine that ends with 0 where it does")),
+  args: defaulted(list("arguments of that program", text("an argument")), []),
+  connect: optional(
+    number("integer", "port of 127.0.0.1 that takes connections where it does", limits.port),
+  ),
+  interval: defaulted(
+    number("milliseconds", "from one answer to the next question", limits.healthMs),
+    "5s",
+  ),
+  timeout: defaulted(
+    number("milliseconds", "no answer for this long means that it does not", limits.healthMs),
+    "3s",
+  ),
+  retries: defaulted(
+    number("integer", "as many failures in a row make it unhealthy", limits.healthRetries),
+    3,
+  ),
+  start_period: defaulted(
+    number("milliseconds", "failures this soon after its start do not count", limits.startPeriodMs),
+    "0s",
+  ),
+});
+
 /** The root shape; `include` and `extends` are gone after loading. */
 export const systemShape = record("a system: machine, slices, domains, programs", {
   kind: required(choice("kind of manifest", ["System"])),
@@ -146,6 +182,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     ),
     {},
   ),
+  ready: optional(text("what `compose up` prints when all programs are ready")),
   programs: defaulted(
     map(
       "programs to start, by name",
@@ -166,6 +203,45 @@ export const systemShape = record("a system: machine, slices, domains, programs"
         uses: defaulted(
           list("system calls it cannot do without", text("name of a system call")),
           [],
+        ),
+        depends_on: defaulted(
+          map(
+            "programs that it waits for before it starts, and until when, by name",
+            choice("until it has been started, works, or has ended with 0", [
+              "started",
+              "healthy",
+              "finished",
+            ]),
+          ),
+          {},
+        ),
+        health: optional(health),
+        restart: defaulted(
+          choice("whether it is started again when it has ended", ["no", "on-failure", "always"]),
+          "no",
+        ),
+        restart_limit: defaulted(
+          number("integer", "most restarts in a row", limits.programRestarts),
+          10,
+        ),
+        restart_backoff: defaulted(
+          number(
+            "milliseconds",
+            "wait before the first of them, then twice that",
+            limits.backoffMs,
+          ),
+          "100ms",
+        ),
+        stop_signal: defaulted(
+          choice(
+            "what asks it to end",
+            Object.keys(stopSignals) as (keyof typeof stopSignals)[],
+          ),
+          "SIGTERM",
+        ),
+        stop_timeout: defaulted(
+          number("milliseconds", "how long it then has before SIGKILL", limits.stopMs),
+          "5s",
         ),
       }),
     ),

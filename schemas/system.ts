@@ -104,6 +104,8 @@ export interface System {
     /** which slice's component, where several slices have one */
     slice?: string;
   }>;
+  /** what `compose up` prints when all programs are ready */
+  ready?: string;
   /** programs to start, by name */
   programs: Record<string, {
     /** a program of the machine by its absolute path, or a TypeScript module of the host */
@@ -124,5 +126,42 @@ export interface System {
     gid: number;
     /** system calls it cannot do without */
     uses: string[];
+    /** programs that it waits for before it starts, and until when, by name */
+    depends_on: Record<string, "started" | "healthy" | "finished">;
+    /** how to tell whether it works: exactly one of run and connect */
+    health?: {
+      /** a program of the machine that ends with 0 where it does */
+      run?: string;
+      /** arguments of that program */
+      args: string[];
+      /** port of 127.0.0.1 that takes connections where it does */
+      connect?: number;
+      /** from one answer to the next question; in milliseconds; "5s" unless told */
+      interval: number;
+      /** no answer for this long means that it does not; in milliseconds; "3s" unless told */
+      timeout: number;
+      /** as many failures in a row make it unhealthy; 3 unless told */
+      retries: number;
+      /** failures this soon after its start do not count; in milliseconds; "0s" unless told */
+      start_period: number;
+    };
+    /** whether it is started again when it has ended; "no" unless told */
+    restart: "no" | "on-failure" | "always";
+    /** most restarts in a row; 10 unless told */
+    restart_limit: number;
+    /** wait before the first of them, then twice that; in milliseconds; "100ms" unless told */
+    restart_backoff: number;
+    /** what asks it to end; "SIGTERM" unless told */
+    stop_signal:
+      | "SIGHUP"
+      | "SIGINT"
+      | "SIGQUIT"
+      | "SIGKILL"
+      | "SIGUSR1"
+      | "SIGUSR2"
+      | "SIGTERM"
+      | "SIGWINCH";
+    /** how long it then has before SIGKILL; in milliseconds; "5s" unless told */
+    stop_timeout: number;
   }>;
 }

@@ -2,6 +2,7 @@
 // ends can reach; domains do not wait for each other in a circle.
 import { components, interfaces } from "../../schemas/components.ts";
 import { takesMany } from "../plan/placement.ts";
+import { findCircle } from "./circle.ts";
 import type { Rule } from "./context.ts";
 
 export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
@@ -84,20 +85,3 @@ export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
     });
   }
 };
-
-function findCircle(waits: Map<string, Set<string>>): string[] | undefined {
-  const done = new Set<string>();
-  const walk = (name: string, path: string[]): string[] | undefined => {
-    if (path.includes(name)) return [...path.slice(path.indexOf(name)), name];
-    if (done.has(name)) return undefined;
-    for (const next of waits.get(name) ?? []) {
-      const found = walk(next, [...path, name]);
-      if (found) return found;
-    }
-    done.add(name);
-  };
-  for (const name of waits.keys()) {
-    const found = walk(name, []);
-    if (found) return found;
-  }
-}

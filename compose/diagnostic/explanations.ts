@@ -67,6 +67,16 @@ export const explanations: Record<string, string> = {
   E0802: "A program declares a system call that no placed component serves; it would get ENOSYS.",
   E0803: "More of these than a machine can have.",
   E0804: "What the host reads goes to one program: two would each get a part of it.",
+  E0805: "A program waits for one that the manifest does not have.",
+  E0806: "Programs that wait for each other in a circle never start.",
+  E0807: "A program waits until another one works, and nothing says how to tell.",
+  E0808: "A program that is always started again never finishes, so nobody can wait for that.",
+  E0809: "Whether a program works is told by another program, or by a port: one of them.",
+  E0810:
+    "What asks whether a program works runs on the machine, so it is a file of the machine: its path is absolute.",
+  E0811: "A port can be asked only on a machine that has sockets.",
+  E0812:
+    "What the host reads comes once: a program that is started again would find its input at some other place, or at its end.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

@@ -1,6 +1,6 @@
 // A manifest without errors -> the plan. Pure: the same manifest gives the same plan, byte for byte.
 import { limits } from "../../schemas/limits.ts";
-import type { System } from "../../schemas/manifest.ts";
+import { stopSignals, type System } from "../../schemas/manifest.ts";
 import type {
   ComponentPlan,
   DevicePlan,
@@ -78,15 +78,20 @@ export function makePlan(
     programs: Object.entries(system.programs).map(([name, program], index) =>
       planProgram(root, name, program, index)
     ),
+    ...(system.ready === undefined ? {} : { ready: system.ready }),
   };
 }
+
+/** What programs have that say nothing of how they are stopped. */
+const USUAL_STOP_MS = 5000;
 
 function planProgram(
   root: Node,
   name: string,
-  { run, argv0, args, env, cwd, uid, gid, stdin }: System["programs"][string],
+  program: System["programs"][string],
   index: number,
 ): ProgramPlan {
+  const { run, argv0, args, env, cwd, uid, gid, stdin } = program;
   // A path that begins at the machine's root names a file of the machine, anything else a module.
   const module = isAddress(run) ? run : pathAt(root, ["programs", name, "run"], run);
   const executable: Pick<ProgramPlan, "kind" | "module" | "path"> = run.startsWith("/")
@@ -105,6 +110,34 @@ function planProgram(
     errors: index * 2 + 1,
     stdin,
     terminal: false,
+    ...planCourse(program),
+  };
+}
+
+/** When a program starts, how it is watched and how it ends: what the manifest says beyond the usual. */
+function planCourse(
+  { depends_on, health, restart, restart_limit, restart_backoff, stop_signal, stop_timeout }:
+    System["programs"][string],
+): Pick<ProgramPlan, "dependsOn" | "health" | "restart" | "stop"> {
+  const dependsOn = Object.entries(depends_on).map(([program, until]) => ({ program, until }));
+  return {
+    ...(dependsOn.length === 0 ? {} : { dependsOn }),
+    ...(health === undefined ? {} : {
+      health: {
+        ...(health.run === undefined ? {} : { run: [health.run, ...health.args] }),
+        ...(health.connect === undefined ? {} : { connect: health.connect }),
+        intervalMs: health.interval,
+        timeoutMs: health.timeout,
+        retries: health.retries,
+        startPeriodMs: health.start_period,
+      },
+    }),
+    ...(restart === "no" ? {} : {
+      restart: { when: restart, limit: restart_limit, backoffMs: restart_backoff },
+    }),
+    ...(stop_signal === "SIGTERM" && stop_timeout === USUAL_STOP_MS ? {} : {
+      stop: { signal: stopSignals[stop_signal], timeoutMs: stop_timeout },
+    }),
   };
 }
 
