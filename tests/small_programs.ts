@@ -113,6 +113,15 @@ const programs = {
     copyRest(code);
     exit(code, 0);
   },
+  /** status 0 where a file has the path that is its first argument, else 1 */
+  exists(code) {
+    const missing = code.label();
+    code.emit("ld", { rd: a1, rs1: sp, imm: 16 }).li(a0, AT_FDCWD).li(a2, 0).li(a3, 0);
+    call(code, "openat").to(missing, "blt", { rs1: a0, rs2: 0 });
+    exit(code, 0);
+    code.bind(missing);
+    exit(code, 1);
+  },
 } satisfies Record<string, Program>;
 
 /** Puts the programs into a folder that becomes a root file system. */

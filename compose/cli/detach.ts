@@ -78,7 +78,7 @@ export async function detach(plan: Plan, file: string, options: Shared): Promise
     `compose: ${name} is not ready: ${outcome.notReady}` +
       (running ? `; it runs, until \`compose down ${name}\`` : ""),
   );
-  Deno.exit(entry?.end?.status || Exit.FAILED);
+  Deno.exit(Exit.FAILED);
 }
 
 function find(name: string): SystemEntry | undefined {
