@@ -106,6 +106,8 @@ Deno.test("up -d: returns when the system is ready; ps, logs, stop and down act 
     assertMatch(table.out, /^small +primary +none +running +1 +0 +\d+ MiB$/m);
     assertMatch(table.out, /^small +main +running +0$/m);
 
+    assertEquals((await place.compose("completions", "complete", "system")).out, "small\n");
+
     const logs = await place.compose("logs", "small");
     assertMatch(
       logs.out,

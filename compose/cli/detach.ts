@@ -1,6 +1,7 @@
 // `compose up --detach`: starts the process in the background, and waits until the system is ready or will
 // not be.
 import type { Plan } from "../../schemas/plan.ts";
+import type { ControlAnswer, ControlRequest } from "../../runtime/boot/control_protocol.ts";
 import { ControlClient } from "./control_client.ts";
 import { Exit, type Shared } from "./input.ts";
 import { logText } from "./log_text.ts";
@@ -11,6 +12,8 @@ import { readLog } from "./system_log.ts";
 /** What the task `compose` permits: the process in the background is such a one. */
 const PERMISSIONS = [
   "--no-prompt",
+  "--unstable-worker-options",
+  "--unstable-ffi",
   "--allow-read",
   "--allow-write",
   "--allow-run",
@@ -58,13 +61,18 @@ export async function detach(plan: Plan, file: string, options: Shared): Promise
   void child.status.then((status) => died = status);
   let outcome: Outcome | undefined;
   while (outcome === undefined) {
-    const entry = find(name);
+    // Known before the look, so that what it left at its end is seen.
+    const last = died, entry = find(name);
     if (entry !== undefined && entry.pid === child.pid) outcome = await outcomeOf(entry);
     if (outcome !== undefined) break;
-    if (died !== undefined) outcome = { notReady: `its process ended with ${died.code}` };
+    if (last !== undefined) outcome = { notReady: `its process ended with ${last.code}` };
     else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
-  const entry = find(name);
+  let entry = find(name);
+  while (entry !== undefined && await isEnding(entry)) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+    entry = find(name);
+  }
   status.clear();
   if ("readyMs" in outcome) return succeed(plan, entry!, outcome.readyMs, options);
   if (entry === undefined) writeErrors(await new Response(child.stderr).text());
@@ -85,6 +93,17 @@ function find(name: string): SystemEntry | undefined {
   return listSystems().find((system) => system.name === name);
 }
 
+/** Whether no program runs any more on a system that still does. */
+async function isEnding({ folder, end }: SystemEntry): Promise<boolean> {
+  if (end !== undefined) return false;
+  const answer = await answerOf(folder, { do: "describe" });
+  if (answer === undefined) return true;
+  if (!("state" in answer)) return false;
+  const { state, machine } = answer.state;
+  return state === "stopping" ||
+    machine?.programs.every((program) => program.state === "ended") === true;
+}
+
 /** Whether it is ready, or will not be; undefined as long as its socket is not there. */
 async function outcomeOf({ folder, end }: SystemEntry): Promise<Outcome | undefined> {
   if (end !== undefined) {
@@ -92,11 +111,19 @@ async function outcomeOf({ folder, end }: SystemEntry): Promise<Outcome | undefi
       ? { readyMs: Math.round((end.report?.seconds ?? 0) * 1000) }
       : { notReady: end.reason ?? `it ended with ${end.status}` };
   }
+  const answer = await answerOf(folder, { do: "await" });
+  if (answer === undefined) return undefined;
+  if ("ready" in answer) return { readyMs: answer.ready.ms };
+  if ("notReady" in answer) return { notReady: answer.notReady };
+}
+
+/** @returns undefined where nobody listens */
+async function answerOf(
+  folder: string,
+  request: ControlRequest,
+): Promise<ControlAnswer | undefined> {
   try {
-    const answer = await ControlClient.once(folder, { do: "await" });
-    if (answer === undefined) return undefined;
-    if ("ready" in answer) return { readyMs: answer.ready.ms };
-    if ("notReady" in answer) return { notReady: answer.notReady };
+    return await ControlClient.once(folder, request);
   } catch (failure) {
     const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
     const gone = [NotFound, ConnectionRefused, ConnectionReset];

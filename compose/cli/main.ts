@@ -13,6 +13,7 @@ import { logsCommand } from "./logs.ts";
 import { psCommand } from "./ps.ts";
 import { makeRunCommand } from "./run.ts";
 import { downCommand, stopCommand } from "./stop.ts";
+import { listSystems } from "./system_folder.ts";
 import { upCommand } from "./up.ts";
 
 // What follows `--` belongs to a program that is to be run.
@@ -28,6 +29,7 @@ const main = new Command()
       "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` and `exec` have the program's own.",
   )
   .globalOption("--json", "machine-readable output")
+  .globalComplete("system", () => listSystems().map(({ name }) => name))
   .throwErrors()
   .example("Boot", "compose up examples/quickstart.yaml")
   .example("In the background", "compose up -d server.yaml && compose logs -f server")

@@ -1,6 +1,6 @@
 // Stand-in for @cliffy/command/completions: scripts that complete commands and options. Where neither
 // fits, the shell completes names of files.
-import { Command } from "./mod.ts";
+import { _completed, Command } from "./mod.ts";
 
 /** What can follow one command. */
 interface Completed {
@@ -8,10 +8,15 @@ interface Completed {
   summary: string;
   /** commands below it */
   names: string[];
+  /** what prints what can stand for its arguments */
+  values?: string;
   options: string[];
 }
 
-/** `completions bash`, `completions zsh`, `completions fish`. */
+/**
+ * `completions bash`, `completions zsh`, `completions fish`, and what their scripts ask:
+ * `completions complete`.
+ */
 export class CompletionsCommand extends Command {
   constructor() {
     super();
@@ -24,7 +29,8 @@ export class CompletionsCommand extends Command {
           const commands = root.commands.map((command): Completed => ({
             name: command.name(),
             summary: command.description().split("\n")[0].replaceAll("'", ""),
-            names: command.commands.map((below) => below.name()),
+            names: command.commands.map((below) => below.name()).filter((name) => name !== ASKED),
+            values: valuesCommand(root.name(), _completed.get(command)?.kind),
             options: [...command.options.map((option) => option.long!), "--help"],
           }));
           console.log(
@@ -37,24 +43,42 @@ export class CompletionsCommand extends Command {
         }),
       );
     }
+    this.command(
+      ASKED,
+      new Command().description("Print what can stand for an argument, for the scripts.")
+        .arguments("<kind:string>")
+        .action(async (_options: unknown, kind: string) => {
+          const values = await _completed.get(this._inner.parent!)!.values.get(kind)?.();
+          if (values !== undefined && values.length > 0) console.log(values.join("\n"));
+        }),
+    );
   }
 }
 
+/** The command that scripts ask for what changes from one time to the next. */
+const ASKED = "complete";
+
+function valuesCommand(program: string, kind: string | undefined): string | undefined {
+  return kind === undefined ? undefined : `${program} completions ${ASKED} ${kind}`;
+}
+
 function fishScript(program: string, commands: Completed[]): string {
-  return commands.flatMap(({ name, summary, names, options }) => {
+  return commands.flatMap(({ name, summary, names, values, options }) => {
     const after = `complete -c ${program} -n '__fish_seen_subcommand_from ${name}'`;
     return [
       `complete -c ${program} -f -n __fish_use_subcommand -a ${name} -d '${summary}'`,
       ...names.length > 0 ? [`${after} -f -a '${names.join(" ")}'`] : [],
+      ...values === undefined ? [] : [`${after} -a '(${values} 2>/dev/null)'`],
       ...options.map((option) => `${after} -l ${option.slice(2)}`),
     ];
   }).join("\n");
 }
 
 function bashScript(program: string, commands: Completed[]): string {
-  const cases = commands.map(({ name, names, options }) =>
-    `    ${name}) names="${names.join(" ")}" options="${options.join(" ")}" ;;`
-  );
+  const cases = commands.map(({ name, names, values, options }) => {
+    const words = values === undefined ? names.join(" ") : `$(${values} 2>/dev/null)`;
+    return `    ${name}) names="${words}" options="${options.join(" ")}" ;;`;
+  });
   return `_${program}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" names options
   case "\${COMP_WORDS[1]}" in

@@ -3,7 +3,7 @@ import { Command } from "@cliffy/command";
 import { CompletionsCommand } from "@cliffy/command/completions";
 import { captureOutput } from "./captured_output.ts";
 
-const script = (shell: string) =>
+const script = (...words: string[]) =>
   captureOutput(() =>
     new Command().name("tool").throwErrors()
       .globalOption("--json", "as JSON")
@@ -11,9 +11,11 @@ const script = (shell: string) =>
         "make",
         new Command().description("Make it; don't ask.").option("-d, --depth", "deep"),
       )
+      .globalComplete("thing", () => ["nut", "bolt"])
+      .command("take", new Command().arguments("<thing:string:thing> [more...:string:thing]"))
       .command("mend", new Command().description("Mend it."))
       .command("completions", new CompletionsCommand())
-      .parse(["completions", shell])
+      .parse(["completions", ...words])
   );
 
 /** What bash makes of a command line that ends in its last word. */
@@ -23,7 +25,8 @@ async function completed(...words: string[]): Promise<string[]> {
     args: [
       "--norc",
       "-c",
-      `${await script("bash")}
+      `tool() { [ "$*" = "completions complete thing" ] && printf 'nut\\nbolt\\n'; }
+${await script("bash")}
 COMP_WORDS=(${typed}) COMP_CWORD=${words.length - 1}
 _tool
 printf '%s\\n' "\${COMPREPLY[@]}"`,
@@ -33,12 +36,26 @@ printf '%s\\n' "\${COMPREPLY[@]}"`,
 }
 
 Deno.test("bash completes commands first, then what the command has", async () => {
-  assertEquals(await completed("tool", ""), ["make", "mend", "completions"]);
+  assertEquals(await completed("tool", ""), [
+    "make",
+    "take",
+    "mend",
+    "completions",
+  ]);
   assertEquals(await completed("tool", "ma"), ["make"]);
   assertEquals(await completed("tool", "--"), ["--help"]);
   assertEquals(await completed("tool", "make", "-"), ["--depth", "--json", "--help"]);
   assertEquals(await completed("tool", "mend", "--d"), []);
   assertEquals(await completed("tool", "completions", ""), ["bash", "zsh", "fish"]);
+});
+
+Deno.test("bash asks the program for what can stand for an argument", async () => {
+  assertEquals(await completed("tool", "take", ""), ["nut", "bolt"]);
+  assertEquals(await completed("tool", "take", "nut", "b"), ["bolt"]);
+  assertEquals(await script("complete", "thing"), "nut\nbolt\n");
+  assertEquals(await script("complete", "nothing"), "");
+  const fish = await script("fish");
+  assertStringIncludes(fish, "_from take' -a '(tool completions complete thing 2>/dev/null)'");
 });
 
 Deno.test("where a file may follow, bash is left to complete its name", async () => {

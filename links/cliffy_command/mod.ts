@@ -22,6 +22,18 @@ interface OptionSettings {
   collect?: boolean;
 }
 
+/** Used by the completions of this package: what they have to know of a command. */
+export interface _Completed {
+  /** kind of its arguments, as in `"<system:string:kind>"` */
+  kind?: string;
+  /** what can stand for an argument of a kind */
+  values: Map<string, Complete>;
+}
+type Complete = () => string[] | Promise<string[]>;
+
+/** Used by the completions of this package. */
+export const _completed = new WeakMap<Commander, _Completed>();
+
 /** A command with its options, arguments and commands. */
 export class Command {
   /** Used by the completions of this package. */
@@ -32,6 +44,7 @@ export class Command {
   #examples: [string, string][] = [];
 
   constructor() {
+    _completed.set(this._inner, { values: new Map() });
     this._inner.addHelpText("after", () => this.#examplesText().trimEnd());
   }
 
@@ -93,8 +106,16 @@ export class Command {
     return option;
   }
 
-  /** @param args as in `"<file:string> [more...:string]"` */
+  /** What shells offer for arguments of a kind, here and in all commands below. */
+  globalComplete(kind: string, values: Complete): this {
+    _completed.get(this._inner)!.values.set(kind, values);
+    return this;
+  }
+
+  /** @param args as in `"<file:string> [more...:string:kind]"` */
   arguments(args: string): this {
+    const kind = /:\w+:(\w+)/.exec(args)?.[1];
+    if (kind !== undefined) _completed.get(this._inner)!.kind = kind;
     for (const [part] of args.matchAll(/<[^>]+>|\[[^\]]+\]/g)) {
       this._inner.addArgument(new Argument(part.replace(/(:\w+)+/, "")));
     }
