@@ -79,55 +79,57 @@ export class IpOutput {
     // No device can sum up what it sees in pieces.
     fillChecksum(whole, 0, path, outgoing, false);
     this.#identification = this.#identification + 1 | 0;
+    // Sending may ask for a neighbour first, which takes identifications too.
+    const identification = this.#identification;
     const extra = path.version === 4 ? IPV4_BYTES : IPV6_BYTES + FRAGMENT_HEADER_BYTES;
     const step = path.mtu - extra & ~7;
-    for (let at = 0; at < whole.length; at += step) {
-      const count = Math.min(step, whole.length - at);
-      const more = at + count < whole.length;
-      const write = path.version === 4
-        ? this.#fragment4(path, outgoing, whole, at, count, more)
-        : this.#fragment6(path, outgoing, whole, at, count, more);
-      const length = extra + count;
-      if (!path.via.send({ write }, length, path.version, path.neighbour(), undefined)) {
+    for (let from = 0; from < whole.length; from += step) {
+      const count = Math.min(step, whole.length - from);
+      const more = from + count < whole.length;
+      const fragment = { whole, identification, from, count, more };
+      const write = (into: Uint8Array, at: number) =>
+        path.version === 4
+          ? writeFragment4(path, outgoing, fragment, into, at)
+          : writeFragment6(path, outgoing, fragment, into, at);
+      if (!path.via.send({ write }, extra + count, path.version, path.neighbour(), undefined)) {
         return "no room";
       }
     }
     return "sent";
   }
+}
 
-  #fragment4(
-    path: Path,
-    outgoing: Outgoing,
-    whole: Uint8Array,
-    from: number,
-    count: number,
-    more: boolean,
-  ) {
-    const identification = this.#identification & 0xffff;
-    return (into: Uint8Array, at: number) => {
-      const fragment = (more ? MORE_FRAGMENTS : 0) | from >> 3;
-      writeIpv4Header(into, at, path, outgoing, count, identification, fragment);
-      copyBytes(whole, from, into, at + IPV4_BYTES, count);
-    };
-  }
+interface Fragment {
+  whole: Uint8Array;
+  identification: number;
+  from: number;
+  count: number;
+  more: boolean;
+}
 
-  #fragment6(
-    path: Path,
-    outgoing: Outgoing,
-    whole: Uint8Array,
-    from: number,
-    count: number,
-    more: boolean,
-  ) {
-    const identification = this.#identification;
-    return (into: Uint8Array, at: number) => {
-      const length = FRAGMENT_HEADER_BYTES + count;
-      writeIpv6Header(into, at, path, outgoing, length, FRAGMENT_HEADER);
-      into[at + 40] = outgoing.protocol;
-      into[at + 41] = 0;
-      put16(into, at + 42, from | (more ? 1 : 0));
-      put32(into, at + 44, identification);
-      copyBytes(whole, from, into, at + IPV6_BYTES + FRAGMENT_HEADER_BYTES, count);
-    };
-  }
+function writeFragment4(
+  path: Path,
+  outgoing: Outgoing,
+  { whole, identification, from, count, more }: Fragment,
+  into: Uint8Array,
+  at: number,
+): void {
+  const place = (more ? MORE_FRAGMENTS : 0) | from >> 3;
+  writeIpv4Header(into, at, path, outgoing, count, identification & 0xffff, place);
+  copyBytes(whole, from, into, at + IPV4_BYTES, count);
+}
+
+function writeFragment6(
+  path: Path,
+  outgoing: Outgoing,
+  { whole, identification, from, count, more }: Fragment,
+  into: Uint8Array,
+  at: number,
+): void {
+  writeIpv6Header(into, at, path, outgoing, FRAGMENT_HEADER_BYTES + count, FRAGMENT_HEADER);
+  into[at + 40] = outgoing.protocol;
+  into[at + 41] = 0;
+  put16(into, at + 42, from | (more ? 1 : 0));
+  put32(into, at + 44, identification);
+  copyBytes(whole, from, into, at + IPV6_BYTES + FRAGMENT_HEADER_BYTES, count);
 }

@@ -76,18 +76,18 @@ export class EthernetLink implements Link {
     offload: TransmitOffload | undefined,
   ): boolean {
     if (neighbour === undefined) return true;
-    this.neighbours.refresh(neighbour);
     const etherType = version === 4 ? EtherType.IPV4 : EtherType.IPV6;
-    if (neighbour.mac !== undefined) {
-      return this.#transmit(source, length, etherType, neighbour.mac, offload);
+    const { mac } = neighbour;
+    let sent = true;
+    if (mac !== undefined) sent = this.#transmit(source, length, etherType, mac, offload);
+    else {
+      const frame = new Uint8Array(ETHERNET_BYTES + length);
+      this.#fillFrom(source, etherType, BROADCAST, frame);
+      this.neighbours.hold(neighbour, { frame, offload: offload && { ...offload } });
     }
-    const frame = new Uint8Array(ETHERNET_BYTES + length);
-    this.#source = source;
-    this.#etherType = etherType;
-    this.#target = BROADCAST;
-    this.#fill(frame);
-    neighbour.waiting = { frame, offload: offload && { ...offload } };
-    return true;
+    // Last, as asking sends packets itself.
+    this.neighbours.refresh(neighbour);
+    return sent;
   }
 
   waitForRoom(blocked: Blocked): void {
@@ -96,11 +96,10 @@ export class EthernetLink implements Link {
 
   /** Sends what waited for a neighbour's address. */
   flush(neighbour: Neighbour): void {
-    const waiting = neighbour.waiting!;
-    neighbour.waiting = undefined;
-    waiting.frame.set(neighbour.mac!, 0);
-    const { frame, offload } = waiting;
-    this.#count(frame.length, this.device.send(frame.length, (into) => into.set(frame), offload));
+    for (const { frame, offload } of neighbour.waiting.splice(0)) {
+      frame.set(neighbour.mac!, 0);
+      this.#count(frame.length, this.device.send(frame.length, (into) => into.set(frame), offload));
+    }
   }
 
   /** Asks who has an address: everybody where it is unknown, else its owner alone. */
@@ -135,6 +134,13 @@ export class EthernetLink implements Link {
     this.#target = target;
     const frameBytes = ETHERNET_BYTES + length;
     return this.#count(frameBytes, this.device.send(frameBytes, this.#fill, offload));
+  }
+
+  #fillFrom(source: PacketSource, etherType: number, target: Uint8Array, into: Uint8Array): void {
+    this.#source = source;
+    this.#etherType = etherType;
+    this.#target = target;
+    this.#fill(into);
   }
 
   #count(bytes: number, sent: boolean): boolean {

@@ -12,6 +12,8 @@ const RETRY_NS = 1e9;
 const REQUESTS = 3;
 /** Neighbours known at a time; one that we never sent to gives way, else the one known longest. */
 const MAX_NEIGHBOURS = 1024;
+/** Bytes that wait for one neighbour: all fragments of the largest packet. Older ones give way. */
+const MAX_WAITING_BYTES = 80_000;
 
 /** A frame that waits for the address it is to go to. */
 export interface Waiting {
@@ -25,8 +27,8 @@ export class Neighbour {
   reachableUntilNs = 0;
   /** requests out since the last answer; 0: none is under way */
   requests = 0;
-  /** The last packet for it while its address is unknown (RFC 1122, 2.3.2.2). */
-  waiting: Waiting | undefined;
+  /** packets for it while its address is unknown (RFC 1122, 2.3.2.2) */
+  waiting: Waiting[] = [];
   /** something was sent to it */
   used = false;
   /** it gave way to another: whoever holds it looks it up again */
@@ -64,6 +66,14 @@ export class Neighbours {
     return neighbour;
   }
 
+  /** Keeps a frame until the address is known. */
+  hold({ waiting }: Neighbour, frame: Waiting): void {
+    waiting.push(frame);
+    let bytes = 0;
+    for (const each of waiting) bytes += each.frame.length;
+    while (bytes > MAX_WAITING_BYTES && waiting.length > 1) bytes -= waiting.shift()!.frame.length;
+  }
+
   /** Makes sure that somebody asks for an address that is unknown or was not heard of for long. */
   refresh(neighbour: Neighbour): void {
     neighbour.used = true;
@@ -83,7 +93,7 @@ export class Neighbours {
     neighbour.reachableUntilNs = this.nowNs() + REACHABLE_NS;
     neighbour.requests = 0;
     neighbour.timer.cancel();
-    if (neighbour.waiting !== undefined) this.found(neighbour);
+    if (neighbour.waiting.length > 0) this.found(neighbour);
   }
 
   #request(neighbour: Neighbour): void {
@@ -96,9 +106,7 @@ export class Neighbours {
     if (neighbour.requests < REQUESTS) return this.#request(neighbour);
     neighbour.requests = 0;
     neighbour.mac = undefined;
-    const { waiting } = neighbour;
-    neighbour.waiting = undefined;
-    if (waiting !== undefined) this.lost(waiting);
+    for (const waiting of neighbour.waiting.splice(0)) this.lost(waiting);
   }
 
   #makeRoom(): void {
@@ -111,7 +119,7 @@ export class Neighbours {
     }
     const [key, neighbour] = oldest!;
     neighbour.gone = true;
-    neighbour.waiting = undefined;
+    neighbour.waiting = [];
     neighbour.timer.dispose();
     this.#known.delete(key);
   }

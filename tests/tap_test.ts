@@ -1,0 +1,144 @@
+// Our TCP/IP against Linux's own: a tap device in a network namespace made for each test, our stack on one
+// side and a program with Linux sockets on the other. The host's network is not touched.
+import { assertEquals } from "@std/assert";
+import type { TapPlan, TapResult } from "./tap/tap_host.ts";
+
+/** Why these tests cannot run here; undefined where they can. */
+function missing(): string | undefined {
+  try {
+    Deno.statSync("/dev/net/tun");
+  } catch {
+    return "there is no /dev/net/tun";
+  }
+  for (const line of [["python3", "--version"], ["unshare", "-rn", "ip", "link"]]) {
+    try {
+      const { success } = new Deno.Command(line[0], { args: line.slice(1) }).outputSync();
+      if (!success) return `"${line.join(" ")}" fails`;
+    } catch {
+      return `there is no ${line[0]}`;
+    }
+  }
+  const attempt = ["-rn", "ip", "tuntap", "add", "dev", "tap0", "mode", "tap"];
+  if (!new Deno.Command("unshare", { args: attempt }).outputSync().success) {
+    return "a network namespace may not have a tap device";
+  }
+  return undefined;
+}
+
+const why = missing();
+if (why !== undefined) console.log(`tap_test.ts is skipped: ${why}`);
+
+function run(plan: Partial<TapPlan>): TapResult {
+  const whole: TapPlan = {
+    mtu: 1500,
+    six: false,
+    faults: { loss: 0, duplication: 0, reordering: 0 },
+    seed: 1,
+    role: "connect",
+    send: 0,
+    peer: {},
+    ...plan,
+  };
+  const program = new URL("tap/tap_host.ts", import.meta.url).pathname;
+  const config = new URL("../deno.json", import.meta.url).pathname;
+  const { success, stdout, stderr } = new Deno.Command("unshare", {
+    args: [
+      "-rn",
+      Deno.execPath(),
+      "run",
+      "--quiet",
+      "--no-check",
+      "--config",
+      config,
+      "--allow-all",
+      program,
+      JSON.stringify(whole),
+    ],
+    stdout: "piped",
+    stderr: "piped",
+  }).outputSync();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  return JSON.parse(new TextDecoder().decode(stdout));
+}
+
+/** Runs a plan in which both sides send, and holds that both got what was sent. */
+function exchange(plan: Partial<TapPlan>): TapResult {
+  const result = run(plan);
+  const { ours, theirs } = result;
+  const told = JSON.stringify(result);
+  assertEquals([ours.error, theirs.error], ["", ""], told);
+  assertEquals(ours.receivedHash, theirs.sentHash, told);
+  assertEquals(theirs.receivedHash, ours.sentHash, told);
+  assertEquals([ours.sent, theirs.sent], [plan.send, plan.peer?.send], told);
+  return result;
+}
+
+function test(name: string, body: () => void): void {
+  Deno.test({ name: `against Linux: ${name}`, ignore: why !== undefined, fn: body });
+}
+
+const BYTES = 4_000_000;
+const BAD = { loss: 0.01, duplication: 0.01, reordering: 0.02 };
+
+for (const six of [false, true]) {
+  const version = six ? "IPv6" : "IPv4";
+  test(`bytes both ways, we connect, ${version}`, () => {
+    exchange({ six, role: "connect", send: BYTES, peer: { send: BYTES } });
+  });
+  test(`bytes both ways, Linux connects, ${version}`, () => {
+    exchange({ six, role: "listen", send: BYTES, peer: { send: BYTES } });
+  });
+  test(`bytes both ways over a bad link, ${version}`, () => {
+    exchange({ six, role: "connect", faults: BAD, send: 1e6, peer: { send: 1e6 } });
+    exchange({ six, role: "listen", faults: BAD, seed: 2, send: 1e6, peer: { send: 1e6 } });
+  });
+  test(`datagrams, also in fragments, ${version}`, () => {
+    for (const role of ["connect", "listen"] as const) {
+      for (const send of [10, 1472, 20_000]) {
+        const { ours, theirs } = run({
+          six,
+          role,
+          udp: true,
+          count: 5,
+          send,
+          peer: { udp: true, count: 5, send },
+        });
+        assertEquals([ours.error, theirs.error], ["", ""], `${role} ${send}`);
+        assertEquals([ours.received, theirs.received], [5 * send, 5 * send], `${role} ${send}`);
+      }
+    }
+  });
+  test(`a port where nobody listens, ${version}`, () => {
+    for (const udp of [false, true]) {
+      const refused = run({ six, role: "connect", udp, count: 1, alone: true, send: 10 });
+      assertEquals(refused.ours.error, "ECONNREFUSED");
+    }
+  });
+}
+
+test("packets of all sizes", () => {
+  for (const mtu of [576, 1280, 9000]) {
+    exchange({ mtu, role: "connect", send: 500_000, peer: { send: 500_000 } });
+    exchange({ mtu, role: "listen", send: 500_000, peer: { send: 500_000 } });
+  }
+});
+
+test("one direction ends before the other begins", () => {
+  exchange({ send: 300_000, peer: { send: 300_000, order: "receive first" } });
+  exchange({ send: 300_000, order: "receive first", peer: { send: 300_000, order: "send first" } });
+});
+
+test("a program that does not read for a while closes the window", () => {
+  exchange({ send: 3_000_000, peer: { send: 1000, pause: 1.5 } });
+});
+
+test("a reset ends the connection on either side", () => {
+  const theirs = run({
+    send: 10,
+    order: "receive first",
+    peer: { end: "reset", order: "send first" },
+  });
+  assertEquals(theirs.ours.error, "ECONNRESET");
+  const ours = run({ send: 10, end: "reset", peer: { send: 0 } });
+  assertEquals(ours.theirs.error, "ConnectionResetError");
+});
