@@ -25,6 +25,8 @@ export interface BootOptions {
   onEvent?(event: MachineEvent): void;
   /** gets the system calls of ELF programs, a line each */
   strace?(line: string): void;
+  /** goes on when no program runs any more, until it is stopped */
+  stays?: boolean;
   /** stops the machine in good order when it is aborted; before it has booted, `boot` throws the reason */
   signal?: AbortSignal;
 }

@@ -340,6 +340,17 @@ Deno.test("depends_on and health: programs start in order, and stop in the other
     "ready: everything runs",
   ));
 
+Deno.test("up --stay: goes on without programs, until it is stopped", () =>
+  withManifest("  setup: { run: /note }", async (place) => {
+    const up = await place.compose("up", "-d", "--stay", "small.yaml");
+    assertEquals([up.code, up.err], [0, ""]);
+    assertEquals((await place.compose("exec", "small", "--", "/note")).out, "noted\nnoted\n");
+    const [{ now }] = await place.systems();
+    assertEquals(now.state, "ready");
+    assertEquals(now.machine.programs, [{ name: "setup", state: "ended", status: 0, restarts: 0 }]);
+    assertEquals((await place.compose("down", "small")).out, "small has stopped\n");
+  }));
+
 Deno.test("health: a system with a program that does not work is not ready, and says why", () =>
   withManifest(
     "  server: { run: /wait, health: { run: /exists, args: [/never], interval: 20ms, retries: 2 } }",

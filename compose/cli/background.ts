@@ -1,13 +1,14 @@
 // The process of a system in the background, which `compose up --detach` starts: it has no terminal, and all
 // that it says goes to the log of its system.
-// Arguments: the absolute path of the manifest, and the name to run it under.
+// Arguments: the absolute path of the manifest, the name to run it under, and whether it stays.
 import { boot } from "../../runtime/boot.ts";
+import { STAY } from "./detach.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan } from "./input.ts";
 import { fetches, giveUpNetwork } from "./network.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
 
-const [file, name] = Deno.args;
+const [file, name, stay] = Deno.args;
 const compiled = await plan(file, {});
 compiled.name = name;
 const interruption = new Interruption();
@@ -22,6 +23,16 @@ const fail = async (failure: unknown): Promise<never> => {
   await hosted.end(code, failure instanceof Error ? failure.message : String(failure));
   Deno.exit(code);
 };
+// A fault of ours has nobody to see it but the log.
+for (const kind of ["error", "unhandledrejection"] as const) {
+  globalThis.addEventListener(kind, (event) => {
+    event.preventDefault();
+    const cause = event instanceof ErrorEvent
+      ? event.error
+      : (event as PromiseRejectionEvent).reason;
+    void fail(cause instanceof Error ? cause.stack ?? cause : cause);
+  });
+}
 if (!fetches(compiled)) giveUpNetwork();
 const machine = await boot(compiled, {
   onOutput: (program, bytes, stream) => hosted.output(program, bytes, stream),
@@ -29,6 +40,7 @@ const machine = await boot(compiled, {
     hosted.event(event);
     if (event.kind === "images-ready") giveUpNetwork();
   },
+  stays: stay === STAY,
   signal: interruption.signal,
 }).catch(fail);
 interruption.end();

@@ -21,12 +21,18 @@ const PERMISSIONS = [
   "--allow-net",
   "--allow-env=TERM,XDG_RUNTIME_DIR,VIRTUOS_CACHE,VIRTUOS_MIRROR,LOG_STREAM,LOG_TOKENS,NO_COLOR,FORCE_COLOR,CLICOLOR_FORCE",
 ];
+/** Tells the process to go on without programs. */
+export const STAY = "--stay";
 const LOOK_MS = 20;
 
 type Outcome = { readyMs: number } | { notReady: string };
 
 /** @param file absolute path of the manifest */
-export async function detach(plan: Plan, file: string, options: Shared): Promise<void> {
+export async function detach(
+  plan: Plan,
+  file: string,
+  options: Shared & { stay?: boolean },
+): Promise<void> {
   const { name } = plan;
   const other = find(name);
   if (other !== undefined && other.end === undefined) {
@@ -45,6 +51,7 @@ export async function detach(plan: Plan, file: string, options: Shared): Promise
       new URL("./background.ts", import.meta.url).href,
       file,
       name,
+      ...(options.stay ? [STAY] : []),
     ],
     stdin: "null",
     stdout: "null",

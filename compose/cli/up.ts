@@ -18,6 +18,7 @@ import { Terminal } from "./terminal.ts";
 interface Options extends Shared {
   detach?: boolean;
   name?: string;
+  stay?: boolean;
 }
 
 export const upCommand = new Command()
@@ -29,9 +30,11 @@ export const upCommand = new Command()
   )
   .arguments("<file:string>")
   .option("-d, --detach", "leave it running in the background")
+  .option("--stay", "go on when no program runs any more, until it is stopped")
   .option("--name <name:string>", "run it under this name, in place of the manifest's")
   .example("Boot", "compose up examples/quickstart.yaml")
   .example("In the background", "compose up -d server.yaml")
+  .example("Nothing but a machine to run programs on", "compose up -d --stay server.yaml")
   .example("A second one of the same manifest", "compose up -d --name server2 server.yaml")
   .action(up);
 
@@ -77,6 +80,7 @@ async function up(options: Options, file: string): Promise<void> {
   const machine = await boot(compiled, {
     input: reader === undefined ? undefined : terminal?.input(leave) ?? Deno.stdin.readable,
     terminal: terminal?.host,
+    stays: options.stay,
     onOutput: (program, bytes, stream) => {
       status.clear();
       hosted.output(program, bytes, stream);

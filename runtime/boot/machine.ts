@@ -46,7 +46,7 @@ export class Machine implements RunningMachine {
       nowMs: () => performance.now(),
       event: (event) => options.onEvent?.(event),
       over: () => this.#ended.resolve(),
-    });
+    }, options.stays);
     // Whoever waits hears of it; before that nobody has to.
     this.#ended.promise.catch(() => {});
   }

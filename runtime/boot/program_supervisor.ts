@@ -71,7 +71,12 @@ export class ProgramSupervisor {
   #told = false;
   #over = false;
 
-  constructor(plans: ProgramPlan[], private readonly machine: ProgramSurroundings) {
+  /** @param stays whether the machine goes on without programs, until it is told to stop */
+  constructor(
+    plans: ProgramPlan[],
+    private readonly machine: ProgramSurroundings,
+    private readonly stays = false,
+  ) {
     this.#programs = new Map(plans.map((plan) => [plan.name, new Watched(plan)]));
   }
 
@@ -164,6 +169,7 @@ export class ProgramSupervisor {
       this.#told = true;
       this.machine.event({ kind: "ready", ms: this.machine.nowMs() - this.#begunMs });
     }
+    if (this.stays && !this.#stopping) return;
     if (this.#over || [...this.#programs.values()].some(({ state }) => state !== "ended")) return;
     this.#over = true;
     this.machine.over();
