@@ -116,6 +116,7 @@ export class ConnectionTimers {
     }
     connection.retries++;
     connection.roundTrip.backOff();
+    if (connection.retries > 1) connection.path.doubt();
     if (connection.state === State.SYN_SENT || connection.state === State.SYN_RECEIVED) {
       connection.timedOffset = 0;
       connection.roundTrip.handshakeRepeated();
