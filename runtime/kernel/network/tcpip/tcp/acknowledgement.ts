@@ -1,7 +1,7 @@
 // What an acknowledgement says (RFC 9293, 3.10.7.4, fifth step; RFC 5961, 5; RFC 2018; RFC 5681, 3.2).
 import { type Connection, Mode } from "./connection.ts";
 import { sendAck } from "./output.ts";
-import { DUPLICATE_THRESHOLD, enterRecovery, lostEdge } from "./recovery.ts";
+import { DUPLICATE_THRESHOLD, enterRecovery, lostEdge, repeatLost } from "./recovery.ts";
 import type { Segment } from "./segment.ts";
 import { State } from "./state.ts";
 
@@ -105,6 +105,7 @@ function advance(connection: Connection, segment: Segment, ack: number): void {
     connection.duplicates = Math.max(0, connection.duplicates - segments);
     connection.repeated = ack;
     connection.lostEnd = Math.min(connection.nxt, ack + connection.mss);
+    repeatLost(connection, true);
   }
   if (ack === connection.nxt) connection.timers.cancelRetransmit();
   else connection.timers.armRetransmit(now);

@@ -119,7 +119,6 @@ export class ConnectionTimers {
     if (connection.retries > 1) connection.path.doubt();
     if (connection.state === State.SYN_SENT || connection.state === State.SYN_RECEIVED) {
       connection.timedOffset = 0;
-      connection.roundTrip.handshakeRepeated();
       connection.repeatedSegments++;
       sendSyn(connection, connection.state === State.SYN_RECEIVED);
     } else timedOut(connection);

@@ -106,6 +106,7 @@ function establish(connection: Connection, segment: Segment, sequence: number): 
   connection.window = connection.mostWindow = segment.window * 2 ** scale;
   connection.windowSequence = sequence;
   connection.state = connection.finQueued ? State.FIN_WAIT_1 : State.ESTABLISHED;
+  if (connection.retries > 0) connection.roundTrip.handshakeRepeated();
   connection.timers.armKeepAlive();
   connection.news = true;
 }

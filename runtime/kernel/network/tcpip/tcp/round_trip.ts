@@ -42,7 +42,7 @@ export class RoundTrip {
     this.#backoff = 1;
   }
 
-  /** The handshake had to repeat itself and measured nothing (section 5.7). */
+  /** The handshake had to repeat itself: careful with data, until there is a measurement (section 5.7). */
   handshakeRepeated(): void {
     if (this.smoothedNs === 0) this.#timeoutNs = 3e9;
   }

@@ -12,6 +12,9 @@ import { FAR, NEAR, type World } from "./world.ts";
 
 export const FIN = 1, SYN = 2, RST = 4, PSH = 8, ACK = 16;
 
+/** The option that says how large segments may be: a full Ethernet frame. */
+const MSS_1460 = [2, 4, 1460 >> 8, 1460 & 255];
+
 export interface RawSegment {
   flags: number;
   seq: number;
@@ -140,7 +143,7 @@ export class RawConnection {
     const [syn] = this.peer.take();
     this.port = syn.from;
     this.theirs = syn.seq + 1 | 0;
-    this.send(SYN | ACK, { options, window });
+    this.send(SYN | ACK, { options: [...MSS_1460, ...options], window });
     this.ours++;
     this.peer.take();
   }
