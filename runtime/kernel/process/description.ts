@@ -17,6 +17,8 @@ export interface Description {
   write(from: Uint8Array): Blocking<number>;
   /** readiness now */
   poll(events: number): number;
+  /** pipes: bytes that can be read at once */
+  available?(): number;
   /** woken when readiness may have changed */
   readonly readiness: WaitQueue;
   /** the last descriptor is gone */
@@ -26,7 +28,7 @@ export interface Description {
 let nextOwner = 1;
 const owners = new WeakMap<object, number>();
 
-/** Number by which servers know an owner of locks: a process, or an open file description. */
+/** Number by which servers know an owner of locks: a table of descriptors, or an open file description. */
 export function lockOwner(holder: object): number {
   let owner = owners.get(holder);
   if (owner === undefined) owners.set(holder, owner = nextOwner++);
@@ -51,8 +53,8 @@ export class FileDescription implements Description {
   uses = 1;
   position = 0;
   readonly readiness: WaitQueue;
-  /** owners that may hold locks through it: processes (fcntl), and itself (OFD locks and flock) */
-  readonly lockOwners = new Set<object>();
+  /** it may hold locks of its own: OFD locks and flock */
+  locked = false;
   #identity: string | undefined;
   #level = 0;
   #armed = false;
@@ -208,14 +210,13 @@ export class FileDescription implements Description {
 
   /** Takes away the locks that an owner holds on the file. */
   *unlock(owner: object): Coroutine<void> {
-    if (!this.lockOwners.delete(owner)) return;
     const id = lockOwner(owner);
     yield* finish(this.call(Call.FCNTL, [F.SETLK, id, F.UNLCK, 0, 0], new Uint8Array(32)));
     if (owner === this) yield* finish(this.call(Call.FLOCK, [LOCK.UN, id]));
   }
 
   *release(): Coroutine<void> {
-    yield* this.unlock(this);
+    if (this.locked) yield* this.unlock(this);
     yield* request(this.location.mount.service, Call.CLOSE, [this.location.handle]);
   }
 }
@@ -251,6 +252,7 @@ export function makePipe(flags: number, broken: () => void): [Description, Descr
       return count;
     },
     write: () => fail(E.EBADF),
+    available: () => length,
     poll: (events) => (length > 0 ? events & POLL.IN : 0) | (writers ? 0 : POLL.HUP),
     release() {
       readers = false;
@@ -288,8 +290,9 @@ export function makePipe(flags: number, broken: () => void): [Description, Descr
       }
       return done;
     },
+    available: () => length,
     poll: (events) =>
-      (readers && PIPE_BYTES - length >= PIPE_ATOMIC_BYTES ? events & POLL.OUT : 0) |
+      (PIPE_BYTES - length >= PIPE_ATOMIC_BYTES ? events & POLL.OUT : 0) |
       (readers ? 0 : POLL.ERR),
     release() {
       writers = false;

@@ -16,6 +16,8 @@ interface Entry {
 
 export class DescriptorTable {
   readonly #entries: (Entry | undefined)[] = [];
+  /** files on which locks may be held by it (fcntl_locking(2)), by identity */
+  readonly lockedFiles = new Set<string>();
   /** processes that have it */
   users = 1;
   /** no descriptor below this one is free */

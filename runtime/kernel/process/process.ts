@@ -227,15 +227,17 @@ export class Process {
   }
 
   #closed(description: Description): Blocking<void> {
-    if (description instanceof FileDescription && description.lockOwners.has(this)) {
-      return this.#closeLocked(description);
-    }
+    const { lockedFiles } = this.files;
+    if (
+      lockedFiles.size > 0 && description instanceof FileDescription &&
+      lockedFiles.delete(description.identity)
+    ) return this.#closeLocked(description);
     return releaseUse(description);
   }
 
-  /** Closing a descriptor takes the process's locks on the file away (fcntl_locking(2)). */
+  /** Closing any descriptor of a file takes the process's locks on it away (fcntl_locking(2)). */
   *#closeLocked(description: FileDescription): Coroutine<void> {
-    yield* description.unlock(this);
+    yield* description.unlock(this.files);
     yield* finish(releaseUse(description));
   }
 

@@ -6,7 +6,7 @@ import { getInt, putInt } from "./little_endian.ts";
 import type { Process } from "./process.ts";
 import { TERMIOS_BYTES, type Tty, TtyDescription } from "./tty.ts";
 
-const FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
+const FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
 
 /** @param argument a number, or the bytes that it points to */
 function ioctl(
@@ -29,6 +29,10 @@ function ioctl(
     case FIOASYNC:
       return 0;
     default:
+      if (request === FIONREAD && description.available !== undefined) {
+        putInt(argument as Uint8Array, 0, description.available());
+        return 0;
+      }
       if (!(description instanceof TtyDescription)) return fail(E.ENOTTY);
       return terminalRequest(process, description.tty, request, argument);
   }

@@ -93,6 +93,7 @@ function* mmap(
 
   let object: PageObject | undefined;
   let name = "";
+  let readOnly = false;
   let identity = "";
   if ((flags & MAP.ANONYMOUS) === 0) {
     const file = process.description(fd);
@@ -102,6 +103,7 @@ function* mmap(
     const writable = shared && mode === O.RDWR;
     if (shared && (access & Access.WRITE) !== 0 && !writable) fail(E.EACCES);
     if ((file.mode & S.IFMT) !== S.IFREG) fail(E.ENODEV);
+    readOnly = shared && !writable;
     identity = file.identity;
     name = file.origin.path;
     object = yield* space.memory.files.open(identity, file.location, writable);
@@ -132,6 +134,7 @@ function* mmap(
     object,
     objectPage: offset / PAGE_BYTES,
     name,
+    readOnly,
     notForked: false,
   });
   if ((flags & MAP.POPULATE) !== 0 && access !== 0) {
@@ -174,7 +177,7 @@ function mprotect(process: Process, address: number, length: number, protection:
   if (start === end) return 0;
   const access = accessOf(protection);
   for (const mapping of space.mappings.overlapping(start, end)) {
-    if ((access & Access.WRITE) !== 0 && mapping.shared && mapping.object?.readOnly) fail(E.EACCES);
+    if ((access & Access.WRITE) !== 0 && mapping.readOnly) fail(E.EACCES);
   }
   space.setAccess(start, end, access);
   return 0;
@@ -216,7 +219,7 @@ function mremap(
     target = pagesOf(newAddress, newLength).start;
     if (target < end && start < target + pages) fail(E.EINVAL);
   } else target = space.place(pages);
-  const { access, shared, object, name, notForked } = mapping;
+  const { access, shared, object, name, readOnly, notForked } = mapping;
   space.map({
     start: target,
     end: target + pages,
@@ -225,6 +228,7 @@ function mremap(
     object,
     objectPage,
     name,
+    readOnly,
     notForked,
   });
   if (!copies) {
@@ -276,6 +280,7 @@ function brk(process: Process, address: number): number {
       object: undefined,
       objectPage: 0,
       name: "[heap]",
+      readOnly: false,
       notForked: false,
     });
   } else if (end < old) space.unmap(end, old);

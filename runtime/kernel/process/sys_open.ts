@@ -246,27 +246,34 @@ function* lock(process: Process, fd: number, command: number, wanted: Lock): Cor
   if (wanted.whence === 1) base = file.position;
   else if (wanted.whence === 2) base = yield* finish(file.call(Call.LSEEK, [0, 2]));
   else if (wanted.whence !== 0) fail(E.EINVAL);
-  const holder = ofd ? file : process;
-  file.lockOwners.add(holder);
-  const owner = lockOwner(holder);
+  if (ofd) file.locked = true;
+  else if (plain !== F.GETLK) process.files.lockedFiles.add(file.identity);
+  const owner = lockOwner(ofd ? file : process.files);
   const out = new Uint8Array(32);
   const args = [plain, owner, wanted.type, base + wanted.start, wanted.length];
   const status = yield* finish(file.call(Call.FCNTL, args, out));
   if (status >= 0 && plain === F.GETLK) {
     const view = new DataView(out.buffer);
     wanted.type = view.getUint32(0, true);
+    if (wanted.type === F.UNLCK) return status;
     wanted.whence = 0;
     wanted.start = Number(view.getBigInt64(8, true));
     wanted.length = Number(view.getBigInt64(16, true));
-    wanted.pid = ofd ? -1 : process.pid;
+    const holder = Number(view.getBigInt64(24, true));
+    wanted.pid = processOf(process, holder)?.pid ?? -1;
   }
   return status;
+}
+
+/** The process by whose descriptors a lock is held; undefined for a lock of an open file description. */
+function processOf(process: Process, owner: number): Process | undefined {
+  for (const each of process.kernel.all) if (lockOwner(each.files) === owner) return each;
 }
 
 function flock(process: Process, fd: number, operation: number): Blocking<number> {
   const file = process.file(fd);
   if (![LOCK.SH, LOCK.EX, LOCK.UN].includes((operation & ~LOCK.NB) as 1)) fail(E.EINVAL);
-  file.lockOwners.add(file);
+  file.locked = true;
   return file.call(Call.FLOCK, [operation, lockOwner(file)]);
 }
 

@@ -1,10 +1,11 @@
 // Calls that take a path: each walks to its file or directory first, then asks the server there.
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
-import { AT } from "../vfs/constants.ts";
+import { AT, UTIME_NOW } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
+import { getLong } from "./little_endian.ts";
 import { type Location, request, textPayload } from "./mounts.ts";
 import { Process } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
@@ -234,22 +235,26 @@ function* statfs(process: Process, path: string, out: Uint8Array): Coroutine<num
   return status;
 }
 
-/** utimensat's times: [atime seconds, nanoseconds, mtime seconds, nanoseconds]. */
-function utimensat(
+/**
+ * @param path undefined for the file that `fd` is of
+ * @param times two `struct timespec`: of access and of modification; undefined for now
+ */
+function* utimensat(
   process: Process,
   fd: number,
-  path: string,
-  times: number[],
+  path: string | undefined,
+  times: Uint8Array | undefined,
   flags: number,
 ): Coroutine<number> {
-  return onFile(
-    process,
-    fd,
-    path,
-    flags | (path === "" ? AT.EMPTY_PATH : 0),
-    Call.UTIMENSAT,
-    times,
-  );
+  if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) fail(E.EINVAL);
+  if (path === undefined && (flags !== 0 || fd === AT.FDCWD)) {
+    fail(flags !== 0 ? E.EINVAL : E.EFAULT);
+  }
+  const args = times === undefined
+    ? [0, UTIME_NOW, 0, UTIME_NOW]
+    : [0, 8, 16, 24].map((at) => getLong(times, at));
+  const way = path === undefined ? AT.EMPTY_PATH : flags;
+  return yield* onFile(process, fd, path ?? "", way, Call.UTIMENSAT, args);
 }
 
 function* chdir(process: Process, path: string): Coroutine<number> {

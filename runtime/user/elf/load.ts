@@ -215,7 +215,13 @@ function* mapSegment(
   const fileEnd = start + Math.ceil((within + fileBytes) / PAGE_BYTES);
   const end = start + Math.ceil((within + memoryBytes) / PAGE_BYTES);
   const access = accessOf(protection);
-  const common = { access, shared: false, name: file.origin.path, notForked: false };
+  const common = {
+    access,
+    shared: false,
+    name: file.origin.path,
+    readOnly: false,
+    notForked: false,
+  };
   if (fileBytes > 0) {
     const objectPage = Math.floor(offset / PAGE_BYTES);
     space.map({ start, end: fileEnd, object, objectPage, ...common });
@@ -236,7 +242,7 @@ function* mapSegment(
 }
 
 function mapStack(space: AddressSpace, trampoline: PageObject): void {
-  const none = { shared: false, objectPage: 0, notForked: false };
+  const none = { shared: false, objectPage: 0, readOnly: false, notForked: false };
   space.map({
     start: STACK_TOP_PAGE - STACK_BYTES / PAGE_BYTES,
     end: STACK_TOP_PAGE,

@@ -266,9 +266,13 @@ export class Sys {
 
   /** Sets access and modification time, in seconds since 1970. */
   async utimes(path: string, atime: number, mtime: number): Promise<void> {
-    const times = [atime, mtime].flatMap((
-      time,
-    ) => [Math.floor(time), Math.floor((time % 1) * 1e9)]);
+    const times = new Uint8Array(32);
+    const view = new DataView(times.buffer);
+    [atime, mtime].forEach((time, index) => {
+      const seconds = Math.floor(time);
+      view.setBigInt64(index * 16, BigInt(seconds), true);
+      view.setBigInt64(index * 16 + 8, BigInt(Math.floor((time - seconds) * 1e9)), true);
+    });
     await this.call("utimensat", path, AT.FDCWD, toByteString(path), times, 0);
   }
 

@@ -36,10 +36,6 @@ class MappedFile implements PageObject {
     return this.#writer ?? this.#reader;
   }
 
-  get readOnly(): boolean {
-    return this.#writer === undefined;
-  }
-
   present(page: number): Frame {
     return this.#pages.get(page) ?? 0;
   }

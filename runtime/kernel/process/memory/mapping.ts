@@ -19,6 +19,8 @@ export interface Mapping {
   objectPage: number;
   /** what /proc/PID/maps calls it */
   name: string;
+  /** shared, and of a descriptor that may not write: mprotect cannot allow it */
+  readOnly: boolean;
   /** MADV_DONTFORK: a child does not get it */
   notForked: boolean;
 }
@@ -158,6 +160,7 @@ export class MappingList {
 
 function joins(a: Mapping, b: Mapping): boolean {
   return a.end === b.start && a.access === b.access && a.shared === b.shared &&
-    a.object === b.object && a.name === b.name && a.notForked === b.notForked &&
+    a.object === b.object && a.name === b.name && a.readOnly === b.readOnly &&
+    a.notForked === b.notForked &&
     (a.object === undefined || a.objectPage + a.end - a.start === b.objectPage);
 }

@@ -18,8 +18,6 @@ export interface PageObject {
   flush?(first: number, last: number): Blocking<void>;
   /** Files: a handle on what is shown, while it is mapped. */
   readonly file?: Location | undefined;
-  /** Files: no descriptor that may write has been mapped. */
-  readonly readOnly?: boolean;
 }
 
 /** Memory that several processes share (MAP_SHARED | MAP_ANONYMOUS): lives as long as a mapping does. */
