@@ -295,6 +295,54 @@ Deno.test("a process that died leaves a name that is free, and nothing else", ()
     assertEquals((await place.compose("up", "-d", "small.yaml")).code, 0);
   }));
 
+Deno.test("a process that died takes the processes of its domains with it", () =>
+  withManifest(WAIT, async (place) => {
+    const text = await Deno.readTextFile(`${place.folder}/small.yaml`);
+    const apart = text.replace("slices: [storage, terminal]", "slices: [terminal]")
+      .replace("devices: [disk0, console0, rng0]", "devices: [console0, rng0]")
+      .replace(
+        "mounts:",
+        "  storage: { memory: 32MiB, slices: [storage], devices: [disk0] }\nmounts:",
+      );
+    await Deno.writeTextFile(`${place.folder}/small.yaml`, apart);
+    assertEquals((await place.compose("up", "-d", "small.yaml")).code, 0);
+    const [{ pid, now }] = await place.systems();
+    assertEquals(now.machine.domains.map(({ name }: { name: string }) => name), [
+      "primary",
+      "storage",
+    ]);
+    const children = processes("--ppid", String(pid));
+    assertEquals(children.length, 1);
+    Deno.kill(pid, "SIGKILL");
+    while (processes("--pid", String(children[0])).length > 0);
+  }));
+
+/** Numbers of processes that run: what has ended and waits for its parent does not. */
+function processes(...which: string[]): number[] {
+  const { stdout } = new Deno.Command("ps", { args: ["-o", "pid=,stat=", ...which] }).outputSync();
+  return decoder.decode(stdout).split("\n").filter((line) => /^ *\d+ +[^Z]/.test(line))
+    .map((line) => parseInt(line));
+}
+
+Deno.test("kill: a signal to a program that has one of its own", () =>
+  withManifest("  main: { run: /deaf }\n  other: { run: /wait }", async (place) => {
+    await place.compose("up", "-d", "small.yaml");
+    assertEquals((await place.compose("kill", "small", "main")).code, 0);
+    assertEquals((await place.compose("kill", "-s", "usr1", "small", "other")).code, 0);
+    const statuses = async () =>
+      (await place.systems())[0].now.machine.programs.map(({ signal }: { signal?: string }) =>
+        signal
+      );
+    while ((await statuses())[1] !== "SIGUSR1");
+    assertEquals((await statuses())[0], undefined);
+    const nobody = await place.compose("kill", "small", "nobody");
+    assertEquals([nobody.code, nobody.err], [1, 'compose: there is no program "nobody"\n']);
+    assertEquals((await place.compose("kill", "-s", "SIGTREM", "small")).code, 2);
+    assertEquals((await place.compose("kill", "-s", "9", "small")).code, 0);
+    await place.compose("logs", "-f", "small");
+    assertMatch((await place.compose("ps")).out, /^small +main +ended +SIGKILL +0$/m);
+  }));
+
 Deno.test("stop: programs that do not end are killed after their time of grace", () =>
   withManifest("  main: { run: /deaf }", async (place) => {
     await place.compose("up", "-d", "small.yaml");

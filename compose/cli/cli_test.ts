@@ -1,5 +1,6 @@
 // The commands as a user meets them: output, exit codes, JSON.
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { backgroundFlags } from "./detach.ts";
 
 const root = new URL("../../", import.meta.url);
 
@@ -46,6 +47,12 @@ Deno.test("help, explain and completions", () => {
   assertStringIncludes(help.out, "Exit codes");
   assertStringIncludes(run("explain", "e0207").out, "E0207: A device belongs to one domain");
   assertStringIncludes(run("completions", "fish").out, "complete -c compose");
+});
+
+Deno.test("a process in the background may do what the task may, and no more", () => {
+  const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
+  const allowed = (flags: string[]) => flags.filter((flag) => /^--(allow|no)-/.test(flag)).sort();
+  assertEquals(allowed(backgroundFlags), allowed(tasks.compose.split(" ")));
 });
 
 Deno.test("config, compile and graph refuse what check refuses", () => {

@@ -12,6 +12,13 @@ import { socketOf } from "./system_folder.ts";
 /** The system does not do what was asked. */
 export class Refused extends Error {}
 
+/** What connecting to somebody who is gone, or going, fails with. */
+const GONE = [
+  Deno.errors.NotFound,
+  Deno.errors.ConnectionRefused,
+  Deno.errors.ConnectionReset,
+];
+
 export class ControlClient {
   readonly #answers: AsyncGenerator<string, void, void>;
 
@@ -26,6 +33,15 @@ export class ControlClient {
     // Whether it was heard, the answer tells.
     void client.connection.send(lineOf(request)).catch(() => {});
     return client;
+  }
+
+  /** As `ask`; undefined where nobody listens. */
+  static async find(folder: string, request: ControlRequest): Promise<ControlClient | undefined> {
+    try {
+      return await ControlClient.ask(folder, request);
+    } catch (failure) {
+      if (!GONE.some((each) => failure instanceof each)) throw failure;
+    }
   }
 
   /** Tells the program that was asked for something. */
@@ -47,12 +63,24 @@ export class ControlClient {
     return this.connection.close();
   }
 
-  /** One question with one answer; undefined where the system ends before it answers. */
-  static async once(folder: string, request: ControlRequest): Promise<ControlAnswer | undefined> {
-    const client = await ControlClient.ask(folder, request);
+  /**
+   * One question with one answer; undefined where nobody listens, or the system ends before it answers.
+   * @param patienceMs after that it is taken to have none
+   */
+  static async once(
+    folder: string,
+    request: ControlRequest,
+    patienceMs?: number,
+  ): Promise<ControlAnswer | undefined> {
+    const client = await ControlClient.find(folder, request);
+    if (client === undefined) return undefined;
+    const timer = patienceMs === undefined
+      ? undefined
+      : setTimeout(() => void client.close(), patienceMs);
     try {
       return await client.next();
     } finally {
+      clearTimeout(timer);
       await client.close();
     }
   }

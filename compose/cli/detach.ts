@@ -1,7 +1,6 @@
 // `compose up --detach`: starts the process in the background, and waits until the system is ready or will
 // not be.
 import type { Plan } from "../../schemas/plan.ts";
-import type { ControlAnswer, ControlRequest } from "../../runtime/boot/control_protocol.ts";
 import { ControlClient } from "./control_client.ts";
 import { Exit, type Shared } from "./input.ts";
 import { logText } from "./log_text.ts";
@@ -9,8 +8,8 @@ import { StatusLine } from "./progress.ts";
 import { listSystems, type SystemEntry } from "./system_folder.ts";
 import { readLog } from "./system_log.ts";
 
-/** What the task `compose` permits: the process in the background is such a one. */
-const PERMISSIONS = [
+/** What Deno is told for the process in the background: it may do what the task `compose` may. */
+export const backgroundFlags = [
   "--no-prompt",
   "--unstable-worker-options",
   "--unstable-ffi",
@@ -47,7 +46,7 @@ export async function detach(
     args: [
       "run",
       "--quiet",
-      ...PERMISSIONS,
+      ...backgroundFlags,
       new URL("./background.ts", import.meta.url).href,
       file,
       name,
@@ -70,7 +69,7 @@ export async function detach(
   while (outcome === undefined) {
     // Known before the look, so that what it left at its end is seen.
     const last = died, entry = find(name);
-    if (entry !== undefined && entry.pid === child.pid) outcome = await outcomeOf(entry);
+    if (entry !== undefined && entry.pid === child.pid) outcome = await outcomeOf(entry, status);
     if (outcome !== undefined) break;
     if (last !== undefined) outcome = { notReady: `its process ended with ${last.code}` };
     else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -103,7 +102,7 @@ function find(name: string): SystemEntry | undefined {
 /** Whether no program runs any more on a system that still does. */
 async function isEnding({ folder, end }: SystemEntry): Promise<boolean> {
   if (end !== undefined) return false;
-  const answer = await answerOf(folder, { do: "describe" });
+  const answer = await ControlClient.once(folder, { do: "describe" });
   if (answer === undefined) return true;
   if (!("state" in answer)) return false;
   const { state, machine } = answer.state;
@@ -112,29 +111,25 @@ async function isEnding({ folder, end }: SystemEntry): Promise<boolean> {
 }
 
 /** Whether it is ready, or will not be; undefined as long as its socket is not there. */
-async function outcomeOf({ folder, end }: SystemEntry): Promise<Outcome | undefined> {
+async function outcomeOf(
+  { folder, end }: SystemEntry,
+  status: StatusLine,
+): Promise<Outcome | undefined> {
   if (end !== undefined) {
     return end.status === 0
       ? { readyMs: Math.round((end.report?.seconds ?? 0) * 1000) }
       : { notReady: end.reason ?? `it ended with ${end.status}` };
   }
-  const answer = await answerOf(folder, { do: "await" });
-  if (answer === undefined) return undefined;
-  if ("ready" in answer) return { readyMs: answer.ready.ms };
-  if ("notReady" in answer) return { notReady: answer.notReady };
-}
-
-/** @returns undefined where nobody listens */
-async function answerOf(
-  folder: string,
-  request: ControlRequest,
-): Promise<ControlAnswer | undefined> {
+  const client = await ControlClient.find(folder, { do: "await" });
+  if (client === undefined) return undefined;
   try {
-    return await ControlClient.once(folder, request);
-  } catch (failure) {
-    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
-    const gone = [NotFound, ConnectionRefused, ConnectionReset];
-    if (!gone.some((each) => failure instanceof each)) throw failure;
+    for (let answer = await client.next(); answer !== undefined; answer = await client.next()) {
+      if ("making" in answer) status.image(answer.making);
+      else if ("ready" in answer) return { readyMs: answer.ready.ms };
+      else if ("notReady" in answer) return { notReady: answer.notReady };
+    }
+  } finally {
+    await client.close();
   }
 }
 

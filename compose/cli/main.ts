@@ -9,6 +9,7 @@ import { explainCommand } from "./explain.ts";
 import { graphCommand } from "./graph.ts";
 import { makeExecCommand } from "./exec.ts";
 import { Exit } from "./input.ts";
+import { killCommand } from "./kill.ts";
 import { logsCommand } from "./logs.ts";
 import { psCommand } from "./ps.ts";
 import { makeRunCommand } from "./run.ts";
@@ -43,6 +44,7 @@ const main = new Command()
   .command("ps", psCommand)
   .command("logs", logsCommand)
   .command("exec", makeExecCommand(literal))
+  .command("kill", killCommand)
   .command("stop", stopCommand)
   .command("down", downCommand)
   .command("explain", explainCommand)

@@ -39,7 +39,7 @@ export class StatusLine {
   }
 
   /** Shows how far an image is. */
-  image(event: Extract<MachineEvent, { kind: "image-progress" }>): void {
+  image(event: Omit<Extract<MachineEvent, { kind: "image-progress" }>, "kind">): void {
     const { device, step, what, done, total } = event;
     if (step === "note") return this.note(`${device}: ${what}`);
     const amount = total > 1 ? ` ${done} of ${total}` : "";

@@ -34,20 +34,12 @@ export const psCommand = new Command()
 
 async function look({ folder, ...entry }: SystemEntry): Promise<Shown> {
   if (entry.end !== undefined) return entry;
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<undefined>((resolve) =>
-    timer = setTimeout(() => resolve(undefined), PATIENCE_MS)
-  );
   try {
-    const answer = await Promise.race([ControlClient.once(folder, { do: "describe" }), late]);
+    const answer = await ControlClient.once(folder, { do: "describe" }, PATIENCE_MS);
     return answer !== undefined && "state" in answer ? { ...entry, now: answer.state } : entry;
   } catch (failure) {
-    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
-    const silent = [NotFound, ConnectionRefused, ConnectionReset, Refused, ProtocolError];
-    if (silent.some((each) => failure instanceof each)) return entry;
+    if (failure instanceof Refused || failure instanceof ProtocolError) return entry;
     throw failure;
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -62,28 +62,15 @@ async function stopAll(options: Options, given: string[], forget: boolean): Prom
 async function stop(entry: SystemEntry, graceMs: number | undefined): Promise<string> {
   const deadlineMs = performance.now() + (graceMs ?? ASSUMED_GRACE_MS) + PATIENCE_MS;
   const left = () => deadlineMs - performance.now();
-  const asked = await Promise.race([ask(entry, graceMs), sleep(left(), false)]);
+  const request = { do: "stop" as const, ...(graceMs === undefined ? {} : { graceMs }) };
+  const asked = await ControlClient.once(entry.folder, request, left()) !== undefined;
   // A process without a control socket understands signals all the same.
   if (!asked && isRunning(entry)) signal(entry, "SIGTERM");
-  while (isRunning(entry) && left() > 0) await sleep(LOOK_MS, undefined);
+  while (isRunning(entry) && left() > 0) await sleep(LOOK_MS);
   if (!isRunning(entry)) return "has stopped";
   signal(entry, "SIGKILL");
-  while (isRunning(entry)) await sleep(LOOK_MS, undefined);
+  while (isRunning(entry)) await sleep(LOOK_MS);
   return "was killed";
-}
-
-/** @returns whether it was heard */
-async function ask({ folder }: SystemEntry, graceMs: number | undefined): Promise<boolean> {
-  try {
-    const request = { do: "stop" as const, ...(graceMs === undefined ? {} : { graceMs }) };
-    return await ControlClient.once(folder, request) !== undefined;
-  } catch (failure) {
-    const { NotFound, ConnectionRefused, ConnectionReset } = Deno.errors;
-    if ([NotFound, ConnectionRefused, ConnectionReset].some((each) => failure instanceof each)) {
-      return false;
-    }
-    throw failure;
-  }
 }
 
 /** Its lock is held, so the process that the record names is the one that runs it. */
@@ -95,6 +82,6 @@ function signal({ pid }: SystemEntry, name: "SIGTERM" | "SIGKILL"): void {
   }
 }
 
-function sleep<T>(ms: number, value: T): Promise<T> {
-  return new Promise((resolve) => setTimeout(() => resolve(value), ms));
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }

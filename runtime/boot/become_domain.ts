@@ -30,10 +30,12 @@ function openGrant(grant: DomainGrant): OpenedGrant {
 /** Opens the grant and seals the process. */
 export function becomeDomain(): { grant: DomainGrant; opened: OpenedGrant } {
   const grant: DomainGrant = JSON.parse(Deno.args[0]);
+  const host = new LinuxMemory();
+  // A machine that is killed takes its domains with it.
+  if (grant.memory.kind === "mapped") host.endWithParent(grant.memory.pid);
   const opened = openGrant(grant);
-  const limits = new LinuxMemory();
-  limits.limitDataBytes(Number(Deno.args[1]));
-  limits.close();
+  host.limitDataBytes(Number(Deno.args[1]));
+  host.close();
   for (const name of permissions) Deno.permissions.revokeSync({ name });
   return { grant, opened };
 }

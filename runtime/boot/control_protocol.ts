@@ -1,7 +1,7 @@
 // What is said over the control socket of a running system: a JSON object a line. Whoever connects asks for
 // one thing; both sides check the shape and the size of everything they read.
 import { limits } from "../../schemas/limits.ts";
-import type { MachineState } from "../report.ts";
+import type { MachineEvent, MachineState } from "../report.ts";
 import type { Execution, ExecutionEnd, SessionStream } from "./executions.ts";
 
 /** A line that is longer is none. */
@@ -17,9 +17,11 @@ const MAX_SIGNAL = 64;
 /** What a connection is for: its first line. */
 export type ControlRequest =
   | { do: "describe" }
-  /** tells when it is ready, or will not be */
+  /** tells what images are being made, and when it is ready, or will not be */
   | { do: "await" }
   | { do: "stop"; graceMs?: number }
+  /** to programs of the manifest; to all of them where none is named */
+  | { do: "signal"; programs: string[]; number: number }
   | { do: "execute"; execution: Execution };
 
 /** Further lines of who asked for `execute`. */
@@ -38,10 +40,15 @@ export interface SystemState {
   machine?: MachineState;
 }
 
+/** How far an image is that a machine needs. */
+export type ImageProgress = Omit<Extract<MachineEvent, { kind: "image-progress" }>, "kind">;
+
 /** What is answered. */
 export type ControlAnswer =
   | { refused: string }
+  | { done: true }
   | { state: SystemState }
+  | { making: ImageProgress }
   | { ready: { ms: number } }
   | { notReady: string }
   /** the machine has ended, with the status of the command that ran it */
@@ -84,6 +91,11 @@ function integer(value: unknown, max: number, what: string): number {
 const text = (value: unknown, what: string): string =>
   typeof value === "string" && !value.includes("\0") ? value : wrong(what);
 
+function texts(value: unknown, what: string): string[] {
+  if (!Array.isArray(value) || value.length > MAX_WORDS) return wrong(what);
+  return value.map((each) => text(each, what));
+}
+
 function bytes(value: unknown, what: string): Uint8Array {
   if (typeof value !== "string") wrong(what);
   let decoded: Uint8Array;
@@ -102,9 +114,9 @@ function size(value: unknown): { rows: number; columns: number } {
 
 function execution(value: unknown): Execution {
   const { words, env, cwd, uid, gid, terminal } = fieldsOf(value, "a program to run");
-  if (!Array.isArray(words) || words.length === 0 || words.length > MAX_WORDS) wrong("words");
+  const said = texts(words, "words");
   return {
-    words: words.map((word) => text(word, "a word")),
+    words: said.length > 0 ? said : wrong("a program without a name"),
     env: Object.fromEntries(
       Object.entries(fieldsOf(env, "an environment")).map((
         [name, value],
@@ -114,6 +126,19 @@ function execution(value: unknown): Execution {
     uid: integer(uid, limits.id.max, "a user"),
     gid: integer(gid, limits.id.max, "a group"),
     ...(terminal === undefined ? {} : { terminal: size(terminal) }),
+  };
+}
+
+const STEPS = ["index", "fetch", "unpack", "write", "note"] as const;
+
+function progress(value: unknown): ImageProgress {
+  const { device, step, what, done, total } = fieldsOf(value, "progress");
+  return {
+    device: text(device, "a device"),
+    step: STEPS.find((each) => each === step) ?? wrong("a step"),
+    what: text(what, "progress"),
+    done: integer(done, Number.MAX_SAFE_INTEGER, "progress"),
+    total: integer(total, Number.MAX_SAFE_INTEGER, "progress"),
   };
 }
 
@@ -128,6 +153,12 @@ export function readRequest(line: string): ControlRequest {
       return fields.graceMs === undefined
         ? { do: "stop" }
         : { do: "stop", graceMs: integer(fields.graceMs, MAX_GRACE_MS, "a time") };
+    case "signal":
+      return {
+        do: "signal",
+        programs: texts(fields.programs, "programs"),
+        number: integer(fields.number, MAX_SIGNAL, "a signal"),
+      };
     case "execute":
       return { do: "execute", execution: execution(fields.execution) };
     default:
@@ -149,10 +180,12 @@ export function readExecutionInput(line: string): ExecutionInput {
 export function readAnswer(line: string): ControlAnswer {
   const fields = parse(line);
   if (fields.refused !== undefined) return { refused: text(fields.refused, "a refusal") };
+  if (fields.done === true) return { done: true };
   if (fields.ready !== undefined) {
     const { ms } = fieldsOf(fields.ready, "a time");
     return typeof ms === "number" ? { ready: { ms } } : wrong("a time");
   }
+  if (fields.making !== undefined) return { making: progress(fields.making) };
   if (fields.notReady !== undefined) return { notReady: text(fields.notReady, "a reason") };
   if (fields.stopped !== undefined) return { stopped: integer(fields.stopped, 255, "a status") };
   if (fields.admitted !== undefined) {

@@ -18,6 +18,7 @@ Deno.test("what is said is what is understood", () => {
       { do: "await" },
       { do: "stop" },
       { do: "stop", graceMs: 0 },
+      { do: "signal", programs: ["web"], number: 1 },
       { do: "execute", execution },
       { do: "execute", execution: { ...execution, terminal: { rows: 24, columns: 80 } } },
     ] as const
@@ -32,6 +33,8 @@ Deno.test("what is said is what is understood", () => {
   ) assertEquals(readExecutionInput(lineOf(input)), input);
   const answers: ControlAnswer[] = [
     { refused: "no" },
+    { done: true },
+    { making: { device: "disk0", step: "fetch", what: "dash", done: 1, total: 3 } },
     { ready: { ms: 1.5 } },
     { notReady: "why" },
     { stopped: 143 },
@@ -58,6 +61,8 @@ Deno.test("what the protocol does not have is refused, and what is too large", (
       "{}",
       '{"do":"format"}',
       '{"do":"stop","graceMs":-1}',
+      '{"do":"signal","programs":"web","number":1}',
+      '{"do":"signal","programs":[],"number":65}',
       '{"do":"stop","graceMs":"5s"}',
       strange({ words: [] }),
       strange({ words: ["/bin/sh\0"] }),
@@ -88,6 +93,7 @@ Deno.test("what the protocol does not have is refused, and what is too large", (
       '{"ended":{"status":256}}',
       '{"admitted":1e9}',
       '{"ready":5}',
+      '{"making":{"device":"disk0","step":"drink","what":"","done":0,"total":1}}',
     ]
   ) assertThrows(() => readAnswer(line), ProtocolError, undefined, line.slice(0, 60));
 });

@@ -5,6 +5,7 @@ import type { MachineEvent } from "../report.ts";
 import { LineConnection } from "./control_lines.ts";
 import {
   type ControlAnswer,
+  type ImageProgress,
   lineOf,
   MAX_UNADMITTED_BYTES,
   ProtocolError,
@@ -21,7 +22,7 @@ const CLOSE_MS = 500;
 const MAX_CONNECTIONS = 64;
 
 /** The machine, as it may be acted upon from outside. */
-export type ControlledMachine = Pick<RunningMachine, "look" | "execute" | "stop">;
+export type ControlledMachine = Pick<RunningMachine, "look" | "execute" | "signal" | "stop">;
 
 /** Whether the system got ready. */
 type Outcome = Extract<ControlAnswer, { ready: unknown } | { notReady: unknown }>;
@@ -32,6 +33,7 @@ export class ControlServer {
   readonly #serving: Promise<void>;
   #machine: ControlledMachine | undefined;
   #outcome: Outcome | undefined;
+  readonly #awaiting = new Set<(making: ImageProgress) => void>();
   readonly #decided = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<number>();
   #stopWanted: { graceMs?: number } | undefined;
@@ -55,6 +57,10 @@ export class ControlServer {
   hear(event: MachineEvent): void {
     if (event.kind === "ready") this.#decide({ ready: { ms: event.ms } });
     else if (event.kind === "not-ready") this.#decide({ notReady: event.reason });
+    else if (event.kind === "image-progress") {
+      const { kind: _, ...making } = event;
+      for (const tell of this.#awaiting) tell(making);
+    }
   }
 
   /** Whoever waits for the end is told of it, and the socket is gone. @param status of the command */
@@ -101,14 +107,30 @@ export class ControlServer {
       case "describe":
         return await answer({ state: await this.#describe() });
       case "await":
-        await this.#decided.promise;
-        return await answer(this.#outcome!);
+        return await this.#await(answer);
       case "stop":
         this.#stop(request.graceMs);
         return await answer({ stopped: await this.#ended.promise });
+      case "signal":
+        await this.#signal(request.programs, request.number);
+        return await answer({ done: true });
       case "execute":
         return await this.#execute(request.execution, lines, answer);
     }
+  }
+
+  async #await(answer: (answer: ControlAnswer) => Promise<void>): Promise<void> {
+    let telling = false;
+    // Who looks at progress need not see all of it: one piece is under way at a time.
+    const tell = (making: ImageProgress) => {
+      if (telling) return;
+      telling = true;
+      answer({ making }).then(() => telling = false, () => {});
+    };
+    this.#awaiting.add(tell);
+    await this.#decided.promise;
+    this.#awaiting.delete(tell);
+    await answer(this.#outcome!);
   }
 
   async #describe(): Promise<SystemState> {
@@ -130,13 +152,21 @@ export class ControlServer {
     this.#machine.stop(graceMs).catch(() => {});
   }
 
+  async #signal(named: string[], number: number): Promise<void> {
+    const machine = this.#machine ?? notBooted();
+    const known = (await machine.look()).programs.map(({ name }) => name);
+    const unknown = named.find((name) => !known.includes(name));
+    if (unknown !== undefined) throw new Error(`there is no program "${unknown}"`);
+    for (const name of named.length === 0 ? known : named) machine.signal(name, number);
+  }
+
   async #execute(
     execution: Execution,
     lines: AsyncGenerator<string, void, void>,
     answer: (answer: ControlAnswer) => Promise<void>,
   ): Promise<void> {
-    if (this.#machine === undefined) throw new ProtocolError("the system has not booted yet");
-    const program = this.#machine.execute(
+    const machine = this.#machine ?? notBooted();
+    const program = machine.execute(
       execution,
       (output, stream) => answer({ output, stream }),
     );
@@ -170,4 +200,8 @@ export class ControlServer {
       }
     }
   }
+}
+
+function notBooted(): never {
+  throw new Error("the system has not booted yet");
 }

@@ -11,6 +11,7 @@ const symbols = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
 const PROT_READ_WRITE = 3;
@@ -19,6 +20,8 @@ const MFD_CLOEXEC = 1;
 const O_RDWR_CLOEXEC = 0o2000002;
 const RLIMIT_DATA = 2;
 const RLIMIT_CORE = 4;
+const PR_SET_PDEATHSIG = 1;
+const SIGKILL = 9n;
 
 const cString = (text: string) => new TextEncoder().encode(text + "\0");
 
@@ -72,6 +75,17 @@ export class LinuxMemory {
     if (memory.grant.kind !== "mapped" || memory.grant.pid !== Deno.pid) return;
     this.#libc.symbols.ftruncate(memory.grant.fd, 0n);
     this.#libc.symbols.ftruncate(memory.grant.fd, BigInt(memory.sizeBytes));
+  }
+
+  /**
+   * Has the host end this process when its parent ends, however that ends (prctl(2)).
+   * @throws Error where it has ended already
+   */
+  endWithParent(parent: number): void {
+    if (this.#libc.symbols.prctl(PR_SET_PDEATHSIG, SIGKILL, 0n, 0n, 0n) !== 0) {
+      throw new Error("Cannot tie this process to its parent: prctl failed");
+    }
+    if (Deno.ppid !== parent) throw new Error("Cannot serve a machine that is gone");
   }
 
   /** Unmaps and closes an object that this process made. Its buffer must not be used again. */

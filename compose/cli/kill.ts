@@ -1,0 +1,46 @@
+// `compose kill`: a signal to programs of a running system.
+import { Command, ValidationError } from "@cliffy/command";
+import { SIG } from "../../runtime/kernel/process/signal.ts";
+import { suggest } from "../diagnostic/suggest.ts";
+import { ControlClient, Refused } from "./control_client.ts";
+import { findRunning } from "./find_system.ts";
+import { Exit, type Shared } from "./input.ts";
+
+export const killCommand = new Command()
+  .description(
+    "Send a signal to programs of a running system, and to what they started.\n" +
+      "It goes to all programs of the manifest where none is named.",
+  )
+  .arguments("<system:string:system> [program...:string]")
+  .option("-s, --signal <signal:string>", "its name or number", { default: "TERM" })
+  .example("Have a program read its settings again", "compose kill -s HUP server web")
+  .action(kill);
+
+async function kill(
+  { signal }: Shared & { signal: string },
+  given: string,
+  ...programs: string[]
+): Promise<void> {
+  const number = signalNumber(signal);
+  const { folder, name } = findRunning(given);
+  try {
+    const answer = await ControlClient.once(folder, { do: "signal", programs, number });
+    if (answer !== undefined && "done" in answer) Deno.exit(Exit.OK);
+    console.error(`compose: system "${name}" has ended`);
+  } catch (failure) {
+    if (!(failure instanceof Refused)) throw failure;
+    console.error(`compose: ${failure.message}`);
+  }
+  Deno.exit(Exit.FAILED);
+}
+
+/** @param given "TERM", "SIGTERM" or "15" */
+function signalNumber(given: string): number {
+  const name = given.toUpperCase().replace(/^SIG/, "");
+  const number = /^\d+$/.test(given) ? Number(given) : (SIG as Record<string, number>)[name];
+  if (number !== undefined && number >= 1 && number <= 64) return number;
+  const hint = suggest(name, Object.keys(SIG));
+  throw new ValidationError(
+    `There is no signal "${given}"${hint === undefined ? "" : `: ${hint}`}`,
+  );
+}
