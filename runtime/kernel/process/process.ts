@@ -8,7 +8,7 @@ import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 import { type Description, FileDescription } from "./description.ts";
-import { type DescriptorTable, MAX_DESCRIPTORS, releaseUse } from "./descriptor_table.ts";
+import { type DescriptorTable, releaseUse } from "./descriptor_table.ts";
 import type { FutexTable } from "./futex.ts";
 import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
@@ -213,9 +213,7 @@ export class Process {
 
   /** Makes `fd` refer to a description, closing what it referred to. @throws Errno EBADF */
   *replace(fd: number, description: Description, closeOnExec: boolean): Coroutine<number> {
-    if (!(fd >= 0 && fd < Math.max(MAX_DESCRIPTORS, this.limits[RLIMIT.NOFILE].soft))) {
-      fail(E.EBADF);
-    }
+    if (!(fd >= 0 && fd < this.limits[RLIMIT.NOFILE].soft)) fail(E.EBADF);
     const old = this.files.replace(fd, description, closeOnExec);
     if (old !== undefined) yield* finish(this.#closed(old));
     return fd;

@@ -217,6 +217,7 @@ export class Processes implements ProcessKernel {
     child.group = parent.group;
     child.session = parent.session;
     child.limits = parent.limits.map((limit) => ({ ...limit }));
+    child.timers.limitProcessorTime();
     child.settings = inheritedSettings(parent.settings);
     child.credential = { ...parent.credential, pid: child.pid };
     child.executable = parent.executable;

@@ -1,6 +1,7 @@
 // The timers that a process has: three of setitimer(2), and those of timer_create(2), which send signals.
 import { E, fail } from "../errno.ts";
 import { type Counter, cpuTime } from "./clock.ts";
+import { RLIMIT } from "./limits.ts";
 import type { Process } from "./process.ts";
 import { SI, SIG, type SignalInfo } from "./signal.ts";
 import type { Thread } from "./thread.ts";
@@ -12,6 +13,7 @@ const INTERVAL_SIGNALS = [SIG.ALRM, SIG.VTALRM, SIG.PROF];
 
 /** Timers that one process may make. */
 const MAX_TIMERS = 1024;
+const NS_PER_SECOND = 1e9;
 /** As _POSIX_DELAYTIMER_MAX of Linux. */
 const MAX_OVERRUN = 0x7fff_ffff;
 
@@ -61,6 +63,7 @@ export class PosixTimer {
 export class ProcessTimers {
   readonly #intervals: (Timer | undefined)[] = [];
   readonly #made = new Map<number, PosixTimer>();
+  #limit: Timer | undefined;
   #nextId = 0;
 
   constructor(private readonly process: Process) {}
@@ -76,6 +79,24 @@ export class ProcessTimers {
       which === ITIMER.REAL ? clocks.monotonic : cpuTime(() => process.cpuNs),
       () => process.post({ signal, code: SI.KERNEL }),
     );
+  }
+
+  /** RLIMIT_CPU has been set: a signal each second of processor time from the soft one on, an end at the hard. */
+  limitProcessorTime(): void {
+    const { process } = this;
+    const { soft, hard } = process.limits[RLIMIT.CPU];
+    if (soft === Infinity) return this.#limit?.disarm();
+    const { environment, clocks } = process.kernel;
+    this.#limit ??= new Timer(
+      environment.tasks,
+      clocks.monotonic,
+      cpuTime(() => process.cpuNs),
+      () => {
+        const over = process.cpuNs >= process.limits[RLIMIT.CPU].hard * NS_PER_SECOND;
+        process.post({ signal: over ? SIG.KILL : SIG.XCPU, code: SI.KERNEL });
+      },
+    );
+    this.#limit.arm(Math.min(soft, hard) * NS_PER_SECOND, NS_PER_SECOND);
   }
 
   /** @returns its number @throws Errno EAGAIN where there are too many */
@@ -106,6 +127,7 @@ export class ProcessTimers {
   /** The process is over. */
   stop(): void {
     this.deleteMade();
+    this.#limit?.disarm();
     for (const timer of this.#intervals) timer?.disarm();
   }
 }

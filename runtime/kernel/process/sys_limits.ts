@@ -55,6 +55,7 @@ function prlimit(
     const limit = { soft: getLimit(wanted, 0), hard: getLimit(wanted, 8) };
     demandLimit(process, resource, current, limit);
     target.limits[resource] = limit;
+    if (resource === RLIMIT.CPU) target.timers.limitProcessorTime();
   }
   if (old !== undefined) {
     putLimit(old, 0, current.soft);

@@ -57,6 +57,11 @@ export function accessOf(protection: number): number {
     ((protection & PROT.EXEC) !== 0 ? Access.EXECUTE : 0);
 }
 
+/** Whether RLIMIT_AS allows so many pages more. */
+function mayGrow(process: Process, pages: number): boolean {
+  return spaceOf(process).mappings.pages + pages <= process.limits[RLIMIT.AS].soft / PAGE_BYTES;
+}
+
 /** A range of bytes as pages. @throws Errno EINVAL where it is not aligned, empty, or out of memory */
 function pagesOf(address: number, length: number): { start: number; end: number } {
   if (address % PAGE_BYTES !== 0 || !(length >= 0)) fail(E.EINVAL);
@@ -89,7 +94,7 @@ function* mmap(
   // As Linux guesses: what could never be had is refused at once.
   const counted = (access & Access.WRITE) !== 0 && !shared && (flags & MAP.NORESERVE) === 0;
   if (counted && pages > frames.total) fail(E.ENOMEM);
-  if (space.mappings.pages + pages > process.limits[RLIMIT.AS].soft / PAGE_BYTES) fail(E.ENOMEM);
+  if (!mayGrow(process, pages)) fail(E.ENOMEM);
 
   let object: PageObject | undefined;
   let name = "";
@@ -208,6 +213,7 @@ function mremap(
     return address;
   }
   const objectPage = mapping.objectPage + start - mapping.start;
+  if (pages > length && !mayGrow(process, pages - length)) fail(E.ENOMEM);
   if (pages > space.memory.frames.total && !mapping.shared) fail(E.ENOMEM);
   if (!fixed && !copies && mapping.end === end && space.mappings.isFree(end, start + pages)) {
     space.map({ ...mapping, start: end, end: start + pages, objectPage: objectPage + length });
@@ -271,7 +277,8 @@ function brk(process: Process, address: number): number {
       process.limits[RLIMIT.DATA].soft,
       space.memory.frames.total * PAGE_BYTES,
     );
-    if (heap > limit || !space.mappings.isFree(old, end)) return space.heapEnd;
+    if (heap > limit || !mayGrow(process, end - old)) return space.heapEnd;
+    if (!space.mappings.isFree(old, end)) return space.heapEnd;
     space.map({
       start: old,
       end,

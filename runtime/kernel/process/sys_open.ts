@@ -282,8 +282,15 @@ function pipe2(process: Process, out: Uint8Array, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) !== 0) fail(E.EINVAL);
   const [reader, writer] = makePipe(flags & O.NONBLOCK, () => {});
   const view = new DataView(out.buffer, out.byteOffset);
-  view.setInt32(0, process.addDescription(reader, (flags & O.CLOEXEC) !== 0), true);
-  view.setInt32(4, process.addDescription(writer, (flags & O.CLOEXEC) !== 0), true);
+  const closeOnExec = (flags & O.CLOEXEC) !== 0;
+  const first = process.addDescription(reader, closeOnExec);
+  try {
+    view.setInt32(4, process.addDescription(writer, closeOnExec), true);
+  } catch (failure) {
+    process.close(first);
+    throw failure;
+  }
+  view.setInt32(0, first, true);
   return 0;
 }
 

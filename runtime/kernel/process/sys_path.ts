@@ -1,6 +1,7 @@
 // Calls that take a path: each walks to its file or directory first, then asks the server there.
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
+import type { Credential } from "../service.ts";
 import { AT, UTIME_NOW } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
@@ -36,6 +37,7 @@ function* onFile(
   number: number,
   args: number[],
   payload?: Uint8Array,
+  credential: Credential = process.credential,
 ): Coroutine<number> {
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
     if (fd !== AT.FDCWD) return yield* finish(process.file(fd).call(number, args, payload));
@@ -44,7 +46,7 @@ function* onFile(
       number,
       [process.cwd.handle, ...args],
       payload,
-      process.credential,
+      credential,
     );
   }
   const follow = (flags & AT.SYMLINK_NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
@@ -54,7 +56,7 @@ function* onFile(
       number,
       [found.handle, ...args],
       payload,
-      process.credential,
+      credential,
     );
   });
 }
@@ -257,6 +259,21 @@ function* utimensat(
   return yield* onFile(process, fd, path ?? "", way, Call.UTIMENSAT, args);
 }
 
+/** Asks as who the process really is, unless told otherwise: set-user-id programs want to know. */
+function access(
+  process: Process,
+  fd: number,
+  path: string,
+  mode: number,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~(AT.EACCESS | AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) fail(E.EINVAL);
+  const { ruid, rgid } = process.identity;
+  const really = { ...process.credential, uid: ruid, gid: rgid };
+  const credential = (flags & AT.EACCESS) !== 0 ? process.credential : really;
+  return onFile(process, fd, path, flags, Call.FACCESSAT2, [mode], undefined, credential);
+}
+
 function* chdir(process: Process, path: string): Coroutine<number> {
   const found = yield* resolve(process, process.cwd, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
   try {
@@ -382,9 +399,8 @@ export const pathCalls: Handlers = {
   getcwd,
   truncate: (process: Process, path: string, size: number) => truncate(process, path, size),
   faccessat: (process: Process, fd: number, path: string, mode: number) =>
-    onFile(process, fd, path, 0, Call.FACCESSAT2, [mode]),
-  faccessat2: (process: Process, fd: number, path: string, mode: number, flags: number) =>
-    onFile(process, fd, path, flags, Call.FACCESSAT2, [mode]),
+    access(process, fd, path, mode, 0),
+  faccessat2: access,
   fchmodat: (process: Process, fd: number, path: string, mode: number) =>
     onFile(process, fd, path, 0, Call.FCHMOD, [mode]),
   fchownat: (process: Process, fd: number, path: string, uid: number, gid: number, flags: number) =>

@@ -14,6 +14,7 @@ import type { Process } from "../../kernel/process/process.ts";
 import { resolve } from "../../kernel/process/resolve.ts";
 import { accessOf, libraryPlace } from "../../kernel/process/sys_memory.ts";
 import { describe } from "../../kernel/process/sys_open.ts";
+import { directoryPath } from "../../kernel/process/sys_path.ts";
 import { O } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { Call, Private, WalkFlag } from "../../kernel/vfs/protocol.ts";
@@ -113,7 +114,7 @@ export function* loadProgram(
         secure: euid !== undefined || egid !== undefined,
       });
       const entry = linker === undefined ? base + elf.entry : linkerBase + linker.elf.entry;
-      return { space, entry, stackPointer, executable, name, argv, euid, egid };
+      return { space, entry, stackPointer, executable: file.origin.path, name, argv, euid, egid };
     } catch (failure) {
       space.release();
       throw failure;
@@ -123,10 +124,17 @@ export function* loadProgram(
   }
 }
 
+/** The path from the root on, as /proc shows it. */
+function* absolute(process: Process, start: Location, path: string): Coroutine<string> {
+  if (path.startsWith("/")) return path;
+  const directory = yield* directoryPath(process, start);
+  return `${directory === "/" ? "" : directory}/${path.replace(/^(\.\/+)+/, "")}`;
+}
+
 /** Opens a file that is to be executed. @throws Errno EACCES where it may not be, or is no regular file */
 function* openProgram(process: Process, start: Location, path: string): Coroutine<FileDescription> {
   const found = yield* resolve(process, start, path, WalkFlag.FOLLOW);
-  const file = describe(process, found, O.RDONLY, path);
+  const file = describe(process, found, O.RDONLY, yield* absolute(process, start, path));
   try {
     if ((found.mode & S.IFMT) !== S.IFREG) fail(E.EACCES);
     const { service } = found.mount;

@@ -2,7 +2,7 @@
 import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import type { Blocking, Coroutine } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
-import { MAX_THREADS } from "../../kernel/process/limits.ts";
+import { MAX_THREADS, RLIMIT } from "../../kernel/process/limits.ts";
 import { Process } from "../../kernel/process/process.ts";
 import { LAST_SIGNAL } from "../../kernel/process/signal.ts";
 import { GuestThread } from "./guest_thread.ts";
@@ -99,12 +99,23 @@ function begin(thread: GuestThread, request: CloneRequest): Blocking<number> {
   if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) fail(E.EINVAL);
   if (request.clearHandlers && (flags & CLONE.SIGHAND) !== 0) fail(E.EINVAL);
   const { processes } = thread.guest;
-  if (processes.threads.size >= MAX_THREADS) fail(E.EAGAIN);
+  if (processes.threads.size >= MAX_THREADS || !mayMultiply(thread.kernel.process)) fail(E.EAGAIN);
   // Words that are to be set are checked before there is a child.
   if ((flags & CLONE.PARENT_SETTID) !== 0) {
     thread.access.writeWord(request.parentTid, thread.access.readWord(request.parentTid));
   }
   return (flags & CLONE.THREAD) !== 0 ? newThread(thread, request) : newProcess(thread, request);
+}
+
+/** Whether RLIMIT_NPROC allows the user one more, threads and the dead that nobody asked for counted. */
+function mayMultiply({ kernel, identity, limits }: Process): boolean {
+  const most = limits[RLIMIT.NPROC].soft;
+  if (identity.ruid === 0 || identity.euid === 0 || most >= MAX_THREADS) return true;
+  let count = 0;
+  for (const each of kernel.all) {
+    if (each.identity.ruid === identity.ruid) count += Math.max(1, each.threads.size);
+  }
+  return count < most;
 }
 
 function newThread(thread: GuestThread, request: CloneRequest): number {
