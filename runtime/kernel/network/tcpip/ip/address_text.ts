@@ -28,15 +28,16 @@ function parseFour(text: string): number[] | undefined {
 function parseSix(text: string): number[] | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(parseGroups);
+  const head = parseGroups(halves[0], halves.length === 1);
+  const tail = halves.length === 1 ? undefined : parseGroups(halves[1], true);
   if (head === undefined) return undefined;
   if (halves.length === 1) return head.length === 16 ? head : undefined;
   if (tail === undefined || head.length + tail.length > 14) return undefined;
   return [...head, ...new Array<number>(16 - head.length - tail.length).fill(0), ...tail];
 }
 
-/** Groups between colons; the last may be an IPv4 address. */
-function parseGroups(text: string): number[] | undefined {
+/** Groups between colons. @param last the address ends with them: the last may be an IPv4 address */
+function parseGroups(text: string, last: boolean): number[] | undefined {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":");
@@ -46,7 +47,7 @@ function parseGroups(text: string): number[] | undefined {
       bytes.push(value >> 8, value & 0xff);
       continue;
     }
-    const four = index === groups.length - 1 ? parseFour(group) : undefined;
+    const four = last && index === groups.length - 1 ? parseFour(group) : undefined;
     if (four === undefined) return undefined;
     bytes.push(...four);
   }

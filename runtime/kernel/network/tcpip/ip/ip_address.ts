@@ -93,18 +93,20 @@ export function addressKey(bytes: Uint8Array, at = 0, length = bytes.length): st
   return key;
 }
 
-/** An address for people. */
+/** An address for people (RFC 5952). */
 export function formatAddress(ip: Uint8Array): string {
   if (ip.length === 4) return ip.join(".");
-  const groups: string[] = [];
-  for (let index = 0; index < 16; index += 2) {
-    groups.push((ip[index] << 8 | ip[index + 1]).toString(16));
+  const groups: number[] = [];
+  for (let index = 0; index < 16; index += 2) groups.push(ip[index] << 8 | ip[index + 1]);
+  const text = (from: number, to: number) =>
+    groups.slice(from, to).map((group) => group.toString(16)).join(":");
+  // The longest run of zeros is left out, the first of equals.
+  let best = 0, bestLength = 1;
+  for (let start = 0; start < 8; start++) {
+    let length = 0;
+    while (start + length < 8 && groups[start + length] === 0) length++;
+    if (length > bestLength) [best, bestLength] = [start, length];
   }
-  const text = groups.join(":");
-  const zeros = text.match(/\b0(?::0)+\b/g)?.sort((left, right) => right.length - left.length)[0];
-  if (zeros === undefined) return text;
-  const at = text.indexOf(zeros);
-  return `${text.slice(0, at).replace(/:$/, "")}::${
-    text.slice(at + zeros.length).replace(/^:/, "")
-  }`;
+  if (bestLength === 1) return text(0, 8);
+  return `${text(0, best)}::${text(best + bestLength, 8)}`;
 }

@@ -60,7 +60,7 @@ export class Routes {
     const broadcast = this.isBroadcast(destination);
     const toMany = broadcast || isMulticast(destination);
     for (const link of this.links) {
-      if (scope !== 0 && scope !== link.index) continue;
+      if (link.loopback || scope !== 0 && scope !== link.index) continue;
       const onLink = toMany || isLinkLocal(destination) ||
         link.addresses.some((each) => inNetwork(destination, each));
       if (!onLink) continue;

@@ -319,7 +319,7 @@ Deno.test("a router that needs smaller packets gets them (RFC 1191)", () => {
     message.set(frame.subarray(26, 30), 30);
     message.set([3, 4, 0, 0, 0, 0, 800 >> 8, 800 & 255], 34);
     message.set(frame.subarray(14, 42), 42);
-    world.link.devices[0].received(withChecksums(message), false);
+    world.link.launch(world.link.devices[1], withChecksums(message));
     return false;
   };
   const flow = new Flow(pattern(200_000, 1), client, server);

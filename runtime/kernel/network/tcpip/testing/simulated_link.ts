@@ -70,10 +70,11 @@ export class SimulatedLink {
       return;
     }
     const copies = this.random() < duplication ? 2 : 1;
-    for (let copy = 0; copy < copies; copy++) this.#launch(from, frame);
+    for (let copy = 0; copy < copies; copy++) this.launch(from, frame);
   }
 
-  #launch(from: SimulatedDevice, frame: Uint8Array): void {
+  /** Puts a frame on its way, whatever the filter says. */
+  launch(from: SimulatedDevice, frame: Uint8Array): void {
     const { delayNs = 0, jitterNs = 0, reordering = 0, corruption = 0 } = this.faults;
     let dueNs = from.busyUntilNs + delayNs + this.random() * jitterNs;
     // Without jitter, order is kept; whoever is overtaken comes some frames later.
