@@ -278,7 +278,7 @@ Deno.test("up: an image that another machine writes is refused", () =>
     assertEquals([first.code, first.err], [0, ""]);
     const second = await place.compose("up", "--name", "second", "small.yaml");
     assertEquals(second.code, 1);
-    assertMatch(second.err, /compose: .*kept: another machine uses it\n$/);
+    assertMatch(second.err, /^compose: .*kept: another machine uses it\n$/);
     const third = await place.compose("up", "-d", "--name", "third", "small.yaml");
     assertEquals(third.code, 1);
     assertMatch(third.err, /third is not ready: .*kept: another machine uses it\n$/);

@@ -19,7 +19,8 @@ export function eventText(event: MachineEvent, system: string): string | undefin
     case "program-restarting":
       return `${event.program} is started again in ${ms(event.backoffMs)}`;
     case "log":
-      return `[${event.domain}] ${event.line}`;
+      // Whoever waits for the machine is told of its end.
+      return event.domain === "machine" ? undefined : `[${event.domain}] ${event.line}`;
   }
 }
 

@@ -10,6 +10,7 @@ export class HostedSystem {
   readonly #log: LogWriter;
   readonly #server: ControlServer;
   #lastText = "";
+  #ending: Promise<void> | undefined;
 
   private constructor(
     private readonly name: string,
@@ -54,7 +55,11 @@ export class HostedSystem {
   }
 
   /** It is over. @param outcome its report, or why there is none */
-  async end(status: number, outcome: MachineReport | string): Promise<void> {
+  end(status: number, outcome: MachineReport | string): Promise<void> {
+    return this.#ending ??= this.#end(status, outcome);
+  }
+
+  async #end(status: number, outcome: MachineReport | string): Promise<void> {
     const reason = typeof outcome === "string" ? outcome : undefined;
     if (reason !== undefined && !this.#lastText.includes(reason)) this.#log.note(reason);
     this.#log.close();

@@ -42,14 +42,14 @@ export class NameTaken extends Error {}
 
 export const socketOf = (folder: string): string => `${folder}/control.sock`;
 
-/**
- * The folder of all systems of this user: in the one that the host has for such things, or in one for
- * temporary files, of which nobody else can have a part.
- * @throws Error where somebody else could
- */
-export function systemsFolder(): string {
+/** The folder of all systems of this user: in the one that the host has for such things, or in /tmp. */
+function usualFolder(): string {
   const runtime = Deno.env.get("XDG_RUNTIME_DIR");
-  const folder = runtime ? `${runtime}/virtuos` : `/tmp/virtuos-${ownUser()}`;
+  return runtime ? `${runtime}/virtuos` : `/tmp/virtuos-${ownUser()}`;
+}
+
+/** Makes a folder of systems where there is none. @throws Error where others could reach into it */
+function demandOwn(folder: string): string {
   try {
     Deno.mkdirSync(folder, { mode: 0o700 });
   } catch (failure) {
@@ -79,9 +79,9 @@ function ownUser(): number {
 export class Claim {
   private constructor(readonly folder: string, private readonly lock: Deno.FsFile) {}
 
-  /** @throws NameTaken where a running system has the name */
-  static async take(record: SystemRecord): Promise<Claim> {
-    const folder = `${systemsFolder()}/${record.name}`;
+  /** @param root of all systems @throws NameTaken where a running system has the name */
+  static async take(record: SystemRecord, root = usualFolder()): Promise<Claim> {
+    const folder = `${demandOwn(root)}/${record.name}`;
     if (new TextEncoder().encode(socketOf(folder)).length > MAX_SOCKET_PATH_BYTES) {
       throw new Error(`Cannot make a socket in ${folder}: its path is too long`);
     }
@@ -117,10 +117,13 @@ export class Claim {
   }
 }
 
-/** All systems of this user, by name. What processes left that ended without a word is cleaned up. */
-export function listSystems(): SystemEntry[] {
-  const root = systemsFolder(), entries: SystemEntry[] = [];
-  for (const { name, isDirectory } of Deno.readDirSync(root)) {
+/**
+ * All systems of this user, by name. What processes left that ended without a word is cleaned up.
+ * @param root of all systems
+ */
+export function listSystems(root = usualFolder()): SystemEntry[] {
+  const entries: SystemEntry[] = [];
+  for (const { name, isDirectory } of Deno.readDirSync(demandOwn(root))) {
     const entry = isDirectory ? look(`${root}/${name}`) : undefined;
     if (entry !== undefined) entries.push(entry);
   }

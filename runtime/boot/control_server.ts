@@ -36,6 +36,7 @@ export class ControlServer {
   readonly #awaiting = new Set<(making: ImageProgress) => void>();
   readonly #decided = Promise.withResolvers<void>();
   readonly #ended = Promise.withResolvers<number>();
+  #ending: Promise<void> | undefined;
   #stopWanted: { graceMs?: number } | undefined;
 
   /**
@@ -64,7 +65,11 @@ export class ControlServer {
   }
 
   /** Whoever waits for the end is told of it, and the socket is gone. @param status of the command */
-  async end(status: number, reason = `it ended with ${status}`): Promise<void> {
+  end(status: number, reason = `it ended with ${status}`): Promise<void> {
+    return this.#ending ??= this.#end(status, reason);
+  }
+
+  async #end(status: number, reason: string): Promise<void> {
     this.#decide({ notReady: reason });
     this.#ended.resolve(status);
     this.#listener.close();

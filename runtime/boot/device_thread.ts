@@ -49,10 +49,7 @@ export class DeviceThread {
       attention,
       memory.doorbell(memory.deviceBell),
       (message) => this.#receive(message as Record<string, unknown>),
-      (failure) => {
-        this.#ready.reject(failure);
-        listener.failed(failure);
-      },
+      (failure) => this.#fail(failure),
     );
     const grants = [], bells = [memory.hartBell.grant];
     for (const domain of memory.domains.values()) {
@@ -141,10 +138,17 @@ export class DeviceThread {
     return this.#worker.request<T>(request);
   }
 
+  #fail(failure: Error): void {
+    this.#ready.reject(failure);
+    this.listener.failed(failure);
+  }
+
   #receive(message: Record<string, unknown>): void {
     switch (message.kind) {
       case "ready":
         return this.#ready.resolve();
+      case "failed":
+        return this.#fail(new Error(String(message.reason)));
       case "stopped":
         return this.#stopped.resolve();
       case "output":

@@ -101,9 +101,15 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
         return new VirtioRng((bytes) => crypto.getRandomValues(bytes));
     }
   };
-  for (const device of setup.machine.devices) {
-    const context = setup.machine.iommu.contexts.find((each) => each.device === device.name)!;
-    platform.plug(device.name, context, makeModel(device));
+  try {
+    for (const device of setup.machine.devices) {
+      const context = setup.machine.iommu.contexts.find((each) => each.device === device.name)!;
+      platform.plug(device.name, context, makeModel(device));
+    }
+  } catch (failure) {
+    // An image that is missing or in use is nothing that went wrong here: no stack is of use.
+    self.postMessage({ kind: "failed", reason: (failure as Error).message });
+    return self.close();
   }
   // What is open stays usable; nothing else of the host can be reached from here on.
   opener.seal();

@@ -3,6 +3,7 @@
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import type { DomainFault } from "../hypervisor/status_page.ts";
+import { limits } from "../../schemas/limits.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
@@ -171,6 +172,13 @@ export class Machine implements RunningMachine {
 
   execute(execution: Execution, take: OutputTaker): RunningProgram {
     if (!this.#booted || this.#hart.gone) throw new Error("The machine does not run programs now");
+    const { min } = limits.userMemoryBytes, { userMemoryBytes } = this.#plan.machine;
+    if (userMemoryBytes < min) {
+      const MiB = (bytes: number) => `${Math.floor(bytes / 2 ** 20)} MiB`;
+      throw new Error(
+        `The machine has ${MiB(userMemoryBytes)} of memory for programs, which need ${MiB(min)}`,
+      );
+    }
     return this.#executions.start(execution, take);
   }
 
