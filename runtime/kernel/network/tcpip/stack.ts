@@ -113,9 +113,9 @@ export class Stack {
   }
 
   #failed(error: PacketError): void {
-    if (error.mtu !== undefined) error.mtu = this.routes.learnMtu(error.remote, error.mtu);
-    if (error.protocol === IPPROTO.TCP) this.tcp.failed(error);
-    else if (error.protocol === IPPROTO.UDP) this.udp.failed(error);
+    if (error.protocol === IPPROTO.TCP) return this.tcp.failed(error);
+    if (error.mtu !== undefined) this.routes.learnMtu(error.remote, error.mtu);
+    if (error.protocol === IPPROTO.UDP) this.udp.failed(error);
     else for (const endpoint of this.icmpEndpoints) endpoint.echoFailed(error);
   }
 

@@ -3,8 +3,8 @@
 import { addToSum, foldSum } from "../checksum.ts";
 import { type Link, Packet } from "../link/link.ts";
 import type { Timers } from "../timers.ts";
-import { get16, get32 } from "../wire.ts";
-import { equalAddress, isBroadcastOf, isLoopback } from "./ip_address.ts";
+import { get16, get32, sameBytes } from "../wire.ts";
+import { isBroadcastOf, isLimitedBroadcast, isLoopback, isMulticast } from "./ip_address.ts";
 import { Reassembly } from "./reassembly.ts";
 
 const NextHeader = { HOP_BY_HOP: 0, ROUTING: 43, FRAGMENT: 44, NONE: 59, OPTIONS: 60 } as const;
@@ -134,27 +134,31 @@ export class IpInput {
   #isForUs(packet: Packet): boolean {
     const { bytes, via, sourceAt, destinationAt, addressBytes } = packet;
     packet.toMany = false;
-    const source = bytes.subarray(sourceAt, sourceAt + addressBytes);
-    const destination = bytes.subarray(destinationAt, destinationAt + addressBytes);
     if (via.loopback) {
-      packet.toMany = addressBytes === 4 ? destination[0] >= 0xe0 : destination[0] === 0xff;
+      const first = bytes[destinationAt];
+      packet.toMany = addressBytes === 4 ? first >= 0xe0 : first === 0xff;
       return true;
     }
-    // No group sends, loopback addresses stay inside, and nobody else has ours (RFC 1122, 3.2.1.3).
-    if (addressBytes === 4 ? source[0] >= 0xe0 : source[0] === 0xff) return false;
-    if (isLoopback(source) || isLoopback(destination)) return false;
     let ours = false;
     for (const { ip } of via.addresses) {
-      if (equalAddress(ip, source)) return false;
-      if (equalAddress(ip, destination)) ours = true;
+      if (ip.length !== addressBytes) continue;
+      // Nobody else has our address.
+      if (sameBytes(bytes, sourceAt, ip, 0, addressBytes)) return false;
+      ours ||= sameBytes(bytes, destinationAt, ip, 0, addressBytes);
     }
-    if (ours) return true;
+    // No group sends, and loopback addresses stay inside (RFC 1122, 3.2.1.3).
+    const first = bytes[sourceAt];
+    if (addressBytes === 4 && (first === 127 || first >= 0xe0)) return false;
+    if (addressBytes === 16 && (first === 0xff || isLoopback(packet.source()))) return false;
+    return ours || this.#isForMany(packet);
+  }
+
+  #isForMany(packet: Packet): boolean {
+    const { via } = packet;
+    const destination = packet.destination();
     packet.toMany = true;
-    if (addressBytes === 4) {
-      if ((destination[0] & destination[1] & destination[2] & destination[3]) === 0xff) return true;
-      if (destination[0] >> 4 === 0xe) return this.upper.isMember(via, destination);
-      return via.addresses.some((address) => isBroadcastOf(destination, address));
-    }
-    return destination[0] === 0xff && this.upper.isMember(via, destination);
+    if (isMulticast(destination)) return this.upper.isMember(via, destination);
+    if (isLimitedBroadcast(destination)) return true;
+    return via.addresses.some((address) => isBroadcastOf(destination, address));
   }
 }

@@ -31,7 +31,7 @@ export class Path {
 
   /** Nothing came back for long: perhaps the next hop has another address by now (RFC 1122, 2.3.2.1). */
   doubt(): void {
-    if (this.#neighbour !== undefined) this.#neighbour.reachableUntilNs = 0;
+    if (this.#neighbour !== undefined) this.#neighbour.stale = true;
   }
 
   neighbour(): Neighbour | undefined {

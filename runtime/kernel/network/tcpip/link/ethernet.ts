@@ -52,10 +52,7 @@ export class EthernetLink implements Link {
     const neighbour = this.neighbours.get(ip);
     if (neighbour.mac === undefined) {
       const mac = this.#manyAddress(ip);
-      if (mac !== undefined) {
-        neighbour.mac = mac;
-        neighbour.reachableUntilNs = Infinity;
-      }
+      if (mac !== undefined) neighbour.mac = mac;
     }
     return neighbour;
   }

@@ -23,8 +23,8 @@ export interface Waiting {
 
 export class Neighbour {
   mac: Uint8Array | undefined;
-  /** until when `mac` is believed */
-  reachableUntilNs = 0;
+  /** `mac` was not heard of for long, and is asked for again */
+  stale = false;
   /** requests out since the last answer; 0: none is under way */
   requests = 0;
   /** packets for it while its address is unknown (RFC 1122, 2.3.2.2) */
@@ -35,8 +35,8 @@ export class Neighbour {
   gone = false;
   readonly timer: Timer;
 
-  constructor(readonly ip: Uint8Array, timers: Timers, retry: (neighbour: Neighbour) => void) {
-    this.timer = timers.create(() => retry(this));
+  constructor(readonly ip: Uint8Array, timers: Timers, overdue: (neighbour: Neighbour) => void) {
+    this.timer = timers.create(() => overdue(this));
   }
 }
 
@@ -61,7 +61,7 @@ export class Neighbours {
     let neighbour = this.#known.get(key);
     if (neighbour !== undefined) return neighbour;
     if (this.#known.size >= MAX_NEIGHBOURS) this.#makeRoom();
-    neighbour = new Neighbour(ip.slice(), this.timers, (each) => this.#retry(each));
+    neighbour = new Neighbour(ip.slice(), this.timers, (each) => this.#overdue(each));
     this.#known.set(key, neighbour);
     return neighbour;
   }
@@ -78,7 +78,7 @@ export class Neighbours {
   refresh(neighbour: Neighbour): void {
     neighbour.used = true;
     if (neighbour.requests > 0) return;
-    if (neighbour.mac !== undefined && this.nowNs() < neighbour.reachableUntilNs) return;
+    if (neighbour.mac !== undefined && !neighbour.stale) return;
     this.#request(neighbour);
   }
 
@@ -90,9 +90,9 @@ export class Neighbours {
     // Whoever we asked may say it in a request of its own as well; who is believed keeps its address.
     if (neighbour.mac !== undefined && neighbour.requests === 0) return;
     neighbour.mac = mac.slice();
-    neighbour.reachableUntilNs = this.nowNs() + REACHABLE_NS;
+    neighbour.stale = false;
     neighbour.requests = 0;
-    neighbour.timer.cancel();
+    neighbour.timer.setAt(this.nowNs() + REACHABLE_NS);
     if (neighbour.waiting.length > 0) this.found(neighbour);
   }
 
@@ -102,7 +102,12 @@ export class Neighbours {
     this.ask(neighbour);
   }
 
-  #retry(neighbour: Neighbour): void {
+  /** Nothing was heard of a neighbour for as long as it is believed, or as an answer takes. */
+  #overdue(neighbour: Neighbour): void {
+    if (neighbour.requests === 0) {
+      neighbour.stale = true;
+      return;
+    }
     if (neighbour.requests < REQUESTS) return this.#request(neighbour);
     neighbour.requests = 0;
     neighbour.mac = undefined;

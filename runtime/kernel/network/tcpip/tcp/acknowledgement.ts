@@ -89,6 +89,7 @@ function advance(connection: Connection, segment: Segment, ack: number): void {
   connection.retries = 0;
   connection.softError = 0;
   roundTrip.recovered();
+  connection.timers.progressed();
   if (sacked.count > 0) sacked.dropBelow(ack);
   if (connection.mode === Mode.OPEN) {
     connection.duplicates = 0;

@@ -22,6 +22,8 @@ export class ConnectionTimers {
   /** what the first timer is for */
   #purpose: "nothing" | "retransmit" | "probe" | "cork" = "nothing";
   #unansweredProbes = 0;
+  /** probes since the window was last open, answered or not */
+  #probes = 0;
   #failingSinceNs = 0;
 
   constructor(private readonly connection: Connection) {
@@ -35,7 +37,7 @@ export class ConnectionTimers {
   }
 
   get #nowNs(): number {
-    return this.connection.tcp.stack.nowNs();
+    return this.connection.tcp.now();
   }
 
   get retransmitting(): boolean {
@@ -64,6 +66,11 @@ export class ConnectionTimers {
   cancelRetransmit(): void {
     this.#retransmit.cancel();
     this.#purpose = "nothing";
+  }
+
+  /** The peer took something. */
+  progressed(): void {
+    this.#probes = 0;
   }
 
   /** Something came that acknowledges or opens the window. */
@@ -135,7 +142,7 @@ export class ConnectionTimers {
     return tries >= (owner === undefined ? ORPHAN_RETRIES : RETRIES);
   }
 
-  /** Asks whether the window is still closed. A peer that answers may keep it so for ever. */
+  /** Asks whether the window is still closed. A peer that answers may keep it so, if there is an owner. */
   #probe(): void {
     const { connection } = this;
     const now = this.#nowNs;
@@ -144,6 +151,10 @@ export class ConnectionTimers {
       return connection.end(connection.softError || E.ETIMEDOUT);
     }
     this.#unansweredProbes++;
+    // Nobody waits for what the peer never takes: it must not stay for ever.
+    if (connection.owner === undefined && this.#probes++ >= ORPHAN_RETRIES) {
+      return connection.abort();
+    }
     const { nxt } = connection;
     output(connection, true);
     if (connection.nxt !== nxt) return;

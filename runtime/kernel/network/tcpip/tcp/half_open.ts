@@ -89,7 +89,7 @@ export class HalfOpen implements Flow {
   #repeat(): void {
     if (this.#retries++ >= RETRIES) return this.listener.drop(this);
     this.#answer();
-    this.#timer.setAt(this.tcp.stack.nowNs() + FIRST_RETRY_NS * 2 ** this.#retries);
+    this.#timer.setAt(this.tcp.now() + FIRST_RETRY_NS * 2 ** this.#retries);
   }
 
   arrive(segment: Segment): void {

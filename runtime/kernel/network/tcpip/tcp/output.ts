@@ -21,7 +21,7 @@ export function output(connection: Connection, force = false): void {
   const { congestion, roundTrip } = connection;
   const idle = connection.una === connection.nxt;
   if (idle && connection.queued > connection.nxt && connection.nxt > 1) {
-    const now = connection.tcp.stack.nowNs();
+    const now = connection.tcp.now();
     if (now - connection.lastSentNs > roundTrip.timeoutNs) congestion.idle();
   }
   if (connection.mode !== Mode.OPEN && !repeatLost(connection)) return;
@@ -104,7 +104,7 @@ export function transmit(
     connection.resize();
     return false;
   }
-  const now = tcp.stack.nowNs();
+  const now = tcp.now();
   acknowledged(connection);
   connection.lastSentNs = now;
   // What is repeated, or sent behind a gap, tells nothing of the time (Karn's rule).
@@ -146,7 +146,7 @@ function sendEmpty(connection: Connection, offset: number, flags: number): void 
 
 /** Sends the SYN, with the acknowledgement of the peer's where it has come. */
 export function sendSyn(connection: Connection, withAck: boolean): void {
-  const now = connection.tcp.stack.nowNs();
+  const now = connection.tcp.now();
   writer.prepareSyn(connection, withAck);
   connection.tcp.stack.send(connection.path, writer);
   if (connection.retries === 0) {

@@ -30,6 +30,7 @@ export class Tcp {
   readonly ports: Ports;
   /** when the segment that is being dealt with came */
   arrivedNs = 0;
+  #arriving = false;
   readonly #segment = new Segment();
   readonly #waiting = new Set<TimeWait>();
 
@@ -40,13 +41,24 @@ export class Tcp {
 
   /** The clock of timestamps, in milliseconds (RFC 7323, 5.4). */
   clock(): number {
-    return Math.floor(this.stack.nowNs() / 1e6);
+    return Math.floor(this.now() / 1e6);
+  }
+
+  /** The time; while a segment is dealt with, when it came: reading clocks is not free. */
+  now(): number {
+    return this.#arriving ? this.arrivedNs : this.stack.nowNs();
   }
 
   receive(packet: Packet): void {
     const segment = this.#segment;
     if (packet.toMany || !this.#isIntact(packet) || !segment.read(packet)) return;
     this.arrivedNs = this.stack.nowNs();
+    this.#arriving = true;
+    this.#dispatch(packet, segment);
+    this.#arriving = false;
+  }
+
+  #dispatch(packet: Packet, segment: Segment): void {
     const { bytes, sourceAt, destinationAt, addressBytes } = packet;
     const { sourcePort, destinationPort } = segment;
     const flow = this.flows.find(
@@ -121,7 +133,7 @@ export class Tcp {
 
   /** Where a new stream begins: ahead of older ones between the same ports, unforeseeable (RFC 6528). */
   firstSequence(path: Path, localPort: number, remotePort: number): number {
-    const ticks = Math.floor(this.stack.nowNs() / 4000);
+    const ticks = Math.floor(this.now() / 4000);
     return this.stack.hash.of(this.#words(path, localPort << 16 | remotePort)) + ticks | 0;
   }
 
@@ -177,8 +189,9 @@ export class Tcp {
     const offset = flow.nxt + (error.sequence - (flow.iss + flow.nxt | 0) | 0);
     if (offset < flow.una || offset >= Math.max(flow.nxt, 1)) return;
     if (error.mtu === undefined) return flow.failed(error.errno);
-    if (error.mtu >= flow.path.mtu) return;
-    flow.path.mtu = error.mtu;
+    const mtu = this.stack.routes.learnMtu(remote, error.mtu);
+    if (mtu >= flow.path.mtu) return;
+    flow.path.mtu = mtu;
     flow.resize();
     enterLoss(flow);
   }

@@ -44,7 +44,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     const over = connection.state === State.CLOSED || ended && connection.finQueued;
     if (over) ready |= Ready.HUP;
     if (ended) ready |= Ready.IN | Ready.RDHUP;
-    if (connection.readable > 0) ready |= Ready.IN;
+    if (connection.readable >= this.options.receiveLow) ready |= Ready.IN;
     if (over || connection.finQueued || isWritable(connection)) ready |= Ready.OUT;
     return ready;
   }

@@ -9,7 +9,7 @@ export function tcpInfo(connection: Connection): Uint8Array {
   const view = new DataView(bytes.buffer);
   const { mss, roundTrip, congestion, path, tcp } = connection;
   const scaled = connection.rcvScale > 0;
-  const now = tcp.stack.nowNs();
+  const now = tcp.now();
   const segments = (count: number) => Math.ceil(Math.max(0, count) / mss);
   const microseconds = (ns: number) => Math.min(0xffff_ffff, Math.round(ns / 1000));
   const milliseconds = (sinceNs: number) => Math.min(0xffff_ffff, (now - sinceNs) / 1e6);

@@ -49,7 +49,7 @@ export class TimeWait implements Flow, Bound {
     this.#timestamps = connection.timestamps;
     this.#timestampOffset = connection.timestampOffset;
     this.#recentTimestamp = connection.recentTimestamp;
-    this.#sinceNs = tcp.stack.nowNs();
+    this.#sinceNs = tcp.now();
     this.#timer = tcp.stack.timers.create(() => this.end());
     this.#timer.setAt(this.#sinceNs + WAIT_NS);
   }
