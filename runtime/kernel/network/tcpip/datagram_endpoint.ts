@@ -4,7 +4,7 @@ import { E, fail } from "../../errno.ts";
 import { MSG, SHUT } from "../constants.ts";
 import type { Endpoint, InternetAddress, Received } from "../endpoint.ts";
 import { EndpointBase, Ready } from "./endpoint_base.ts";
-import { isAny, isMulticast, LOOPBACK_4, LOOPBACK_6 } from "./ip/ip_address.ts";
+import { isMulticast } from "./ip/ip_address.ts";
 import type { Outgoing } from "./ip/outgoing.ts";
 import type { Path } from "./ip/path.ts";
 import type { Blocked } from "./link/link.ts";
@@ -89,7 +89,7 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
       this.peerPort = 0;
       return;
     }
-    const path = this.#find(address);
+    const path = this.pathTo(address);
     if (this.stack.routes.isBroadcast(path.destination) && !this.options.broadcast) fail(E.EACCES);
     this.ensurePort();
     this.#path = path;
@@ -97,22 +97,10 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     this.peerPort = address.port;
   }
 
-  /** @throws Errno ENETUNREACH */
-  #find(address: InternetAddress): Path {
-    let ip = this.understand(address);
-    // "Any" as a destination is this machine.
-    if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
-    if (this.boundIp !== undefined && this.boundIp.length !== ip.length) fail(E.ENETUNREACH);
-    const own = this.boundIp !== undefined && !isAny(this.boundIp) && !isMulticast(this.boundIp)
-      ? this.boundIp
-      : undefined;
-    return this.stack.routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
-  }
-
   send(data: Uint8Array, _flags: number, to?: InternetAddress): number {
     this.throwError();
     if ((this.#shut & 2) !== 0) fail(E.EPIPE);
-    const path = to === undefined ? this.#path ?? fail(E.EDESTADDRREQ) : this.#find(to);
+    const path = to === undefined ? this.#path ?? fail(E.EDESTADDRREQ) : this.pathTo(to);
     if (this.stack.routes.isBroadcast(path.destination) && !this.options.broadcast) fail(E.EACCES);
     this.ensurePort();
     if (this.transmit(path, to === undefined ? this.peerPort : to.port, data)) return data.length;

@@ -9,9 +9,12 @@ import {
   isAny,
   isMapped,
   isMulticast,
+  LOOPBACK_4,
+  LOOPBACK_6,
   mapAddress,
   unmap,
 } from "./ip/ip_address.ts";
+import type { Path } from "./ip/path.ts";
 import { type Bound, covers } from "./ports.ts";
 import {
   getCommonOption,
@@ -104,6 +107,21 @@ export abstract class EndpointBase implements Bound {
     const many = isMulticast(ip) || routes.isBroadcast(ip);
     if (!routes.isLocal(ip) && !many && !this.options.freeBind) fail(E.EADDRNOTAVAIL);
     this.boundIp = ip;
+  }
+
+  /** The way to an address, from the one that this endpoint is bound to. @throws Errno ENETUNREACH */
+  protected pathTo(address: InternetAddress): Path {
+    let ip = this.understand(address);
+    // "Any" as a destination is this machine.
+    if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
+    const { boundIp, stack: { routes } } = this;
+    if (boundIp !== undefined && boundIp.length !== ip.length) fail(E.ENETUNREACH);
+    // Whoever is bound to a group, or to all, sends from the address that the way has.
+    const own = boundIp === undefined || isAny(boundIp) || isMulticast(boundIp) ||
+        routes.isBroadcast(boundIp)
+      ? undefined
+      : boundIp;
+    return routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
   }
 
   covers(version: 4 | 6): boolean {

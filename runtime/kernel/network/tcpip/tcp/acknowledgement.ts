@@ -1,5 +1,6 @@
 // What an acknowledgement says (RFC 9293, 3.10.7.4, fifth step; RFC 5961, 5; RFC 2018; RFC 5681, 3.2).
-import { type Connection, Mode } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { Mode } from "./connection_variables.ts";
 import { sendAck } from "./output.ts";
 import { DUPLICATE_THRESHOLD, enterRecovery, lostEdge, repeatLost } from "./recovery.ts";
 import type { Segment } from "./segment.ts";

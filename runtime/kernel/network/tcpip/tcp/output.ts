@@ -1,6 +1,6 @@
 // What a connection sends, and when (RFC 9293, 3.8.6.2.1; Nagle's rule, RFC 1122, 4.2.3.4).
 import type { Connection } from "./connection.ts";
-import { Mode } from "./connection.ts";
+import { Mode } from "./connection_variables.ts";
 import { inFlight, repeatLost } from "./recovery.ts";
 import { Flag } from "./segment.ts";
 import { writer } from "./segment_writer.ts";

@@ -1,6 +1,7 @@
 // Which bytes are in the network, which are lost, and sending them again: after selective acknowledgements
 // (RFC 6675), without them (NewReno, RFC 6582), and after a timeout (RFC 6298, 5; RFC 5681, 3.1).
-import { type Connection, Mode } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { Mode } from "./connection_variables.ts";
 import { output, transmit } from "./output.ts";
 import { Flag } from "./segment.ts";
 

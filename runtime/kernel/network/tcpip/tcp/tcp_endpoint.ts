@@ -1,20 +1,19 @@
 // Endpoints of TCP as programs see them (tcp(7)): unconnected, listening, or with a connection.
 import { E, fail } from "../../../errno.ts";
-import { IP, IPPROTO, IPV6, MSG, SHUT, SO, SOCK, SOL, TCP } from "../../constants.ts";
+import { IP, IPPROTO, IPV6, MSG, SHUT, SOCK, SOL, TCP } from "../../constants.ts";
 import type { InternetAddress, Received, StreamEndpoint } from "../../endpoint.ts";
 import { EndpointBase, Ready } from "../endpoint_base.ts";
-import { isAny, isMulticast, LOOPBACK_4, LOOPBACK_6 } from "../ip/ip_address.ts";
-import type { Path } from "../ip/path.ts";
+import { isMulticast } from "../ip/ip_address.ts";
 import { intBytes } from "../socket_options.ts";
 import type { Stack } from "../stack.ts";
-import { isWritable } from "./acknowledgement.ts";
+import { choosePort, isFree } from "./connect_ports.ts";
 import { Connection, type Owner } from "./connection.ts";
 import { Listener } from "./listener.ts";
-import { output, sendAck } from "./output.ts";
+import { applyOption } from "./option_effects.ts";
 import { State } from "./state.ts";
+import { streamReadiness } from "./stream_readiness.ts";
 import { tcpInfo } from "./tcp_info.ts";
 import { getTcpOption, setTcpOption, TcpOptions } from "./tcp_options.ts";
-import { TimeWait } from "./time_wait.ts";
 
 export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   tcpOptions = new TcpOptions();
@@ -36,17 +35,8 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
 
   get readiness(): number {
     if (this.listener !== undefined) return this.listener.ready.length > 0 ? Ready.IN : 0;
-    const connection = this.#connection;
-    if (connection === undefined) return Ready.OUT | Ready.HUP | (this.error ? Ready.ERR : 0);
     if (this.connecting) return 0;
-    let ready = this.error !== 0 ? Ready.ERR : 0;
-    const ended = connection.ended || this.#readShut;
-    const over = connection.state === State.CLOSED || ended && connection.finQueued;
-    if (over) ready |= Ready.HUP;
-    if (ended) ready |= Ready.IN | Ready.RDHUP;
-    if (connection.readable >= this.options.receiveLow) ready |= Ready.IN;
-    if (over || connection.finQueued || isWritable(connection)) ready |= Ready.OUT;
-    return ready;
+    return streamReadiness(this.#connection, this.error, this.#readShut);
   }
 
   protected override get localIp(): Uint8Array | undefined {
@@ -155,10 +145,12 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     if (this.#connected) fail(E.EISCONN);
     // What became of the last try is told first.
     this.throwError();
-    const path = this.#find(address);
+    const path = this.pathTo(address);
+    const { routes } = this.stack;
+    if (isMulticast(path.destination) || routes.isBroadcast(path.destination)) fail(E.ENETUNREACH);
     const { port, six, options, tcpOptions, stack: { tcp } } = this;
-    const local = port !== 0 ? port : this.#choosePort(path, address.port);
-    if (port !== 0) this.#makeWay(path, port, address.port);
+    const local = port !== 0 ? port : choosePort(this.stack, path, address.port);
+    if (port !== 0 && !isFree(this.stack, path, port, address.port)) fail(E.EADDRNOTAVAIL);
     const chosen = port === 0;
     this.port = local;
     const connection = new Connection(
@@ -177,42 +169,6 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     this.chosen = chosen;
     tcp.remember(connection);
     connection.open();
-  }
-
-  /** @throws Errno ENETUNREACH */
-  #find(address: InternetAddress): Path {
-    let ip = this.understand(address);
-    if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
-    const { routes } = this.stack;
-    if (isMulticast(ip) || routes.isBroadcast(ip)) fail(E.ENETUNREACH);
-    const own = this.boundIp !== undefined && !isAny(this.boundIp) ? this.boundIp : undefined;
-    if (own !== undefined && own.length !== ip.length) fail(E.ENETUNREACH);
-    return routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
-  }
-
-  /** A port that nobody has but to connect from, and from which nobody connects to the same place. */
-  #choosePort(path: Path, remotePort: number): number {
-    const { ports } = this.stack.tcp;
-    return ports.choose((port) => {
-      for (const holder of ports.holders(port) ?? []) {
-        if (!holder.chosen) return false;
-      }
-      return this.#isFree(path, port, remotePort);
-    });
-  }
-
-  #makeWay(path: Path, port: number, remotePort: number): void {
-    if (!this.#isFree(path, port, remotePort)) fail(E.EADDRNOTAVAIL);
-  }
-
-  /** Whether there is no connection between these ports, or one whose time is over. */
-  #isFree({ source, destination }: Path, port: number, remotePort: number): boolean {
-    const { tcp } = this.stack;
-    const flow = tcp.flows.find(source, 0, destination, 0, source.length, port, remotePort);
-    if (flow === undefined) return true;
-    if (!(flow instanceof TimeWait) || !flow.reusable(this.stack.nowNs())) return false;
-    flow.end();
-    return true;
   }
 
   /** Back to where it began (AF_UNSPEC). */
@@ -284,13 +240,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     else setTcpOption(this.tcpOptions, name, value);
     const connection = this.#connection;
     if (connection === undefined || connection.state === State.CLOSED) return;
-    if (level === SOL.TCP) {
-      if (name === TCP.NODELAY || name === TCP.CORK) output(connection);
-      else if (name === TCP.MAXSEG) connection.resize();
-      else if (name === TCP.QUICKACK && this.tcpOptions.quickAck && connection.unacknowledged > 0) {
-        sendAck(connection);
-      } else if (name === TCP.KEEPIDLE) connection.timers.armKeepAlive();
-    } else if (level === SOL.SOCKET && name === SO.KEEPALIVE) connection.timers.armKeepAlive();
+    applyOption(connection, level, name);
   }
 
   override getOption(level: number, name: number): Uint8Array {
