@@ -53,7 +53,26 @@ export class Ports {
     for (const holders of this.#holders.values()) yield* holders;
   }
 
-  /** Takes the port that the holder has. */
+  /**
+   * Gives a holder a port: the one asked for, or with 0 any that nobody has.
+   * @throws Errno EADDRINUSE
+   */
+  take(bound: Bound & { port: number }, asked: number): void {
+    const isFree = (port: number) => {
+      bound.port = port;
+      return !this.conflicts(bound);
+    };
+    try {
+      if (asked === 0) this.choose((port) => !this.#holders.has(port) && isFree(port));
+      else if (!isFree(asked)) fail(E.EADDRINUSE);
+    } catch (failure) {
+      bound.port = 0;
+      throw failure;
+    }
+    this.add(bound);
+  }
+
+  /** Counts the port that the holder has as taken. */
   add(bound: Bound): void {
     const holders = this.#holders.get(bound.port);
     if (holders === undefined) this.#holders.set(bound.port, new Set([bound]));

@@ -34,6 +34,7 @@ export class ByteRing {
 
   /** Places `count` bytes at a stream offset, for which there is room. */
   write(offset: number, data: Uint8Array, at: number, count: number): void {
+    if (count === 0) return;
     const place = offset & this.#mask;
     const first = Math.min(count, this.#bytes.length - place);
     copyBytes(data, at, this.#bytes, place, first);
@@ -41,6 +42,7 @@ export class ByteRing {
   }
 
   read(offset: number, into: Uint8Array, at: number, count: number): void {
+    if (count === 0) return;
     const place = offset & this.#mask;
     const first = Math.min(count, this.#bytes.length - place);
     copyBytes(this.#bytes, place, into, at, first);

@@ -74,45 +74,25 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     this.checkBind(address);
     try {
       if (address.port === 0 && this.options.latePort) return;
-      this.#takePort(address.port);
+      this.stack.tcp.ports.take(this, address.port);
     } catch (failure) {
       this.boundIp = undefined;
       throw failure;
     }
   }
 
-  #takePort(port: number): void {
-    const { ports } = this.stack.tcp;
-    const free = (each: number) => {
-      this.port = each;
-      return !ports.conflicts(this);
-    };
-    try {
-      if (port === 0) ports.choose((each) => ports.holders(each) === undefined && free(each));
-      else if (!free(port)) fail(E.EADDRINUSE);
-    } catch (failure) {
-      this.port = 0;
-      throw failure;
-    }
-    ports.add(this);
-  }
-
   listen(backlog: number): void {
     if (this.#connection !== undefined) fail(E.EINVAL);
+    const { tcp, tcp: { ports } } = this.stack;
     if (this.listener === undefined) {
-      if (this.port === 0) this.#takePort(0);
+      if (this.port === 0) ports.take(this, 0);
       this.listening = true;
-      if (this.stack.tcp.ports.conflicts(this)) {
+      if (ports.conflicts(this)) {
         this.listening = false;
         fail(E.EADDRINUSE);
       }
-      this.listener = new Listener(
-        this.stack.tcp,
-        this.six,
-        this.options,
-        this.tcpOptions,
-        () => this.changed(),
-      );
+      const { six, options, tcpOptions } = this;
+      this.listener = new Listener(tcp, six, options, tcpOptions, () => this.changed());
     }
     this.listener.backlog = backlog;
   }

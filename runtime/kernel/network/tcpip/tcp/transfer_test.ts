@@ -1,5 +1,5 @@
 // Bytes go both ways over good and bad links, and arrive as they were sent.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertGreater, assertLess } from "@std/assert";
 import { at, FAR, FAR_6, World, type WorldSettings } from "../testing/world.ts";
 import { Flow, join, pattern } from "../testing/transfer.ts";
 
@@ -42,6 +42,29 @@ for (const seed of [1, 2, 3, 4]) {
     exchange({ ...bad, corruption: 0.01, seed }, 300_000, seed % 2 === 0);
   });
 }
+
+Deno.test("TCP carries bytes in packets of all sizes, also where the ends differ", () => {
+  for (const mtu of [576, 1280, 1500, 4000, 9000]) {
+    exchange({ mtu, delayNs: 1e6, loss: 0.01, seed: mtu }, 200_000);
+    exchange({ mtu, farMtu: 1500, delayNs: 1e6, seed: mtu }, 200_000, mtu >= 1280);
+    exchange({ mtu, offload: true, delayNs: 1e6, loss: 0.01, seed: mtu }, 200_000, mtu >= 1280);
+  }
+});
+
+Deno.test("TCP waits for room in the queue of a slow device", () => {
+  const slow = { delayNs: 5e6, bitRate: 20e6, queueFrames: 8 };
+  const seconds = exchange(slow, 500_000);
+  // Both ways at once: nothing is lost, and the link is never idle for long.
+  assertLess(seconds, 1);
+  assertGreater(seconds, 500_000 * 8 / 20e6);
+  exchange({ ...slow, offload: true }, 500_000);
+});
+
+Deno.test("a long fast path is filled, with one loss in ten thousand", () => {
+  const seconds = exchange({ delayNs: 10e6, loss: 1e-4, bitRate: 100e6, queueFrames: 200 }, 4e6);
+  // 256 KiB of buffer each 20 ms: 13 MB/s are the limit of the window, 12.5 that of the link.
+  assertLess(seconds, 1);
+});
 
 Deno.test("TCP carries bytes without options, over a bad link", () => {
   const features = { timestamps: false, selectiveAcknowledgements: false, windowScaling: false };

@@ -60,19 +60,7 @@ export class UdpEndpoint extends DatagramEndpoint {
   }
 
   protected override takePort(port: number): void {
-    const { ports } = this.stack.udp;
-    const free = (each: number) => {
-      this.port = each;
-      return !ports.conflicts(this);
-    };
-    try {
-      if (port === 0) this.port = ports.choose((each) => !ports.holders(each) && free(each));
-      else if (!free(port)) fail(E.EADDRINUSE);
-    } catch (failure) {
-      this.port = 0;
-      throw failure;
-    }
-    ports.add(this);
+    this.stack.udp.ports.take(this, port);
   }
 
   protected override releasePort(): void {
