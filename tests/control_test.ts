@@ -343,6 +343,23 @@ Deno.test("kill: a signal to a program that has one of its own", () =>
     assertMatch((await place.compose("ps")).out, /^small +main +ended +SIGKILL +0$/m);
   }));
 
+Deno.test("exec: a program ends with its system, and reads nothing where it is not to", () =>
+  withManifest(WAIT, async (place) => {
+    await place.compose("up", "-d", "small.yaml");
+    const copy = place.start("exec", "--no-input", "small", "--", "/copy");
+    assertEquals((await copy.status).code, 0);
+    const child = place.start("exec", "small", "--", "/deaf"), reader = child.stdout.getReader();
+    await reader.read();
+    await place.compose("down", "small");
+    // It is told that everybody leaves, and killed where it has not noticed by the end.
+    assertEquals([129, 137].includes((await child.status).code), true);
+    await reader.cancel();
+    for (const { stdin, stderr } of [copy, child]) {
+      await Promise.all([stderr.cancel(), stdin.abort().catch(() => {})]);
+    }
+    await copy.stdout.cancel();
+  }));
+
 Deno.test("stop: programs that do not end are killed after their time of grace", () =>
   withManifest("  main: { run: /deaf }", async (place) => {
     await place.compose("up", "-d", "small.yaml");

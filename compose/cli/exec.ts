@@ -15,6 +15,7 @@ const SIGKILL = 9, SIGPIPE = 13;
 
 interface Options extends Shared, ProgramOptions {
   terminal?: boolean;
+  input?: boolean;
 }
 
 /** @param words what follows `--`: the program and its arguments */
@@ -29,6 +30,7 @@ export function makeExecCommand(words: string[]): Command {
     .arguments("<system:string:system>");
   return withProgramOptions(command)
     .option("--no-terminal", "give it pipes, on a terminal, too")
+    .option("--no-input", "give it an empty input, and read nothing: for loops over lines")
     .example("A shell", "compose exec server -- /bin/sh")
     .example("In a pipe", "compose exec server -- /bin/tar c /etc > etc.tar")
     .example("As another user", "compose exec --user 33:33 server -- /usr/bin/id")
@@ -38,7 +40,8 @@ export function makeExecCommand(words: string[]): Command {
 async function exec(given: string, words: string[], options: Options): Promise<void> {
   const { env, ...rest } = readProgramOptions(words, options);
   const { folder } = findRunning(given, Exit.MACHINE);
-  const terminal = options.terminal === false ? undefined : Terminal.find();
+  const reads = options.input !== false;
+  const terminal = options.terminal === false || !reads ? undefined : Terminal.find();
   const fail = (failure: unknown): never => {
     terminal?.takeBack();
     console.error(`compose: ${failure instanceof Error ? failure.message : failure}`);
@@ -63,7 +66,8 @@ async function exec(given: string, words: string[], options: Options): Promise<v
     signal("", SIGKILL);
   };
   const credit = new Credit();
-  void send(client, terminal?.input(leave) ?? Deno.stdin.readable, credit);
+  if (reads) void send(client, terminal?.input(leave) ?? Deno.stdin.readable, credit);
+  else void client.tell({ endInput: true });
   terminal?.give({ resize: (size) => void client.tell({ resize: size }) });
   const end = await receive(client, credit, () => signal("", SIGPIPE)).catch(fail);
   terminal?.takeBack();

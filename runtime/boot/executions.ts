@@ -36,6 +36,7 @@ export type OutputTaker = (bytes: Uint8Array, stream: SessionStream) => void | P
 /** Input that a program has not read: beyond it nothing more is asked for. */
 const MAX_UNREAD_BYTES = 256 << 10;
 
+const SIGHUP = 1;
 /** Most of a stream that is handed over at a time. */
 const PIECE_BYTES = 64 << 10;
 
@@ -102,6 +103,15 @@ export class Executions {
 
   /** @throws Error where too many run already */
   start(execution: Execution, take: OutputTaker): RunningProgram {
+    return this.#open(take, (session) => ({ kind: "execute", session, execution }));
+  }
+
+  /** Asks whether a port of 127.0.0.1 takes connections: ends with 0 where it does. @throws Error as start */
+  probe(port: number): RunningProgram {
+    return this.#open(() => {}, (session) => ({ kind: "probe", session, port }));
+  }
+
+  #open(take: OutputTaker, request: (session: number) => SessionRequest): RunningProgram {
     if (this.#running.size >= limits.sessions.max) {
       throw new Error(`Cannot run more than ${limits.sessions.max} further programs at a time`);
     }
@@ -120,7 +130,7 @@ export class Executions {
     // Who waits hears of it; nobody has to.
     running.ended.promise.catch(() => {});
     this.#running.set(session, running);
-    post({ kind: "execute", session, execution });
+    post(request(session));
     return {
       ended: running.ended.promise,
       input(bytes) {
@@ -155,6 +165,13 @@ export class Executions {
         );
         return;
       }
+    }
+  }
+
+  /** Tells all programs that whoever ran them will soon be gone. */
+  hangUp(): void {
+    for (const session of this.#running.keys()) {
+      this.post({ kind: "session-signal", session, number: SIGHUP });
     }
   }
 

@@ -296,6 +296,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   /** Components give back what they hold, file systems to their disks, while those still answer. */
   function* shutDown(): Coroutine<void> {
     while (bringingUp) yield broughtUp;
+    // What still runs would find file systems that are gone.
+    if (programs !== undefined) yield* programs.endAll();
     yield* assembly.stop();
   }
 

@@ -13,7 +13,7 @@ import { HartThread } from "./hart_thread.ts";
 import { prepareImages } from "./images.ts";
 import { MachineMemory } from "./machine_memory.ts";
 import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
-import { HealthChecks } from "./health_checks.ts";
+import { checkHealth, type CheckingMachine } from "./health_checks.ts";
 import { makeReport } from "./machine_report.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
@@ -35,11 +35,14 @@ export class Machine implements RunningMachine {
 
   constructor(plan: Plan, private readonly options: BootOptions) {
     this.#plan = withTerminal(plan, options.terminal);
-    const health = new HealthChecks((execution, take) => this.execute(execution, take));
+    const checking: CheckingMachine = {
+      execute: (execution, take) => this.execute(execution, take),
+      probe: (port) => this.#executions.probe(port),
+    };
     this.#programs = new ProgramSupervisor(this.#plan.programs, {
       start: (program) => this.#hart.start(program),
       signal: (program, number) => this.#hart.signal(program, number),
-      check: (program, signal) => health.check(program, signal),
+      check: (program, signal) => checkHealth(checking, program, signal),
       after: (ms, act) => {
         const timer = setTimeout(act, ms);
         return () => clearTimeout(timer);
@@ -192,6 +195,7 @@ export class Machine implements RunningMachine {
 
   async stop(graceMs?: number): Promise<void> {
     this.#programs.stop(graceMs);
+    this.#executions.hangUp();
     await this.wait();
   }
 
@@ -204,8 +208,8 @@ export class Machine implements RunningMachine {
     await this.#ended.promise.catch((reason) => failure = reason);
     const seconds = (performance.now() - this.#startedMs) / 1000;
     this.#consoles.close();
-    this.#executions.close();
     if (failure !== undefined) {
+      this.#executions.close();
       await this.#domains.stop();
       this.#hart.terminate();
       this.#devices.terminate();
@@ -213,6 +217,7 @@ export class Machine implements RunningMachine {
     }
     // A loop is not ended from outside: it is asked to, and ends once its file systems are written back.
     const counters = await this.#hart.stop();
+    this.#executions.close();
     await this.#domains.stop();
     const faults = await this.#devices.faults();
     await this.#devices.stop();

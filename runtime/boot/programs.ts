@@ -39,6 +39,9 @@ export function* enterDirectory(process: Process, path: string): Coroutine<void>
 /** Runs a process as a program. @throws Errno where it cannot be executed */
 export type Runner = (process: Process, program: ProgramPlan) => Coroutine<void>;
 
+/** How long killed processes have to be gone, and how often they are looked at. */
+const END_NS = 2e9, END_LOOK_NS = 1e6;
+
 /** Of a terminal that does not say. */
 const DEFAULT_SIZE: WindowSize = { rows: 24, columns: 80 };
 
@@ -110,6 +113,16 @@ export class Programs {
     const early = this.#early.get(program.name) ?? [];
     this.#early.delete(program.name);
     for (const signal of early) this.signal(signal, program.name);
+  }
+
+  /** Ends every process there is, whoever started it; gives up on those that do not notice. */
+  *endAll(): Coroutine<void> {
+    const { processes, tasks } = this, { nowNs } = processes.environment;
+    const lateNs = nowNs() + END_NS;
+    const left = () =>
+      [...processes.all].filter((each) => each !== processes.init && each.ended === undefined);
+    for (const process of left()) process.end(SIG.KILL);
+    while (left().length > 0 && nowNs() < lateNs) yield* tasks.sleep(END_LOOK_NS);
   }
 
   /** Sends a signal to a program and what it started; to all programs without a name. */

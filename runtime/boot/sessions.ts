@@ -3,11 +3,12 @@
 import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
 import { E, Errno } from "../kernel/errno.ts";
 import type { Process } from "../kernel/process/process.ts";
-import type { Processes } from "../kernel/process/process_component.ts";
+import { handlers, type Processes } from "../kernel/process/process_component.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
+import { connectTo } from "./port_probe.ts";
 import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
 import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
 
@@ -30,6 +31,8 @@ export interface Execution {
 /** What a session is told, by its number. */
 export type SessionRequest =
   | { kind: "execute"; session: number; execution: Execution }
+  /** ends with 0 where a port of 127.0.0.1 takes connections */
+  | { kind: "probe"; session: number; port: number }
   | { kind: "session-input"; session: number; bytes: Uint8Array }
   | { kind: "session-end-input"; session: number }
   | { kind: "session-taken"; session: number; stream: SessionStream; bytes: number }
@@ -61,6 +64,8 @@ interface Session {
 
 export class Sessions {
   readonly #sessions = new Map<number, Session>();
+  /** what ends a probe that waits */
+  readonly #probes = new Map<number, () => void>();
 
   /** @param run has a process execute a file of the machine */
   constructor(
@@ -77,6 +82,8 @@ export class Sessions {
   /** Does what is asked; a session that has ended is asked for nothing any more. */
   receive(request: SessionRequest): void {
     if (request.kind === "execute") return this.#execute(request.session, request.execution);
+    if (request.kind === "probe") return this.#probe(request.session, request.port);
+    if (request.kind === "session-signal") this.#probes.get(request.session)?.();
     const session = this.#sessions.get(request.session);
     if (session === undefined) return;
     switch (request.kind) {
@@ -157,6 +164,26 @@ export class Sessions {
     }
     yield* enterDirectory(process, execution.cwd);
     yield* this.run(process, execution.words[0], execution.env);
+  }
+
+  #probe(session: number, port: number): void {
+    this.tasks.spawn(this.processes.start("probe", ["probe"], 0, 0), (process, failure) => {
+      if (failure !== undefined) throw failure;
+      let ended = false;
+      const task = this.tasks.spawn(connectTo(process!, port, handlers), (_connected, failure) => {
+        if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+        this.#probes.delete(session);
+        const reason = failure === undefined ? undefined : `port ${port}: ${failure}`;
+        this.processes.whenEnded(
+          process!,
+          (status) => this.post({ kind: "session-ended", session, ...exitStatus(status), reason }),
+        );
+        const status = failure === undefined ? 0 : 1;
+        this.processes.endThread(this.processes.startThread(process!), status << 8);
+        ended = true;
+      });
+      if (!ended) this.#probes.set(session, () => task?.interrupt(new Errno(E.EINTR)));
+    });
   }
 
   #signal(session: Session, signal: number): void {
