@@ -129,6 +129,46 @@ test("a program that does not read for a while closes the window", () => {
   exchange({ send: 3_000_000, peer: { send: 1000, pause: 1.5 } });
 });
 
+test("our program does not read for a while", () => {
+  exchange({ send: 1000, pauseMs: 1500, peer: { send: 3_000_000 } });
+});
+
+test("keep-alives of Linux are answered", () => {
+  // Linux asks every second, and would give up after two questions.
+  const keepAlive = { idle: 1, interval: 1, count: 2 };
+  exchange({ send: 1000, pauseMs: 5000, peer: { send: 1000, keepAlive } });
+});
+
+/** Whether the kernel can lose and delay packets by itself. */
+function hasNetem(): boolean {
+  const args = ["-rn", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "loss", "1%"];
+  try {
+    return new Deno.Command("unshare", { args }).outputSync().success;
+  } catch {
+    return false;
+  }
+}
+
+const netem = why === undefined && hasNetem();
+
+Deno.test({
+  name: `against Linux: delay, loss and reordering by netem${
+    netem ? "" : " (skipped, the kernel has no netem)"
+  }`,
+  ignore: !netem,
+  fn: () => {
+    const line = ["delay", "10ms", "2ms", "loss", "1%", "reorder", "5%"];
+    exchange({ netem: line, send: 1_000_000, peer: { send: 1_000_000 } });
+    exchange({
+      netem: line,
+      six: true,
+      role: "listen",
+      send: 1_000_000,
+      peer: { send: 1_000_000 },
+    });
+  },
+});
+
 test("a reset ends the connection on either side", () => {
   const theirs = run({
     send: 10,

@@ -42,6 +42,11 @@ def stream():
         print("ready", flush=True)
         connection = endpoint
         connection.connect((plan["address"], plan["port"]))
+    if keep := plan.get("keepAlive"):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, keep["idle"])
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, keep["interval"])
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, keep["count"])
     order = plan.get("order", "both")
     if order == "receive first":
         receive(connection)

@@ -23,6 +23,10 @@ export interface TapPlan {
   count?: number;
   end?: "reset";
   order?: "receive first";
+  /** our program waits so long before it reads */
+  pauseMs?: number;
+  /** what tc(8) is to do with what Linux sends */
+  netem?: string[];
   peer: Record<string, unknown>;
   /** nobody is to answer there */
   alone?: boolean;
@@ -99,7 +103,9 @@ class TapHost {
     const digest = createHash("sha256");
     const buffer = new Uint8Array(65_536);
     let over = false, finished = false;
+    const readFromMs = performance.now() + (plan.pauseMs ?? 0);
     await this.until(() => {
+      if (performance.now() < readFromMs) return false;
       while (!over && (connection.readiness & 1) !== 0) {
         const { count } = connection.receive(buffer, 0);
         digest.update(buffer.subarray(0, count));
@@ -187,6 +193,7 @@ if (import.meta.main) {
   command("ip", "link", "set", NAME, "mtu", String(plan.mtu), "up");
   command("ip", "addr", "add", `${THEIR_4}/24`, "dev", NAME);
   if (plan.mtu >= 1280) command("ip", "-6", "addr", "add", `${THEIR_6}/64`, "dev", NAME, "nodad");
+  if (plan.netem) command("tc", "qdisc", "add", "dev", NAME, "root", "netem", ...plan.netem);
   const listens = plan.role === "connect";
   const address = listens ? (plan.six ? THEIR_6 : THEIR_4) : (plan.six ? OUR_6 : OUR_4);
   const program = new URL("peer.py", import.meta.url).pathname;

@@ -55,7 +55,6 @@ export class Stack {
     this.#input = new IpInput(this.timers, this.nowNs, {
       deliver: (packet) => this.#deliver(packet),
       isMember: (link, group) => isOwnGroup(link, group) || this.#groups.has(addressKey(group)),
-      isLocal: (ip) => this.routes.isLocal(ip),
     });
     const loopback = new LoopbackLink(environment, (link, bytes, version) => {
       this.#input.received(link, bytes, 0, version, true);

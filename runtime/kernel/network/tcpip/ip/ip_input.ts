@@ -17,7 +17,6 @@ export interface IpUpper {
   deliver(packet: Packet): void;
   /** Whether this machine is in an IPv6 or IPv4 multicast group. */
   isMember(link: Link, group: Uint8Array): boolean;
-  isLocal(ip: Uint8Array): boolean;
 }
 
 export class IpInput {

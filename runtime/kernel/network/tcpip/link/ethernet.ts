@@ -42,7 +42,7 @@ export class EthernetLink implements Link {
     this.mac = device.mac;
     this.mtu = device.mtu;
     this.checksums = device.checksumsSent ? "device" : "sender";
-    this.segments = device.segmentsSent;
+    this.segments = device.segmentsSent && device.checksumsSent;
     device.received = (frame, verified) => this.#received(frame, verified);
     device.writable = () => this.#room.release();
   }

@@ -3,7 +3,7 @@ import type { Connection } from "./connection.ts";
 import { Mode } from "./connection_variables.ts";
 import { sendAck } from "./output.ts";
 import { DUPLICATE_THRESHOLD, enterRecovery, lostEdge, repeatLost } from "./recovery.ts";
-import type { Segment } from "./segment.ts";
+import { Flag, type Segment } from "./segment.ts";
 import { State } from "./state.ts";
 
 /** Between two answers to segments that nobody should have sent (RFC 5961, 7). */
@@ -39,7 +39,7 @@ export function acknowledge(connection: Connection, segment: Segment, sequence: 
     ? takeBlocks(connection, segment)
     : 0;
   if (ack < una) return true;
-  const window = segment.window * 2 ** connection.windowScale;
+  const window = windowOf(connection, segment);
   const plain = segment.length === 0 && window === connection.window;
   takeWindow(connection, window, sequence, ack);
   // A peer that keeps its window closed lives.
@@ -52,6 +52,11 @@ export function acknowledge(connection: Connection, segment: Segment, sequence: 
     added > 0 && lostEdge(connection) > connection.una;
   if (lost) enterRecovery(connection);
   return true;
+}
+
+/** The window of a segment in bytes; that of a SYN is never scaled (RFC 7323, 2.2). */
+export function windowOf({ windowScale }: Connection, segment: Segment): number {
+  return segment.has(Flag.SYN) ? segment.window : segment.window * 2 ** windowScale;
 }
 
 function takeWindow(connection: Connection, window: number, sequence: number, ack: number): void {

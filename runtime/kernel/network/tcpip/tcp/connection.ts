@@ -2,6 +2,7 @@
 // segments are taken in input.ts and acknowledgement.ts, sent in output.ts, repeated in recovery.ts.
 import { E, fail } from "../../../errno.ts";
 import { MSG } from "../../constants.ts";
+import { ipHeaderBytes } from "../ip/outgoing.ts";
 import type { Path } from "../ip/path.ts";
 import type { Blocked } from "../link/link.ts";
 import type { Bound } from "../ports.ts";
@@ -15,10 +16,10 @@ import { type Segment, TIMESTAMPS_BYTES } from "./segment.ts";
 import { State } from "./state.ts";
 import type { Tcp } from "./tcp.ts";
 import type { TcpOptions } from "./tcp_options.ts";
-import { ipHeaderBytes } from "../ip/outgoing.ts";
 
 /** What we multiply our window by: 65,535 << 7 is more than any buffer may have. */
 export const WINDOW_SCALE = 7;
+
 /** Who is told what happens to a connection: its endpoint, or the listener that it waits at. */
 export interface Owner {
   /** the connection is there, has ended, or has something new */

@@ -26,7 +26,7 @@ export class HalfOpen implements Flow {
   readonly selective: boolean;
   readonly timestamps: boolean;
   readonly timestampOffset: number;
-  readonly #recentTimestamp: number;
+  readonly recentTimestamp: number;
   readonly #timer: Timer;
   readonly #sinceNs: number;
   #retries = 0;
@@ -49,15 +49,11 @@ export class HalfOpen implements Flow {
     this.selective = features.selectiveAcknowledgements && segment.sackPermitted;
     this.timestamps = features.timestamps && segment.timestamped;
     this.timestampOffset = tcp.timestampOffset(path);
-    this.#recentTimestamp = segment.timestamp;
+    this.recentTimestamp = segment.timestamp;
     this.#sinceNs = tcp.arrivedNs;
     this.#timer = tcp.stack.timers.create(() => this.#repeat());
     this.#answer();
     this.#timer.setAt(this.#sinceNs + FIRST_RETRY_NS);
-  }
-
-  get recentTimestamp(): number {
-    return this.#recentTimestamp;
   }
 
   dispose(): void {
@@ -80,7 +76,7 @@ export class HalfOpen implements Flow {
       selective: this.selective,
       timestamps: this.timestamps,
       timestamp: this.tcp.clock() + this.timestampOffset | 0,
-      timestampEcho: this.#recentTimestamp,
+      timestampEcho: this.recentTimestamp,
     });
     answer.window = Math.min(65_535, options.receiveBytes);
     this.tcp.stack.send(this.path, answer);
@@ -103,7 +99,7 @@ export class HalfOpen implements Flow {
     if (!segment.has(Flag.ACK)) return;
     if (segment.acknowledgement !== (this.iss + 1 | 0)) return this.tcp.refuse(segment);
     const old = this.timestamps && segment.timestamped &&
-      (segment.timestamp - this.#recentTimestamp | 0) < 0;
+      (segment.timestamp - this.recentTimestamp | 0) < 0;
     if (old || ahead < 0 || ahead > this.listener.options.receiveBytes) return this.#answer();
     const { deferSeconds } = this.listener.tcpOptions;
     // A program that asked for it wants to hear of the connection only once there is data.

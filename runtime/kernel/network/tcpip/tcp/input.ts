@@ -1,6 +1,12 @@
 // A segment arrives for a connection (RFC 9293, 3.10.7.3 and 3.10.7.4, with the checks of RFC 5961).
 import { E } from "../../../errno.ts";
-import { acknowledge, acknowledgedOffset, challenge, finAcknowledged } from "./acknowledgement.ts";
+import {
+  acknowledge,
+  acknowledgedOffset,
+  challenge,
+  finAcknowledged,
+  windowOf,
+} from "./acknowledgement.ts";
 import type { Connection } from "./connection.ts";
 import { receiveData } from "./input_data.ts";
 import { output, sendAck, sendSyn } from "./output.ts";
@@ -102,8 +108,7 @@ function completeHandshake(connection: Connection, segment: Segment, sequence: n
 }
 
 function establish(connection: Connection, segment: Segment, sequence: number): void {
-  const scale = segment.has(Flag.SYN) ? 0 : connection.windowScale;
-  connection.window = connection.mostWindow = segment.window * 2 ** scale;
+  connection.window = connection.mostWindow = windowOf(connection, segment);
   connection.windowSequence = sequence;
   connection.state = connection.finQueued ? State.FIN_WAIT_1 : State.ESTABLISHED;
   if (connection.retries > 0) connection.roundTrip.handshakeRepeated();

@@ -1,6 +1,6 @@
 // A listening port: half-open connections, of which the oldest give way when there are too many (RFC 4987,
 // 3.3), and established ones that wait for accept(2).
-import { type Connection, Connection as TcpConnection, type Owner } from "./connection.ts";
+import { Connection, type Owner, WINDOW_SCALE } from "./connection.ts";
 import { HalfOpen } from "./half_open.ts";
 import { takeSyn } from "./input.ts";
 import type { Segment } from "./segment.ts";
@@ -8,7 +8,6 @@ import type { SocketOptions } from "../socket_options.ts";
 import { State } from "./state.ts";
 import type { Tcp } from "./tcp.ts";
 import type { TcpOptions } from "./tcp_options.ts";
-import { WINDOW_SCALE } from "./connection.ts";
 
 /** What listen(2) may ask for at most (somaxconn). */
 const MOST_BACKLOG = 4096;
@@ -89,7 +88,7 @@ export class Listener implements Owner {
 
   #promote(halfOpen: HalfOpen): Connection {
     const { path, localPort, remotePort } = halfOpen;
-    const connection = new TcpConnection(
+    const connection = new Connection(
       this.tcp,
       path,
       localPort,

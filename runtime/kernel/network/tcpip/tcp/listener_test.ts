@@ -186,6 +186,30 @@ Deno.test("SO_REUSEADDR lets a server come back while old connections are in TIM
   assertEquals(errnoOf(() => fourth.bind(at("0.0.0.0", 80))), E.EADDRINUSE);
 });
 
+Deno.test("ports in TIME-WAIT lead to the same place again after a second, given timestamps", () => {
+  for (const timestamps of [true, false]) {
+    const world = new World({ delayNs: 1e5, features: { timestamps } });
+    const listener = world.far.listen(80);
+    const connect = () => {
+      const client = world.near.tcp();
+      client.setOption(SOL.SOCKET, SO.REUSEADDR, yes);
+      client.bind(at("10.0.0.1", 1000));
+      return client;
+    };
+    const first = connect();
+    const server = join(world, first, listener, at(FAR, 80));
+    first.close();
+    world.pass(1e8);
+    server.close();
+    world.pass(1e8);
+    assertEquals(errnoOf(() => connect().connect(at(FAR, 80))), E.EADDRNOTAVAIL);
+    world.pass(1.1e9);
+    const again = connect();
+    if (timestamps) join(world, again, listener, at(FAR, 80));
+    else assertEquals(errnoOf(() => again.connect(at(FAR, 80))), E.EADDRNOTAVAIL);
+  }
+});
+
 Deno.test("a socket of IPv6 takes IPv4 too, unless IPV6_V6ONLY is set", () => {
   const world = new World({ delayNs: 1e5 });
   const both = world.far.listen(80, true);

@@ -3,7 +3,7 @@ import { E, fail } from "../../../errno.ts";
 import { IP, IPPROTO, IPV6, MSG, SHUT, SOCK, SOL, TCP } from "../../constants.ts";
 import type { InternetAddress, Received, StreamEndpoint } from "../../endpoint.ts";
 import { EndpointBase, Ready } from "../endpoint_base.ts";
-import { isMulticast } from "../ip/ip_address.ts";
+import { isLinkLocal, isMulticast } from "../ip/ip_address.ts";
 import { intBytes } from "../socket_options.ts";
 import type { Stack } from "../stack.ts";
 import { choosePort, isFree } from "./connect_ports.ts";
@@ -46,7 +46,8 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   get peer(): InternetAddress | undefined {
     const connection = this.#connection;
     if (connection === undefined || connection.state === State.CLOSED) return undefined;
-    return this.tell(connection.path.destination, connection.remotePort);
+    const { path: { via, destination }, remotePort } = connection;
+    return this.tell(destination, remotePort, isLinkLocal(destination) ? via.index : 0);
   }
 
   get queuedIn(): number {

@@ -85,6 +85,16 @@ Deno.test("a closed window that nobody answers for ends the connection", () => {
   assertEquals(c.endpoint.takeError(), E.ETIMEDOUT);
 });
 
+Deno.test("the window of a SYN is not scaled, all others are (RFC 7323)", () => {
+  const c = new RawConnection(new World(), [1, 3, 3, 7], 1000);
+  c.endpoint.send(new Uint8Array(50_000), 0);
+  const first = c.peer.take();
+  assertEquals(first.reduce((sum, { data }) => sum + data.length, 0), 1000);
+  c.send(ACK, { ack: c.theirs + 1000, window: 40 });
+  const second = c.peer.take();
+  assertEquals(second.reduce((sum, { data }) => sum + data.length, 0), 40 << 7);
+});
+
 Deno.test("our window closes when the program does not read, and opens when it does", () => {
   const world = new World();
   const c = new RawConnection(world);
