@@ -37,13 +37,17 @@ export type OutputTaker = (bytes: Uint8Array, stream: SessionStream) => void | P
 const MAX_UNREAD_BYTES = 256 << 10;
 
 const SIGHUP = 1;
-/** Most of a stream that is handed over at a time. */
+/**
+ * Most of a stream that is handed over at a time. The kernel is told of what was taken in pieces of this
+ * size, too, not for every word that a program says: each time its event loop has to turn.
+ */
 const PIECE_BYTES = 64 << 10;
 
 /** A stream of what a program writes: small pieces that wait for their taker become a larger one. */
 class OutputStream {
   #waiting: Uint8Array[] = [];
   #taking: Promise<void> | undefined;
+  #untoldBytes = 0;
 
   /** @param taken told how much was taken */
   constructor(
@@ -66,7 +70,10 @@ class OutputStream {
       const bytes = this.#next();
       // Whoever cannot take anything any more does not hold the program up.
       await this.take(bytes).catch(() => {});
-      this.taken(bytes.length);
+      this.#untoldBytes += bytes.length;
+      if (this.#untoldBytes < PIECE_BYTES) continue;
+      this.taken(this.#untoldBytes);
+      this.#untoldBytes = 0;
     }
     this.#taking = undefined;
   }
