@@ -23,6 +23,7 @@ export class LogWriter {
   readonly #older: string;
   #file: Deno.FsFile;
   #bytes = 0;
+  #closed = false;
   readonly #pending = new Map<string, { decoder: TextDecoder; text: string }>();
 
   constructor(folder: string) {
@@ -56,10 +57,13 @@ export class LogWriter {
       const [program, stream] = key.split(" ") as [string, "stdout" | "stderr"];
       if (text !== "") this.#append([{ ms: Date.now(), program, stream, text }]);
     }
+    this.#closed = true;
     this.#file.close();
   }
 
+  /** What comes after the end is nobody's. */
   #append(lines: LogLine[]): void {
+    if (this.#closed) return;
     const bytes = new TextEncoder().encode(
       lines.map((line) => `${JSON.stringify(line)}\n`).join(""),
     );

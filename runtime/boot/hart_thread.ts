@@ -5,8 +5,8 @@ import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
 import type { MachineMemory } from "./machine_memory.ts";
-import type { ProgramEnd } from "./program_supervisor.ts";
 import type { SessionMessage, SessionRequest } from "./sessions.ts";
+import type { ProgramEnd } from "./watched_program.ts";
 
 /** What the thread tells. */
 export interface HartListener {

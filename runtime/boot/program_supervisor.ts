@@ -3,6 +3,7 @@
 // machine is handed in, so that it can be tested without one.
 import type { ProgramPlan } from "../../schemas/plan.ts";
 import type { MachineEvent, ProgramReport, ProgramState } from "../report.ts";
+import { type ProgramEnd, WatchedProgram } from "./watched_program.ts";
 
 /** The rest of the machine, as the supervisor needs it. */
 export interface ProgramSurroundings {
@@ -18,13 +19,6 @@ export interface ProgramSurroundings {
   over(): void;
 }
 
-/** How a run of a program ended. */
-export interface ProgramEnd {
-  program: string;
-  status: number;
-  signal?: string;
-}
-
 const SIGTERM = 15, SIGKILL = 9;
 /** How long a program has to end when it is asked to, unless it says. */
 const STOP_GRACE_MS = 5000;
@@ -33,38 +27,8 @@ const STARTING_INTERVAL_MS = 200;
 /** A program that ran this long has recovered: its next failure is the first of a row. */
 const RECOVERED_MS = 10_000;
 const MAX_BACKOFF_MS = 60_000;
-/** Status of a program that was never started. */
-const NEVER_STARTED = 1;
-
-/** One program, through all its runs. */
-class Watched {
-  state: ProgramState["state"] = "waiting";
-  health: ProgramState["health"];
-  firstMs: number | undefined;
-  startedMs = 0;
-  endedMs = 0;
-  end: Omit<ProgramEnd, "program"> | undefined;
-  restarts = 0;
-  /** failures since it last ran long enough */
-  inARow = 0;
-  /** it has worked, or ended as it should */
-  wasReady = false;
-  askedToStop = false;
-  /** health checks of the run, and its timers */
-  running = new AbortController();
-  cancelTimer = () => {};
-
-  constructor(readonly plan: ProgramPlan) {
-    if (plan.health !== undefined) this.health = "starting";
-  }
-
-  get alive(): boolean {
-    return this.state === "starting" || this.state === "running";
-  }
-}
-
 export class ProgramSupervisor {
-  readonly #programs: Map<string, Watched>;
+  readonly #programs: Map<string, WatchedProgram>;
   #begunMs: number | undefined;
   #stopping = false;
   #stopGraceMs: number | undefined;
@@ -77,7 +41,7 @@ export class ProgramSupervisor {
     private readonly machine: ProgramSurroundings,
     private readonly stays = false,
   ) {
-    this.#programs = new Map(plans.map((plan) => [plan.name, new Watched(plan)]));
+    this.#programs = new Map(plans.map((plan) => [plan.name, new WatchedProgram(plan)]));
   }
 
   /** The machine has booted. @param bootMs what it took */
@@ -134,30 +98,12 @@ export class ProgramSupervisor {
 
   /** In the order of the manifest. */
   get states(): ProgramState[] {
-    return [...this.#programs.values()].map(({ plan, state, end, health, restarts }) => ({
-      name: plan.name,
-      state,
-      ...(end === undefined ? {} : { status: end.status }),
-      ...(end?.signal === undefined ? {} : { signal: end.signal }),
-      ...(health === undefined ? {} : { health }),
-      restarts,
-    }));
+    return [...this.#programs.values()].map((program) => program.now);
   }
 
-  /** In the order of the manifest. One that was never started has failed. */
+  /** In the order of the manifest. */
   get reports(): ProgramReport[] {
-    return [...this.#programs.values()].map((program): ProgramReport => {
-      const { plan, end, firstMs, endedMs, health, restarts } = program;
-      const { status, signal } = end ?? { status: NEVER_STARTED };
-      return {
-        name: plan.name,
-        status,
-        ...(signal === undefined ? {} : { signal }),
-        seconds: firstMs === undefined ? 0 : (endedMs - firstMs) / 1000,
-        ...(health === undefined ? {} : { health }),
-        ...(plan.restart === undefined ? {} : { restarts }),
-      };
-    });
+    return [...this.#programs.values()].map((program) => program.report);
   }
 
   /** Does what has become possible. */
@@ -181,7 +127,9 @@ export class ProgramSupervisor {
       changed = false;
       for (const program of this.#programs.values()) {
         if (program.state !== "waiting") continue;
-        const needs = (program.plan.dependsOn ?? []).map((need) => this.#look(need));
+        const needs = (program.plan.dependsOn ?? []).map(({ program, until }) =>
+          this.#programs.get(program)!.outlook(until)
+        );
         const hopeless = needs.find(({ hopeless }) => hopeless !== undefined)?.hopeless;
         if (hopeless !== undefined) {
           program.state = "ended";
@@ -194,28 +142,7 @@ export class ProgramSupervisor {
     }
   }
 
-  /** Whether what a program waits for is there, or will never be. */
-  #look({ program, until }: NonNullable<ProgramPlan["dependsOn"]>[number]): {
-    met: boolean;
-    hopeless?: string;
-  } {
-    const { state, firstMs, end, health } = this.#programs.get(program)!;
-    const over = state === "ended";
-    const met = until === "finished"
-      ? over && end?.status === 0
-      : until === "healthy"
-      ? state === "running" && health === "healthy"
-      : firstMs !== undefined && state !== "starting";
-    if (met || !over) return { met };
-    return {
-      met,
-      hopeless: end === undefined
-        ? `"${program}" was not started`
-        : `"${program}" ended with ${end.status}`,
-    };
-  }
-
-  #start(program: Watched): void {
+  #start(program: WatchedProgram): void {
     const nowMs = this.machine.nowMs();
     program.state = "starting";
     program.firstMs ??= nowMs;
@@ -226,7 +153,7 @@ export class ProgramSupervisor {
   }
 
   /** @returns whether a program that has ended will be started again */
-  #restart(program: Watched): boolean {
+  #restart(program: WatchedProgram): boolean {
     const { plan: { name, restart }, end } = program;
     if (this.#stopping || restart === undefined) return false;
     if (restart.when === "on-failure" && end!.status === 0) return false;
@@ -248,18 +175,18 @@ export class ProgramSupervisor {
   }
 
   /** The run is over: nobody asks for its health any more, and nobody has to kill it. */
-  #leave(program: Watched): void {
+  #leave(program: WatchedProgram): void {
     program.running.abort();
     program.cancelTimer();
     program.cancelTimer = () => {};
   }
 
-  #checkSoon(program: Watched, ms: number, failures: number): void {
+  #checkSoon(program: WatchedProgram, ms: number, failures: number): void {
     const cancel = this.machine.after(ms, () => void this.#check(program, failures));
     program.running.signal.addEventListener("abort", cancel);
   }
 
-  async #check(program: Watched, failures: number): Promise<void> {
+  async #check(program: WatchedProgram, failures: number): Promise<void> {
     const { plan, running: { signal } } = program, health = plan.health!;
     const wrong = await this.machine.check(plan, signal);
     if (signal.aborted) return;
