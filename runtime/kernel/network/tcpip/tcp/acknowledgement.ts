@@ -2,7 +2,13 @@
 import type { Connection } from "./connection.ts";
 import { Mode } from "./connection_variables.ts";
 import { sendAck } from "./output.ts";
-import { DUPLICATE_THRESHOLD, enterRecovery, lostEdge, repeatLost } from "./recovery.ts";
+import {
+  duplicateThreshold,
+  enterRecovery,
+  lostEdge,
+  noticeLostRepeats,
+  repeatLost,
+} from "./recovery.ts";
 import { Flag, type Segment } from "./segment.ts";
 import { State } from "./state.ts";
 
@@ -47,8 +53,13 @@ export function acknowledge(connection: Connection, segment: Segment, sequence: 
   if (ack > una) advance(connection, segment, ack);
   const duplicate = ack === una && una < nxt && (added > 0 || plain && !connection.selective);
   if (duplicate) connection.duplicates++;
-  if (connection.mode !== Mode.OPEN || connection.una === nxt) return true;
-  const lost = connection.duplicates >= DUPLICATE_THRESHOLD ||
+  if (connection.una === nxt) return true;
+  if (connection.mode !== Mode.OPEN) {
+    if (added > 0) noticeLostRepeats(connection, added);
+    return true;
+  }
+  const lost = connection.duplicates > 0 &&
+      connection.duplicates >= duplicateThreshold(connection) ||
     added > 0 && lostEdge(connection) > connection.una;
   if (lost) enterRecovery(connection);
   return true;
@@ -94,6 +105,7 @@ function advance(connection: Connection, segment: Segment, ack: number): void {
   connection.una = ack;
   connection.retries = 0;
   connection.softError = 0;
+  connection.sackedSince = 0;
   roundTrip.recovered();
   connection.timers.progressed();
   if (sacked.count > 0) sacked.dropBelow(ack);

@@ -58,6 +58,10 @@ export class ConnectionVariables {
   recoveryPoint = 0;
   /** what was repeated in this recovery ends here (HighRxt) */
   repeated = 0;
+  /** how far new data had gone when something was last repeated */
+  repeatedAt = 0;
+  /** bytes selectively acknowledged since the first hole was last repeated */
+  sackedSince = 0;
   /** what is lost for sure ends here, whatever the peer says of the rest */
   lostEnd = 0;
   readonly sacked = new RangeList(MAX_SACKED);

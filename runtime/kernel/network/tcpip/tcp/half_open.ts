@@ -84,6 +84,7 @@ export class HalfOpen implements Flow {
 
   #repeat(): void {
     if (this.#retries++ >= RETRIES) return this.listener.drop(this);
+    this.path.doubt();
     this.#answer();
     this.#timer.setAt(this.tcp.now() + FIRST_RETRY_NS * 2 ** this.#retries);
   }

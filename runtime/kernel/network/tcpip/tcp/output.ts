@@ -101,7 +101,9 @@ export function transmit(
     return false;
   }
   if (result === "too big") {
+    // The way has become narrower: what is then cut smaller goes out with the timer.
     connection.resize();
+    connection.timers.armRetransmit();
     return false;
   }
   const now = tcp.now();

@@ -6,7 +6,7 @@ import { output, transmit } from "./output.ts";
 import { Flag } from "./segment.ts";
 
 /** Segments known to have come after one that is then taken as lost (DupThresh). */
-export const DUPLICATE_THRESHOLD = 3;
+const DUPLICATE_THRESHOLD = 3;
 
 /** Everything before this that is not selectively acknowledged is lost (IsLost of RFC 6675). */
 export function lostEdge(connection: Connection): number {
@@ -86,8 +86,37 @@ function repeat(connection: Connection, start: number, end: number): number {
   if (!transmit(connection, start, length, flags)) return 0;
   connection.repeatedSegments++;
   const taken = length + (fin ? 1 : 0);
-  connection.repeated = start + taken;
+  connection.repeated = Math.max(connection.repeated, start + taken);
+  connection.repeatedAt = connection.nxt;
+  if (start === connection.una) connection.sackedSince = 0;
   return taken;
+}
+
+/**
+ * What was repeated may be lost again, which no timeout need find out: something that was sent later has
+ * come, and the first hole is still there.
+ * @param added bytes that were just selectively acknowledged
+ */
+export function noticeLostRepeats(connection: Connection, added: number): void {
+  const { una, mode, sacked, mss, repeated, repeatedAt } = connection;
+  connection.sackedSince += added;
+  if (sacked.count === 0 || sacked.starts[0] <= una || repeated <= una) return;
+  const enough = DUPLICATE_THRESHOLD * mss;
+  if (sacked.ends[sacked.count - 1] >= repeatedAt + enough) {
+    // New data has come: every hole that is left was repeated in vain.
+    connection.repeated = una;
+  } else if (mode === Mode.LOSS && connection.sackedSince >= enough) {
+    // After a timeout everything goes in order: others have come that were repeated after the first.
+    repeat(connection, una, sacked.starts[0]);
+  }
+}
+
+/** Signs of loss that are enough to act on: fewer where so little is in flight that no more can come. */
+export function duplicateThreshold({ una, nxt, queued, mss }: Connection): number {
+  const segments = Math.ceil((nxt - una) / mss);
+  // With new data there will be more signs (RFC 3042); else RFC 5827, 3.1.
+  if (queued > nxt || segments > DUPLICATE_THRESHOLD) return DUPLICATE_THRESHOLD;
+  return Math.max(1, segments - 1);
 }
 
 /** Begins fast retransmit and recovery. */
@@ -98,7 +127,7 @@ export function enterRecovery(connection: Connection): void {
   connection.recoveryPoint = nxt;
   connection.repeated = una;
   connection.lostEnd = Math.min(nxt, una + mss);
-  connection.timedOffset = 0;
+  connection.timedOffset = connection.sackedSince = 0;
   repeatLost(connection, true);
 }
 
@@ -120,7 +149,6 @@ export function enterLoss(connection: Connection): void {
   connection.mode = Mode.LOSS;
   connection.recoveryPoint = connection.lostEnd = connection.nxt;
   connection.repeated = connection.una;
-  connection.duplicates = 0;
-  connection.timedOffset = 0;
+  connection.duplicates = connection.timedOffset = connection.sackedSince = 0;
   output(connection);
 }

@@ -80,7 +80,8 @@ export class SimulatedLink {
     // Without jitter, order is kept; whoever is overtaken comes some frames later.
     if (this.random() < reordering) dueNs += delayNs / 4 + this.random() * 2e6;
     const copy = frame.slice();
-    if (this.random() < corruption) {
+    // Of ARP, which has no checksum of its own, a real link loses what is not intact.
+    if (this.random() < corruption && copy[13] !== 6) {
       copy[Math.floor(this.random() * copy.length)] ^= 1 << Math.floor(this.random() * 8);
     }
     for (const to of this.devices) {
