@@ -32,13 +32,13 @@ export function makeExecCommand(words: string[]): Command {
     .option("--no-terminal", "give it pipes, on a terminal, too")
     .option("--no-input", "give it an empty input, and read nothing: for loops over lines")
     .example("A shell", "compose exec server -- /bin/sh")
-    .example("In a pipe", "compose exec server -- /bin/tar c /etc > etc.tar")
-    .example("As another user", "compose exec --user 33:33 server -- /usr/bin/id")
+    .example("In a pipe", "compose exec server -- tar c /etc > etc.tar")
+    .example("As another user", "compose exec --user 33:33 server -- id")
     .action((options: Options, system: string) => exec(system, words, options));
 }
 
 async function exec(given: string, words: string[], options: Options): Promise<void> {
-  const { env, ...rest } = readProgramOptions(words, options);
+  const { env, ...rest } = readProgramOptions(words, options, true);
   const { folder } = findRunning(given, Exit.MACHINE);
   const reads = options.input !== false;
   const terminal = options.terminal === false || !reads ? undefined : Terminal.find();

@@ -18,13 +18,17 @@ export function withProgramOptions(command: Command): Command {
     });
 }
 
-/** @throws ValidationError */
+/**
+ * @param named whether a name without a path will do, which the machine looks for
+ * @throws ValidationError
+ */
 export function readProgramOptions(
   words: string[],
   { env, cwd, user }: ProgramOptions,
+  named = false,
 ): { env: Record<string, string>; cwd: string; uid: number; gid: number } {
   if (words.length === 0) throw new ValidationError("Say which program to run, after --");
-  if (!words[0].startsWith("/")) {
+  if (!words[0].startsWith("/") && !(named && /^[^/]+$/.test(words[0]))) {
     throw new ValidationError(
       `Name the program by its path in the machine: "${words[0]}" is not absolute`,
     );

@@ -32,7 +32,7 @@ import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
 import { Attention } from "./attention.ts";
 import { mountTree } from "./mount_tree.ts";
-import { Programs, type Runner } from "./programs.ts";
+import { DEFAULT_ENVIRONMENT, Programs, type Runner } from "./programs.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
 import { self } from "./worker_scope.ts";
 
@@ -73,12 +73,6 @@ export interface HartCounters {
 const MAX_SLEEP_NS = 20e6;
 /** Where a worker domain cannot ring the hart's bell: docs/decisions/2026-11-23-worker-beside-process.md. */
 const SHORT_SLEEP_NS = 0.5e6;
-/** What programs of the machine find in their environment unless the manifest says otherwise. */
-const DEFAULT_ENVIRONMENT = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  HOME: "/root",
-  LANG: "C.UTF-8",
-};
 
 interface Link {
   index: number;

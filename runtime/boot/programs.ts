@@ -13,6 +13,13 @@ import { AT, O } from "../kernel/vfs/constants.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
 
+/** What programs of the machine find in their environment unless somebody says otherwise. */
+export const DEFAULT_ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  HOME: "/root",
+  LANG: "C.UTF-8",
+};
+
 /** Status of a program that could not be started, or is not there, as shells have it. */
 export const CANNOT_START = 126, NOT_FOUND = 127;
 

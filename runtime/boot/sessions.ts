@@ -1,7 +1,7 @@
 // Programs that somebody runs on a machine that is already running, in the thread of its kernel: each is a
 // session of its own, with a terminal or with three streams that are messages.
 import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
-import { E, Errno } from "../kernel/errno.ts";
+import { E, Errno, fail } from "../kernel/errno.ts";
 import type { Process } from "../kernel/process/process.ts";
 import { handlers, type Processes } from "../kernel/process/process_component.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
@@ -9,12 +9,18 @@ import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { connectTo } from "./port_probe.ts";
-import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
+import {
+  CANNOT_START,
+  DEFAULT_ENVIRONMENT,
+  enterDirectory,
+  exitStatus,
+  NOT_FOUND,
+} from "./programs.ts";
 import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
 
 /** A program to run on a machine that runs. */
 export interface Execution {
-  /** its path in the machine, and its arguments */
+  /** its path in the machine, or its name where PATH leads to it, and its arguments */
   words: string[];
   /** its environment, besides what all programs of the machine have */
   env: Record<string, string>;
@@ -163,7 +169,14 @@ export class Sessions {
       }
     }
     yield* enterDirectory(process, execution.cwd);
-    yield* this.run(process, execution.words[0], execution.env);
+    for (const path of placesOf(execution)) {
+      try {
+        return yield* this.run(process, path, execution.env);
+      } catch (failure) {
+        if (!(failure instanceof Errno) || failure.errno !== E.ENOENT) throw failure;
+      }
+    }
+    fail(E.ENOENT);
   }
 
   #probe(session: number, port: number): void {
@@ -193,4 +206,10 @@ export class Sessions {
       if (each.session === process.pid) each.post({ signal, code: 0, pid: 0, uid: 0 });
     }
   }
+}
+
+/** Where a program may be: a name without a slash is looked for along PATH, as execvp(3) does. */
+function placesOf({ words: [name], env }: Execution): string[] {
+  if (name.includes("/")) return [name];
+  return (env.PATH ?? DEFAULT_ENVIRONMENT.PATH).split(":").map((folder) => `${folder}/${name}`);
 }
