@@ -60,7 +60,7 @@ export function acknowledge(connection: Connection, segment: Segment, sequence: 
   }
   const lost = connection.duplicates > 0 &&
       connection.duplicates >= duplicateThreshold(connection) ||
-    added > 0 && lostEdge(connection) > connection.una;
+    added > 0 && (connection.tailProbed || lostEdge(connection) > connection.una);
   if (lost) enterRecovery(connection);
   return true;
 }
@@ -106,6 +106,7 @@ function advance(connection: Connection, segment: Segment, ack: number): void {
   connection.retries = 0;
   connection.softError = 0;
   connection.sackedSince = 0;
+  connection.tailProbed = false;
   roundTrip.recovered();
   connection.timers.progressed();
   if (sacked.count > 0) sacked.dropBelow(ack);

@@ -5,6 +5,7 @@ import type { Timer } from "../timers.ts";
 import type { Connection } from "./connection.ts";
 import { output, sendAck, sendProbe, sendSyn } from "./output.ts";
 import { timedOut } from "./recovery.ts";
+import { probeTail, tailDelayNs } from "./tail_probe.ts";
 import { State } from "./state.ts";
 
 const DELAYED_ACK_NS = 40e6;
@@ -20,7 +21,7 @@ export class ConnectionTimers {
   readonly #acknowledge: Timer;
   readonly #idle: Timer;
   /** what the first timer is for */
-  #purpose: "nothing" | "retransmit" | "probe" | "cork" = "nothing";
+  #purpose: "nothing" | "retransmit" | "tail" | "probe" | "cork" = "nothing";
   #unansweredProbes = 0;
   /** probes since the window was last open, answered or not */
   #probes = 0;
@@ -41,12 +42,15 @@ export class ConnectionTimers {
   }
 
   get retransmitting(): boolean {
-    return this.#retransmit.set && this.#purpose === "retransmit";
+    const purpose = this.#purpose;
+    return this.#retransmit.set && (purpose === "retransmit" || purpose === "tail");
   }
 
   armRetransmit(nowNs = this.#nowNs): void {
-    this.#purpose = "retransmit";
-    this.#retransmit.setAt(nowNs + this.connection.roundTrip.timeoutNs);
+    const { connection } = this;
+    const timeoutNs = connection.roundTrip.timeoutNs, tailNs = tailDelayNs(connection);
+    this.#purpose = tailNs < timeoutNs ? "tail" : "retransmit";
+    this.#retransmit.setAt(nowNs + Math.min(timeoutNs, tailNs));
   }
 
   /** The window is closed and nothing is in flight that would bring news of it. */
@@ -110,7 +114,10 @@ export class ConnectionTimers {
     const purpose = this.#purpose;
     this.#purpose = "nothing";
     if (purpose === "retransmit") this.#timeout();
-    else if (purpose === "probe") this.#probe();
+    else if (purpose === "tail") {
+      probeTail(this.connection);
+      this.armRetransmit();
+    } else if (purpose === "probe") this.#probe();
     else output(this.connection, true);
   }
 

@@ -62,6 +62,8 @@ export class ConnectionVariables {
   repeatedAt = 0;
   /** bytes selectively acknowledged since the first hole was last repeated */
   sackedSince = 0;
+  /** the end of what is in flight was probed since something was acknowledged (RFC 8985, 7) */
+  tailProbed = false;
   /** what is lost for sure ends here, whatever the peer says of the rest */
   lostEnd = 0;
   readonly sacked = new RangeList(MAX_SACKED);

@@ -121,12 +121,14 @@ export function duplicateThreshold({ una, nxt, queued, mss }: Connection): numbe
 
 /** Begins fast retransmit and recovery. */
 export function enterRecovery(connection: Connection): void {
-  const { una, nxt, mss } = connection;
+  const { una, nxt, mss, sacked, tailProbed } = connection;
   connection.congestion.lost(inFlight(connection));
   connection.mode = Mode.RECOVERY;
   connection.recoveryPoint = nxt;
   connection.repeated = una;
-  connection.lostEnd = Math.min(nxt, una + mss);
+  // The answer to a probe of the tail comes after everything else that was sent.
+  const known = tailProbed && sacked.count > 0 ? sacked.starts[sacked.count - 1] : una + mss;
+  connection.lostEnd = Math.min(nxt, known);
   connection.timedOffset = connection.sackedSince = 0;
   repeatLost(connection, true);
 }

@@ -124,8 +124,9 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     if (this.listener !== undefined) fail(E.EISCONN);
     if (this.connecting) fail(E.EALREADY);
     if (this.#connected) fail(E.EISCONN);
-    // What became of the last try is told first.
+    // What became of the last try is told first; the port that it chose was for that try alone.
     this.throwError();
+    if (this.chosen) this.port = 0;
     const path = this.pathTo(address);
     const { routes } = this.stack;
     if (isMulticast(path.destination) || routes.isBroadcast(path.destination)) fail(E.ENETUNREACH);

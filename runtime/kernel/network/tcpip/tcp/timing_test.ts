@@ -215,6 +215,28 @@ Deno.test("three selective acknowledgements behind a gap repeat what is lost, an
   assertEquals(c.endpoint.queuedOut, 0);
 });
 
+Deno.test("a lost end of a burst is found out by a probe, long before the timeout (RFC 8985)", () => {
+  const world = new World({ delayNs: 5e6 });
+  const client = world.near.tcp();
+  const server = join(world, client, world.far.listen(80), at(FAR, 80));
+  const send = (bytes: number) => {
+    const flow = new Flow(pattern(bytes, 1), client, server, 16_384, false);
+    const begin = world.nowNs;
+    assert(world.run(() => flow.step(), 10e9));
+    return (world.nowNs - begin) / 1e6;
+  };
+  send(20_000);
+  world.pass(1e9);
+  let seen = 0;
+  world.link.filter = (frame, from) => {
+    const data = from === world.link.devices[0] && frame.length > 200;
+    // Of seven segments the last four are lost.
+    return !data || ++seen <= 3 || seen > 7;
+  };
+  assertLess(send(7 * 1448), 120);
+  assertEquals(seen, 7 + 4);
+});
+
 Deno.test("three duplicate acknowledgements repeat a segment where there are no selective ones", () => {
   const world = new World();
   const c = new RawConnection(world);
