@@ -33,6 +33,8 @@ export class Tcp {
   #arriving = false;
   readonly #segment = new Segment();
   readonly #waiting = new Set<TimeWait>();
+  /** by port: a SYN must not be compared with all connections of a busy server */
+  readonly #listening = new Map<number, Set<TcpEndpoint>>();
 
   constructor(readonly stack: Stack, readonly features: TcpFeatures) {
     this.flows = new FlowTable(stack.random);
@@ -106,6 +108,18 @@ export class Tcp {
     if (best.length <= 1) return best[0]?.listener;
     return best[(this.stack.flowHash(packet, sourcePort, destinationPort) >>> 0) % best.length]
       .listener;
+  }
+
+  startListening(endpoint: TcpEndpoint): void {
+    const others = this.#listening.get(endpoint.port);
+    if (others === undefined) this.#listening.set(endpoint.port, new Set([endpoint]));
+    else others.add(endpoint);
+  }
+
+  stopListening(endpoint: TcpEndpoint): void {
+    const others = this.#listening.get(endpoint.port);
+    others?.delete(endpoint);
+    if (others?.size === 0) this.#listening.delete(endpoint.port);
   }
 
   /** Resets what nobody expects (RFC 9293, 3.5.2). */

@@ -94,6 +94,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
       }
       const { six, options, tcpOptions } = this;
       this.listener = new Listener(tcp, six, options, tcpOptions, () => this.changed());
+      tcp.startListening(this);
     }
     this.listener.backlog = backlog;
   }
@@ -198,7 +199,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     if (how < SHUT.RD || how > SHUT.RDWR) fail(E.EINVAL);
     if (this.listener !== undefined) {
       if (how !== SHUT.WR) this.#stopListening();
-      return;
+      return this.changed();
     }
     const connection = this.#connection ?? fail(E.ENOTCONN);
     if (connection.state === State.CLOSED) fail(E.ENOTCONN);
@@ -211,10 +212,11 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   }
 
   #stopListening(): void {
-    this.listener!.close();
+    if (this.listener === undefined) return;
+    this.stack.tcp.stopListening(this);
+    this.listener.close();
     this.listener = undefined;
     this.listening = false;
-    this.changed();
   }
 
   override setOption(level: number, name: number, value: Uint8Array): void {
@@ -249,9 +251,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     if (this.#closed) return;
     this.#closed = true;
     this.leaveGroups();
-    this.listener?.close();
-    this.listener = undefined;
-    this.listening = false;
+    this.#stopListening();
     this.stack.tcp.ports.remove(this);
     this.#connection?.release();
   }
