@@ -13,7 +13,7 @@ const compiled = await plan(file, {});
 compiled.name = name;
 const interruption = new Interruption();
 const hosted = await HostedSystem.open({
-  name,
+  plan: compiled,
   file,
   keeps: true,
   early: () => interruption.interrupt(),

@@ -75,7 +75,7 @@ export async function detach(
     else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
   let entry = find(name);
-  while (entry !== undefined && await isEnding(entry)) {
+  while (!options.stay && entry !== undefined && await isEnding(entry)) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
     entry = find(name);
   }
@@ -99,7 +99,7 @@ function find(name: string): SystemEntry | undefined {
   return listSystems().find((system) => system.name === name);
 }
 
-/** Whether no program runs any more on a system that still does. */
+/** Whether no program runs any more on a system that still does, for a moment. */
 async function isEnding({ folder, end }: SystemEntry): Promise<boolean> {
   if (end !== undefined) return false;
   const answer = await ControlClient.once(folder, { do: "describe" });

@@ -1,7 +1,9 @@
 // A system that this process runs, as other commands find it: its name is taken, its log is written, and its
 // control socket answers.
 import { type ControlledMachine, ControlServer } from "../../runtime/boot/control_server.ts";
+import { STOP_GRACE_MS } from "../../runtime/boot/program_supervisor.ts";
 import type { MachineEvent, MachineReport } from "../../runtime/report.ts";
+import type { Plan } from "../../schemas/plan.ts";
 import { eventTextForLog } from "./event_text.ts";
 import { Claim, socketOf } from "./system_folder.ts";
 import { LogWriter } from "./system_log.ts";
@@ -29,14 +31,16 @@ export class HostedSystem {
    * @throws NameTaken
    */
   static async open(
-    { name, file, keeps, early }: {
-      name: string;
+    { plan, file, keeps, early }: {
+      plan: Plan;
       file: string;
       keeps: boolean;
       early: () => void;
     },
   ): Promise<HostedSystem> {
-    const record = { name, file, pid: Deno.pid, startedMs: Date.now() };
+    const { name } = plan;
+    const gracesMs = plan.programs.map(({ stop }) => stop?.timeoutMs ?? STOP_GRACE_MS);
+    const record = { name, file, pid: Deno.pid, startedMs: Date.now(), gracesMs };
     return new HostedSystem(name, await Claim.take(record), keeps, early);
   }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { systemsText } from "./ps.ts";
 
-const record = { pid: 42, startedMs: 1_000_000 };
+const record = { pid: 42, startedMs: 1_000_000, gracesMs: [5000] };
 
 Deno.test("systems, domains and programs are lined up; one that ended has no process", () => {
   const text = systemsText(

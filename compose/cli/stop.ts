@@ -8,8 +8,6 @@ import { forgetSystem, isRunning, type SystemEntry } from "./system_folder.ts";
 
 /** What a system has beyond its programs' time of grace, to write its file systems back. */
 const PATIENCE_MS = 15_000;
-/** How long programs have, as far as this command knows, where it does not say. */
-const ASSUMED_GRACE_MS = 30_000;
 const LOOK_MS = 10;
 
 interface Options extends Shared {
@@ -60,7 +58,8 @@ async function stopAll(options: Options, given: string[], forget: boolean): Prom
 
 /** @returns what became of it, in words */
 async function stop(entry: SystemEntry, graceMs: number | undefined): Promise<string> {
-  const deadlineMs = performance.now() + (graceMs ?? ASSUMED_GRACE_MS) + PATIENCE_MS;
+  const gracesMs = entry.gracesMs.map((own) => graceMs ?? own);
+  const deadlineMs = performance.now() + gracesMs.reduce((a, b) => a + b, PATIENCE_MS);
   const left = () => deadlineMs - performance.now();
   const request = { do: "stop" as const, ...(graceMs === undefined ? {} : { graceMs }) };
   const asked = await ControlClient.once(entry.folder, request, left()) !== undefined;

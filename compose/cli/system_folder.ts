@@ -17,6 +17,8 @@ export interface SystemRecord {
   pid: number;
   /** of the host's clock, milliseconds since 1970 */
   startedMs: number;
+  /** of each program, how long it has to end: they may do so one after another */
+  gracesMs: number[];
 }
 
 /** How a system in the background ended. */

@@ -2,7 +2,7 @@ import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { withFolder } from "../../tests/boot_harness.ts";
 import { Claim, forgetSystem, isRunning, listSystems, NameTaken } from "./system_folder.ts";
 
-const record = { name: "web", file: "/srv/web.yaml", pid: 42, startedMs: 5 };
+const record = { name: "web", file: "/srv/web.yaml", pid: 42, startedMs: 5, gracesMs: [] };
 
 Deno.test("a name is one process's until it gives it back; its end can be read, and forgotten", () =>
   withFolder(async (folder) => {

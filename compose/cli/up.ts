@@ -51,7 +51,7 @@ async function up(options: Options, file: string): Promise<void> {
   const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
   const status = new StatusLine(!options.json, terminal), interruption = new Interruption();
   const hosted = await HostedSystem.open({
-    name: compiled.name,
+    plan: compiled,
     file: path,
     keeps: false,
     early: () => interruption.interrupt(),

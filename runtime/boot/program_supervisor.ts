@@ -21,7 +21,7 @@ export interface ProgramSurroundings {
 
 const SIGTERM = 15, SIGKILL = 9;
 /** How long a program has to end when it is asked to, unless it says. */
-const STOP_GRACE_MS = 5000;
+export const STOP_GRACE_MS = 5000;
 /** How often a program is looked at that has not worked yet: others may wait for it. */
 const STARTING_INTERVAL_MS = 200;
 /** A program that ran this long has recovered: its next failure is the first of a row. */
