@@ -28,12 +28,12 @@ function run(plan: Partial<TapPlan>): TapResult {
   const whole: TapPlan = {
     mtu: 1500,
     six: false,
-    faults: { loss: 0, duplication: 0, reordering: 0 },
     seed: 1,
     role: "connect",
     send: 0,
     peer: {},
     ...plan,
+    faults: plan.faults ?? { loss: 0, duplication: 0, reordering: 0 },
   };
   const program = new URL("tap/tap_host.ts", import.meta.url).pathname;
   const config = new URL("../deno.json", import.meta.url).pathname;
@@ -117,6 +117,20 @@ test("packets of all sizes", () => {
   for (const mtu of [576, 1280, 9000]) {
     exchange({ mtu, role: "connect", send: 500_000, peer: { send: 500_000 } });
     exchange({ mtu, role: "listen", send: 500_000, peer: { send: 500_000 } });
+  }
+});
+
+test("many short connections at a time", () => {
+  for (const six of [false, true]) {
+    const faults = six ? { ...BAD, loss: 0.002 } : undefined;
+    const { theirs } = run({
+      six,
+      faults,
+      role: "listen",
+      echo: true,
+      peer: { storm: 8, count: 40 },
+    });
+    assertEquals([theirs.error, theirs.received], ["", 320]);
   }
 });
 

@@ -84,8 +84,36 @@ def datagrams():
         result["received"] += len(answer)
 
 
+def storm():
+    """Many short connections at a time, each of which gets back what it sends."""
+    print("ready", flush=True)
+    failures = []
+
+    def connect_often(number):
+        for index in range(plan["count"]):
+            data = random.Random(number * 1000 + index).randbytes(1 + index * 97)
+            with socket.create_connection((plan["address"], plan["port"]), timeout=10) as connection:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                answer = b""
+                while part := connection.recv(65536):
+                    answer += part
+            if answer == data:
+                result["received"] += 1
+            else:
+                failures.append(index)
+
+    threads = [threading.Thread(target=connect_often, args=(each,)) for each in range(plan["storm"])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    if failures:
+        raise OSError(0, f"answers differ: {failures}")
+
+
 try:
-    (datagrams if plan.get("udp") else stream)()
+    (storm if plan.get("storm") else datagrams if plan.get("udp") else stream)()
 except OSError as failure:
     result["error"] = type(failure).__name__
 print(json.dumps(result))

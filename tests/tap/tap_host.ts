@@ -28,6 +28,8 @@ export interface TapPlan {
   /** what tc(8) is to do with what Linux sends */
   netem?: string[];
   peer: Record<string, unknown>;
+  /** we answer every connection with what it sends */
+  echo?: boolean;
   /** nobody is to answer there */
   alone?: boolean;
 }
@@ -169,6 +171,32 @@ class TapHost {
     }
   }
 
+  /** Sends back what comes on any connection, until the peer has done what it wanted. */
+  async echo(peer: Promise<unknown>): Promise<void> {
+    const listener = this.#open(SOCK.STREAM) as StreamEndpoint;
+    listener.bind(at(this.plan.six ? "::" : "0.0.0.0", PORT));
+    listener.listen(64);
+    const open = new Set<StreamEndpoint>();
+    const buffer = new Uint8Array(65_536);
+    let over = false;
+    peer.finally(() => over = true);
+    await this.until(() => {
+      while ((listener.readiness & 1) !== 0) open.add(listener.accept());
+      for (const each of open) {
+        while ((each.readiness & 1) !== 0) {
+          const { count } = each.receive(buffer, 0);
+          if (count > 0) this.result.sent += each.send(buffer.subarray(0, count), 0);
+          else {
+            each.close();
+            open.delete(each);
+            break;
+          }
+        }
+      }
+      return over;
+    });
+  }
+
   /** Lets the peer finish and the last segments go out. */
   async finish(peer: Promise<unknown>): Promise<void> {
     let over = false;
@@ -217,7 +245,8 @@ if (import.meta.main) {
   })();
   const begin = performance.now();
   try {
-    await (plan.udp ? host.datagrams() : host.stream());
+    if (plan.echo) await host.echo(rest);
+    else await (plan.udp ? host.datagrams() : host.stream());
   } catch (failure) {
     if (!(failure instanceof Errno)) throw failure;
     host.result.error = errnoName(failure.errno);

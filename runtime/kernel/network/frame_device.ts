@@ -28,7 +28,8 @@ export interface FrameDevice {
    */
   send(length: number, fill: (into: Uint8Array) => void, offload?: TransmitOffload): boolean;
   /**
-   * Set by whoever receives. Called for each frame; the bytes are the driver's again when it returns.
+   * Set by whoever receives. Called for each frame, never from within `send`; the bytes are the driver's again
+   * when it returns.
    * A frame may be longer than the MTU where the device put segments together.
    * @param verified whether the transport checksum is known to be right
    */

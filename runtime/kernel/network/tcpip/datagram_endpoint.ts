@@ -1,13 +1,14 @@
 // An endpoint of whole messages, UDP or ICMP: a bounded queue of what came, sending, and errors of either
 // direction. The protocols add their headers and how packets find the endpoint.
 import { E, fail } from "../../errno.ts";
-import { MSG, SHUT } from "../constants.ts";
+import { IP, IPV6, MSG, SHUT, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, Received } from "../endpoint.ts";
 import { EndpointBase, Ready } from "./endpoint_base.ts";
 import { isMulticast } from "./ip/ip_address.ts";
 import type { Outgoing } from "./ip/outgoing.ts";
 import type { Path } from "./ip/path.ts";
 import type { Blocked } from "./link/link.ts";
+import { intBytes } from "./socket_options.ts";
 
 /** What a queued message costs beside its bytes: many empty ones must not fill the memory. */
 const MESSAGE_COST_BYTES = 256;
@@ -177,6 +178,12 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
   rerouted(): void {
     if (this.peerIp === undefined || this.#path === undefined) return;
     this.#path = this.stack.routes.find(this.peerIp, this.#path.source) ?? this.#path;
+  }
+
+  override getOption(level: number, name: number): Uint8Array {
+    const asksMtu = level === SOL.IP && name === IP.MTU || level === SOL.IPV6 && name === IPV6.MTU;
+    if (asksMtu) return intBytes(this.#path?.mtu ?? fail(E.ENOTCONN));
+    return super.getOption(level, name);
   }
 
   shutdown(how: number): void {

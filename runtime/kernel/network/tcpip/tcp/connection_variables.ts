@@ -114,6 +114,7 @@ export class ConnectionVariables {
 
   /** Bytes that the program gave and the peer has not acknowledged. */
   get unsent(): number {
+    if (this.state === State.CLOSED) return 0;
     return this.queued - Math.max(1, Math.min(this.una, this.queued));
   }
 

@@ -1,7 +1,7 @@
 // Who may have which port at the same time, or after each other, and what misuse is told.
 import { assertEquals, assertGreater } from "@std/assert";
 import { E } from "../../../errno.ts";
-import { IPV6, SO, SOL, TCP } from "../../constants.ts";
+import { IPV6, SO, SOL } from "../../constants.ts";
 import { intBytes } from "../socket_options.ts";
 import { at, FAR, FAR_6, World } from "../testing/world.ts";
 import { errnoOf, join } from "../testing/transfer.ts";
