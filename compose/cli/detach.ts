@@ -80,7 +80,10 @@ export async function detach(
     entry = find(name);
   }
   status.clear();
-  if ("readyMs" in outcome) return succeed(plan, entry!, outcome.readyMs, options);
+  if ("readyMs" in outcome) {
+    if (entry !== undefined) return succeed(plan, entry, outcome.readyMs, options);
+    outcome = { notReady: "somebody took it down" };
+  }
   if (entry === undefined) writeErrors(await new Response(child.stderr).text());
   else {
     for await (const line of readLog(entry.folder, () => false)) {

@@ -125,8 +125,10 @@ export class ContractService implements Service {
     for (;;) {
       if (this.connection.state === "gone") return false;
       if (this.#ready) return true;
-      if (this.contract === "error") return false;
-      yield this.connection.state === "up" ? this.#recovered : this.connection.changed;
+      // New work goes to the instance that is there, as soon as it knows the old one's end.
+      if (this.connection.state === "up") yield this.#recovered;
+      else if (this.contract === "error") return false;
+      else yield this.connection.changed;
     }
   }
 
@@ -258,6 +260,15 @@ export class ContractService implements Service {
    * connection is up again; calls of programs wait until it is done.
    */
   *recover(): Coroutine<void> {
+    try {
+      yield* this.#bringUpToDate();
+    } finally {
+      // Where the server was lost meanwhile, those who wait have to look what became of it.
+      this.#recovered.wakeAll();
+    }
+  }
+
+  *#bringUpToDate(): Coroutine<void> {
     const generation = this.connection.generation;
     const send = (
       number: number,
@@ -304,7 +315,6 @@ export class ContractService implements Service {
       (yield* send(Private.DROP_ORPHANS, [])) === LOST || this.connection.generation !== generation
     ) return;
     this.#generation = generation;
-    this.#recovered.wakeAll();
   }
 
   /** Gets a handle again, where there is none yet. @returns false when the server died again */

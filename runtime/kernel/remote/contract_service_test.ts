@@ -198,6 +198,18 @@ Deno.test("error: what was under way or comes while it is down is EIO; names com
   assertEquals(world.open(11) >= 0, true);
 });
 
+Deno.test("error: what comes while the next server is told of the last one waits for that", () => {
+  const world = new World("error");
+  const root = world.root(2);
+  world.die();
+  // The new instance takes what it is told, and has not answered.
+  world.restart((server) => server.silentOn.add(Private.REOPEN));
+  const early = world.begin(Call.FACCESSAT2, [root, 4]);
+  assertEquals(early.status, undefined);
+  world.die();
+  assertEquals(early.status, -E.EIO);
+});
+
 Deno.test("retry: acknowledged changes that are not durable are done again, in order and with new handles", () => {
   const world = new World("retry");
   const first = world.open(11), second = world.open(12);
