@@ -130,7 +130,7 @@ Deno.test(`${FRAMES} hostile frames do no harm, seed ${SEED}`, () => {
   const random = seededRandom(SEED);
   const { near, far, link } = world;
   const corpus = collect(world);
-  const listeners = [near.listen(80), near.listen(80 + 1, true)];
+  const listeners = [near.listen(80), near.listen(81, true)];
   const udp = [near.udp(), near.udp(true)];
   udp[0].bind(at("0.0.0.0", 53));
   udp[1].bind(at("::", 54));

@@ -48,8 +48,8 @@ export function acknowledge(connection: Connection, segment: Segment, sequence: 
   const window = windowOf(connection, segment);
   const plain = segment.length === 0 && window === connection.window;
   takeWindow(connection, window, sequence, ack);
-  // A peer that keeps its window closed lives.
-  if (window === 0) connection.retries = 0;
+  // A peer that keeps its window closed lives; what nobody has any more may not wait for it for ever.
+  if (window === 0 && connection.owner !== undefined) connection.retries = 0;
   if (ack > una) advance(connection, segment, ack);
   const duplicate = ack === una && una < nxt && (added > 0 || plain && !connection.selective);
   if (duplicate) connection.duplicates++;

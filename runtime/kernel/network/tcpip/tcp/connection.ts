@@ -180,7 +180,9 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
 
   /** There is room on the link again. */
   unblocked(): void {
-    if (this.state !== State.CLOSED && this.state !== State.TIME_WAIT) output(this);
+    if (this.state === State.CLOSED || this.state === State.TIME_WAIT) return;
+    output(this);
+    if (this.ackNow) sendAck(this);
   }
 
   /** ICMP says that something is in the way (RFC 1122, 4.2.3.9; RFC 5927, 5.2). */

@@ -126,10 +126,11 @@ function acknowledged(connection: Connection): void {
   connection.timers.cancelAcknowledge();
 }
 
-/** Sends an acknowledgement without data. */
+/** Sends an acknowledgement without data, or as soon as there is room. */
 export function sendAck(connection: Connection): void {
-  sendEmpty(connection, connection.nxt, Flag.ACK);
-  acknowledged(connection);
+  if (sendEmpty(connection, connection.nxt, Flag.ACK)) return acknowledged(connection);
+  connection.ackNow = true;
+  connection.path.via.waitForRoom(connection);
 }
 
 /** A segment that the peer does not accept, and so answers (window probes and keep-alives). */
@@ -141,9 +142,10 @@ export function sendReset(connection: Connection): void {
   sendEmpty(connection, connection.nxt, Flag.RST | Flag.ACK);
 }
 
-function sendEmpty(connection: Connection, offset: number, flags: number): void {
+/** @returns whether there was room */
+function sendEmpty(connection: Connection, offset: number, flags: number): boolean {
   writer.prepare(connection, offset, 0, flags);
-  connection.tcp.stack.send(connection.path, writer);
+  return connection.tcp.stack.send(connection.path, writer) === "sent";
 }
 
 /** Sends the SYN, with the acknowledgement of the peer's where it has come. */

@@ -56,8 +56,11 @@ export class Tcp {
     if (packet.toMany || !this.#isIntact(packet) || !segment.read(packet)) return;
     this.arrivedNs = this.stack.nowNs();
     this.#arriving = true;
-    this.#dispatch(packet, segment);
-    this.#arriving = false;
+    try {
+      this.#dispatch(packet, segment);
+    } finally {
+      this.#arriving = false;
+    }
   }
 
   #dispatch(packet: Packet, segment: Segment): void {

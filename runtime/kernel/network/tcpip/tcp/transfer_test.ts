@@ -58,6 +58,7 @@ Deno.test("TCP waits for room in the queue of a slow device", () => {
   assertLess(seconds, 1);
   assertGreater(seconds, 500_000 * 8 / 20e6);
   exchange({ ...slow, offload: true }, 500_000);
+  exchange({ ...slow, queueFrames: 1 }, 100_000);
 });
 
 Deno.test("a long fast path is filled, with one loss in ten thousand", () => {

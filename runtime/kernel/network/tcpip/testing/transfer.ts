@@ -1,6 +1,5 @@
 // Sends bytes between two endpoints as programs would, and compares what arrives.
-import { Errno } from "../../../errno.ts";
-import { E } from "../../../errno.ts";
+import { E, Errno } from "../../../errno.ts";
 import type { StreamEndpoint } from "../../endpoint.ts";
 import { SHUT } from "../../constants.ts";
 import type { World } from "./world.ts";
