@@ -152,7 +152,7 @@ export class Machine implements RunningMachine {
     const { calls, heapBytes } = await this.#hart.counters();
     const domains = this.#plan.domains.map(({ name, isolation, memory }): DomainState => {
       const supervisor = this.#domains.find(name);
-      const up = supervisor === undefined || supervisor.running;
+      const up = supervisor === undefined || supervisor.ready;
       return {
         name,
         isolation,

@@ -83,6 +83,12 @@ export class Programs {
     this.#early.set(name, []);
     const made = this.processes.start(name, [argv0, ...args], uid, gid);
     this.tasks.spawn(made, (process, failure) => {
+      if (failure instanceof Errno) {
+        // Nobody serves the root now, under the contract `error`.
+        this.#early.delete(name);
+        const reason = `cannot start ${program.path ?? program.module}: ${failure}`;
+        return this.post({ kind: "program-ended", program: name, status: CANNOT_START, reason });
+      }
       if (failure !== undefined) throw failure;
       this.tasks.spawn(this.#begin(program, process!), (_begun, failure) => {
         if (failure === undefined) return whenEnded(process!);

@@ -134,7 +134,10 @@ export class Sessions {
       });
     const name = words[0].split("/").at(-1)!;
     this.tasks.spawn(this.processes.start(name, words, uid, gid), (process, failure) => {
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) {
+        this.#sessions.delete(number);
+        return this.#refuse(number, `cannot start ${words[0]}`, failure);
+      }
       this.tasks.spawn(this.#begin(session, execution, process!), (_begun, failure) => {
         if (failure === undefined) {
           session.process = process;
@@ -181,7 +184,7 @@ export class Sessions {
 
   #probe(session: number, port: number): void {
     this.tasks.spawn(this.processes.start("probe", ["probe"], 0, 0), (process, failure) => {
-      if (failure !== undefined) throw failure;
+      if (failure !== undefined) return this.#refuse(session, `port ${port}`, failure);
       let ended = false;
       const task = this.tasks.spawn(connectTo(process!, port, handlers), (_connected, failure) => {
         if (failure !== undefined && !(failure instanceof Errno)) throw failure;
@@ -197,6 +200,13 @@ export class Sessions {
       });
       if (!ended) this.#probes.set(session, () => task?.interrupt(new Errno(E.EINTR)));
     });
+  }
+
+  /** There is no process: nobody serves the root now, under the contract `error`. */
+  #refuse(session: number, what: string, failure: unknown): void {
+    if (!(failure instanceof Errno)) throw failure;
+    const reason = `${what}: ${failure}`;
+    this.post({ kind: "session-ended", session, status: CANNOT_START, reason });
   }
 
   #signal(session: Session, signal: number): void {

@@ -56,6 +56,11 @@ export class Supervisor {
     return this.#instance !== undefined && this.#failure === undefined;
   }
 
+  /** whether it serves, as far as is known */
+  get ready(): boolean {
+    return this.running && this.#status?.state === State.READY;
+  }
+
   constructor(private readonly plan: DomainPlan, private readonly machine: Surroundings) {}
 
   /** Starts the first generation. @throws Error when it does not get ready */
