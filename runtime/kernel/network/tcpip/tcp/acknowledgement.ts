@@ -127,6 +127,7 @@ function advance(connection: Connection, segment: Segment, ack: number): void {
     connection.lostEnd = Math.min(connection.nxt, ack + connection.mss);
     repeatLost(connection, true);
   }
+  if (ack >= connection.queued) connection.sent.emptied();
   if (ack === connection.nxt) connection.timers.cancelRetransmit();
   else connection.timers.armRetransmit(now);
   if (wasFull && isWritable(connection)) connection.news = true;

@@ -1,13 +1,16 @@
 // The bytes of a stream between two offsets, in a ring that grows with what is in it. Whoever uses it knows
 // the offsets; bytes may be placed beyond a gap that is filled later.
 import { copyBytes } from "../wire.ts";
+import { type BufferPool, LEAST_SHARED_BYTES } from "./buffer_pool.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const LEAST_BYTES = 2048;
 
 export class ByteRing {
-  #bytes = NO_BYTES;
+  #bytes: Uint8Array = NO_BYTES;
   #mask = -1;
+
+  constructor(private readonly pool: BufferPool) {}
 
   /** Makes room for all offsets in `[start, end)`, and keeps what is there. */
   reserve(start: number, end: number): void {
@@ -15,7 +18,7 @@ export class ByteRing {
     if (wanted <= this.#bytes.length) return;
     let size = Math.max(LEAST_BYTES, this.#bytes.length);
     while (size < wanted) size *= 2;
-    const bytes = new Uint8Array(size), mask = size - 1;
+    const bytes = this.pool.take(size), mask = size - 1;
     const old = this.#bytes;
     // Every byte goes to its offset's place in the larger ring.
     if (old.length > 0) {
@@ -30,6 +33,7 @@ export class ByteRing {
     }
     this.#bytes = bytes;
     this.#mask = mask;
+    this.pool.give(old);
   }
 
   /** Places `count` bytes at a stream offset, for which there is room. */
@@ -49,8 +53,14 @@ export class ByteRing {
     if (first < count) copyBytes(this.#bytes, 0, into, at + first, count - first);
   }
 
+  /** Nothing is in it at the moment: gives the memory back where it is much. */
+  emptied(): void {
+    if (this.#bytes.length >= LEAST_SHARED_BYTES) this.release();
+  }
+
   /** Gives the memory back. */
   release(): void {
+    this.pool.give(this.#bytes);
     this.#bytes = NO_BYTES;
     this.#mask = -1;
   }

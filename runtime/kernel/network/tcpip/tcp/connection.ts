@@ -7,6 +7,7 @@ import type { Path } from "../ip/path.ts";
 import type { Blocked } from "../link/link.ts";
 import type { Bound } from "../ports.ts";
 import type { SocketOptions } from "../socket_options.ts";
+import { ByteRing } from "./byte_ring.ts";
 import { ConnectionTimers } from "./connection_timers.ts";
 import { ConnectionVariables, DEFAULT_MSS_4, DEFAULT_MSS_6 } from "./connection_variables.ts";
 import type { Flow } from "./flow_table.ts";
@@ -30,6 +31,10 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
   nextFlow: Flow | undefined;
   /** undefined: nobody has it any more (an orphan) */
   owner: Owner | undefined;
+  /** from the first byte not acknowledged to the last that the program gave */
+  readonly sent: ByteRing;
+  /** from the first byte not read to the last that came, gaps and all */
+  readonly received: ByteRing;
   readonly timers: ConnectionTimers;
 
   constructor(
@@ -45,6 +50,8 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     super();
     this.timestamps = tcp.features.timestamps;
     this.selective = tcp.features.selectiveAcknowledgements;
+    this.sent = new ByteRing(tcp.buffers);
+    this.received = new ByteRing(tcp.buffers);
     this.timers = new ConnectionTimers(this);
   }
 
@@ -106,6 +113,7 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.received.read(this.read, into, 0, count);
     if (!consume || count === 0) return count;
     this.read += count;
+    if (this.read === this.rcvNxt && this.gaps.count === 0) this.received.emptied();
     // The peer hears of the room once there is much more than it knows of (RFC 9293, 3.8.6.2.2).
     const gained = this.read + this.options.receiveBytes - this.rcvEdge;
     const much = Math.min(this.options.receiveBytes >> 1, 2 * this.rcvMss);

@@ -3,7 +3,6 @@
 //
 // Positions in both streams are plain numbers that never wrap: 0 is the SYN, 1 the first byte. Only what is
 // written to or read from a segment has 32 bits.
-import { ByteRing } from "./byte_ring.ts";
 import { Congestion } from "./congestion.ts";
 import { RangeList } from "./range_list.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -48,7 +47,6 @@ export class ConnectionVariables {
   /** offset after the last segment that was not full (Minshall's refinement of Nagle's rule) */
   smallEnd = 0;
   moreFollows = false;
-  readonly sent = new ByteRing();
   lastSentNs = 0;
 
   // loss
@@ -94,7 +92,6 @@ export class ConnectionVariables {
   /** offset of the peer's FIN, once it was seen */
   finAt = Infinity;
   readonly gaps = new RangeList(MAX_GAPS);
-  readonly received = new ByteRing();
   selective = true;
   /** a range that came twice, to be told first (RFC 2883) */
   duplicateStart = 0;

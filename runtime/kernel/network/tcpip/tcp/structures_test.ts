@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { seededRandom, World } from "../testing/world.ts";
 import type { Timer } from "../timers.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { ByteRing } from "./byte_ring.ts";
 import { Congestion } from "./congestion.ts";
 import { RangeList } from "./range_list.ts";
@@ -10,7 +11,7 @@ import { RoundTrip } from "./round_trip.ts";
 Deno.test("a ring keeps the bytes between two offsets, however it grows", () => {
   const random = seededRandom(1);
   for (const begin of [0, 2 ** 31 - 5000, 2 ** 32 - 5000, 2 ** 40 + 3]) {
-    const ring = new ByteRing();
+    const ring = new ByteRing(new BufferPool());
     const model: number[] = [];
     let start = begin;
     for (let step = 0; step < 2000; step++) {
@@ -27,9 +28,25 @@ Deno.test("a ring keeps the bytes between two offsets, however it grows", () => 
         assertEquals([...into.subarray(1, count + 1)], model.splice(0, count));
         assertEquals([into[0], into[count + 1]], [0, 0]);
         start += count;
+        if (model.length === 0) ring.emptied();
       }
     }
   }
+});
+
+Deno.test("buffers are shared by size, within bounds", () => {
+  const pool = new BufferPool();
+  const large = pool.take(1 << 18), small = new Uint8Array(1 << 10);
+  pool.give(large);
+  pool.give(small);
+  assert(pool.take(1 << 17) !== large);
+  assert(pool.take(1 << 18) === large);
+  assert(pool.take(1 << 18) !== large, "it is given once");
+  assert(pool.take(1 << 10) !== small);
+  const given: Uint8Array[] = Array.from({ length: 100 }, () => new Uint8Array(1 << 20));
+  for (const each of given) pool.give(each);
+  const taken = Array.from({ length: 100 }, () => pool.take(1 << 20));
+  assertEquals(taken.filter((each) => given.includes(each)).length, 8);
 });
 
 Deno.test("ranges join, count and end as a set of numbers does", () => {

@@ -12,6 +12,7 @@ import type { TcpFeatures } from "../settings.ts";
 import type { Stack } from "../stack.ts";
 import { get32, sameBytes } from "../wire.ts";
 import { BareSegment } from "./bare_segment.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { Connection } from "./connection.ts";
 import { FlowTable } from "./flow_table.ts";
 import { HalfOpen } from "./half_open.ts";
@@ -28,6 +29,7 @@ const MAX_WAITING = 16_384;
 export class Tcp {
   readonly flows: FlowTable;
   readonly ports: Ports;
+  readonly buffers = new BufferPool();
   /** when the segment that is being dealt with came */
   arrivedNs = 0;
   #arriving = false;
