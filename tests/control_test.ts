@@ -109,10 +109,13 @@ Deno.test("up -d: returns when the system is ready; ps, logs, stop and down act 
     assertEquals((await place.compose("completions", "complete", "system")).out, "small\n");
 
     const logs = await place.compose("logs", "small");
-    assertMatch(
-      logs.out,
-      /^booted small in \d+ ms\nmain has started\nready in \d+ ms\nmain \| here\n$/,
-    );
+    // What the program says and what is said of it come by different ways.
+    assertEquals(logs.out.replace(/\d+ ms/g, "TIME").trimEnd().split("\n").sort(), [
+      "booted small in TIME",
+      "main has started",
+      "main | here",
+      "ready in TIME",
+    ]);
     assertEquals((await place.compose("logs", "--program", "main", "small")).out, "here\n");
     assertEquals((await place.compose("logs", "--since", "2001-01-01", "small")).out, logs.out);
     assertEquals((await place.compose("logs", "--since", "2101-01-01", "small")).out, "");
@@ -370,11 +373,11 @@ Deno.test("exec: a program ends with its system, and reads nothing where it is n
   }));
 
 Deno.test("stop: programs that do not end are killed after their time of grace", () =>
-  withManifest("  main: { run: /deaf }", async (place) => {
+  withManifest("  main: { run: /deaf, stop_timeout: 600s }", async (place) => {
     await place.compose("up", "-d", "small.yaml");
     const beganMs = performance.now();
     assertEquals((await place.compose("stop", "--timeout", "300ms", "small")).code, 0);
-    assertEquals(performance.now() - beganMs < 4000, true);
+    assertEquals(performance.now() - beganMs < 60_000, true);
     assertEquals((await place.systems())[0].end.report.programs[0].signal, "SIGKILL");
     assertEquals((await place.compose("stop", "--timeout", "soon", "small")).code, 2);
   }));
