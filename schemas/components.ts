@@ -17,6 +17,8 @@ export interface ComponentDescription {
   summary: string;
   provides: string[];
   needs: string[];
+  /** what it uses where somebody provides it */
+  wants?: string[];
   /** device model it drives */
   device?: "virtio-blk" | "virtio-console" | "virtio-rng";
   /** group of system calls it serves, as in schemas/syscalls.ts */
@@ -29,6 +31,8 @@ export const interfaces: InterfaceDescription[] = [
   { name: "files", transport: "ring", many: true, summary: "system calls on files and paths" },
   { name: "filesystem", transport: "call", many: true, summary: "inodes and directories" },
   { name: "disk", transport: "ring", summary: "block requests" },
+  { name: "sockets", transport: "ring", summary: "system calls on sockets" },
+  { name: "transport", transport: "call", summary: "connections and datagrams" },
   { name: "terminal", transport: "call", summary: "characters to and from a console port" },
   { name: "entropy", transport: "call", summary: "random bytes" },
 ];
@@ -39,6 +43,7 @@ export const components: ComponentDescription[] = [
     summary: "processes, descriptors, mount table, pipes; always in the primary domain",
     provides: ["syscalls"],
     needs: ["files"],
+    wants: ["sockets"],
     serves: "process",
     primaryOnly: true,
   },
@@ -54,6 +59,19 @@ export const components: ComponentDescription[] = [
     summary: "ext4 with journal and page cache",
     provides: ["filesystem"],
     needs: ["disk"],
+  },
+  {
+    name: "sockets",
+    summary: "sockets of the Internet families, and what netlink tells of interfaces",
+    provides: ["sockets"],
+    needs: ["transport"],
+    serves: "sockets",
+  },
+  {
+    name: "tcpip",
+    summary: "TCP, UDP, ICMP, IPv4 and IPv6, with the loopback interface",
+    provides: ["transport"],
+    needs: [],
   },
   { name: "tmpfs", summary: "files in memory", provides: ["filesystem"], needs: [] },
   {

@@ -106,7 +106,8 @@ function attachDevices(system: System, instances: Instance[]): void {
 }
 
 function edgesOf(from: Instance, instances: Instance[]): Edge[] {
-  return from.described.needs.map((name) => {
+  const { needs, wants = [] } = from.described;
+  const edges = [...needs, ...wants].map((name) => {
     const all = instances.filter((other) =>
       other !== from && other.described.provides.includes(name)
     );
@@ -122,6 +123,8 @@ function edgesOf(from: Instance, instances: Instance[]): Edge[] {
     const scopes = name === "files" ? [all] : [inSlice, lent, inSpace, all];
     const providers = scopes.find((scope) => scope.length > 0) ?? [];
     const crosses = providers.some((provider) => provider.space !== from.space);
-    return { from, interface: name, providers, transport: crosses ? "ring" : "call" };
+    const transport: Edge["transport"] = crosses ? "ring" : "call";
+    return { from, interface: name, providers, transport };
   });
+  return edges.filter((edge) => needs.includes(edge.interface) || edge.providers.length > 0);
 }

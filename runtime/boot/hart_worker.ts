@@ -131,9 +131,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     return {
       index,
       connection,
-      contract: ring.interface === "disk"
-        ? undefined
-        : new ContractService(connection, contract, environment.tasks),
+      contract: ring.interface === "files"
+        ? new ContractService(connection, contract, environment.tasks)
+        : undefined,
       terms: contract,
       domain: ring.server,
       memory: buffer,

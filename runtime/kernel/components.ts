@@ -3,6 +3,7 @@ import type { ComponentConstructor } from "./component.ts";
 import { createVirtioBlk } from "./drivers/virtio_blk_driver.ts";
 import { createVirtioConsole } from "./drivers/virtio_console_driver.ts";
 import { createVirtioRng } from "./drivers/virtio_rng_driver.ts";
+import { createSockets } from "./network/sockets/sockets.ts";
 import { createProcess } from "./process/process_component.ts";
 import { createExt4 } from "./storage/ext4/ext4.ts";
 import { createDevfs } from "./vfs/devfs.ts";
@@ -13,6 +14,7 @@ import { createVfs } from "./vfs/vfs.ts";
 
 export const constructors: Record<string, ComponentConstructor> = {
   "process": createProcess,
+  "sockets": createSockets,
   "vfs": createVfs,
   "ext4": createExt4,
   "tmpfs": createTmpfs,

@@ -36,6 +36,8 @@ export interface Service {
    * @throws Errno as the other way to answer with an error
    */
   call(call: ServiceCall): Blocking<number>;
+  /** most payload bytes of one call; undefined where nothing bounds them */
+  readonly maxPayloadBytes?: number;
   /** number of the transaction that the newest change belongs to; 0 where there are none */
   readonly transaction: number;
   /** every change of a transaction up to this one is durable */

@@ -18,7 +18,7 @@ export interface Description {
   /** readiness now */
   poll(events: number): number;
   /** pipes: bytes that can be read at once */
-  available?(): number;
+  available?(): Blocking<number>;
   /** woken when readiness may have changed */
   readonly readiness: WaitQueue;
   /** the last descriptor is gone */

@@ -28,6 +28,8 @@ import {
   type SignalInfo,
   STOPPING,
 } from "./signal.ts";
+import type { InternetSockets } from "./socket/internet_socket.ts";
+import type { UnixNames } from "./socket/unix_names.ts";
 import type { Thread } from "./thread.ts";
 import type { Tty } from "./tty.ts";
 
@@ -41,6 +43,10 @@ export interface ProcessKernel {
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
   readonly futexes: FutexTable;
+  /** names of UNIX sockets */
+  readonly unixNames: UnixNames;
+  /** the network slice; undefined on a machine that has none */
+  readonly internet: InternetSockets | undefined;
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;
   /** takes over the children of those who end */

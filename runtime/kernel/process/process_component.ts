@@ -4,6 +4,7 @@ import { callNumber, systemCalls } from "../../../schemas/syscalls.ts";
 import type { Component } from "../component.ts";
 import type { Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
+import type { Service } from "../service.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
@@ -25,6 +26,9 @@ import { machineCalls } from "./sys_machine.ts";
 import { prctlCalls } from "./sys_prctl.ts";
 import { scheduleCalls, threadScheduleCalls } from "./sys_schedule.ts";
 import { sessionCalls } from "./sys_session.ts";
+import { InternetSockets } from "./socket/internet_socket.ts";
+import { socketCalls } from "./socket/sys_socket.ts";
+import { UnixNames } from "./socket/unix_names.ts";
 import { timeCalls } from "./sys_time.ts";
 import { timerCalls } from "./sys_timer.ts";
 import { futexCalls } from "./sys_futex.ts";
@@ -60,6 +64,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...limitCalls,
   ...scheduleCalls,
   ...machineCalls,
+  ...socketCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
@@ -101,6 +106,8 @@ export class Processes implements ProcessKernel {
   readonly names = { host: "virtuos", domain: "(none)" };
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
+  readonly unixNames = new UnixNames();
+  readonly internet: InternetSockets | undefined;
   readonly terminals = new Map<number, Tty>();
   readonly init: Process;
   /** threads by number; that of a process is its first thread's */
@@ -110,7 +117,9 @@ export class Processes implements ProcessKernel {
   #memory: UserMemory | undefined;
   #lastPid = 0;
 
-  constructor(readonly environment: Environment) {
+  /** @param sockets the server of the network slice, where there is one */
+  constructor(readonly environment: Environment, sockets?: Service) {
+    this.internet = sockets && new InternetSockets(environment, sockets);
     this.clocks = new Clocks(environment);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };
@@ -269,6 +278,9 @@ export class Processes implements ProcessKernel {
   }
 }
 
-export function createProcess(environment: Environment): Component {
-  return { provides: { syscalls: new Processes(environment) } };
+export function createProcess(
+  environment: Environment,
+  { sockets }: Record<string, unknown> = {},
+): Component {
+  return { provides: { syscalls: new Processes(environment, sockets as Service | undefined) } };
 }

@@ -1,8 +1,10 @@
 // ioctl(2): flags of descriptors, and terminals (ioctl_tty(2)).
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
+import { InternetSocket } from "./socket/internet_socket.ts";
 import type { Process } from "./process.ts";
 import { TERMIOS_BYTES, type Tty, TtyDescription } from "./tty.ts";
 
@@ -14,7 +16,7 @@ function ioctl(
   fd: number,
   request: number,
   argument: number | Uint8Array,
-): number {
+): Blocking<number> {
   const description = process.description(fd);
   switch (request) {
     case FIOCLEX:
@@ -30,12 +32,19 @@ function ioctl(
       return 0;
     default:
       if (request === FIONREAD && description.available !== undefined) {
-        putInt(argument as Uint8Array, 0, description.available());
-        return 0;
+        return putAvailable(argument as Uint8Array, description.available());
+      }
+      if (description instanceof InternetSocket) {
+        return description.ioctl(request, argument as Uint8Array);
       }
       if (!(description instanceof TtyDescription)) return fail(E.ENOTTY);
       return terminalRequest(process, description.tty, request, argument);
   }
+}
+
+function* putAvailable(out: Uint8Array, available: Blocking<number>): Coroutine<number> {
+  putInt(out, 0, yield* finish(available));
+  return 0;
 }
 
 const TERMIOS = {

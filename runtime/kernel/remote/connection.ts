@@ -125,7 +125,8 @@ export class Connection implements PollSource {
     const flow = payloadFlow(number);
     if (flow === "in" || status < 0 && flow === "out") return;
     // The server says how much it wrote; more than there is room for cannot be.
-    const length = flow === "out" ? Math.min(status, payload.length) : payload.length;
+    // Some answers carry a level above the count of bytes.
+    const length = flow === "out" ? Math.min(status % 2 ** 32, payload.length) : payload.length;
     if (length > 0) payload.set(this.ring.payload(slot, length));
   }
 

@@ -6,6 +6,7 @@ import type { Service } from "../service.ts";
 import type { Connection } from "./connection.ts";
 import { DiskClient, DiskServer } from "./disk.ts";
 import { ServiceServer } from "./service_server.ts";
+import { SocketClient } from "./sockets.ts";
 import type { BlockDevice } from "../block/block_device.ts";
 
 /** Serves what the ring carries from what this domain provides. */
@@ -29,5 +30,6 @@ export function standIn(
   contract: ClientContract,
   environment: Environment,
 ): unknown {
-  return name === "disk" ? new DiskClient(connection, contract, environment) : connection;
+  if (name === "disk") return new DiskClient(connection, contract, environment);
+  return name === "sockets" ? new SocketClient(connection, contract) : connection;
 }

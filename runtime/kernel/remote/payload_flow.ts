@@ -1,4 +1,5 @@
 // Which way a call's payload travels through a ring, so that large transfers are copied once.
+import { SocketCall } from "../network/protocol.ts";
 import { Call } from "../vfs/protocol.ts";
 
 /**
@@ -22,9 +23,16 @@ export function payloadFlow(number: number): PayloadFlow {
     case Call.PREAD64:
     case Call.GETDENTS64:
     case DiskCall.READ:
+    case SocketCall.RECVFROM:
+    case SocketCall.EVENTS:
+    case SocketCall.PROC:
       return "out";
     case Call.PWRITE64:
     case DiskCall.WRITE:
+    case SocketCall.SENDTO:
+    case SocketCall.BIND:
+    case SocketCall.CONNECT:
+    case SocketCall.SETSOCKOPT:
       return "in";
     default:
       return "both";

@@ -9,6 +9,7 @@ import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
 import { ioctlArgument } from "./ioctl_arguments.ts";
+import { messageIn, messageOut, messagesIn, messagesOut, returned } from "./socket_arguments.ts";
 import type { UserAccess } from "./user_access.ts";
 
 /** Most bytes that one call transfers; what is left the program asks for again. */
@@ -168,6 +169,11 @@ const decoders: Record<string, Decoder> = {
     const mask = access.readLong(address);
     return mask === 0 ? undefined : access.read(mask, 8);
   },
+  returned,
+  messageIn,
+  messageOut,
+  messagesIn,
+  messagesOut,
   prctl: (registers, index, access, out) => {
     const kind = prctlArgument(registers[(index - 1) * 2]);
     if (kind === "number") return signed(registers, index);
@@ -265,6 +271,11 @@ function structured(kind: string): Decoder {
   };
 }
 
+/** Kinds that are two arguments: where something is, and how much of it. */
+const pairs = new Set(
+  ["bufferIn", "bufferOut", "returned", "messagesIn", "messagesOut"].map((kind) => decoders[kind]),
+);
+
 /** The decoders of a call's arguments. */
 export function argumentDecoders(kinds: string): Decoder[] {
   if (kinds === "") return [];
@@ -282,7 +293,7 @@ export function decodeArguments(
     const decoder = kinds[index];
     out.values.push(decoder(registers, index, access, out));
     // A buffer knows its size.
-    if (decoder === decoders.bufferIn || decoder === decoders.bufferOut) index++;
+    if (pairs.has(decoder)) index++;
   }
   return out;
 }

@@ -1,5 +1,6 @@
 // System calls of guest threads: finds who carries a call out, decodes its arguments, waits for pages that
 // they are on, and copies results out.
+import { MSG } from "../../kernel/network/constants.ts";
 import { callNumber, systemCall } from "../../../schemas/syscalls.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { FRAMES_BASE } from "../../hardware/hart/hart_memory.ts";
@@ -34,8 +35,22 @@ const own: Record<string, Own> = {
 /** Numbers that the thread itself looks at. */
 export const CallNumber = { sched_yield: callNumber("sched_yield") } as const;
 
-/** Calls that raise SIGPIPE with EPIPE. */
-export const WRITING: readonly number[] = ["write", "writev", "sendfile"].map(callNumber);
+/** Calls that raise SIGPIPE with EPIPE, and which argument says MSG_NOSIGNAL. */
+const WRITING = new Map<number, number | undefined>([
+  [callNumber("write"), undefined],
+  [callNumber("writev"), undefined],
+  [callNumber("sendfile"), undefined],
+  [callNumber("sendto"), 3],
+  [callNumber("sendmsg"), 2],
+  [callNumber("sendmmsg"), 3],
+]);
+
+/** Whether EPIPE comes with a signal. @param registers the arguments */
+export function raisesPipe(number: number, registers: Int32Array): boolean {
+  if (!WRITING.has(number)) return false;
+  const flags = WRITING.get(number);
+  return flags === undefined || (registers[flags * 2] & MSG.NOSIGNAL) === 0;
+}
 
 /** Calls that a signal interrupts for good once a handler ran, whatever SA_RESTART says (signal(7)). */
 const NEVER_RESTARTED = [

@@ -10,7 +10,7 @@ import { bit, DEFAULT, SA, SIG, type SignalInfo } from "../../kernel/process/sig
 import { SS_DISABLE, type Thread, type ThreadHost } from "../../kernel/process/thread.ts";
 import { TRAMPOLINE } from "../elf/load.ts";
 import type { UserThread } from "../thread.ts";
-import { CallNumber, invoke, restarts, WRITING } from "./calls.ts";
+import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";
 import type { GuestHart } from "./guest_hart.ts";
 import { FRAME_BYTES, makeFrame, restoreFrame } from "./signal_frame.ts";
 import { PageNeeded, UserAccess } from "./user_access.ts";
@@ -219,9 +219,10 @@ export class GuestThread implements UserThread, ThreadHost {
     this.#call = undefined;
     const { words } = this.guest;
     if (status === NO_RESULT) return;
-    this.guest.observer.traced?.(this, call.number, words.subarray(A0 * 2, A0 * 2 + 12), status);
+    const registers = words.subarray(A0 * 2, A0 * 2 + 12);
+    this.guest.observer.traced?.(this, call.number, registers, status);
     // Whoever writes to a pipe that nobody reads is told so twice.
-    if (status === -E.EPIPE && WRITING.includes(call.number)) {
+    if (status === -E.EPIPE && raisesPipe(call.number, registers)) {
       this.kernel.post(this.kernel.process.sender(SIG.PIPE));
     }
     if (status === -E.EINTR && restarts(call.number) !== undefined) {

@@ -26,6 +26,14 @@ const table = new Map<number, IoctlArgument>([
   [0x5421, { bytes: 4, in: true, out: false }], // FIONBIO
   [0x5429, { bytes: 4, in: false, out: true }], // TIOCGSID
   [0x5452, { bytes: 4, in: true, out: false }], // FIOASYNC
+  [0x8910, { bytes: 40, in: true, out: true }], // SIOCGIFNAME
+  [0x8913, { bytes: 40, in: true, out: true }], // SIOCGIFFLAGS
+  [0x8915, { bytes: 40, in: true, out: true }], // SIOCGIFADDR
+  [0x8919, { bytes: 40, in: true, out: true }], // SIOCGIFBRDADDR
+  [0x891b, { bytes: 40, in: true, out: true }], // SIOCGIFNETMASK
+  [0x8921, { bytes: 40, in: true, out: true }], // SIOCGIFMTU
+  [0x8927, { bytes: 40, in: true, out: true }], // SIOCGIFHWADDR
+  [0x8933, { bytes: 40, in: true, out: true }], // SIOCGIFINDEX
 ]);
 
 /** Undefined where the argument is a number, or the request is not known. */

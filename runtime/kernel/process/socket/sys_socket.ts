@@ -1,0 +1,256 @@
+// socket(2) and all calls on sockets. Structures come decoded: see the guest's socket_arguments.ts.
+import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
+import { E, Errno, fail } from "../../errno.ts";
+import { AF, MSG, SOCK } from "../../network/constants.ts";
+import { releaseAll } from "../descriptor_table.ts";
+import type { Handlers } from "../handler.ts";
+import type { Process } from "../process.ts";
+import { readControl, writeControl } from "./control_message.ts";
+import { incoming, senderOf, Socket } from "./socket.ts";
+import { UnixSocket } from "./unix_socket.ts";
+
+/** Where a call puts an address or an option's value: `bytes` is set by the handler, `room` is the caller's. */
+export interface Returned {
+  room: number;
+  bytes?: Uint8Array;
+}
+
+/** `struct msghdr` of sendmsg(2). */
+export interface SentMessage {
+  address: Uint8Array;
+  parts: Uint8Array[];
+  control: Uint8Array;
+  /** set by sendmmsg(2) */
+  count: number;
+}
+
+/** `struct msghdr` of recvmsg(2): the handler fills in all but the room. */
+export interface ReceivedMessage {
+  addressRoom: number;
+  parts: Uint8Array[];
+  controlRoom: number;
+  address: Uint8Array;
+  control: Uint8Array;
+  flags: number;
+  count: number;
+}
+
+const UNIX_TYPES: number[] = [SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET];
+/** Most messages of one sendmmsg or recvmmsg. */
+const none = new Uint8Array(0);
+
+function typeOf(type: number): number {
+  if ((type & ~(SOCK.TYPE_MASK | SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) fail(E.EINVAL);
+  return type & SOCK.TYPE_MASK;
+}
+
+function unixSocket(process: Process, type: number, protocol: number): UnixSocket {
+  if (protocol !== 0 && protocol !== AF.UNIX) fail(E.EPROTONOSUPPORT);
+  const kind = typeOf(type) === SOCK.RAW ? SOCK.DGRAM : typeOf(type);
+  if (!UNIX_TYPES.includes(kind)) fail(E.ESOCKTNOSUPPORT);
+  const { environment, unixNames } = process.kernel;
+  return new UnixSocket(environment, unixNames, kind, type);
+}
+
+/** @throws Errno EMFILE: then the socket is closed */
+function* install(process: Process, socket: Socket, type: number): Coroutine<number> {
+  try {
+    return process.addDescription(socket, (type & SOCK.CLOEXEC) !== 0);
+  } catch (failure) {
+    yield* finish(socket.release());
+    throw failure;
+  }
+}
+
+function* socket(
+  process: Process,
+  family: number,
+  type: number,
+  protocol: number,
+): Coroutine<number> {
+  if (family === AF.UNIX) {
+    return yield* install(process, unixSocket(process, type, protocol), type);
+  }
+  const { internet } = process.kernel;
+  if (internet === undefined) return fail(E.EAFNOSUPPORT);
+  const made = yield* internet.open(process, family, typeOf(type), protocol, type);
+  return yield* install(process, made, type);
+}
+
+function* socketpair(
+  process: Process,
+  family: number,
+  type: number,
+  protocol: number,
+  out: Uint8Array,
+): Coroutine<number> {
+  if (family !== AF.UNIX) fail(E.EOPNOTSUPP);
+  const a = unixSocket(process, type, protocol), b = unixSocket(process, type, protocol);
+  UnixSocket.pair(a, b, senderOf(process));
+  const first = yield* install(process, a, type);
+  let second: number;
+  try {
+    second = yield* install(process, b, type);
+  } catch (failure) {
+    yield* finish(process.close(first));
+    throw failure;
+  }
+  new DataView(out.buffer, out.byteOffset).setInt32(0, first, true);
+  new DataView(out.buffer, out.byteOffset).setInt32(4, second, true);
+  return 0;
+}
+
+function socketOf(process: Process, fd: number): Socket {
+  const description = process.description(fd);
+  return description instanceof Socket ? description : fail(E.ENOTSOCK);
+}
+
+function* accept4(
+  process: Process,
+  fd: number,
+  address: Returned,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~(SOCK.NONBLOCK | SOCK.CLOEXEC)) !== 0) fail(E.EINVAL);
+  const accepted = yield* finish(socketOf(process, fd).accept(flags));
+  address.bytes = accepted.address;
+  return yield* install(process, accepted.socket, flags);
+}
+
+function* nameCall(name: Blocking<Uint8Array>, out: Returned): Coroutine<number> {
+  out.bytes = yield* finish(name);
+  return 0;
+}
+
+function joined(parts: Uint8Array[]): Uint8Array {
+  if (parts.length === 1) return parts[0];
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+function sendto(
+  process: Process,
+  fd: number,
+  data: Uint8Array,
+  flags: number,
+  address: Uint8Array,
+): Blocking<number> {
+  const message = {
+    data,
+    address: address.slice(),
+    rights: [],
+    sender: senderOf(process),
+    process,
+  };
+  return socketOf(process, fd).send(message, flags);
+}
+
+function* recvfrom(
+  process: Process,
+  fd: number,
+  into: Uint8Array,
+  flags: number,
+  address: Returned,
+): Coroutine<number> {
+  const message = incoming([into]);
+  const count = yield* finish(socketOf(process, fd).receive(message, flags));
+  yield* releaseAll(message.rights);
+  address.bytes = message.address ?? none;
+  return count;
+}
+
+function* sendmsg(
+  process: Process,
+  fd: number,
+  { parts, address, control }: SentMessage,
+  flags: number,
+): Coroutine<number> {
+  const target = socketOf(process, fd);
+  const along = readControl(process, control);
+  const message = { data: joined(parts), address, ...along, process };
+  return yield* finish(target.send(message, flags));
+}
+
+function* recvmsg(
+  process: Process,
+  fd: number,
+  out: ReceivedMessage,
+  flags: number,
+): Coroutine<number> {
+  const message = incoming(out.parts);
+  const count = yield* finish(socketOf(process, fd).receive(message, flags));
+  const closeOnExec = (flags & MSG.CMSG_CLOEXEC) !== 0;
+  out.control = yield* writeControl(process, message, out.controlRoom, closeOnExec);
+  out.address = message.address ?? none;
+  out.flags = message.flags | flags & MSG.CMSG_CLOEXEC;
+  return count;
+}
+
+/** Calls with several messages: what was done before an error counts. */
+function* several<M extends { count: number }>(
+  messages: M[],
+  one: (message: M, index: number) => Coroutine<number>,
+): Coroutine<number> {
+  let done = 0;
+  for (const message of messages) {
+    try {
+      message.count = yield* one(message, done);
+    } catch (failure) {
+      if (done > 0 && failure instanceof Errno) break;
+      throw failure;
+    }
+    done++;
+  }
+  return done;
+}
+
+function sendmmsg(
+  process: Process,
+  fd: number,
+  messages: SentMessage[],
+  flags: number,
+): Coroutine<number> {
+  return several(messages, (message) => sendmsg(process, fd, message, flags));
+}
+
+function recvmmsg(
+  process: Process,
+  fd: number,
+  messages: ReceivedMessage[],
+  flags: number,
+): Coroutine<number> {
+  const waitsForOne = (flags & MSG.WAITFORONE) !== 0;
+  return several(messages, (message, index) => {
+    const waiting = waitsForOne && index > 0 ? MSG.DONTWAIT : 0;
+    return recvmsg(process, fd, message, flags & ~MSG.WAITFORONE | waiting);
+  });
+}
+
+export const socketCalls: Handlers = {
+  socket,
+  socketpair,
+  bind: (process, fd, address: Uint8Array) => socketOf(process, fd).bind(process, address.slice()),
+  listen: (process, fd, backlog: number) => socketOf(process, fd).listen(process, backlog),
+  accept: (process, fd, address: Returned) => accept4(process, fd, address, 0),
+  accept4,
+  connect: (process, fd, address: Uint8Array) =>
+    socketOf(process, fd).connect(process, address.slice()),
+  getsockname: (process, fd, out: Returned) => nameCall(socketOf(process, fd).localName(), out),
+  getpeername: (process, fd, out: Returned) => nameCall(socketOf(process, fd).peerName(), out),
+  sendto,
+  recvfrom,
+  setsockopt: (process, fd, level: number, name: number, value: Uint8Array) =>
+    socketOf(process, fd).setOption(level, name, value),
+  getsockopt: (process, fd, level: number, name: number, out: Returned) =>
+    nameCall(socketOf(process, fd).option(level, name), out),
+  shutdown: (process, fd, how: number) => socketOf(process, fd).shutdown(how),
+  sendmsg,
+  recvmsg,
+  sendmmsg,
+  recvmmsg,
+};

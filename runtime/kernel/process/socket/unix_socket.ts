@@ -1,0 +1,456 @@
+// UNIX sockets (unix(7)): streams, datagrams and sequenced packets between processes of the machine, with
+// open files and credentials going along.
+import { type Coroutine, finish } from "../../coroutine.ts";
+import type { Environment } from "../../environment.ts";
+import { E, fail } from "../../errno.ts";
+import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
+import { POLL } from "../../vfs/constants.ts";
+import type { Description } from "../description.ts";
+import { releaseAll } from "../descriptor_table.ts";
+import { getInt } from "../little_endian.ts";
+import type { Process } from "../process.ts";
+import {
+  type Incoming,
+  intOption,
+  type Outgoing,
+  roomOf,
+  scatter,
+  type Sender,
+  senderOf,
+  Socket,
+} from "./socket.ts";
+import { type UnixNames, UNNAMED } from "./unix_names.ts";
+
+/** SO_SNDBUF and SO_RCVBUF, as Linux has them unless told. */
+const BUFFER_BYTES = 212_992;
+/** Datagrams that wait at one socket. */
+const MAX_QUEUED = 512;
+const MAX_BACKLOG = 4096;
+const RDHUP = 0x2000;
+
+interface Message {
+  data: Uint8Array;
+  /** bytes of it that have been read */
+  read: number;
+  from: Uint8Array;
+  rights: Description[];
+  sender: Sender;
+}
+
+export class UnixSocket extends Socket {
+  readonly #queue: Message[] = [];
+  #queuedBytes = 0;
+  #name: Uint8Array = UNNAMED;
+  #key: string | undefined;
+  #peer: UnixSocket | undefined;
+  /** it was connected once, and its peer has gone */
+  #left = false;
+  #backlog: UnixSocket[] | undefined;
+  #mostBacklog = 0;
+  #noReading = false;
+  #noWriting = false;
+  #closed = false;
+  #error = 0;
+  #owner: Sender | undefined;
+  #peerOwner: Sender | undefined;
+  #passesCredentials = false;
+  #sendBytes = BUFFER_BYTES;
+  readonly #options = new Map<number, number>();
+  /** sockets that wait until this one has room */
+  readonly #writers = new Set<UnixSocket>();
+
+  constructor(
+    environment: Environment,
+    private readonly names: UnixNames,
+    type: number,
+    flags: number,
+  ) {
+    super(environment, AF.UNIX, type, 0, flags);
+  }
+
+  /** Connects two sockets that have no names. */
+  static pair(a: UnixSocket, b: UnixSocket, owner: Sender): void {
+    a.#peer = b;
+    b.#peer = a;
+    for (const end of [a, b]) end.#owner = end.#peerOwner = owner;
+  }
+
+  *bind(process: Process, address: Uint8Array): Coroutine<number> {
+    if (this.#key !== undefined) fail(E.EINVAL);
+    [this.#name, this.#key] = yield* this.names.bind(process, this, address);
+    return 0;
+  }
+
+  *connect(process: Process, address: Uint8Array): Coroutine<number> {
+    if (!this.#packets && !this.streams) return yield* this.#connectDatagrams(process, address);
+    if (this.#peer !== undefined || this.#left) fail(E.EISCONN);
+    if (this.#backlog !== undefined) fail(E.EINVAL);
+    const listener = yield* this.names.find(process, address);
+    if (listener.type !== this.type) fail(E.EPROTOTYPE);
+    return yield* this.whenSendable(0, () => {
+      const backlog = listener.#backlog;
+      if (backlog === undefined) return fail(E.ECONNREFUSED);
+      if (backlog.length > listener.#mostBacklog) {
+        listener.#writers.add(this);
+        return undefined;
+      }
+      const served = new UnixSocket(this.environment, this.names, this.type, 0);
+      served.#name = listener.#name;
+      served.#peer = this;
+      this.#peer = served;
+      this.#owner = served.#peerOwner = senderOf(process);
+      this.#peerOwner = served.#owner = listener.#owner;
+      served.#passesCredentials = listener.#passesCredentials;
+      backlog.push(served);
+      listener.readiness.wakeAll();
+      this.readiness.wakeAll();
+      return 0;
+    });
+  }
+
+  *#connectDatagrams(process: Process, address: Uint8Array): Coroutine<number> {
+    if (address.length >= 2 && (address[0] | address[1] << 8) === AF.UNSPEC) {
+      this.#peer = undefined;
+      return 0;
+    }
+    const peer = yield* this.names.find(process, address);
+    if (peer.type !== this.type) fail(E.EPROTOTYPE);
+    this.#peer = peer;
+    return 0;
+  }
+
+  get #packets(): boolean {
+    return this.type === SOCK.SEQPACKET;
+  }
+
+  listen(process: Process, backlog: number): number {
+    if (this.type === SOCK.DGRAM) fail(E.EOPNOTSUPP);
+    if (this.#key === undefined || this.#peer !== undefined) fail(E.EINVAL);
+    this.#backlog ??= [];
+    this.#mostBacklog = Math.min(Math.max(backlog, 0), MAX_BACKLOG);
+    this.#owner = senderOf(process);
+    return 0;
+  }
+
+  *accept(flags: number): Coroutine<{ socket: Socket; address: Uint8Array }> {
+    if (this.type === SOCK.DGRAM) fail(E.EOPNOTSUPP);
+    if (this.#backlog === undefined) fail(E.EINVAL);
+    const socket = yield* this.whenReceivable(0, () => this.#backlog!.shift());
+    socket.flags |= flags & SOCK.NONBLOCK;
+    this.#wakeWriters();
+    const peer = socket.#peer;
+    return { socket, address: peer === undefined ? UNNAMED : peer.#name };
+  }
+
+  *send(message: Outgoing, flags: number): Coroutine<number> {
+    if ((flags & MSG.OOB) !== 0) fail(E.EOPNOTSUPP);
+    try {
+      return yield* this.#deliver(message, flags);
+    } finally {
+      // What nobody has taken over is closed.
+      yield* releaseAll(message.rights.splice(0));
+    }
+  }
+
+  *#deliver(message: Outgoing, flags: number): Coroutine<number> {
+    if (this.streams) {
+      if (message.address !== undefined && message.address.length > 0) {
+        fail(this.#peer === undefined ? E.EOPNOTSUPP : E.EISCONN);
+      }
+      return yield* this.#sendStream(message, flags);
+    }
+    const { data } = message;
+    if (data.length > this.#sendBytes - 32) fail(E.EMSGSIZE);
+    const to = yield* this.#receiver(message);
+    return yield* this.whenSendable(flags, () => {
+      if (this.#noWriting) fail(E.EPIPE);
+      if (to.#closed) fail(this.#packets ? E.EPIPE : E.ECONNREFUSED);
+      if (to.#noReading) fail(E.EPIPE);
+      if (to.#peer !== undefined && to.#peer !== this) fail(E.EPERM);
+      if (to.#queue.length >= MAX_QUEUED || to.#queuedBytes + data.length > to.#sendBytes) {
+        to.#writers.add(this);
+        return undefined;
+      }
+      to.#put(data.slice(), this.#name, message);
+      return data.length;
+    });
+  }
+
+  *#receiver(message: Outgoing): Coroutine<UnixSocket> {
+    const { address } = message;
+    if (address === undefined || address.length === 0 || this.#packets) {
+      this.#takeError();
+      return this.#peer ?? fail(this.#left ? E.EPIPE : E.ENOTCONN);
+    }
+    const process = message.process;
+    if (process === undefined) return fail(E.EINVAL);
+    const found = yield* this.names.find(process, address);
+    return found.type === this.type ? found : fail(E.EPROTOTYPE);
+  }
+
+  *#sendStream(message: Outgoing, flags: number): Coroutine<number> {
+    const { data } = message;
+    let sent = 0;
+    while (sent < data.length) {
+      const attempt = (): number | undefined => {
+        if (this.#noWriting) fail(E.EPIPE);
+        const peer = this.#peer;
+        if (peer === undefined) {
+          this.#takeError();
+          return fail(this.#left ? E.EPIPE : E.ENOTCONN);
+        }
+        if (peer.#noReading) fail(E.EPIPE);
+        const room = this.#sendBytes - peer.#queuedBytes;
+        if (room <= 0) return undefined;
+        const part = data.slice(sent, sent + room);
+        peer.#put(part, this.#name, message);
+        return part.length;
+      };
+      if (sent > 0 && !this.mayWait(flags) && !this.#hasRoom) break;
+      sent += yield* this.whenSendable(flags, attempt);
+    }
+    return sent;
+  }
+
+  get #hasRoom(): boolean {
+    const peer = this.#peer;
+    return peer === undefined || peer.#queuedBytes < this.#sendBytes;
+  }
+
+  #takeError(): void {
+    const error = this.#error;
+    this.#error = 0;
+    if (error !== 0) fail(error);
+  }
+
+  /** Takes a message in; the open files that go along are its own from now on. */
+  #put(data: Uint8Array, from: Uint8Array, { rights, sender }: Outgoing): void {
+    const last = this.#queue.at(-1);
+    const joins = this.streams && rights.length === 0 && last !== undefined &&
+      last.rights.length === 0 && last.sender.pid === sender.pid &&
+      last.data.length + data.length <= 4096;
+    if (joins) {
+      const joined = new Uint8Array(last.data.length - last.read + data.length);
+      joined.set(last.data.subarray(last.read));
+      joined.set(data, last.data.length - last.read);
+      last.data = joined;
+      last.read = 0;
+    } else this.#queue.push({ data, read: 0, from, rights: rights.splice(0), sender });
+    this.#queuedBytes += data.length;
+    this.readiness.wakeAll();
+  }
+
+  *receive(message: Incoming, flags: number): Coroutine<number> {
+    if ((flags & MSG.OOB) !== 0) fail(E.EOPNOTSUPP);
+    if (this.#backlog !== undefined) fail(E.EINVAL);
+    if (!this.streams) {
+      return yield* this.whenReceivable(flags, () => this.#takeMessage(message, flags));
+    }
+    const room = roomOf(message);
+    let done = 0;
+    do {
+      const taken = yield* this.whenReceivable(flags, () => this.#takeStream(message, flags, done));
+      if (taken === 0) break;
+      done += taken;
+    } while (
+      done < room && (flags & MSG.WAITALL) !== 0 && (flags & MSG.PEEK) === 0 &&
+      message.rights.length === 0
+    );
+    return done;
+  }
+
+  /** The next datagram; undefined where there is none. */
+  #takeMessage(message: Incoming, flags: number): number | undefined {
+    const next = this.#queue[0];
+    if (next === undefined) return this.#nothing();
+    const count = scatter(next.data, message.parts, 0);
+    if (count < next.data.length) message.flags |= MSG.TRUNC;
+    if (this.#packets) message.flags |= MSG.EOR;
+    message.address = next.from;
+    this.#accompany(message, next, flags);
+    if ((flags & MSG.PEEK) === 0) this.#drop();
+    return (flags & MSG.TRUNC) !== 0 ? next.data.length : count;
+  }
+
+  /** What a stream has; undefined where that is nothing yet, 0 at its end. */
+  #takeStream(message: Incoming, flags: number, before: number): number | undefined {
+    if (this.#queue.length === 0) {
+      if (before > 0 && (this.#noReading || this.#left)) return 0;
+      return this.#nothing();
+    }
+    const room = roomOf(message) - before;
+    let done = 0, at = 0;
+    while (done < room && at < this.#queue.length) {
+      const next = this.#queue[at];
+      // Open files come with the first byte that they were sent with.
+      if (done > 0 && next.rights.length > 0) break;
+      if (done > 0 && this.#passesCredentials && next.sender !== message.sender) break;
+      const part = next.data.subarray(next.read, next.read + room - done);
+      scatter(part, message.parts, before + done);
+      const withRights = next.rights.length > 0;
+      this.#accompany(message, next, flags);
+      done += part.length;
+      if ((flags & MSG.PEEK) !== 0) at++;
+      else {
+        next.read += part.length;
+        this.#queuedBytes -= part.length;
+        if (next.read === next.data.length) this.#queue.shift();
+      }
+      if (withRights) break;
+    }
+    if ((flags & MSG.PEEK) === 0) this.#wakePeer();
+    return done;
+  }
+
+  /** Nothing is there: whether that is the end. */
+  #nothing(): 0 | undefined {
+    this.#takeError();
+    if (this.#noReading || this.#left) return 0;
+    if (this.type !== SOCK.DGRAM && this.#peer === undefined) fail(E.ENOTCONN);
+    return undefined;
+  }
+
+  #accompany(message: Incoming, next: Message, flags: number): void {
+    if (this.#passesCredentials) message.sender = next.sender;
+    if ((flags & MSG.PEEK) !== 0) {
+      for (const description of next.rights) description.uses++;
+      message.rights.push(...next.rights);
+    } else message.rights.push(...next.rights.splice(0));
+  }
+
+  #drop(): void {
+    const dropped = this.#queue.shift()!;
+    this.#queuedBytes -= dropped.data.length;
+    this.#wakePeer();
+  }
+
+  #wakePeer(): void {
+    if (this.streams || this.#packets) this.#peer?.readiness.wakeAll();
+    this.#wakeWriters();
+  }
+
+  #wakeWriters(): void {
+    for (const writer of this.#writers) writer.readiness.wakeAll();
+    this.#writers.clear();
+  }
+
+  shutdown(how: number): number {
+    if (how !== SHUT.RD && how !== SHUT.WR && how !== SHUT.RDWR) fail(E.EINVAL);
+    if (this.type !== SOCK.DGRAM && this.#peer === undefined && !this.#left) fail(E.ENOTCONN);
+    const peer = this.#peer;
+    if (how !== SHUT.WR) this.#noReading = true;
+    if (how !== SHUT.RD) {
+      this.#noWriting = true;
+      if (peer !== undefined && this.type !== SOCK.DGRAM) peer.#noReading = true;
+    }
+    if (how !== SHUT.WR && peer !== undefined && this.type !== SOCK.DGRAM) peer.#noWriting = true;
+    this.readiness.wakeAll();
+    peer?.readiness.wakeAll();
+    this.#wakeWriters();
+    return 0;
+  }
+
+  localName(): Uint8Array {
+    return this.#name;
+  }
+
+  peerName(): Uint8Array {
+    if (this.#peer !== undefined) return this.#peer.#name;
+    return this.#left ? UNNAMED : fail(E.ENOTCONN);
+  }
+
+  available(): number {
+    if (this.#backlog !== undefined) fail(E.EINVAL);
+    return this.streams ? this.#queuedBytes : this.#queue[0]?.data.length ?? 0;
+  }
+
+  poll(events: number): number {
+    const always = POLL.ERR | POLL.HUP;
+    let level = this.#error === 0 ? 0 : POLL.ERR;
+    if (this.#backlog !== undefined) {
+      return (level | (this.#backlog.length > 0 ? POLL.IN : 0)) & (events | always);
+    }
+    if (this.#queue.length > 0) level |= POLL.IN;
+    if (this.type === SOCK.DGRAM) {
+      const peer = this.#peer;
+      const full = peer !== undefined && peer.#queue.length >= MAX_QUEUED;
+      if (full) peer.#writers.add(this);
+      else level |= POLL.OUT;
+      if (this.#noReading) level |= POLL.IN;
+      return level & (events | always);
+    }
+    if (this.#left || this.#peer === undefined) level |= POLL.HUP;
+    if (this.#noReading && this.#noWriting) level |= POLL.HUP;
+    if (this.#left || this.#noReading) level |= POLL.IN | RDHUP;
+    // It tells of room once a quarter of the buffer is free, so that a writer has something to do.
+    if (this.#peer === undefined || this.#peer.#queuedBytes * 4 <= this.#sendBytes * 3) {
+      level |= POLL.OUT;
+    }
+    return level & (events | always);
+  }
+
+  *release(): Coroutine<void> {
+    this.#closed = true;
+    if (this.#key !== undefined) this.names.release(this.#key, this);
+    for (const waiting of this.#backlog?.splice(0) ?? []) yield* waiting.release();
+    this.#backlog = undefined;
+    const peer = this.#peer;
+    if (peer !== undefined && peer.#peer === this && this.type !== SOCK.DGRAM) {
+      if (this.#queue.length > 0) peer.#error = E.ECONNRESET;
+      peer.#peer = undefined;
+      peer.#left = true;
+      peer.readiness.wakeAll();
+    }
+    this.#peer = undefined;
+    this.#wakeWriters();
+    for (const { rights } of this.#queue.splice(0)) yield* finish(releaseAll(rights));
+  }
+
+  protected setOwnOption(level: number, name: number, value: Uint8Array): number {
+    if (level !== SOL.SOCKET) fail(E.ENOPROTOOPT);
+    if (value.length < 4) fail(E.EINVAL);
+    const number = getInt(value, 0);
+    switch (name) {
+      case SO.PASSCRED:
+        this.#passesCredentials = number !== 0;
+        return 0;
+      case SO.SNDBUF:
+      case SO.SNDBUFFORCE:
+        this.#sendBytes = Math.min(Math.max(number * 2, 4608), 2 * BUFFER_BYTES);
+        return 0;
+      case SO.TYPE:
+      case SO.ERROR:
+      case SO.PEERCRED:
+      case SO.ACCEPTCONN:
+        return fail(E.ENOPROTOOPT);
+    }
+    this.#options.set(name, number);
+    return 0;
+  }
+
+  protected ownOption(level: number, name: number): Uint8Array {
+    if (level !== SOL.SOCKET) fail(E.ENOPROTOOPT);
+    switch (name) {
+      case SO.ERROR: {
+        const error = this.#error;
+        this.#error = 0;
+        return intOption(error);
+      }
+      case SO.ACCEPTCONN:
+        return intOption(this.#backlog === undefined ? 0 : 1);
+      case SO.PASSCRED:
+        return intOption(this.#passesCredentials ? 1 : 0);
+      case SO.SNDBUF:
+        return intOption(this.#sendBytes);
+      case SO.RCVBUF:
+        return intOption(this.#options.get(name) ?? BUFFER_BYTES);
+      case SO.PEERCRED: {
+        const { pid, uid, gid } = this.#peerOwner ?? { pid: 0, uid: -1, gid: -1 };
+        return new Uint8Array(Int32Array.of(pid, uid, gid).buffer);
+      }
+      case SO.LINGER:
+        return new Uint8Array(8);
+    }
+    return intOption(this.#options.get(name) ?? 0);
+  }
+}
