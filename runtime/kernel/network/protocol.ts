@@ -37,7 +37,7 @@ export const SocketCall = {
   SHUTDOWN: 210,
   /** handle */
   CLOSE: 57,
-  /** handle, request; in and out: its structure */
+  /** handle, or -1 for a request about interfaces; request; in and out: its structure */
   IOCTL: 29,
   /** waits; out: pairs of words (handle, level) -> bytes */
   EVENTS: 0x3000,

@@ -5,6 +5,7 @@ import type { Credential } from "../service.ts";
 import { F, LOCK, O, POLL, SEEK } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
+import type { Process } from "./process.ts";
 import type { MappedFiles } from "./memory/mapped_file.ts";
 import { type Location, request } from "./mounts.ts";
 
@@ -14,7 +15,8 @@ export interface Description {
   /** descriptors that refer to it */
   uses: number;
   read(into: Uint8Array): Blocking<number>;
-  write(from: Uint8Array): Blocking<number>;
+  /** @param writer tells receivers of a socket who wrote */
+  write(from: Uint8Array, writer?: Process): Blocking<number>;
   /** readiness now */
   poll(events: number): number;
   /** pipes: bytes that can be read at once */

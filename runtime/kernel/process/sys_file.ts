@@ -94,7 +94,8 @@ function* sync(process: Process): Coroutine<number> {
 
 export const fileCalls: Handlers = {
   read: (process: Process, fd: number, into: Uint8Array) => process.description(fd).read(into),
-  write: (process: Process, fd: number, from: Uint8Array) => process.description(fd).write(from),
+  write: (process: Process, fd: number, from: Uint8Array) =>
+    process.description(fd).write(from, process),
   pread64: pread,
   pwrite64: pwrite,
   lseek,

@@ -4,7 +4,7 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
-import { InternetSocket } from "./socket/internet_socket.ts";
+import { Socket } from "./socket/socket.ts";
 import type { Process } from "./process.ts";
 import { TERMIOS_BYTES, type Tty, TtyDescription } from "./tty.ts";
 
@@ -34,8 +34,10 @@ function ioctl(
       if (request === FIONREAD && description.available !== undefined) {
         return putAvailable(argument as Uint8Array, description.available());
       }
-      if (description instanceof InternetSocket) {
-        return description.ioctl(request, argument as Uint8Array);
+      if (description instanceof Socket) {
+        const { internet } = process.kernel;
+        if (internet === undefined || typeof argument === "number") return fail(E.ENOTTY);
+        return internet.ioctl(request, argument);
       }
       if (!(description instanceof TtyDescription)) return fail(E.ENOTTY);
       return terminalRequest(process, description.tty, request, argument);

@@ -56,7 +56,7 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
 }
 
 function* writev(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
-  return yield* finish(process.description(fd).write(joined(parts)));
+  return yield* finish(process.description(fd).write(joined(parts), process));
 }
 
 function seekable(process: Process, fd: number): FileDescription {
@@ -138,7 +138,7 @@ function* sendfile(
   const target = process.description(out);
   const source = process.description(input);
   if (!(source instanceof FileDescription) || !source.seekable) return fail(E.EINVAL);
-  return yield* move(source, offset, (bytes) => finish(target.write(bytes)), length);
+  return yield* move(source, offset, (bytes) => finish(target.write(bytes, process)), length);
 }
 
 function* copyFileRange(

@@ -7,6 +7,7 @@ import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { decodeAddress, encodeAddress, familyOf } from "../address.ts";
 import { AF, SHUT, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
+import { POLL } from "../../vfs/constants.ts";
 import { ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
@@ -25,6 +26,10 @@ interface Entry {
   endpoint: Endpoint | NetlinkEndpoint;
   /** the level that the client was told last */
   told: number;
+  /** it waits for connections: each one is news */
+  listens: boolean;
+  /** bytes that waited when the client was told */
+  queued: number;
   /** is in the list of those whose level gained a bit */
   noted: boolean;
 }
@@ -50,6 +55,9 @@ export class SocketServer implements Service {
         return this.#tell(payload);
       case SocketCall.PROC:
         return this.#proc(args[0], args[1], payload);
+    }
+    if (number === SocketCall.IOCTL && args[0] < 0) {
+      return interfaceRequest(this.transport, args[1], payload);
     }
     const entry = this.#entries.get(args[0]) ?? fail(E.EBADF);
     const { endpoint } = entry;
@@ -80,11 +88,12 @@ export class SocketServer implements Service {
       }
       case SocketCall.LISTEN:
         streamOf(endpoint).listen(Math.min(Math.max(args[1], 0), MAX_BACKLOG));
+        entry.listens = true;
+        this.#forgotten(entry);
         return 0;
       case SocketCall.CONNECT: {
         endpoint.connect(familyOf(payload) === AF.UNSPEC ? undefined : decodeAddress(payload));
-        // A connection over loopback may be there already.
-        this.#note(entry);
+        this.#forgotten(entry);
         return endpoint.connecting ? -E.EINPROGRESS : 0;
       }
       case SocketCall.GETSOCKNAME:
@@ -119,7 +128,14 @@ export class SocketServer implements Service {
     do this.#lastHandle = this.#lastHandle % 0x7fff_ffff + 1; while (
       this.#entries.has(this.#lastHandle)
     );
-    const entry: Entry = { handle: this.#lastHandle, endpoint, told: 0, noted: false };
+    const entry: Entry = {
+      handle: this.#lastHandle,
+      endpoint,
+      told: 0,
+      queued: 0,
+      listens: false,
+      noted: false,
+    };
     this.#entries.set(entry.handle, entry);
     endpoint.changed = () => this.#note(entry);
     this.#note(entry);
@@ -128,10 +144,16 @@ export class SocketServer implements Service {
 
   /** The client is told where the level has gained a bit. */
   #note(entry: Entry): void {
-    if (entry.noted || (entry.endpoint.readiness & ~entry.told) === 0) return;
+    if (entry.noted || !isNews(entry)) return;
     entry.noted = true;
     this.#noted.push(entry);
     this.#events.wakeAll();
+  }
+
+  /** The socket has become something else: the client knows nothing of it, and is told all. */
+  #forgotten(entry: Entry): void {
+    entry.told = entry.queued = 0;
+    this.#note(entry);
   }
 
   *#tell(payload: Uint8Array): Coroutine<number> {
@@ -144,8 +166,9 @@ export class SocketServer implements Service {
         const entry = this.#noted[looked++];
         entry.noted = false;
         const level = entry.endpoint.readiness;
-        if ((level & ~entry.told) === 0 || !this.#entries.has(entry.handle)) continue;
+        if (!isNews(entry) || !this.#entries.has(entry.handle)) continue;
         entry.told = level;
+        entry.queued = queuedOf(entry);
         view.setInt32(at, entry.handle, true);
         view.setInt32(at + 4, level, true);
         at += EVENT_BYTES;
@@ -160,6 +183,7 @@ export class SocketServer implements Service {
   #withLevel(entry: Entry, count: number): number {
     const level = entry.endpoint.readiness;
     entry.told = level;
+    entry.queued = queuedOf(entry);
     return level * 2 ** 32 + count;
   }
 
@@ -174,8 +198,7 @@ export class SocketServer implements Service {
       return this.#withLevel(entry, count);
     } catch (failure) {
       // The client takes from an error that there is no room: a later bit is news.
-      entry.told = 0;
-      this.#note(entry);
+      this.#forgotten(entry);
       throw failure;
     }
   }
@@ -187,8 +210,7 @@ export class SocketServer implements Service {
     try {
       got = entry.endpoint.receive(into, flags);
     } catch (failure) {
-      entry.told = 0;
-      this.#note(entry);
+      this.#forgotten(entry);
       throw failure;
     }
     const from = got.from === undefined
@@ -212,8 +234,7 @@ export class SocketServer implements Service {
     try {
       made = streamOf(endpoint).accept();
     } catch (failure) {
-      entry.told = 0;
-      this.#note(entry);
+      this.#forgotten(entry);
       throw failure;
     }
     const { handle } = this.#add(made);
@@ -241,6 +262,18 @@ export class SocketServer implements Service {
     payload.set(part);
     return part.length;
   }
+}
+
+function queuedOf({ endpoint, listens }: Entry): number {
+  return listens ? 0 : endpoint.queuedIn;
+}
+
+/** Whether the client has to be told: of a bit that was gained, of hanging up that is over, of more data. */
+function isNews(entry: Entry): boolean {
+  const { endpoint, told, queued, listens } = entry;
+  const level = endpoint.readiness;
+  return (level & ~told | told & ~level & (POLL.HUP | POLL.ERR)) !== 0 ||
+    (level & POLL.IN) !== 0 && (listens || queuedOf(entry) > queued);
 }
 
 /** Calls that a netlink socket answers as far as programs ask. */

@@ -65,21 +65,20 @@ export function* writeControl(
 ): Coroutine<Uint8Array> {
   const out = new Uint8Array(room);
   let used = 0;
+  /** What does not fit is cut off, as Linux does it. */
   const put = (type: number, data: Uint8Array) => {
-    putLong(out, used, HEADER_BYTES + data.length);
+    const fitting = Math.min(data.length, room - used - HEADER_BYTES);
+    if (fitting < data.length) message.flags |= MSG.CTRUNC;
+    if (fitting < 0) return;
+    putLong(out, used, HEADER_BYTES + fitting);
     putInt(out, used + 8, SOL.SOCKET);
     putInt(out, used + 12, type);
-    out.set(data, used + HEADER_BYTES);
-    used = Math.min(used + aligned(HEADER_BYTES + data.length), room);
+    out.set(data.subarray(0, fitting), used + HEADER_BYTES);
+    used = Math.min(used + aligned(HEADER_BYTES + fitting), room);
   };
   const { sender, rights } = message;
   if (sender !== undefined) {
-    if (room - used >= HEADER_BYTES + CREDENTIAL_BYTES) {
-      put(
-        SCM.CREDENTIALS,
-        new Uint8Array(Int32Array.of(sender.pid, sender.uid, sender.gid).buffer),
-      );
-    } else message.flags |= MSG.CTRUNC;
+    put(SCM.CREDENTIALS, new Uint8Array(Int32Array.of(sender.pid, sender.uid, sender.gid).buffer));
   }
   if (rights.length === 0) return out.subarray(0, used);
   const fitting = Math.max(0, Math.floor((room - used - HEADER_BYTES) / 4));

@@ -47,6 +47,11 @@ export class InternetSockets {
     return status < 0 ? fail(-status) : status;
   }
 
+  /** A request about the interfaces of the machine, on whatever socket. */
+  ioctl(request: number, argument: Uint8Array): Coroutine<number> {
+    return this.call(SocketCall.IOCTL, [-1, request], argument);
+  }
+
   *open(
     process: Process,
     family: number,
@@ -191,10 +196,12 @@ export class InternetSocket extends Socket {
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
     try {
       const status = yield* this.#call(SocketCall.CONNECT, [], address);
+      this.level = 0;
       this.#connected = true;
       return status;
     } catch (failure) {
       if (!(failure instanceof Errno) || failure.errno !== E.EINPROGRESS) throw failure;
+      this.level = 0;
       this.#connecting = true;
       if (!this.mayWait(0)) throw failure;
     }
@@ -209,8 +216,10 @@ export class InternetSocket extends Socket {
     return error === 0 ? 0 : fail(error);
   }
 
-  listen(_process: Process, backlog: number): Coroutine<number> {
-    return this.#step(SocketCall.LISTEN, [backlog]);
+  *listen(_process: Process, backlog: number): Coroutine<number> {
+    const status = yield* this.#step(SocketCall.LISTEN, [backlog]);
+    this.level = 0;
+    return status;
   }
 
   *accept(flags: number): Coroutine<{ socket: Socket; address: Uint8Array }> {

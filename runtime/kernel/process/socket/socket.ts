@@ -115,8 +115,9 @@ export abstract class Socket implements Description {
     return into.length === 0 ? 0 : this.receive(incoming([into]), 0);
   }
 
-  write(data: Uint8Array): Blocking<number> {
-    return this.send({ data, rights: [], sender: nobody }, 0);
+  write(data: Uint8Array, writer?: Process): Blocking<number> {
+    const sender = writer === undefined ? nobody : senderOf(writer);
+    return this.send({ data, rights: [], sender }, 0);
   }
 
   setOption(level: number, name: number, value: Uint8Array): Blocking<number> {

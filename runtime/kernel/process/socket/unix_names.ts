@@ -22,16 +22,22 @@ export class UnixNames {
   readonly #bound = new Map<string, UnixSocket>();
   #next = 0;
 
-  /** Gives a socket a name. @returns the address, and its key for `release` */
+  /**
+   * Gives a socket a name.
+   * @param named whether it has one already, which is EINVAL if nothing else is wrong
+   * @returns the address, and its key for `release`
+   */
   *bind(
     process: Process,
     socket: UnixSocket,
     address: Uint8Array,
+    named: boolean,
   ): Coroutine<[Uint8Array, string]> {
     const name = nameOf(address);
+    if (named && (name.length === 0 || name[0] === 0)) fail(E.EINVAL);
     if (name.length === 0) return this.#bindAutomatically(socket);
     if (name[0] === 0) {
-      const key = abstractKey(name);
+      const key = abstractKey(name, socket.type);
       if (this.#bound.has(key)) fail(E.EADDRINUSE);
       this.#bound.set(key, socket);
       return [address.slice(), key];
@@ -43,6 +49,10 @@ export class UnixNames {
       if (failure instanceof Errno && failure.errno === E.EEXIST) fail(E.EADDRINUSE);
       throw failure;
     }
+    if (named) {
+      yield* finish(pathCalls.unlinkat(process, AT.FDCWD, path, 0));
+      fail(E.EINVAL);
+    }
     const key = yield* fileKey(process, path);
     this.#bound.set(key, socket);
     return [address.slice(), key];
@@ -53,7 +63,7 @@ export class UnixNames {
     for (;;) {
       const digits = (this.#next++ & 0xfffff).toString(16).padStart(5, "0");
       const name = Uint8Array.of(0, ...[...digits].map((each) => each.charCodeAt(0)));
-      const key = abstractKey(name);
+      const key = abstractKey(name, socket.type);
       if (this.#bound.has(key)) continue;
       this.#bound.set(key, socket);
       return [Uint8Array.of(AF.UNIX, 0, ...name), key];
@@ -61,10 +71,10 @@ export class UnixNames {
   }
 
   /** The socket that has a name. @throws Errno ECONNREFUSED, and those of the path */
-  *find(process: Process, address: Uint8Array): Coroutine<UnixSocket> {
+  *find(process: Process, address: Uint8Array, type: number): Coroutine<UnixSocket> {
     const name = nameOf(address);
     if (name.length === 0) fail(E.ECONNREFUSED);
-    const key = name[0] === 0 ? abstractKey(name) : yield* fileKey(process, pathOf(name));
+    const key = name[0] === 0 ? abstractKey(name, type) : yield* fileKey(process, pathOf(name));
     return this.#bound.get(key) ?? fail(E.ECONNREFUSED);
   }
 
@@ -80,8 +90,9 @@ function nameOf(address: Uint8Array): Uint8Array {
   return address.subarray(2);
 }
 
-function abstractKey(name: Uint8Array): string {
-  return `@${String.fromCharCode(...name)}`;
+/** Each type of sockets has abstract names of its own. */
+function abstractKey(name: Uint8Array, type: number): string {
+  return `@${type} ${String.fromCharCode(...name)}`;
 }
 
 function pathOf(name: Uint8Array): string {

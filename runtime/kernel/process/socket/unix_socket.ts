@@ -76,8 +76,8 @@ export class UnixSocket extends Socket {
   }
 
   *bind(process: Process, address: Uint8Array): Coroutine<number> {
-    if (this.#key !== undefined) fail(E.EINVAL);
-    [this.#name, this.#key] = yield* this.names.bind(process, this, address);
+    const named = this.#key !== undefined;
+    [this.#name, this.#key] = yield* this.names.bind(process, this, address, named);
     return 0;
   }
 
@@ -85,7 +85,7 @@ export class UnixSocket extends Socket {
     if (!this.#packets && !this.streams) return yield* this.#connectDatagrams(process, address);
     if (this.#peer !== undefined || this.#left) fail(E.EISCONN);
     if (this.#backlog !== undefined) fail(E.EINVAL);
-    const listener = yield* this.names.find(process, address);
+    const listener = yield* this.names.find(process, address, this.type);
     if (listener.type !== this.type) fail(E.EPROTOTYPE);
     return yield* this.whenSendable(0, () => {
       const backlog = listener.#backlog;
@@ -113,7 +113,7 @@ export class UnixSocket extends Socket {
       this.#peer = undefined;
       return 0;
     }
-    const peer = yield* this.names.find(process, address);
+    const peer = yield* this.names.find(process, address, this.type);
     if (peer.type !== this.type) fail(E.EPROTOTYPE);
     this.#peer = peer;
     return 0;
@@ -184,7 +184,7 @@ export class UnixSocket extends Socket {
     }
     const process = message.process;
     if (process === undefined) return fail(E.EINVAL);
-    const found = yield* this.names.find(process, address);
+    const found = yield* this.names.find(process, address, this.type);
     return found.type === this.type ? found : fail(E.EPROTOTYPE);
   }
 
@@ -306,7 +306,9 @@ export class UnixSocket extends Socket {
   #nothing(): 0 | undefined {
     this.#takeError();
     if (this.#noReading || this.#left) return 0;
-    if (this.type !== SOCK.DGRAM && this.#peer === undefined) fail(E.ENOTCONN);
+    if (this.type !== SOCK.DGRAM && this.#peer === undefined) {
+      fail(this.streams ? E.EINVAL : E.ENOTCONN);
+    }
     return undefined;
   }
 
@@ -336,7 +338,6 @@ export class UnixSocket extends Socket {
 
   shutdown(how: number): number {
     if (how !== SHUT.RD && how !== SHUT.WR && how !== SHUT.RDWR) fail(E.EINVAL);
-    if (this.type !== SOCK.DGRAM && this.#peer === undefined && !this.#left) fail(E.ENOTCONN);
     const peer = this.#peer;
     if (how !== SHUT.WR) this.#noReading = true;
     if (how !== SHUT.RD) {

@@ -1,0 +1,84 @@
+// Sockets as programs see them: the same programs on a machine and under QEMU's user mode, which passes
+// their calls to the host's kernel, say the same; with the network slice in a domain of its own and in the
+// primary. A listening socket outlives its server.
+import { assert, assertEquals } from "@std/assert";
+import { compile, load, type Plan } from "../mod.ts";
+import { withFolder } from "./boot_harness.ts";
+import { compilePrograms, lacksTools, QEMU } from "./guest/cross_compiler.ts";
+import { guestPlan, runGuest } from "./guest/guest_machine.ts";
+
+const sources = new URL("sockets/", import.meta.url);
+const ignore = lacksTools("tests of sockets");
+
+const network = (isolation: string) => `
+kind: System
+name: sockets
+extends: guest.yaml
+slices:
+  network: [sockets, tcpip]
+domains:
+  network:
+    isolation: ${isolation}
+    memory: 64MiB
+    slices: [network]
+    ring: { depth: 64, spin: 50us, arena: 8MiB }
+${
+  isolation === "none"
+    ? ""
+    : "    recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100, heartbeat: 1s }"
+}
+`;
+
+/** A plan for one of the programs, on a machine with a network slice. */
+async function socketPlan(folder: string, program: string, isolation: string): Promise<Plan> {
+  await compilePrograms(sources, [program], `${folder}/root`);
+  const disk = `rootfs: { folder: ${folder}/root }`;
+  const { programs } = await guestPlan(folder, disk, { words: [`/${program}`] });
+  await Deno.writeTextFile(`${folder}/sockets.yaml`, network(isolation));
+  const { plan, diagnostics } = compile(await load(`${folder}/sockets.yaml`));
+  if (plan === undefined) throw new Error(diagnostics.map((each) => each.message).join("\n"));
+  return { ...plan, programs };
+}
+
+for (const program of ["unix_sockets", "internet_sockets"]) {
+  for (const isolation of ["process", "none"]) {
+    Deno.test({
+      name: `${program}: as under QEMU, with isolation ${isolation}`,
+      ignore,
+      fn: () =>
+        withFolder(async (folder) => {
+          const plan = await socketPlan(folder, program, isolation);
+          const { code, stdout } = await new Deno.Command(QEMU, {
+            args: [`${folder}/root/${program}`],
+          }).output();
+          const { status, out, err } = await runGuest(plan);
+          assertEquals(err, "");
+          assertEquals(out, new TextDecoder().decode(stdout));
+          assertEquals(status, code);
+        }),
+    });
+  }
+}
+
+Deno.test({
+  name: "a listening socket is there again when the network's domain was killed",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      const plan = await socketPlan(folder, "survives", "process");
+      let kills = 0, restarts = 0;
+      const { status, out } = await runGuest(plan, (event, machine) => {
+        if (event.kind === "domain-restarting" && event.domain === "network") restarts++;
+        if (event.kind !== "program-started") return;
+        const again = () => {
+          machine().kill("network");
+          if (++kills < 3) setTimeout(again, 300);
+        };
+        setTimeout(again, 100);
+      });
+      assertEquals(out, "most answered, 0 wrong, last 1\n");
+      assertEquals(status, 0);
+      assertEquals(kills, 3);
+      assert(restarts >= 3, `${restarts} restarts`);
+    }),
+});
