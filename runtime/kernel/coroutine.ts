@@ -28,6 +28,7 @@ export function* finish<T>(value: Blocking<T>): Coroutine<T> {
 /** A place where tasks sleep until somebody wakes it. Wake-ups are not remembered: re-check in a loop. */
 export class WaitQueue {
   #sleepers: Task[] = [];
+  #watchers: Set<() => void> | undefined;
 
   /**
    * @param interruptible whether what is waited for may never come, so that a signal may end the wait:
@@ -39,8 +40,9 @@ export class WaitQueue {
     return this.#sleepers.length === 0;
   }
 
-  /** Makes every sleeper runnable, in the order they came. */
+  /** Makes every sleeper runnable, in the order they came, and tells who watches. */
   wakeAll(): void {
+    if (this.#watchers !== undefined) { for (const told of this.#watchers) told(); }
     if (this.#sleepers.length === 0) return;
     const sleepers = this.#sleepers;
     this.#sleepers = [];
@@ -50,6 +52,18 @@ export class WaitQueue {
   /** Makes the longest sleeper runnable. */
   wakeOne(): void {
     this.#sleepers.shift()?.wake(this);
+  }
+
+  /**
+   * Has a function called at every {@link wakeAll}, until it is taken back.
+   * @returns the function that takes it back
+   */
+  watch(told: () => void): () => void {
+    // Each call has a place of its own, even where the same function watches twice.
+    const watcher = () => told();
+    const watchers = this.#watchers ??= new Set();
+    watchers.add(watcher);
+    return () => watchers.delete(watcher);
   }
 
   /** Used by the scheduler only. */

@@ -26,14 +26,28 @@ export function lacksTools(tests: string): boolean {
 }
 
 /** Compiles `<name>.c` of a folder to `<into>/<name>`, each by itself, two at a time. */
-export async function compilePrograms(from: URL, names: string[], into: string): Promise<void> {
+export async function compilePrograms(
+  from: URL,
+  names: string[],
+  into: string,
+  options: string[] = [],
+): Promise<void> {
   await Deno.mkdir(into, { recursive: true });
   const left = names.slice();
   const work = async () => {
     for (let name = left.shift(); name !== undefined; name = left.shift()) {
       const source = new URL(`${name}.c`, from).pathname;
       const warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-infinite-recursion"];
-      const args = ["-static", "-O1", "-pthread", ...warnings, "-o", `${into}/${name}`, source];
+      const args = [
+        "-static",
+        "-O1",
+        "-pthread",
+        ...options,
+        ...warnings,
+        "-o",
+        `${into}/${name}`,
+        source,
+      ];
       const { success, stderr } = await new Deno.Command(COMPILER, { args: [...args, "-lm"] })
         .output();
       if (!success) throw new Error(new TextDecoder().decode(stderr));

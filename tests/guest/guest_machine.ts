@@ -43,6 +43,9 @@ mounts:
   /proc: { filesystem: procfs }
 `;
 
+/** No program takes longer, on the slowest of machines. */
+const LONGEST_MS = 120_000;
+
 /** A program of the machine, as absolute path and arguments, and its environment. */
 export interface Guest {
   words: string[];
@@ -105,7 +108,10 @@ export async function runGuest(
       during(event, () => machine);
     },
   });
+  // A program that hangs is ended, and its status says so.
+  const limit = setTimeout(() => void machine.stop(0), LONGEST_MS);
   const report = await machine.wait();
+  clearTimeout(limit);
   const text = (parts: Uint8Array[]) => new TextDecoder().decode(joined(parts));
   const storage = report.domains.find((domain) => domain.name === "storage")!;
   return {

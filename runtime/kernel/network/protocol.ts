@@ -45,6 +45,9 @@ export const SocketCall = {
   PROC: 0x3001,
 } as const;
 
+/** Status of a call whose server died before it answered, and has been replaced; no error number. */
+export const SERVER_LOST = -65536;
+
 /** Words before received data: flags (MSG_TRUNC), bytes of the sockaddr, full length; then room for a sockaddr. */
 export const RECEIVE_HEADER_BYTES = 12 + 28;
 

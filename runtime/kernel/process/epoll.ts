@@ -1,6 +1,6 @@
 // epoll(7): a set of descriptors that is waited for. What may have become ready is noted as it happens, so
 // that a wait looks at that alone and not at all that is registered.
-import { type Coroutine, type Tasks, WaitQueue } from "../coroutine.ts";
+import { WaitQueue } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { POLL } from "../vfs/constants.ts";
 import type { Description } from "./description.ts";
@@ -24,6 +24,8 @@ interface Interest extends ReadyEvent {
   gone: boolean;
   /** ONESHOT, and told */
   disabled: boolean;
+  /** ends the watching of the description */
+  unwatch: () => void;
 }
 
 export class EpollDescription implements Description {
@@ -32,8 +34,6 @@ export class EpollDescription implements Description {
   readonly readiness = new WaitQueue(true);
   readonly #interests = new Map<number, Interest>();
   #noted: Interest[] = [];
-
-  constructor(private readonly tasks: Tasks) {}
 
   /** @throws Errno EEXIST, ENOENT, EPERM for what is always ready, ELOOP */
   control(
@@ -56,9 +56,16 @@ export class EpollDescription implements Description {
       if (!description.readiness.interruptible) fail(E.EPERM);
       if (description instanceof EpollDescription && description.#leadsTo(this, 0)) fail(E.ELOOP);
       if (known !== undefined) this.#forget(fd, known);
-      const interest = { ...event, description, noted: false, gone: false, disabled: false };
+      const unwatch = description.readiness.watch(() => this.#note(interest));
+      const interest: Interest = {
+        ...event,
+        description,
+        noted: false,
+        gone: false,
+        disabled: false,
+        unwatch,
+      };
       this.#interests.set(fd, interest);
-      this.tasks.spawn(this.#watch(interest));
       this.#note(interest);
     } else if (operation === EPOLL.MOD) {
       if (current === undefined) return fail(E.ENOENT);
@@ -76,20 +83,16 @@ export class EpollDescription implements Description {
 
   #forget(fd: number, interest: Interest): void {
     interest.gone = true;
+    interest.unwatch();
     this.#interests.delete(fd);
   }
 
-  *#watch(interest: Interest): Coroutine<void> {
-    while (!interest.gone) {
-      yield interest.description.readiness;
-      if (!interest.gone && !interest.disabled) this.#note(interest);
-    }
-  }
-
   #note(interest: Interest): void {
-    if (interest.noted) return;
-    interest.noted = true;
-    this.#noted.push(interest);
+    if (interest.disabled) return;
+    if (!interest.noted) {
+      interest.noted = true;
+      this.#noted.push(interest);
+    }
     this.readiness.wakeAll();
   }
 
@@ -102,6 +105,7 @@ export class EpollDescription implements Description {
     for (const interest of noted) {
       if (interest.gone || interest.description.uses === 0) {
         interest.gone = true;
+        interest.unwatch();
         continue;
       }
       if (interest.disabled) {
@@ -144,7 +148,6 @@ export class EpollDescription implements Description {
   }
 
   release(): void {
-    for (const interest of this.#interests.values()) interest.gone = true;
-    this.#interests.clear();
+    for (const [fd, interest] of this.#interests) this.#forget(fd, interest);
   }
 }

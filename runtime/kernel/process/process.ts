@@ -28,7 +28,7 @@ import {
   type SignalInfo,
   STOPPING,
 } from "./signal.ts";
-import type { InternetSockets } from "./socket/internet_socket.ts";
+import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
 import type { Thread } from "./thread.ts";
 import type { Tty } from "./tty.ts";

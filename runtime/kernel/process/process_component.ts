@@ -26,7 +26,7 @@ import { machineCalls } from "./sys_machine.ts";
 import { prctlCalls } from "./sys_prctl.ts";
 import { scheduleCalls, threadScheduleCalls } from "./sys_schedule.ts";
 import { sessionCalls } from "./sys_session.ts";
-import { InternetSockets } from "./socket/internet_socket.ts";
+import { InternetSockets } from "./socket/internet_sockets.ts";
 import { socketCalls } from "./socket/sys_socket.ts";
 import { UnixNames } from "./socket/unix_names.ts";
 import { timeCalls } from "./sys_time.ts";

@@ -22,7 +22,7 @@ function eventfd2(process: Process, initial: number, flags: number): number {
 
 function epollCreate(process: Process, flags: number): number {
   if ((flags & ~O.CLOEXEC) !== 0) fail(E.EINVAL);
-  const description = new EpollDescription(process.kernel.environment.tasks);
+  const description = new EpollDescription();
   return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
 }
 

@@ -81,6 +81,8 @@ function hwprobe(
   flags: number,
 ): number {
   if (flags !== 0) fail(E.EINVAL);
+  // More than fits into 32 bits cannot be there.
+  if (pairs.length !== count * PAIR_BYTES) fail(E.EFAULT);
   if (cpusBytes > 0 && (cpus[0] & 1) === 0) fail(E.EINVAL);
   for (let pair = 0; pair < count; pair++) {
     const at = pair * PAIR_BYTES;

@@ -34,14 +34,8 @@ export function* waitForAny(
 ): Coroutine<number> {
   const { tasks, nowNs } = process.kernel.environment;
   const any = new WaitQueue(true);
-  let finished = false;
-  const watched = new Set<WaitQueue>();
-  const watch = function* (queue: WaitQueue): Coroutine<void> {
-    while (!finished) {
-      yield queue;
-      any.wakeAll();
-    }
-  };
+  const wake = () => any.wakeAll();
+  let watches: (() => void)[] | undefined;
   const cancelTimer = deadlineNs === Infinity ? undefined : tasks.wakeAt(deadlineNs, any);
   try {
     for (;;) {
@@ -51,17 +45,12 @@ export function* waitForAny(
         if (report(index, found)) ready++;
       });
       if (ready > 0 || nowNs() >= deadlineNs) return ready;
-      for (const { description } of wanted) {
-        const queue = description?.readiness;
-        if (queue === undefined || watched.has(queue)) continue;
-        watched.add(queue);
-        tasks.spawn(watch(queue));
-      }
+      watches ??= wanted.map(({ description }) => description!.readiness.watch(wake));
       yield any;
     }
   } finally {
-    finished = true;
     cancelTimer?.();
+    watches?.forEach((unwatch) => unwatch());
   }
 }
 

@@ -1,9 +1,9 @@
-// The interface `sockets` across a ring. What belonged to a server that died is reset; new sockets are made
-// by the next instance. Which sockets come back by themselves their owner decides (process/socket).
+// The interface `sockets` across a ring. What concerns a socket of a server that died is told so once there is
+// another, and its owner decides what becomes of it (process/socket); what concerns none is asked again.
 import type { ClientContract } from "../../../schemas/plan.ts";
 import type { Coroutine } from "../coroutine.ts";
 import { E } from "../errno.ts";
-import { SocketCall } from "../network/protocol.ts";
+import { SERVER_LOST, SocketCall } from "../network/protocol.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { type Connection, LOST } from "./connection.ts";
 
@@ -12,22 +12,22 @@ export class SocketClient implements Service {
   readonly durable = 0;
   readonly maxPayloadBytes: number;
 
-  /** @param contract whether who wants a new socket waits for a server that is away */
+  /** @param contract whether calls wait for a server that is away */
   constructor(private readonly connection: Connection, private readonly contract: ClientContract) {
     this.maxPayloadBytes = connection.maxPayloadBytes;
   }
 
   *call(call: ServiceCall): Coroutine<number> {
+    const { number, args } = call;
     for (;;) {
       const status = yield* this.connection.call(call);
       if (status !== LOST) return status;
-      const waits = call.number === SocketCall.EVENTS ||
-        call.number === SocketCall.SOCKET && this.contract === "retry";
-      if (waits) { while (this.connection.state === "down") yield this.connection.changed; }
-      // Whoever listens is told once there is a server again, or never will be.
-      if (call.number === SocketCall.EVENTS) return -E.ECONNRESET;
-      if (call.number !== SocketCall.SOCKET) return -E.ECONNRESET;
-      if (!waits || this.connection.state === "gone") return -E.ENETDOWN;
+      const tells = number === SocketCall.EVENTS;
+      if (this.contract !== "retry" && !tells) return -E.ECONNRESET;
+      while (this.connection.state === "down") yield this.connection.changed;
+      if (this.connection.state === "gone") return -E.ENETDOWN;
+      const ofNoSocket = number === SocketCall.PROC || args[0] < 0;
+      if (tells || !ofNoSocket) return SERVER_LOST;
     }
   }
 }

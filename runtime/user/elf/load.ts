@@ -220,7 +220,7 @@ function* mapSegment(
   const { address, offset, fileBytes, memoryBytes, protection } = segment;
   const start = place + Math.floor(address / PAGE_BYTES);
   const within = address % PAGE_BYTES;
-  const fileEnd = start + Math.ceil((within + fileBytes) / PAGE_BYTES);
+  const fileEnd = fileBytes === 0 ? start : start + Math.ceil((within + fileBytes) / PAGE_BYTES);
   const end = start + Math.ceil((within + memoryBytes) / PAGE_BYTES);
   const access = accessOf(protection);
   const common = {

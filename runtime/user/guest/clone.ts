@@ -143,7 +143,8 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
   if (sharesDirectories) directories.users++;
   const child = guest.processes.fork(parent, files, directories, (flags & CLONE.PARENT) !== 0);
   child.memory = space;
-  child.exitSignal = request.exitSignal;
+  // Nobody chooses what somebody else's parent is sent.
+  child.exitSignal = (flags & CLONE.PARENT) !== 0 ? parent.exitSignal : request.exitSignal;
   child.actions = (flags & CLONE.SIGHAND) !== 0
     ? parent.actions
     : request.clearHandlers

@@ -2,6 +2,7 @@
 import { type Coroutine, finish } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Process } from "../../kernel/process/process.ts";
+import { SIG } from "../../kernel/process/signal.ts";
 import { AT } from "../../kernel/vfs/constants.ts";
 import { type LoadedProgram, loadProgram } from "../elf/load.ts";
 import type { GuestHart } from "./guest_hart.ts";
@@ -65,6 +66,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   process.argv = program.argv;
   process.executable = program.executable;
   process.executed = true;
+  process.exitSignal = SIG.CHLD;
   process.actions = process.actions.afterExec();
   process.timers.deleteMade();
   process.settings.keepCapabilities = false;

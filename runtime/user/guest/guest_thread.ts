@@ -17,6 +17,8 @@ import { PageNeeded, UserAccess } from "./user_access.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
 const TURN_INSTRUCTIONS = 2_000_000;
+/** What a system call costs of a turn: about as long as so many instructions. */
+const CALL_INSTRUCTIONS = 1000;
 /** Pushed to the ready queue to go on, not to give a call its result. */
 const GO_ON = 0;
 
@@ -159,6 +161,7 @@ export class GuestThread implements UserThread, ThreadHost {
     const { words, hart } = this.guest;
     const number = words[A7 * 2];
     hart.calls++;
+    words[State.BUDGET >> 2] -= CALL_INSTRUCTIONS;
     this.#call = { number, firstLow: words[A0 * 2], firstHigh: words[A0 * 2 + 1] };
     let result: Blocking<number>;
     try {

@@ -1,128 +1,20 @@
 // Sockets of the network slice: handles of its server, in this domain or in another. Their readiness is kept
-// here, so that poll and epoll ask nobody (see network/protocol.ts).
-import { type Coroutine, finish } from "../../coroutine.ts";
-import type { Environment } from "../../environment.ts";
+// here, so that poll and epoll ask nobody (see network/protocol.ts). When the server dies, a socket without a
+// connection is made again on the next one, as it was; one with a connection is reset.
+import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { MSG, SO, SOCK, SOL } from "../../network/constants.ts";
 import { RECEIVE_HEADER_BYTES, SocketCall, splitLevel } from "../../network/protocol.ts";
-import type { Credential, Service } from "../../service.ts";
+import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
+import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
 import { type Incoming, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
 
-/** Bytes that one call to the server carries besides an address: the largest datagram fits. */
-const MAX_DATA_BYTES = 65_536;
-/** Payload that goes beside the data, at most. */
-const BESIDE_BYTES = 168;
 const MAX_ADDRESS_BYTES = 128;
-/** Events that are asked for at a time. */
-const MAX_EVENTS = 256;
 const SIOCINQ = 0x541b;
 const nothing = new Uint8Array(0);
-const kernel: Credential = { uid: 0, gid: 0, groups: [] };
-
-/** The client of the machine's socket server. */
-export class InternetSockets {
-  readonly #sockets = new Map<number, InternetSocket>();
-  /** what is known of handles whose sockets are being made */
-  readonly #early = new Map<number, number>();
-  #listening = false;
-  /** data that one call carries */
-  readonly maxDataBytes: number;
-
-  constructor(readonly environment: Environment, private readonly service: Service) {
-    const most = service.maxPayloadBytes ?? Infinity;
-    this.maxDataBytes = Math.min(MAX_DATA_BYTES, most - BESIDE_BYTES);
-  }
-
-  /** A call on the server; a negative status is thrown. */
-  *call(
-    number: number,
-    args: number[],
-    payload: Uint8Array = nothing,
-    credential: Credential = kernel,
-  ): Coroutine<number> {
-    const status = yield* finish(this.service.call({ number, args, credential, payload }));
-    return status < 0 ? fail(-status) : status;
-  }
-
-  /** A request about the interfaces of the machine, on whatever socket. */
-  ioctl(request: number, argument: Uint8Array): Coroutine<number> {
-    return this.call(SocketCall.IOCTL, [-1, request], argument);
-  }
-
-  *open(
-    process: Process,
-    family: number,
-    type: number,
-    protocol: number,
-    flags: number,
-  ): Coroutine<InternetSocket> {
-    this.#listen();
-    const args = [family, type, protocol];
-    const handle = yield* this.call(SocketCall.SOCKET, args, nothing, process.credential);
-    return this.made(
-      new InternetSocket(this, handle, process.credential, family, type, protocol, flags),
-    );
-  }
-
-  /** A socket that the server knows: its readiness is told from now on. */
-  made(socket: InternetSocket): InternetSocket {
-    this.#sockets.set(socket.handle, socket);
-    const level = this.#early.get(socket.handle);
-    if (level !== undefined) {
-      this.#early.delete(socket.handle);
-      socket.level = level;
-    }
-    return socket;
-  }
-
-  forget(handle: number): void {
-    this.#sockets.delete(handle);
-    this.#early.delete(handle);
-  }
-
-  /** Has the server tell of readiness for as long as the machine runs. */
-  #listen(): void {
-    if (this.#listening) return;
-    this.#listening = true;
-    this.environment.tasks.spawn(this.#follow());
-  }
-
-  *#follow(): Coroutine<void> {
-    const payload = new Uint8Array(MAX_EVENTS * 8);
-    for (;;) {
-      let bytes: number;
-      try {
-        bytes = yield* this.call(SocketCall.EVENTS, [], payload);
-      } catch (failure) {
-        if (!(failure instanceof Errno) || failure.errno !== E.ECONNRESET) throw failure;
-        this.#lost();
-        continue;
-      }
-      for (let at = 0; at + 8 <= bytes; at += 8) {
-        const handle = getInt(payload, at), level = getInt(payload, at + 4);
-        const socket = this.#sockets.get(handle);
-        if (socket === undefined) this.#early.set(handle, level);
-        else socket.became(level);
-      }
-    }
-  }
-
-  /** The server has died, and another is there: who was connected is so no longer, the rest goes on. */
-  #lost(): void {
-    const sockets = [...this.#sockets.values()];
-    this.#sockets.clear();
-    this.#early.clear();
-    for (const socket of sockets) {
-      this.environment.tasks.spawn(socket.restore(), (_value, failure) => {
-        if (failure !== undefined && !(failure instanceof Errno)) throw failure;
-        if (failure !== undefined) socket.lost();
-      });
-    }
-  }
-}
 
 /** A call that made a socket what it is: made again on another server. */
 interface Step {
@@ -131,18 +23,22 @@ interface Step {
   payload: Uint8Array | undefined;
 }
 
-export class InternetSocket extends Socket {
+export class InternetSocket extends Socket implements ServedSocket {
   level = 0;
+  #handle: number;
   #lost = false;
+  #released = false;
   #connecting = false;
   /** it has, or had, a connection: that no other server can go on with */
   #connected = false;
   /** options, address and backlog, as they were set */
   readonly #steps: Step[] = [];
+  /** woken when the handle is another one, or none any more */
+  readonly #moved = new WaitQueue();
 
-  constructor(
+  private constructor(
     private readonly server: InternetSockets,
-    public handle: number,
+    handle: number,
     private readonly credential: Credential,
     family: number,
     type: number,
@@ -150,24 +46,63 @@ export class InternetSocket extends Socket {
     flags: number,
   ) {
     super(server.environment, family, type, protocol, flags);
+    this.#handle = handle;
   }
 
-  /** The server says what it is ready for. */
+  /** socket(2). @param flags SOCK_NONBLOCK, or none */
+  static *open(
+    server: InternetSockets,
+    credential: Credential,
+    family: number,
+    type: number,
+    protocol: number,
+    flags: number,
+  ): Coroutine<InternetSocket> {
+    const { handle, generation } = yield* server.open(family, type, protocol, credential);
+    const socket = new InternetSocket(server, handle, credential, family, type, protocol, flags);
+    server.made(socket, handle, generation);
+    return socket;
+  }
+
   became(level: number): void {
     this.level = level;
     this.readiness.wakeAll();
   }
 
-  /** Makes the socket again on a server that knows nothing of it. @throws Errno where that cannot be */
-  *restore(): Coroutine<void> {
-    if (this.#connected || this.#connecting) fail(E.ECONNRESET);
+  serverLost(): void {
+    if (this.#connected || this.#connecting) return this.#end();
+    this.environment.tasks.spawn(this.#restore(), (_value, failure) => {
+      if (failure === undefined) return;
+      if (!(failure instanceof Errno)) throw failure;
+      this.#end();
+    });
+  }
+
+  /** Makes the socket again, on a server that knows nothing of it. @throws Errno where that cannot be */
+  *#restore(): Coroutine<void> {
     const { server, credential, family, type, protocol } = this;
-    const args = [family, type, protocol];
-    this.handle = yield* server.call(SocketCall.SOCKET, args, undefined, credential);
-    server.made(this);
+    const before = server.generation;
+    const { handle, generation } = yield* server.open(family, type, protocol, credential);
+    // Should this server die too, its death is told, and all starts anew.
+    if (generation !== before) return yield* server.close(handle);
+    this.level = 0;
+    server.made(this, handle, generation);
     for (const { number, args, payload } of this.#steps) {
-      yield* server.call(number, [this.handle, ...args], payload?.slice(), credential);
+      const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
+      if (isStale(status)) return;
+      if (status < 0) fail(-status);
     }
+    this.#handle = handle;
+    this.#moved.wakeAll();
+    if (this.#released) yield* this.release();
+  }
+
+  /** Nothing is to be had from this socket any more. */
+  #end(): void {
+    this.#lost = true;
+    this.server.forget(this, this.#handle);
+    this.#moved.wakeAll();
+    this.became(POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP);
   }
 
   /** A call that is made again where the socket is. */
@@ -178,14 +113,22 @@ export class InternetSocket extends Socket {
     return status;
   }
 
-  lost(): void {
-    this.#lost = true;
-    this.became(POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP);
-  }
-
-  #call(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
-    if (this.#lost) fail(E.ECONNRESET);
-    return this.server.call(number, [this.handle, ...args], payload, this.credential);
+  /** A call on the server that has this socket, once there is one. */
+  *#call(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
+    for (;;) {
+      if (this.#lost) fail(E.ECONNRESET);
+      const handle = this.#handle;
+      const status = yield* this.server.status(
+        number,
+        [handle, ...args],
+        payload,
+        this.credential,
+      );
+      if (status >= 0) return status;
+      if (!isStale(status)) return fail(-status);
+      if (this.#connected) this.#end();
+      while (handle === this.#handle && !this.#lost) yield this.#moved;
+    }
   }
 
   bind(_process: Process, address: Uint8Array): Coroutine<number> {
@@ -193,6 +136,7 @@ export class InternetSocket extends Socket {
   }
 
   *connect(_process: Process, address: Uint8Array): Coroutine<number> {
+    if (!this.streams) return yield* this.#step(SocketCall.CONNECT, [], address);
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
     try {
       const status = yield* this.#call(SocketCall.CONNECT, [], address);
@@ -210,8 +154,8 @@ export class InternetSocket extends Socket {
 
   *#finishConnecting(): Coroutine<number> {
     yield* this.whenSendable(0, () => (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) || undefined);
-    this.#connecting = false;
     const error = getInt(yield* finish(this.ownOption(SOL.SOCKET, SO.ERROR)), 0);
+    this.#connecting = false;
     this.#connected = error === 0;
     return error === 0 ? 0 : fail(error);
   }
@@ -239,7 +183,8 @@ export class InternetSocket extends Socket {
       flags & SOCK.NONBLOCK,
     );
     socket.#connected = true;
-    return { socket: server.made(socket), address: addressAt(payload, 4) };
+    server.made(socket, handle, server.generation);
+    return { socket, address: addressAt(payload, 4) };
   }
 
   /** A call that the server answers with EAGAIN where a bit of the level is not set. */
@@ -367,8 +312,10 @@ export class InternetSocket extends Socket {
   }
 
   *release(): Coroutine<void> {
-    this.server.forget(this.handle);
-    if (!this.#lost) yield* this.#call(SocketCall.CLOSE, []);
+    this.#released = true;
+    this.server.forget(this, this.#handle);
+    // A server that died, or has no such socket any more, needs not be told.
+    if (!this.#lost) yield* this.server.close(this.#handle);
   }
 }
 

@@ -6,6 +6,7 @@ import { releaseAll } from "../descriptor_table.ts";
 import type { Handlers } from "../handler.ts";
 import type { Process } from "../process.ts";
 import { readControl, writeControl } from "./control_message.ts";
+import { InternetSocket } from "./internet_socket.ts";
 import { incoming, senderOf, Socket } from "./socket.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
@@ -73,7 +74,15 @@ function* socket(
   }
   const { internet } = process.kernel;
   if (internet === undefined) return fail(E.EAFNOSUPPORT);
-  const made = yield* internet.open(process, family, typeOf(type), protocol, type);
+  const { credential } = process;
+  const made = yield* InternetSocket.open(
+    internet,
+    credential,
+    family,
+    typeOf(type),
+    protocol,
+    type,
+  );
   return yield* install(process, made, type);
 }
 

@@ -1,0 +1,142 @@
+// The machine's socket server as its kernel knows it: calls, and who has which handle. The server tells of
+// readiness; when it has died, each socket is told, and sees what becomes of it.
+import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
+import type { Environment } from "../../environment.ts";
+import { E, fail } from "../../errno.ts";
+import { SERVER_LOST, SocketCall } from "../../network/protocol.ts";
+import type { Credential, Service } from "../../service.ts";
+import { getInt } from "../little_endian.ts";
+
+/** Bytes that one call to the server carries besides an address: the largest datagram fits. */
+const MAX_DATA_BYTES = 65_536;
+/** Payload that goes beside the data, at most. */
+const BESIDE_BYTES = 168;
+/** Events that are asked for at a time. */
+const MAX_EVENTS = 256;
+const nothing = new Uint8Array(0);
+const kernel: Credential = { uid: 0, gid: 0, groups: [] };
+
+/** A socket of the server. */
+export interface ServedSocket {
+  /** The server says what it is ready for. */
+  became(level: number): void;
+  /** The server has died: there is another, or will never be. */
+  serverLost(): void;
+}
+
+export class InternetSockets {
+  readonly #sockets = new Set<ServedSocket>();
+  readonly #byHandle = new Map<number, ServedSocket>();
+  /** what is known of handles whose sockets are being made */
+  readonly #early = new Map<number, number>();
+  #listening = false;
+  /** how many servers have died: handles of the dead mean nothing */
+  generation = 0;
+  readonly #died = new WaitQueue();
+  /** data that one call carries */
+  readonly maxDataBytes: number;
+
+  constructor(readonly environment: Environment, private readonly service: Service) {
+    const most = service.maxPayloadBytes ?? Infinity;
+    this.maxDataBytes = Math.min(MAX_DATA_BYTES, most - BESIDE_BYTES);
+  }
+
+  /** A call on the server. @returns its status: a negative one is an error, or SERVER_LOST */
+  status(
+    number: number,
+    args: number[],
+    payload: Uint8Array = nothing,
+    credential: Credential = kernel,
+  ): Coroutine<number> {
+    this.#listen();
+    return finish(this.service.call({ number, args, credential, payload }));
+  }
+
+  /** A request about the interfaces of the machine, on whatever socket. */
+  *ioctl(request: number, argument: Uint8Array): Coroutine<number> {
+    const status = yield* this.status(SocketCall.IOCTL, [-1, request], argument);
+    return status < 0 ? fail(-status) : status;
+  }
+
+  /** A new socket on whichever server is there, and that server's generation. */
+  *open(
+    family: number,
+    type: number,
+    protocol: number,
+    credential: Credential,
+  ): Coroutine<{ handle: number; generation: number }> {
+    for (;;) {
+      const { generation } = this;
+      const args = [family, type, protocol];
+      const handle = yield* this.status(SocketCall.SOCKET, args, nothing, credential);
+      if (handle >= 0) return { handle, generation };
+      if (handle !== SERVER_LOST) return fail(-handle);
+      while (generation === this.generation) yield this.#died;
+    }
+  }
+
+  /** Has the server forget a socket; one that is no longer, or never was, needs not be told. */
+  *close(handle: number): Coroutine<void> {
+    yield* this.status(SocketCall.CLOSE, [handle]);
+  }
+
+  /**
+   * The socket has a handle: its readiness is told from now on.
+   * @param generation when the handle was asked for
+   */
+  made(socket: ServedSocket, handle: number, generation: number): void {
+    this.#sockets.add(socket);
+    if (generation !== this.generation) return socket.serverLost();
+    this.#byHandle.set(handle, socket);
+    const level = this.#early.get(handle);
+    if (level === undefined) return;
+    this.#early.delete(handle);
+    socket.became(level);
+  }
+
+  forget(socket: ServedSocket, handle: number): void {
+    this.#sockets.delete(socket);
+    this.#byHandle.delete(handle);
+    this.#early.delete(handle);
+  }
+
+  /** Has the server tell of readiness for as long as the machine runs. */
+  #listen(): void {
+    if (this.#listening) return;
+    this.#listening = true;
+    this.environment.tasks.spawn(this.#follow());
+  }
+
+  *#follow(): Coroutine<void> {
+    const payload = new Uint8Array(MAX_EVENTS * 8);
+    for (;;) {
+      const bytes = yield* this.status(SocketCall.EVENTS, [], payload);
+      if (bytes < 0) {
+        this.#lost();
+        if (bytes === SERVER_LOST) continue;
+        // There will be no other server; should somebody ask for one, this is tried again.
+        this.#listening = false;
+        return;
+      }
+      for (let at = 0; at + 8 <= bytes; at += 8) {
+        const handle = getInt(payload, at), level = getInt(payload, at + 4);
+        const socket = this.#byHandle.get(handle);
+        if (socket === undefined) this.#early.set(handle, level);
+        else socket.became(level);
+      }
+    }
+  }
+
+  #lost(): void {
+    this.generation++;
+    this.#died.wakeAll();
+    this.#byHandle.clear();
+    this.#early.clear();
+    for (const socket of [...this.#sockets]) socket.serverLost();
+  }
+}
+
+/** Whether a status says that the server knows nothing of what it was asked: it, or the one before, has died. */
+export function isStale(status: number): boolean {
+  return status === SERVER_LOST || status === -E.EBADF;
+}
