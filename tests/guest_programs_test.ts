@@ -50,7 +50,11 @@ function framed(output: string): Map<string, Ended> {
   return ended;
 }
 
-async function underQemu(program: string, folder: string): Promise<Ended> {
+/** QEMU's own user mode dies now and then where the first of several threads ends: then it is asked again. */
+const QEMU_TRIES = 5;
+const SEGMENTATION_FAULT = 128 + 11;
+
+async function underQemu(program: string, folder: string, tries = QEMU_TRIES): Promise<Ended> {
   await Deno.mkdir(folder, { recursive: true });
   const { code, stdout, stderr } = await new Deno.Command(QEMU, {
     args: [program],
@@ -61,6 +65,10 @@ async function underQemu(program: string, folder: string): Promise<Ended> {
     stdin: "null",
     signal: AbortSignal.timeout(LONGEST_MS),
   }).output();
+  if (code === SEGMENTATION_FAULT && tries > 1) {
+    await Deno.remove(folder, { recursive: true });
+    return underQemu(program, folder, tries - 1);
+  }
   const decoder = new TextDecoder();
   return { status: code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }
