@@ -100,7 +100,9 @@ export function smallMachine(memoryBytes: number, models: DeviceModel[]): SmallM
   const turn = (): number => {
     let worked = platform.poll() ? 1 : 0;
     for (const attachment of attachments) worked += attachment.poll();
-    return worked + tasks.run();
+    worked += tasks.run();
+    for (const attachment of attachments) attachment.notify();
+    return worked;
   };
   return {
     platform,

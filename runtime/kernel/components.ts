@@ -2,6 +2,7 @@
 import type { ComponentConstructor } from "./component.ts";
 import { createVirtioBlk } from "./drivers/virtio_blk_driver.ts";
 import { createVirtioConsole } from "./drivers/virtio_console_driver.ts";
+import { createVirtioNet } from "./drivers/virtio_net_driver.ts";
 import { createVirtioRng } from "./drivers/virtio_rng_driver.ts";
 import { createSockets } from "./network/sockets/sockets.ts";
 import { createProcess } from "./process/process_component.ts";
@@ -23,5 +24,6 @@ export const constructors: Record<string, ComponentConstructor> = {
   "tcpip": createTcpip,
   "virtio-blk": createVirtioBlk,
   "virtio-console": createVirtioConsole,
+  "virtio-net": createVirtioNet,
   "virtio-rng": createVirtioRng,
 };

@@ -2,7 +2,7 @@
 // The driver may have written anything: a chain that loops, leaves its table or does not translate
 // breaks the queue, and the device asks for a reset.
 import type { Iommu } from "../iommu/iommu.ts";
-import { DESCRIPTOR_BYTES, DescriptorFlag } from "./virtio.ts";
+import { DESCRIPTOR_BYTES, DescriptorFlag, NO_INTERRUPT } from "./virtio.ts";
 
 /** Buffers of one request, already translated. */
 export interface Chain {
@@ -14,6 +14,12 @@ export interface Chain {
   writable: Uint8Array[];
   readableBytes: number;
   writableBytes: number;
+}
+
+/** A request that is done, by its head, and how many bytes of its buffers were filled. */
+export interface Completion {
+  head: number;
+  written: number;
 }
 
 /** The driver broke the rules of the queue. */
@@ -33,7 +39,7 @@ export class SplitQueue {
   #nextAvailable = 0;
   #nextUsed = 0;
   #epoch = -1;
-  #available!: { index: Uint16Array; ring: Uint16Array };
+  #available!: { flags: Uint16Array; index: Uint16Array; ring: Uint16Array };
   #used!: { index: Uint16Array; words: Uint32Array };
   #table!: DataView;
 
@@ -71,14 +77,35 @@ export class SplitQueue {
     return chain;
   }
 
-  /** Gives a request's buffers back, `written` bytes of them filled. Call `publish` after the last. */
+  /** Makes the last requests that were taken available again: nothing was done with them. */
+  putBack(count: number): void {
+    this.#nextAvailable = (this.#nextAvailable - count) & 0xffff;
+  }
+
+  /** Gives a request's buffers back, `written` bytes of them filled. */
   complete(head: number, written: number): void {
+    this.#enter(head, written);
+    Atomics.store(this.#used.index, 0, this.#nextUsed);
+  }
+
+  /** Gives the buffers of several requests back at once: the driver sees all of them or none. */
+  completeAll(requests: readonly Completion[]): void {
+    for (const { head, written } of requests) this.#enter(head, written);
+    Atomics.store(this.#used.index, 0, this.#nextUsed);
+  }
+
+  /** Whether the driver wants to be interrupted for what was completed (2.7.7). */
+  get interruptWanted(): boolean {
+    this.#open();
+    return (Atomics.load(this.#available.flags, 0) & NO_INTERRUPT) === 0;
+  }
+
+  #enter(head: number, written: number): void {
     this.#open();
     const at = (this.#nextUsed % this.size) * 2;
     this.#used.words[at] = head;
     this.#used.words[at + 1] = written;
     this.#nextUsed = (this.#nextUsed + 1) & 0xffff;
-    Atomics.store(this.#used.index, 0, this.#nextUsed);
   }
 
   #follow(
@@ -177,6 +204,7 @@ export class SplitQueue {
     const used = area(this.device, 6 + 8 * this.size, true, 4);
     this.#table = new DataView(table.buffer, table.byteOffset, table.length);
     this.#available = {
+      flags: new Uint16Array(available.buffer, available.byteOffset, 1),
       index: new Uint16Array(available.buffer, available.byteOffset + 2, 1),
       ring: new Uint16Array(available.buffer, available.byteOffset + 4, this.size),
     };

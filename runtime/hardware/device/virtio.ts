@@ -33,7 +33,7 @@ export const MAGIC = 0x7472_6976;
 export const MMIO_VERSION = 2;
 export const VENDOR = 0x564f_5331;
 
-export const DeviceId = { BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
+export const DeviceId = { NETWORK: 1, BLOCK: 2, CONSOLE: 3, ENTROPY: 4 } as const;
 
 export const Status = {
   ACKNOWLEDGE: 1,
@@ -55,6 +55,8 @@ export const Feature = {
 
 export const DescriptorFlag = { NEXT: 1, WRITE: 2, INDIRECT: 4 } as const;
 export const DESCRIPTOR_BYTES = 16;
+/** Flag of the available ring: do not interrupt for this queue. */
+export const NO_INTERRUPT = 1;
 
 /** virtio-blk (5.2) */
 export const Block = {

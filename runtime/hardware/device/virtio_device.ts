@@ -2,7 +2,7 @@
 // A model says what its features and configuration are and what to do with a request.
 import type { Iommu } from "../iommu/iommu.ts";
 import type { RegisterFile, WindowPort } from "./register_window.ts";
-import { type Chain, QueueBroken, SplitQueue } from "./split_queue.ts";
+import { type Chain, type Completion, QueueBroken, SplitQueue } from "./split_queue.ts";
 import { Feature, MAGIC, MMIO_VERSION, Register, Status, VENDOR } from "./virtio.ts";
 
 /** The part that differs between devices. */
@@ -69,6 +69,11 @@ export class VirtioDevice implements RegisterFile {
     return (this.#driverFeatures[0] & feature) !== 0;
   }
 
+  /** The features that the driver wants (bits 0 to 31). */
+  get acceptedFeatures(): number {
+    return this.#driverFeatures[0];
+  }
+
   /** Does what there is to do. @returns whether there was anything */
   poll(): boolean {
     if (this.#port === undefined) return false;
@@ -97,6 +102,17 @@ export class VirtioDevice implements RegisterFile {
     this.#port?.interrupt();
   }
 
+  /** Completes several requests at once, with one interrupt where the driver wants any. */
+  completeAll(queue: number, requests: readonly Completion[]): void {
+    if (requests.length === 0) return;
+    let interrupt = true;
+    this.#guard(() => {
+      this.queues[queue].completeAll(requests);
+      interrupt = this.queues[queue].interruptWanted;
+    });
+    if (interrupt) this.#port?.interrupt();
+  }
+
   /** Takes a buffer that the driver offered, for what comes by itself; undefined where there is none. */
   take(queue: number): Chain | undefined {
     if ((this.#status & Status.DRIVER_OK) === 0 || (this.#status & Status.NEEDS_RESET) !== 0) {
@@ -105,6 +121,21 @@ export class VirtioDevice implements RegisterFile {
     let chain: Chain | undefined;
     this.#guard(() => chain = this.queues[queue].take());
     return chain;
+  }
+
+  /** Gives back the last requests that were taken: nothing was done with them. */
+  putBack(queue: number, count: number): void {
+    this.queues[queue].putBack(count);
+  }
+
+  /** Whether the driver offers a buffer that was not taken. */
+  offers(queue: number): boolean {
+    if ((this.#status & Status.DRIVER_OK) === 0 || (this.#status & Status.NEEDS_RESET) !== 0) {
+      return false;
+    }
+    let offered = false;
+    this.#guard(() => offered = this.queues[queue].pending);
+    return offered;
   }
 
   #serveQueue(index: number): void {

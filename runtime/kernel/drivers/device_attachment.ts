@@ -6,6 +6,8 @@ import type { PollSource } from "../domain_loop.ts";
 export class DeviceAttachment implements PollSource {
   /** what the driver does on an interrupt: takes all that is completed; @returns how much that was */
   onInterrupt: () => number = () => 0;
+  /** what the driver does at the end of a turn: tells the device of what came together in it */
+  onTurnEnd: () => void = () => {};
   interrupts = 0;
 
   constructor(readonly registers: DeviceRegisters) {}
@@ -20,5 +22,7 @@ export class DeviceAttachment implements PollSource {
     return this.registers.interrupted;
   }
 
-  notify(): void {}
+  notify(): void {
+    this.onTurnEnd();
+  }
 }

@@ -1,7 +1,7 @@
-// The driver's side of a split virtqueue (virtio 1.2, 2.7). Requests use indirect descriptors, so that
-// each takes one entry of the queue however scattered its buffers are. What the device writes is
+// The driver's side of a split virtqueue (virtio 1.2, 2.7). Requests of several segments use indirect
+// descriptors, so that each takes one entry of the queue however scattered its buffers are. What the device writes is
 // checked: an id that is not outstanding, or a length beyond the buffers, breaks the queue.
-import { DESCRIPTOR_BYTES, DescriptorFlag } from "../../hardware/device/virtio.ts";
+import { DESCRIPTOR_BYTES, DescriptorFlag, NO_INTERRUPT } from "../../hardware/device/virtio.ts";
 import type { DmaBuffer, DomainMemory } from "../environment.ts";
 
 /** A piece of DMA memory, by address and length. */
@@ -22,6 +22,7 @@ export class Virtqueue<T> {
   /** everything of it that the device must reach */
   readonly buffers: DmaBuffer[];
   readonly #table: DataView;
+  readonly #availableFlags: Uint16Array;
   readonly #availableIndex: Uint16Array;
   readonly #availableRing: Uint16Array;
   readonly #usedIndex: Uint16Array;
@@ -45,6 +46,7 @@ export class Virtqueue<T> {
     this.buffers = [descriptors, available, used, this.#indirect];
     this.#table = view(descriptors);
     this.#indirectView = view(this.#indirect);
+    this.#availableFlags = new Uint16Array(available.bytes.buffer, available.bytes.byteOffset, 1);
     this.#availableIndex = new Uint16Array(
       available.bytes.buffer,
       available.bytes.byteOffset + 2,
@@ -67,6 +69,16 @@ export class Virtqueue<T> {
     return this.#free.length > 0;
   }
 
+  /** requests that are not completed */
+  get outstanding(): number {
+    return this.size - this.#free.length;
+  }
+
+  /** Says whether completions are worth an interrupt. Look for some after asking for them. */
+  set interrupts(wanted: boolean) {
+    Atomics.store(this.#availableFlags, 0, wanted ? 0 : NO_INTERRUPT);
+  }
+
   /** Makes a request available to the device; `token` comes back with its completion. */
   add(token: T, readable: Segment[], writable: Segment[]): void {
     const head = this.#free.pop()!;
@@ -74,28 +86,32 @@ export class Virtqueue<T> {
     if (count === 0 || count > this.maxSegments) {
       throw new RangeError(`${count} segments in a request of ${this.maxSegments}`);
     }
-    let index = 0;
     let writableBytes = 0;
-    for (const segment of readable) this.#describe(head, index++, count, segment, 0);
-    for (const segment of writable) {
-      this.#describe(head, index++, count, segment, DescriptorFlag.WRITE);
-      writableBytes += segment.length;
-    }
-    writeDescriptor(
-      this.#table,
-      head * DESCRIPTOR_BYTES,
-      {
-        address: this.#indirect.address + head * this.maxSegments * DESCRIPTOR_BYTES,
-        length: count * DESCRIPTOR_BYTES,
-      },
-      DescriptorFlag.INDIRECT,
-      0,
-    );
+    for (const segment of writable) writableBytes += segment.length;
+    if (count === 1) {
+      const at = head * DESCRIPTOR_BYTES;
+      if (readable.length === 1) writeDescriptor(this.#table, at, readable[0], 0, 0);
+      else writeDescriptor(this.#table, at, writable[0], DescriptorFlag.WRITE, 0);
+    } else this.#addIndirect(head, readable, writable);
     this.#outstanding[head] = token;
     this.#writable[head] = writableBytes;
     this.#availableRing[this.#nextAvailable % this.size] = head;
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
     Atomics.store(this.#availableIndex, 0, this.#nextAvailable);
+  }
+
+  #addIndirect(head: number, readable: Segment[], writable: Segment[]): void {
+    const count = readable.length + writable.length;
+    let index = 0;
+    for (const segment of readable) this.#describe(head, index++, count, segment, 0);
+    for (const segment of writable) {
+      this.#describe(head, index++, count, segment, DescriptorFlag.WRITE);
+    }
+    const table = {
+      address: this.#indirect.address + head * this.maxSegments * DESCRIPTOR_BYTES,
+      length: count * DESCRIPTOR_BYTES,
+    };
+    writeDescriptor(this.#table, head * DESCRIPTOR_BYTES, table, DescriptorFlag.INDIRECT, 0);
   }
 
   #describe(head: number, index: number, count: number, segment: Segment, flags: number): void {
@@ -119,8 +135,8 @@ export class Virtqueue<T> {
   takeUsed(done: (token: T, written: number) => void): number {
     const count = (Atomics.load(this.#usedIndex, 0) - this.#lastUsed) & 0xffff;
     if (count === 0) return 0;
-    if (count > this.size - this.#free.length) {
-      throw new DeviceBroken(`${count} completions of ${this.size - this.#free.length} requests`);
+    if (count > this.outstanding) {
+      throw new DeviceBroken(`${count} completions of ${this.outstanding} requests`);
     }
     for (let taken = 0; taken < count; taken++) {
       const at = (this.#lastUsed % this.size) * 2;
