@@ -12,6 +12,7 @@ import { seededRandom, smallMachine } from "./small_machine.ts";
 
 const MEMORY_BYTES = 4 << 20;
 const FIRST_STAGE_BYTES = 24 * 4096;
+const QUEUE_BYTES = 4 * 4096;
 const MAC = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
 
 /** A backend that keeps what is sent, and gives what it is told to. */
@@ -213,8 +214,10 @@ Deno.test("net: garbage in descriptors, rings, headers and registers harms nobod
   for (let attempt = 0; attempt < 30_000; attempt++) {
     const { machine, backend, frames } = fresh;
     const words = new Uint32Array(machine.memory);
-    // First in the domain's memory are the device's first stage, and then the queues; frames follow.
-    const place = next() % 4 === 0 ? next() % MEMORY_BYTES : FIRST_STAGE_BYTES + next() % 65_536;
+    // In the domain's memory: the device's first stage, a queue, what is sent, and another queue.
+    const place = next() % 4 === 0
+      ? next() % MEMORY_BYTES
+      : FIRST_STAGE_BYTES + next() % 2 * (QUEUE_BYTES + (1 << 20)) + next() % QUEUE_BYTES;
     words[place >>> 2] = next() % 3 === 0 ? next() : next() % 70_000;
     const [{ registers }] = machine.attachments;
     if (next() % 16 === 0) registers.write32(next() % 0x200, next());
