@@ -49,7 +49,7 @@ export type {
 
 // What programs use.
 export type { PollEntry } from "./runtime/user/native/posix.ts";
-export type { Lock } from "./runtime/kernel/process/sys_open.ts";
+export type { Lock } from "./runtime/kernel/process/sys_fcntl.ts";
 export {
   AT,
   type Entry,

@@ -9,7 +9,7 @@ import { Errno, errnoName } from "../runtime/kernel/errno.ts";
 import { handlers, Processes } from "../runtime/kernel/process/process_component.ts";
 import type { Process } from "../runtime/kernel/process/process.ts";
 import { resolve } from "../runtime/kernel/process/resolve.ts";
-import type { Lock } from "../runtime/kernel/process/sys_open.ts";
+import type { Lock } from "../runtime/kernel/process/sys_fcntl.ts";
 import { createTmpfs } from "../runtime/kernel/storage/tmpfs/tmpfs.ts";
 import { AT, F, LOCK, O, RENAME } from "../runtime/kernel/vfs/constants.ts";
 import type { FileSystem } from "../runtime/kernel/vfs/filesystem.ts";

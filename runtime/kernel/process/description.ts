@@ -14,7 +14,8 @@ export interface Description {
   flags: number;
   /** descriptors that refer to it */
   uses: number;
-  read(into: Uint8Array): Blocking<number>;
+  /** @param reader whose signals a signalfd gives */
+  read(into: Uint8Array, reader?: Process): Blocking<number>;
   /** @param writer tells receivers of a socket who wrote */
   write(from: Uint8Array, writer?: Process): Blocking<number>;
   /** readiness now */
@@ -221,85 +222,4 @@ export class FileDescription implements Description {
     if (this.locked) yield* this.unlock(this);
     yield* request(this.location.mount.service, Call.CLOSE, [this.location.handle]);
   }
-}
-
-const PIPE_BYTES = 65536;
-/** Writes up to this size are not interleaved with others (pipe(7)). */
-const PIPE_ATOMIC_BYTES = 4096;
-
-/** The two ends of a pipe. @returns the reading and the writing end */
-export function makePipe(flags: number, broken: () => void): [Description, Description] {
-  const buffer = new Uint8Array(PIPE_BYTES);
-  const readiness = new WaitQueue(true);
-  let start = 0, length = 0, readers = true, writers = true;
-  const reader: Description = {
-    flags: O.RDONLY | flags,
-    uses: 1,
-    readiness,
-    *read(into) {
-      while (length === 0) {
-        if (!writers || into.length === 0) return 0;
-        if ((reader.flags & O.NONBLOCK) !== 0) fail(E.EAGAIN);
-        yield readiness;
-      }
-      const count = Math.min(into.length, length);
-      for (let done = 0; done < count;) {
-        const part = Math.min(count - done, PIPE_BYTES - start);
-        into.set(buffer.subarray(start, start + part), done);
-        start = (start + part) % PIPE_BYTES;
-        done += part;
-      }
-      length -= count;
-      readiness.wakeAll();
-      return count;
-    },
-    write: () => fail(E.EBADF),
-    available: () => length,
-    poll: (events) => (length > 0 ? events & POLL.IN : 0) | (writers ? 0 : POLL.HUP),
-    release() {
-      readers = false;
-      readiness.wakeAll();
-    },
-  };
-  const writer: Description = {
-    flags: O.WRONLY | flags,
-    uses: 1,
-    readiness,
-    read: () => fail(E.EBADF),
-    *write(from) {
-      let done = 0;
-      while (done < from.length) {
-        if (!readers) {
-          broken();
-          fail(E.EPIPE);
-        }
-        const room = PIPE_BYTES - length;
-        const needed = from.length <= PIPE_ATOMIC_BYTES ? from.length : 1;
-        if (room < needed) {
-          if ((writer.flags & O.NONBLOCK) !== 0) {
-            if (done > 0) break;
-            fail(E.EAGAIN);
-          }
-          yield readiness;
-          continue;
-        }
-        const end = (start + length) % PIPE_BYTES;
-        const part = Math.min(from.length - done, room, PIPE_BYTES - end);
-        buffer.set(from.subarray(done, done + part), end);
-        length += part;
-        done += part;
-        readiness.wakeAll();
-      }
-      return done;
-    },
-    available: () => length,
-    poll: (events) =>
-      (PIPE_BYTES - length >= PIPE_ATOMIC_BYTES ? events & POLL.OUT : 0) |
-      (readers ? 0 : POLL.ERR),
-    release() {
-      writers = false;
-      readiness.wakeAll();
-    },
-  };
-  return [reader, writer];
 }

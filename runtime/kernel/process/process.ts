@@ -11,6 +11,7 @@ import { type Description, FileDescription } from "./description.ts";
 import { type DescriptorTable, releaseUse } from "./descriptor_table.ts";
 import type { FutexTable } from "./futex.ts";
 import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
+import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
@@ -47,6 +48,7 @@ export interface ProcessKernel {
   readonly unixNames: UnixNames;
   /** the network slice; undefined on a machine that has none */
   readonly internet: InternetSockets | undefined;
+  readonly local: LocalFiles;
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;
   /** takes over the children of those who end */

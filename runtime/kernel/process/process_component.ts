@@ -10,6 +10,7 @@ import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
+import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
 import { MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
@@ -108,6 +109,7 @@ export class Processes implements ProcessKernel {
   readonly futexes: FutexTable;
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
+  readonly local: LocalFiles;
   readonly terminals = new Map<number, Tty>();
   readonly init: Process;
   /** threads by number; that of a process is its first thread's */
@@ -120,6 +122,7 @@ export class Processes implements ProcessKernel {
   /** @param sockets the server of the network slice, where there is one */
   constructor(readonly environment: Environment, sockets?: Service) {
     this.internet = sockets && new InternetSockets(environment, sockets);
+    this.local = new LocalFiles(environment);
     this.clocks = new Clocks(environment);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };

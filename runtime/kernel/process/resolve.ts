@@ -10,6 +10,7 @@ import {
   PATH_MAX,
   Private,
   SYMLINKS_MAX,
+  WalkFlag,
 } from "../vfs/protocol.ts";
 import { type Location, type MountTable, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
@@ -25,8 +26,48 @@ export interface Resolved extends Location {
   generation: number;
 }
 
+/** What a walk may not do (openat2(2)). */
+export const RESOLVE = {
+  NO_XDEV: 1,
+  NO_MAGICLINKS: 2,
+  NO_SYMLINKS: 4,
+  BENEATH: 8,
+  IN_ROOT: 16,
+  CACHED: 32,
+} as const;
+
+/** Where a walk stays: below a directory, and on which ways. */
+export interface Scope {
+  /** where absolute paths begin, and above which ".." does not lead */
+  root: Location;
+  /** bits of `RESOLVE` */
+  refused: number;
+}
+
+/** @throws Errno EXDEV, ELOOP for a way that is refused */
+function demandAllowed({ root, refused }: Scope, at: Location, { reason }: Continuation): void {
+  switch (reason) {
+    case Leave.ABSOLUTE:
+      if ((refused & RESOLVE.BENEATH) !== 0) fail(E.EXDEV);
+      if ((refused & RESOLVE.NO_XDEV) !== 0 && at.mount !== root.mount) fail(E.EXDEV);
+      break;
+    case Leave.MOUNT:
+      if ((refused & RESOLVE.NO_XDEV) !== 0) fail(E.EXDEV);
+      return;
+    case Leave.UP:
+      if ((refused & RESOLVE.NO_XDEV) !== 0 && at.mount.covers !== undefined) fail(E.EXDEV);
+      return;
+    case Leave.PLACE:
+      if ((refused & (RESOLVE.NO_MAGICLINKS | RESOLVE.NO_SYMLINKS)) !== 0) fail(E.ELOOP);
+      if ((refused & (RESOLVE.BENEATH | RESOLVE.IN_ROOT | RESOLVE.NO_XDEV)) !== 0) fail(E.EXDEV);
+      return;
+  }
+  if ((refused & RESOLVE.NO_SYMLINKS) !== 0) fail(E.ELOOP);
+}
+
 /**
  * Resolves a path from a directory.
+ * @param scope where it has to stay; the root of the process, if it is not said
  * @throws Errno ENOENT (also for an empty path), ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EIO
  */
 export function* resolve(
@@ -34,14 +75,21 @@ export function* resolve(
   start: Location,
   path: string,
   flags: number,
+  scope: Scope = { root: process.root, refused: 0 },
 ): Coroutine<Resolved> {
   if (path === "") fail(E.ENOENT);
   if (path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
-  let at = path.startsWith("/") ? process.root : start;
+  const { root, refused } = scope;
+  if ((refused & RESOLVE.NO_SYMLINKS) !== 0) flags |= WalkFlag.NO_SYMLINKS;
+  if ((refused & RESOLVE.BENEATH) !== 0) {
+    if (path.startsWith("/")) fail(E.EXDEV);
+    flags |= WalkFlag.BENEATH;
+  }
+  let at = path.startsWith("/") ? root : start;
   let linksLeft = SYMLINKS_MAX;
   for (;;) {
     const payload = textPayload(path);
-    const sameServer = at.mount === process.root.mount ? process.root.handle : -1;
+    const sameServer = at.mount === root.mount ? root.handle : -1;
     const args = [at.handle, path.length, flags, linksLeft, sameServer];
     const status = yield* request(
       at.mount.service,
@@ -56,20 +104,22 @@ export function* resolve(
     }
     const continuation = getContinuation(payload);
     linksLeft = Math.min(linksLeft, continuation.linksLeft);
-    ({ at, path } = proceed(process.mounts, process.root, at, continuation));
+    ({ at, path } = proceed(process.mounts, scope, at, continuation));
   }
 }
 
-/** Where a walk that left a server goes on. */
+/** Where a walk that left a server goes on. @throws Errno EXDEV, ELOOP where the scope refuses that */
 export function proceed(
   mounts: MountTable,
-  root: Location,
+  scope: Scope,
   at: Location,
-  { reason, mount, rest }: Continuation,
+  continuation: Continuation,
 ): { at: Location; path: string } {
+  const { reason, mount, rest } = continuation;
+  if (scope.refused !== 0) demandAllowed(scope, at, continuation);
   switch (reason) {
     case Leave.ABSOLUTE:
-      return { at: root, path: rest };
+      return { at: scope.root, path: rest };
     case Leave.MOUNT: {
       const entered = mounts.byId(mount);
       return { at: { mount: entered, handle: entered.root }, path: rest === "" ? "." : rest };

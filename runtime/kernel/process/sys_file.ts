@@ -1,11 +1,16 @@
 // Calls on open files: data, positions, attributes by descriptor, durability, readiness.
 import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
-import { SEEK } from "../vfs/constants.ts";
+import { O, SEEK } from "../vfs/constants.ts";
+import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
+import { type Description, FileDescription, lockOwner } from "./description.ts";
 import type { Handlers } from "./handler.ts";
+import { putInt, putLong } from "./little_endian.ts";
+import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
+import { Socket } from "./socket/socket.ts";
 
 function lseek(process: Process, fd: number, offset: number, whence: number): Blocking<number> {
   const description = process.description(fd);
@@ -53,13 +58,28 @@ function* getdents(process: Process, fd: number, into: Uint8Array): Coroutine<nu
   return filled;
 }
 
+const PAGE_BYTES = 4096;
+/** Where `struct stat` has what a description without an inode can tell. */
+const Stat = { INO: 8, MODE: 16, LINKS: 20, BLOCK_BYTES: 56 } as const;
+
+/** What has no inode on any server: pipes, sockets, and descriptors of the kernel. */
+function statUnnamed(description: Description, out: Uint8Array): number {
+  const type = pipeEnd(description) !== undefined
+    ? S.IFIFO
+    : description instanceof Socket
+    ? S.IFSOCK | 0o177
+    : 0;
+  out.fill(0);
+  putLong(out, Stat.INO, lockOwner(description));
+  putInt(out, Stat.MODE, type | 0o600);
+  putInt(out, Stat.LINKS, 1);
+  putInt(out, Stat.BLOCK_BYTES, PAGE_BYTES);
+  return 0;
+}
+
 function* fstat(process: Process, fd: number, out: Uint8Array): Coroutine<number> {
   const description = process.description(fd);
-  if (!("location" in description)) {
-    out.fill(0);
-    new DataView(out.buffer, out.byteOffset).setUint32(16, 0o010600, true);
-    return 0;
-  }
+  if (!("location" in description)) return statUnnamed(description, out);
   const statx = new Uint8Array(STATX_BYTES);
   const status = yield* finish(process.file(fd).call(Call.STATX, [], statx));
   if (status >= 0) statFromStatx(statx, out);
@@ -78,6 +98,14 @@ function forward(number: number) {
   return (process: Process, fd: number, ...args: number[]) => process.file(fd).call(number, args);
 }
 
+function fallocate(process: Process, fd: number, ...args: number[]): Blocking<number> {
+  const description = process.description(fd);
+  if ((description.flags & (O.ACCMODE | O.PATH)) === O.RDONLY) fail(E.EBADF);
+  if (pipeEnd(description) !== undefined) fail(E.ESPIPE);
+  if (!(description instanceof FileDescription)) return fail(E.ENODEV);
+  return description.call(Call.FALLOCATE, args);
+}
+
 function* sync(process: Process): Coroutine<number> {
   for (const service of new Set(process.mounts.mounts.map((mount) => mount.service))) {
     yield* finish(
@@ -93,7 +121,8 @@ function* sync(process: Process): Coroutine<number> {
 }
 
 export const fileCalls: Handlers = {
-  read: (process: Process, fd: number, into: Uint8Array) => process.description(fd).read(into),
+  read: (process: Process, fd: number, into: Uint8Array) =>
+    process.description(fd).read(into, process),
   write: (process: Process, fd: number, from: Uint8Array) =>
     process.description(fd).write(from, process),
   pread64: pread,
@@ -107,7 +136,7 @@ export const fileCalls: Handlers = {
   syncfs: forward(Call.SYNC),
   sync,
   ftruncate: forward(Call.FTRUNCATE),
-  fallocate: forward(Call.FALLOCATE),
+  fallocate,
   fchmod: forward(Call.FCHMOD),
   fchown: forward(Call.FCHOWN),
 };

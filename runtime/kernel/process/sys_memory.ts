@@ -105,8 +105,9 @@ function* mmap(
     if (!(file instanceof FileDescription)) return fail(E.ENODEV);
     const mode = file.flags & O.ACCMODE;
     if (mode === O.WRONLY || (file.flags & O.PATH) !== 0) fail(E.EACCES);
-    const writable = shared && mode === O.RDWR;
-    if (shared && (access & Access.WRITE) !== 0 && !writable) fail(E.EACCES);
+    const sealed = shared && !process.kernel.local.anonymous.mayMapToWrite(file);
+    const writable = shared && mode === O.RDWR && !sealed;
+    if (shared && (access & Access.WRITE) !== 0 && !writable) fail(sealed ? E.EPERM : E.EACCES);
     if ((file.mode & S.IFMT) !== S.IFREG) fail(E.ENODEV);
     readOnly = shared && !writable;
     identity = file.identity;

@@ -1,38 +1,74 @@
-// openat(2), close(2), dup(2), fcntl(2), pipe2(2): descriptors come and go.
+// openat(2), openat2(2), close(2), pipe2(2), memfd_create(2): descriptors come and go.
 import { type Blocking, type Coroutine, finish, isCoroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
-import { F, LOCK, O } from "../vfs/constants.ts";
-import {
-  Call,
-  CONTINUES,
-  getContinuation,
-  getWalkResult,
-  PATH_MAX,
-  Private,
-  SYMLINKS_MAX,
-  WalkFlag,
-} from "../vfs/protocol.ts";
-import { FileDescription, lockOwner, makePipe } from "./description.ts";
+import { O } from "../vfs/constants.ts";
+import { S } from "../vfs/filesystem.ts";
+import { FifoDescription } from "./fifo.ts";
 import type { Handlers } from "./handler.ts";
-import { type Location, request, textPayload } from "./mounts.ts";
+import { getLong } from "./little_endian.ts";
+import { describe, openPlace } from "./open_path.ts";
+import { makePipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
+import { RESOLVE, type Scope } from "./resolve.ts";
+import { fcntlCalls } from "./sys_fcntl.ts";
 import { TtyDescription } from "./tty.ts";
-import { proceed, resolve, type Resolved } from "./resolve.ts";
 
 /** Leads to whatever controls the session of the process that opens it (tty(4)). */
 const CONTROLLING_TERMINAL = "/dev/tty";
 /** Flags that matter only while opening. */
 const OPENING = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC | O.DIRECTORY | O.NOFOLLOW;
+/** What O_PATH goes with. */
+const PATH_FLAGS = O.PATH | O.DIRECTORY | O.NOFOLLOW | O.CLOEXEC;
+const FASYNC = 0o20000;
+/** Flags that there are; others are ignored by openat(2), and refused by openat2(2). */
+const ALL_FLAGS = Object.values(O).reduce<number>((all, each) => all | each, FASYNC);
+const MFD_CLOEXEC = 1;
 
-function* openat(
+function openat(
   process: Process,
   fd: number,
   path: string,
   flags: number,
   mode: number,
 ): Coroutine<number> {
-  if ((flags & O.TMPFILE) === O.TMPFILE) fail(E.EOPNOTSUPP);
+  return open(process, fd, path, flags & ALL_FLAGS, mode & 0o7777, 0);
+}
+
+/** `struct open_how`: flags, mode, and what the walk may not do, 64 bits each. */
+const HOW_BYTES = 24;
+const MOST_HOW_BYTES = 4096;
+const ALL_RESOLVE = Object.values(RESOLVE).reduce((all, each) => all | each, 0);
+
+/** @param how as long as the program knows the structure; what is beyond ours must be zero */
+function openat2(process: Process, fd: number, path: string, how: Uint8Array): Coroutine<number> {
+  if (how.length < HOW_BYTES) fail(E.EINVAL);
+  if (how.length > MOST_HOW_BYTES) fail(E.E2BIG);
+  if (how.subarray(HOW_BYTES).some((byte) => byte !== 0)) fail(E.E2BIG);
+  const flags = getLong(how, 0), mode = getLong(how, 8), refused = getLong(how, 16);
+  if (!(flags >= 0 && flags < 2 ** 31) || (flags & ~ALL_FLAGS) !== 0) fail(E.EINVAL);
+  if (!(refused >= 0 && refused <= ALL_RESOLVE)) fail(E.EINVAL);
+  const makes = (flags & O.CREAT) !== 0 || (flags & O.TMPFILE) === O.TMPFILE;
+  if (makes ? !(mode >= 0 && mode <= 0o7777) : mode !== 0) fail(E.EINVAL);
+  const both = RESOLVE.BENEATH | RESOLVE.IN_ROOT;
+  if ((refused & both) === both) fail(E.EINVAL);
+  if ((flags & O.PATH) !== 0 && (flags & ~PATH_FLAGS) !== 0) fail(E.EINVAL);
+  // What is in no cache has to be asked for: nobody may count on the opposite.
+  if ((refused & RESOLVE.CACHED) !== 0) fail(E.EAGAIN);
+  return open(process, fd, path, flags, mode, refused);
+}
+
+/** @param refused bits of `RESOLVE` */
+function* open(
+  process: Process,
+  fd: number,
+  path: string,
+  flags: number,
+  mode: number,
+  refused: number,
+): Coroutine<number> {
   if ((flags & O.ACCMODE) === O.ACCMODE) fail(E.EINVAL);
+  const makes = O.CREAT | O.DIRECTORY;
+  if ((flags & makes) === makes) fail(E.EINVAL);
   if (path === CONTROLLING_TERMINAL) {
     const tty = process.kernel.terminals.get(process.session) ?? fail(E.ENXIO);
     return process.addDescription(
@@ -40,13 +76,17 @@ function* openat(
       (flags & O.CLOEXEC) !== 0,
     );
   }
-  const start = path.startsWith("/") ? process.root : process.directory(fd);
-  const opened = (flags & O.CREAT) !== 0 && (flags & O.PATH) === 0
-    ? yield* openOrCreate(process, start, path, flags, mode & ~process.umask)
-    : yield* openExisting(process, start, path, flags);
-  const description = describe(process, opened, flags & ~OPENING, path);
-  if ((flags & O.TRUNC) !== 0) description.changedFrom(0);
+  const absolute = path.startsWith("/") && (refused & RESOLVE.IN_ROOT) === 0;
+  const start = absolute ? process.root : process.directory(fd);
+  const confined = (refused & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0;
+  const scope: Scope = { root: confined ? process.directory(fd) : process.root, refused };
+  const opened = yield* openPlace(process, start, path, flags, mode, scope);
+  const file = describe(process, opened, flags & ~OPENING, path);
+  if ((flags & O.TRUNC) !== 0) file.changedFrom(0);
+  const fifo = (opened.mode & S.IFMT) === S.IFIFO && (flags & O.PATH) === 0;
+  const description = fifo ? new FifoDescription(process.kernel.local.fifos, file) : file;
   try {
+    if (description instanceof FifoDescription) yield* description.opened();
     return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
   } catch (failure) {
     yield* description.release();
@@ -54,95 +94,14 @@ function* openat(
   }
 }
 
-/** An open file description of what a path led to. @param path as the process said it */
-export function describe(
-  process: Process,
-  opened: Resolved,
-  flags: number,
-  path: string,
-): FileDescription {
-  const { environment, memory } = process.kernel;
-  return new FileDescription(
-    { mount: opened.mount, handle: opened.handle },
-    flags,
-    opened.mode,
-    process.credential,
-    (body) => environment.tasks.spawn(body),
-    { ino: opened.ino, generation: opened.generation, path, mapped: memory?.files },
-  );
-}
-
-function* openExisting(
-  process: Process,
-  start: Location,
-  path: string,
-  flags: number,
-): Coroutine<Resolved> {
-  const follow = (flags & O.NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
-  const directory = (flags & O.DIRECTORY) !== 0 ? WalkFlag.DIRECTORY : 0;
-  const found = yield* resolve(process, start, path, follow | directory);
-  if ((flags & O.PATH) !== 0) return found;
-  return yield* openHandle(process, found, flags);
-}
-
-function* openHandle(process: Process, found: Resolved, flags: number): Coroutine<Resolved> {
+/** A file in memory that has no place in the tree (memfd_create(2)). */
+function* memfdCreate(process: Process, name: string, flags: number): Coroutine<number> {
+  const file = yield* process.kernel.local.anonymous.create(process, name, flags);
   try {
-    yield* request(
-      found.mount.service,
-      Private.OPEN,
-      [found.handle, flags],
-      undefined,
-      process.credential,
-    );
-    return found;
+    return process.addDescription(file, (flags & MFD_CLOEXEC) !== 0);
   } catch (failure) {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* file.release();
     throw failure;
-  }
-}
-
-/** The last name is looked up and made by its server in one step, so that O_EXCL is exact. */
-function* openOrCreate(
-  process: Process,
-  start: Location,
-  path: string,
-  flags: number,
-  mode: number,
-  links = SYMLINKS_MAX,
-): Coroutine<Resolved> {
-  if (path === "") fail(E.ENOENT);
-  if (links === 0) fail(E.ELOOP);
-  const parent = yield* resolve(process, start, path, WalkFlag.PARENT);
-  if (parent.name === "" || parent.name === ".") return yield* openHandle(process, parent, flags);
-  try {
-    if (parent.slash) fail(E.EISDIR);
-    if (parent.name === "..") return yield* openExisting(process, parent, "..", flags);
-    const payload = textPayload(parent.name);
-    const args = [parent.handle, parent.name.length, flags, mode];
-    const status = yield* request(
-      parent.mount.service,
-      Private.CREATE,
-      args,
-      payload,
-      process.credential,
-    );
-    if (status !== CONTINUES) {
-      const { mode, ino, generation } = getWalkResult(payload);
-      return {
-        mount: parent.mount,
-        handle: status,
-        mode,
-        name: "",
-        slash: false,
-        ino,
-        generation,
-      };
-    }
-    const next = proceed(process.mounts, process.root, parent, getContinuation(payload));
-    if (next.path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
-    return yield* openOrCreate(process, next.at, next.path, flags, mode, links - 1);
-  } finally {
-    yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
   }
 }
 
@@ -156,131 +115,33 @@ function* endWithZero(work: Coroutine<void>): Coroutine<number> {
   return 0;
 }
 
+const CLOSE_RANGE = { UNSHARE: 2, CLOEXEC: 4 } as const;
+
 function* closeRange(
   process: Process,
   first: number,
   last: number,
   flags: number,
 ): Coroutine<number> {
-  const CLOEXEC = 4;
-  if (last < first || (flags & ~CLOEXEC) !== 0) fail(E.EINVAL);
+  const known = CLOSE_RANGE.UNSHARE | CLOSE_RANGE.CLOEXEC;
+  if (last < first || (flags & ~known) !== 0) fail(E.EINVAL);
+  if ((flags & CLOSE_RANGE.UNSHARE) !== 0 && process.files.users > 1) {
+    const own = process.files.fork();
+    process.files.users--;
+    process.files = own;
+  }
   for (const fd of process.descriptors) {
     if (fd < first || fd > last) continue;
-    if ((flags & CLOEXEC) !== 0) process.setCloseOnExec(fd, true);
+    if ((flags & CLOSE_RANGE.CLOEXEC) !== 0) process.setCloseOnExec(fd, true);
     else yield* finish(process.close(fd));
   }
   return 0;
 }
 
-function duplicate(process: Process, fd: number, closeOnExec: boolean, least: number): number {
-  const description = process.description(fd);
-  const copy = process.addDescription(description, closeOnExec, least);
-  description.uses++;
-  return copy;
-}
-
-function* dup3(process: Process, fd: number, target: number, flags: number): Coroutine<number> {
-  if (fd === target || (flags & ~O.CLOEXEC) !== 0) fail(E.EINVAL);
-  const description = process.description(fd);
-  const result = yield* process.replace(target, description, (flags & O.CLOEXEC) !== 0);
-  description.uses++;
-  return result;
-}
-
-/** The flags that F_SETFL may change. */
-const SETTABLE = O.APPEND | O.NONBLOCK | O.DIRECT | O.NOATIME;
-
-/** @param lock for the lock commands: [type, whence-resolved start, length]; out: the lock in the way */
-function fcntl(
-  process: Process,
-  fd: number,
-  command: number,
-  argument: number | Lock,
-): Blocking<number> {
-  const description = process.description(fd);
-  switch (command) {
-    case F.DUPFD:
-    case F.DUPFD_CLOEXEC:
-      return duplicate(process, fd, command === F.DUPFD_CLOEXEC, argument as number);
-    case F.GETFD:
-      return process.closesOnExec(fd) ? 1 : 0;
-    case F.SETFD:
-      process.setCloseOnExec(fd, ((argument as number) & 1) !== 0);
-      return 0;
-    case F.GETFL:
-      return description.flags;
-    case F.SETFL:
-      description.flags = description.flags & ~SETTABLE | (argument as number) & SETTABLE;
-      return 0;
-    case F.GETLK:
-    case F.SETLK:
-    case F.SETLKW:
-    case F.OFD_GETLK:
-    case F.OFD_SETLK:
-    case F.OFD_SETLKW:
-      return lock(process, fd, command, argument as Lock);
-    default:
-      return fail(E.EINVAL);
-  }
-}
-
-/** A `struct flock`, decoded; fcntl with F_GETLK changes it. */
-export interface Lock {
-  /** `F.RDLCK`, `F.WRLCK` or `F.UNLCK` */
-  type: number;
-  /** one of `SEEK` */
-  whence: number;
-  /** first byte */
-  start: number;
-  /** in bytes; 0 is to the end, wherever that will be */
-  length: number;
-  /** process that holds it; 0 in a request */
-  pid: number;
-}
-
-function* lock(process: Process, fd: number, command: number, wanted: Lock): Coroutine<number> {
-  const file = process.file(fd);
-  const ofd = command >= F.OFD_GETLK;
-  const plain = ofd ? command - F.OFD_GETLK + F.GETLK : command;
-  let base = 0;
-  if (wanted.whence === 1) base = file.position;
-  else if (wanted.whence === 2) base = yield* finish(file.call(Call.LSEEK, [0, 2]));
-  else if (wanted.whence !== 0) fail(E.EINVAL);
-  if (ofd) file.locked = true;
-  else if (plain !== F.GETLK) process.files.lockedFiles.add(file.identity);
-  const owner = lockOwner(ofd ? file : process.files);
-  const out = new Uint8Array(32);
-  const args = [plain, owner, wanted.type, base + wanted.start, wanted.length];
-  const status = yield* finish(file.call(Call.FCNTL, args, out));
-  if (status >= 0 && plain === F.GETLK) {
-    const view = new DataView(out.buffer);
-    wanted.type = view.getUint32(0, true);
-    if (wanted.type === F.UNLCK) return status;
-    wanted.whence = 0;
-    wanted.start = Number(view.getBigInt64(8, true));
-    wanted.length = Number(view.getBigInt64(16, true));
-    const holder = Number(view.getBigInt64(24, true));
-    wanted.pid = processOf(process, holder)?.pid ?? -1;
-  }
-  return status;
-}
-
-/** The process by whose descriptors a lock is held; undefined for a lock of an open file description. */
-function processOf(process: Process, owner: number): Process | undefined {
-  for (const each of process.kernel.all) if (lockOwner(each.files) === owner) return each;
-}
-
-function flock(process: Process, fd: number, operation: number): Blocking<number> {
-  const file = process.file(fd);
-  if (![LOCK.SH, LOCK.EX, LOCK.UN].includes((operation & ~LOCK.NB) as 1)) fail(E.EINVAL);
-  file.locked = true;
-  return file.call(Call.FLOCK, [operation, lockOwner(file)]);
-}
-
 /** @param out two descriptors, 32 bits each: read end, write end */
 function pipe2(process: Process, out: Uint8Array, flags: number): number {
   if ((flags & ~(O.CLOEXEC | O.NONBLOCK | O.DIRECT)) !== 0) fail(E.EINVAL);
-  const [reader, writer] = makePipe(flags & O.NONBLOCK, () => {});
+  const [reader, writer] = makePipe(flags & O.NONBLOCK);
   const view = new DataView(out.buffer, out.byteOffset);
   const closeOnExec = (flags & O.CLOEXEC) !== 0;
   const first = process.addDescription(reader, closeOnExec);
@@ -295,12 +156,11 @@ function pipe2(process: Process, out: Uint8Array, flags: number): number {
 }
 
 export const openCalls: Handlers = {
+  ...fcntlCalls,
   openat,
+  openat2,
   close,
   close_range: closeRange,
-  dup: (process: Process, fd: number) => duplicate(process, fd, false, 0),
-  dup3,
-  fcntl,
-  flock,
   pipe2,
+  memfd_create: memfdCreate,
 };

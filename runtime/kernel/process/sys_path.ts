@@ -2,7 +2,7 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
-import { AT, UTIME_NOW } from "../vfs/constants.ts";
+import { AT, UTIME_NOW, UTIME_OMIT } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
@@ -125,6 +125,23 @@ function symlinkat(process: Process, target: string, fd: number, path: string): 
   });
 }
 
+/** What gets another name: what a path leads to, or a descriptor is of. */
+function* linkSource(
+  process: Process,
+  fd: number,
+  path: string,
+  flags: number,
+  use: (source: Location) => Coroutine<number>,
+): Coroutine<number> {
+  if (path === "" && (flags & AT.EMPTY_PATH) !== 0 && fd !== AT.FDCWD) {
+    // Whoever has a descriptor may not be allowed to go where it leads.
+    if (process.credential.uid !== 0) fail(E.ENOENT);
+    return yield* use(process.file(fd).location);
+  }
+  const follow = (flags & AT.SYMLINK_FOLLOW) !== 0 ? WalkFlag.FOLLOW : 0;
+  return yield* at(process, fd, path, follow, use);
+}
+
 function linkat(
   process: Process,
   oldFd: number,
@@ -133,8 +150,8 @@ function linkat(
   newPath: string,
   flags: number,
 ): Coroutine<number> {
-  const follow = (flags & AT.SYMLINK_FOLLOW) !== 0 ? WalkFlag.FOLLOW : 0;
-  return at(process, oldFd, oldPath, follow, function* (source) {
+  if ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0) fail(E.EINVAL);
+  return linkSource(process, oldFd, oldPath, flags, function* (source) {
     return yield* at(process, newFd, newPath, WalkFlag.PARENT, function* (parent) {
       demandNew(parent);
       if (parent.slash) fail(E.ENOENT);
@@ -206,14 +223,22 @@ function* readlinkat(
   return count;
 }
 
+const STATX_RESERVED = 0x8000_0000;
+const AT_STATX = { NO_AUTOMOUNT: 0x800, SYNC_TYPE: 0x6000 } as const;
+const STAT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH | AT_STATX.NO_AUTOMOUNT;
+const STATX_FLAGS = STAT_FLAGS | AT_STATX.SYNC_TYPE;
+
+/** Attributes are always all there, whatever the mask asks for. */
 function* statx(
   process: Process,
   fd: number,
   path: string,
   flags: number,
-  _mask: number,
+  mask: number,
   out: Uint8Array,
 ): Coroutine<number> {
+  if ((mask & STATX_RESERVED) !== 0 || (flags & ~STATX_FLAGS) !== 0) fail(E.EINVAL);
+  if ((flags & AT_STATX.SYNC_TYPE) === AT_STATX.SYNC_TYPE) fail(E.EINVAL);
   return yield* onFile(process, fd, path, flags, Call.STATX, [], out);
 }
 
@@ -224,6 +249,7 @@ function* newfstatat(
   out: Uint8Array,
   flags: number,
 ): Coroutine<number> {
+  if ((flags & ~STAT_FLAGS) !== 0) fail(E.EINVAL);
   const structure = new Uint8Array(STATX_BYTES);
   const status = yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
   statFromStatx(structure, out);
@@ -255,6 +281,8 @@ function* utimensat(
   const args = times === undefined
     ? [0, UTIME_NOW, 0, UTIME_NOW]
     : [0, 8, 16, 24].map((at) => getLong(times, at));
+  // Nothing is to be changed: not even the file has to be there.
+  if (args[1] === UTIME_OMIT && args[3] === UTIME_OMIT) return 0;
   const way = path === undefined ? AT.EMPTY_PATH : flags;
   return yield* onFile(process, fd, path ?? "", way, Call.UTIMENSAT, args);
 }
@@ -274,20 +302,21 @@ function access(
   return onFile(process, fd, path, flags, Call.FACCESSAT2, [mode], undefined, credential);
 }
 
-function* chdir(process: Process, path: string): Coroutine<number> {
+/** A directory that the process may work in. @throws Errno EACCES */
+function* enterable(process: Process, path: string): Coroutine<Resolved> {
   const found = yield* resolve(process, process.cwd, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
+  const { service } = found.mount;
   try {
-    yield* request(
-      found.mount.service,
-      Call.FACCESSAT2,
-      [found.handle, 1],
-      undefined,
-      process.credential,
-    );
+    yield* request(service, Call.FACCESSAT2, [found.handle, 1], undefined, process.credential);
   } catch (failure) {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* request(service, Call.CLOSE, [found.handle]);
     throw failure;
   }
+  return found;
+}
+
+function* chdir(process: Process, path: string): Coroutine<number> {
+  const found = yield* enterable(process, path);
   const old = process.cwd;
   process.cwd = { mount: found.mount, handle: found.handle };
   yield* request(old.mount.service, Call.CLOSE, [old.handle]);
@@ -302,6 +331,33 @@ function* fchdir(process: Process, fd: number): Coroutine<number> {
   return 0;
 }
 
+/** Where paths begin from now on (chroot(2)); the working directory stays where it is, outside or not. */
+function* chroot(process: Process, path: string): Coroutine<number> {
+  const found = yield* enterable(process, path);
+  if (process.credential.uid !== 0) {
+    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    fail(E.EPERM);
+  }
+  const old = process.root;
+  process.directories.root = { mount: found.mount, handle: found.handle };
+  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  return 0;
+}
+
+function chmodat(
+  process: Process,
+  fd: number,
+  path: string,
+  mode: number,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~(AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH)) !== 0) fail(E.EINVAL);
+  return onFile(process, fd, path, flags, Call.FCHMOD, [mode & 0o7777]);
+}
+
+/** What stands before a path that does not begin at the root of the process (getcwd(2)). */
+const UNREACHABLE = "(unreachable)";
+
 /** The path of a directory: climbs to the root, looking each directory up in its parent. */
 export function* directoryPath(process: Process, location: Location): Coroutine<string> {
   let path = "";
@@ -313,6 +369,8 @@ export function* directoryPath(process: Process, location: Location): Coroutine<
       const above = yield* identity(up);
       if (own.ino === above.ino && own.device === above.device) {
         yield* request(up.mount.service, Call.CLOSE, [up.handle]);
+        const root = yield* identity(process.root);
+        if (root.ino !== own.ino || root.device !== own.device) path = `${UNREACHABLE}${path}`;
         break;
       }
       path = `/${yield* nameIn(process, up, own)}${path}`;
@@ -322,7 +380,7 @@ export function* directoryPath(process: Process, location: Location): Coroutine<
   } finally {
     yield* request(here.mount.service, Call.CLOSE, [here.handle]);
   }
-  return path === "" ? "/" : path;
+  return path === "" || path === UNREACHABLE ? `${path}/` : path;
 }
 
 function* getcwd(process: Process, into: Uint8Array): Coroutine<number> {
@@ -338,7 +396,7 @@ interface Identity {
   device: bigint;
 }
 
-function* identity(place: Resolved): Coroutine<Identity> {
+function* identity(place: Location): Coroutine<Identity> {
   const structure = new Uint8Array(STATX_BYTES);
   yield* request(place.mount.service, Call.STATX, [place.handle], structure);
   const view = new DataView(structure.buffer);
@@ -401,6 +459,8 @@ export const pathCalls: Handlers = {
   faccessat: (process: Process, fd: number, path: string, mode: number) =>
     access(process, fd, path, mode, 0),
   faccessat2: access,
+  fchmodat2: chmodat,
+  chroot,
   fchmodat: (process: Process, fd: number, path: string, mode: number) =>
     onFile(process, fd, path, 0, Call.FCHMOD, [mode]),
   fchownat: (process: Process, fd: number, path: string, uid: number, gid: number, flags: number) =>

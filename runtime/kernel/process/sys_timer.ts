@@ -6,6 +6,7 @@ import { getInt, getLong, putInt, putLong } from "./little_endian.ts";
 import type { Notification } from "./process_timers.ts";
 import { LAST_SIGNAL, SIG } from "./signal.ts";
 import type { Thread } from "./thread.ts";
+import { timerfdCalls } from "./sys_timerfd.ts";
 import type { Timer } from "./timer.ts";
 
 const TIMER_ABSTIME = 1;
@@ -110,6 +111,7 @@ function timerSettime(
 }
 
 export const timerCalls: ThreadHandlers = {
+  ...timerfdCalls,
   getitimer,
   setitimer,
   timer_create: timerCreate,

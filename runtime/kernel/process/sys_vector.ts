@@ -1,16 +1,15 @@
-// Reading and writing several pieces with one call, and moving data between descriptors: readv(2),
-// writev(2), preadv2(2), pwritev2(2), sendfile(2), copy_file_range(2).
-import { type Coroutine, finish } from "../coroutine.ts";
+// Reading and writing several pieces with one call, and advice about what will be read: readv(2), writev(2),
+// preadv2(2), pwritev2(2), posix_fadvise(2), sync_file_range(2).
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
+import { O, SEEK } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
+import { Call } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
 import type { Handlers } from "./handler.ts";
+import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
-
-/** Moved at a time. */
-const PIECE_BYTES = 65536;
-/** Most that one call moves; the program asks for the rest again. */
-const MOST_BYTES = 1 << 20;
+import { spliceCalls } from "./sys_splice.ts";
 
 /** Carries a transfer out piece by piece; what was done before an error counts. */
 function* transfer(
@@ -51,7 +50,7 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
   return transfer(parts, function* (part, done) {
     // A second piece must not wait for what may never come.
     if (done > 0 && (description.poll(1) & 1) === 0) return 0;
-    return yield* finish(description.read(part));
+    return yield* finish(description.read(part, process));
   });
 }
 
@@ -89,98 +88,114 @@ function pwritev(
   return transfer(parts, (part, done) => finish(file.pwrite(part, offset + done)));
 }
 
-/** @param offset where to read, which moves on; undefined for the descriptor's own position */
-function* move(
-  from: FileDescription,
-  offset: Uint8Array | undefined,
-  write: (bytes: Uint8Array, done: number) => Coroutine<number>,
-  length: number,
-): Coroutine<number> {
-  const view = offset && new DataView(offset.buffer, offset.byteOffset);
-  let at = view === undefined ? from.position : Number(view.getBigInt64(0, true));
-  if (at < 0) fail(E.EINVAL);
-  const most = Math.min(length, MOST_BYTES);
-  let done = 0;
-  while (done < most) {
-    const bytes = new Uint8Array(Math.min(PIECE_BYTES, most - done));
-    const count = yield* finish(from.pread(bytes, at));
-    if (count <= 0) {
-      if (count < 0 && done === 0) return count;
-      break;
-    }
-    let written: number;
-    try {
-      written = yield* write(bytes.subarray(0, count), done);
-    } catch (failure) {
-      if (done === 0 || !(failure instanceof Errno)) throw failure;
-      break;
-    }
-    if (written <= 0) {
-      if (done === 0) return written;
-      break;
-    }
-    done += written;
-    at += written;
-    if (written < count) break;
-  }
-  if (view === undefined) from.position = at;
-  else view.setBigInt64(0, BigInt(at), true);
-  return done;
-}
+/** Flags of preadv2(2) and pwritev2(2). */
+const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 } as const;
+/** As HIPRI asks, nothing is slower than need be; the others are for writes. */
+const READ_FLAGS = RWF.HIPRI;
+const WRITE_FLAGS = RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.APPEND | RWF.NOAPPEND;
+/** Offset that stands for the position of the description. */
+const CURRENT = -1;
 
-function* sendfile(
+function preadv2(
   process: Process,
-  out: number,
-  input: number,
-  offset: Uint8Array | undefined,
-  length: number,
-): Coroutine<number> {
-  const target = process.description(out);
-  const source = process.description(input);
-  if (!(source instanceof FileDescription) || !source.seekable) return fail(E.EINVAL);
-  return yield* move(source, offset, (bytes) => finish(target.write(bytes, process)), length);
-}
-
-function* copyFileRange(
-  process: Process,
-  input: number,
-  inputOffset: Uint8Array | undefined,
-  output: number,
-  outputOffset: Uint8Array | undefined,
-  length: number,
+  fd: number,
+  parts: Uint8Array[],
+  count: number,
+  offset: number,
+  _high: number,
   flags: number,
 ): Coroutine<number> {
-  if (flags !== 0) fail(E.EINVAL);
-  const source = process.file(input), target = process.file(output);
-  if ((source.mode & S.IFMT) !== S.IFREG || (target.mode & S.IFMT) !== S.IFREG) fail(E.EINVAL);
-  const view = outputOffset && new DataView(outputOffset.buffer, outputOffset.byteOffset);
-  const start = view === undefined ? target.position : Number(view.getBigInt64(0, true));
-  const done = yield* move(
-    source,
-    inputOffset,
-    (bytes, before) => finish(target.pwrite(bytes, start + before)),
-    length,
-  );
-  if (done <= 0) return done;
-  if (view === undefined) target.position = start + done;
-  else view.setBigInt64(0, BigInt(start + done), true);
-  return done;
+  if ((flags & ~READ_FLAGS) !== 0) fail(E.EOPNOTSUPP);
+  return offset === CURRENT ? readv(process, fd, parts) : preadv(process, fd, parts, count, offset);
+}
+
+function* pwritev2(
+  process: Process,
+  fd: number,
+  parts: Uint8Array[],
+  count: number,
+  offset: number,
+  _high: number,
+  flags: number,
+): Coroutine<number> {
+  const both = RWF.APPEND | RWF.NOAPPEND;
+  if ((flags & ~WRITE_FLAGS) !== 0) fail(E.EOPNOTSUPP);
+  if ((flags & both) === both) fail(E.EINVAL);
+  const description = process.description(fd);
+  const changed = (flags & both) === 0 ? undefined : seekable(process, fd);
+  let written: number;
+  if (changed !== undefined) {
+    const at = offset === CURRENT ? changed.position : offset;
+    if (at < 0) fail(E.EINVAL);
+    const appends = (flags & RWF.APPEND) !== 0 ? 1 : 0;
+    const args = (done: number) => appends === 1 ? [0, 1] : [at + done, 0];
+    written = yield* transfer(
+      parts,
+      (part, done) => finish(changed.call(Call.PWRITE64, args(done), part)),
+    );
+    if (offset === CURRENT && written > 0) {
+      changed.position = appends === 1
+        ? yield* finish(changed.call(Call.LSEEK, [0, SEEK.END]))
+        : at + written;
+    }
+  } else if (offset === CURRENT) written = yield* writev(process, fd, parts);
+  else written = yield* pwritev(process, fd, parts, count, offset);
+  if ((flags & (RWF.DSYNC | RWF.SYNC)) !== 0 && written > 0) {
+    if (!(description instanceof FileDescription)) return written;
+    const call = (flags & RWF.SYNC) !== 0 ? Call.FSYNC : Call.FDATASYNC;
+    const synced = yield* finish(description.call(call, []));
+    if (synced < 0) return synced;
+  }
+  return written;
+}
+
+/** Advice of posix_fadvise(2): the highest number there is. */
+const LAST_ADVICE = 5;
+
+/** Nothing is read ahead, and nothing is dropped, on advice. */
+function fadvise(process: Process, fd: number, _offset: number, length: number, advice: number) {
+  const description = process.description(fd);
+  if (pipeEnd(description) !== undefined) fail(E.ESPIPE);
+  if (!(description instanceof FileDescription)) return fail(E.EINVAL);
+  if ((description.flags & O.PATH) !== 0) fail(E.EBADF);
+  if (length < 0 || !(advice >= 0 && advice <= LAST_ADVICE)) fail(E.EINVAL);
+  return 0;
+}
+
+function readahead(process: Process, fd: number): number {
+  const description = process.description(fd);
+  if ((description.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
+  const file = description instanceof FileDescription ? description : fail(E.EINVAL);
+  return (file.mode & S.IFMT) === S.IFREG ? 0 : fail(E.EINVAL);
+}
+
+/** `SYNC_FILE_RANGE_WAIT_BEFORE`, `_WRITE`, `_WAIT_AFTER`. */
+const ALL_SYNC_RANGE = 7;
+
+/** Writes all of the file's data: more than is asked for. */
+function syncFileRange(
+  process: Process,
+  fd: number,
+  offset: number,
+  length: number,
+  flags: number,
+): Blocking<number> {
+  const description = process.description(fd);
+  if ((flags & ~ALL_SYNC_RANGE) !== 0 || offset < 0 || length < 0) fail(E.EINVAL);
+  if (!(description instanceof FileDescription) || !description.seekable) return fail(E.ESPIPE);
+  if ((description.flags & O.PATH) !== 0) fail(E.EBADF);
+  return flags === 0 ? 0 : description.call(Call.FDATASYNC, []);
 }
 
 export const vectorCalls: Handlers = {
+  ...spliceCalls,
   readv,
   writev,
   preadv,
   pwritev,
-  sendfile,
-  copy_file_range: copyFileRange,
-  // Nothing is read ahead, and nothing is dropped, on advice.
-  fadvise64: (process: Process, fd: number) => {
-    process.file(fd);
-    return 0;
-  },
-  readahead: (process: Process, fd: number) => {
-    process.file(fd);
-    return 0;
-  },
+  preadv2,
+  pwritev2,
+  fadvise64: fadvise,
+  readahead,
+  sync_file_range: syncFileRange,
 };

@@ -164,11 +164,16 @@ export class ContractService implements Service {
     let made: HandleRecord | undefined;
     let isNew = false;
     if (
-      (number === Private.WALK || number === Private.CREATE || number === Private.ROOT) &&
+      (number === Private.WALK || number === Private.CREATE || number === Private.ROOT ||
+        number === Private.UNNAMED) &&
       status !== CONTINUES
     ) {
       const { mount, ino, generation, flag } = getWalkResult(call.payload);
-      const flags = number === Private.CREATE ? call.args[2] : -1;
+      const flags = number === Private.CREATE
+        ? call.args[2]
+        : number === Private.UNNAMED
+        ? call.args[1]
+        : -1;
       isNew = number === Private.CREATE && flag;
       result = this.#book.add({ server: status, mount, ino, generation, flags });
       made = this.#book.get(result);

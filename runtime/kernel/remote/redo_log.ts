@@ -31,6 +31,7 @@ const mutating = new Set<number>([
   Call.PWRITE64,
   Call.UTIMENSAT,
   Call.RENAMEAT2,
+  Private.UNNAMED,
 ]);
 
 const O_TRUNC = 0o1000;

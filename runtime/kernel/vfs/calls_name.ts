@@ -26,7 +26,7 @@ function demandChange(directory: Inode, credential: Credential): void {
 }
 
 /** Group of a new file: the directory's where it is set-group-id. */
-function newGroup(directory: Inode, credential: Credential): number {
+export function newGroup(directory: Inode, credential: Credential): number {
   return (directory.attributes.mode & S.ISGID) !== 0 ? directory.attributes.gid : credential.gid;
 }
 
@@ -118,7 +118,7 @@ function* link(server: FileServer, call: ServiceCall): Coroutine<number> {
   const parent = server.handles.get(call.args[1]);
   const name = plainName(call, 0, call.args[2], E.EEXIST);
   if (source.inode.filesystem !== parent.inode.filesystem) fail(E.EXDEV);
-  if (source.inode.attributes.links === 0) fail(E.ENOENT);
+  if (source.inode.attributes.links === 0 && !source.inode.unnamed) fail(E.ENOENT);
   demandChange(parent.inode, call.credential);
   if (isDirectory(source.inode)) {
     const taken = yield* finish(parent.inode.lookup(name));

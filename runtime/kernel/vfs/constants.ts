@@ -51,10 +51,17 @@ export const F = {
   OFD_SETLK: 37,
   OFD_SETLKW: 38,
   DUPFD_CLOEXEC: 1030,
+  SETPIPE_SZ: 1031,
+  GETPIPE_SZ: 1032,
+  ADD_SEALS: 1033,
+  GET_SEALS: 1034,
   RDLCK: 0,
   WRLCK: 1,
   UNLCK: 2,
 } as const;
+
+/** Seals of a file (fcntl(2)). */
+export const SEAL = { SEAL: 1, SHRINK: 2, GROW: 4, WRITE: 8, FUTURE_WRITE: 16, EXEC: 32 } as const;
 
 /** Operations of `flock`. */
 export const LOCK = { SH: 1, EX: 2, NB: 4, UN: 8 } as const;

@@ -73,6 +73,8 @@ export interface Inode {
   /** changes when the number is reused */
   readonly generation: number;
   readonly attributes: Readonly<Attributes>;
+  /** it was made without a name, and may get one yet */
+  unnamed?: boolean;
 
   hold(): void;
   release(): Blocking<void>;
@@ -88,6 +90,8 @@ export interface Inode {
   parent(): Blocking<Inode>;
   /** directory: makes a file, directory, device or FIFO by `mode`'s type bits; held for the caller. Errno EEXIST, ENOSPC. */
   create(name: string, mode: number, uid: number, gid: number, rdev: number): Blocking<Inode>;
+  /** directory: makes a file without a name near it; held for the caller. Absent where there are none. */
+  createUnnamed?(mode: number, uid: number, gid: number): Blocking<Inode>;
   symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode>;
   /** directory: one more name for `inode`, of the same file system. Errno EMLINK. */
   link(name: string, inode: Inode): Blocking<void>;

@@ -19,6 +19,11 @@ export class HandleTable {
   readonly #handles: (Handle | undefined)[] = [];
   readonly #free: number[] = [];
 
+  /** Whether no handle is free. */
+  get full(): boolean {
+    return this.#free.length === 0 && this.#handles.length >= MAX_HANDLES;
+  }
+
   /** @param inode held by the caller; the handle takes that hold over @throws Errno ENFILE */
   add(inode: Inode, mount: number): number {
     const index = this.#free.pop() ?? this.#handles.length;

@@ -26,11 +26,15 @@ class FileLocks {
     );
   }
 
-  /** Replaces what the owner holds in a range. */
+  /** Replaces what the owner holds in a range; with what it holds beside that in the same way, it is one lock. */
   set(owner: number, start: number, end: number, exclusive: boolean | undefined): void {
     const rest: RangeLock[] = [];
     for (const held of this.ranges) {
-      if (held.owner !== owner || held.end <= start || held.start >= end) rest.push(held);
+      const touches = held.end >= start && held.start <= end;
+      if (held.owner === owner && held.exclusive === exclusive && touches) {
+        start = Math.min(start, held.start);
+        end = Math.max(end, held.end);
+      } else if (held.owner !== owner || held.end <= start || held.start >= end) rest.push(held);
       else {
         if (held.start < start) rest.push({ ...held, end: start });
         if (held.end > end) rest.push({ ...held, start: end });

@@ -78,6 +78,8 @@ export const Private = {
   DROP_ORPHANS: 1032,
   /** [handle]: another use of it, to be closed as well */
   HOLD: 1033,
+  /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
+  UNNAMED: 1034,
 } as const;
 
 export const WalkFlag = {
@@ -88,6 +90,8 @@ export const WalkFlag = {
   /** stop before the last name: out also that name */
   PARENT: 4,
   NO_SYMLINKS: 8,
+  /** ".." at the root is refused, and not the root again */
+  BENEATH: 16,
 } as const;
 
 /** A walk that leaves the server's tree answers with this status, and where and what is left in the payload. */

@@ -23,7 +23,7 @@ import {
   WALK_RESULT_BYTES,
 } from "./protocol.ts";
 import { fileCalls } from "./calls_file.ts";
-import { nameCalls, plainName } from "./calls_name.ts";
+import { nameCalls, newGroup, plainName } from "./calls_name.ts";
 import { isDirectory, isSymlink, walk } from "./walk.ts";
 
 /** A handler of a call: gets the server, and the call as it came. */
@@ -69,6 +69,8 @@ export class FileServer implements Service {
         return this.#walk(call);
       case Private.CREATE:
         return this.#create(call);
+      case Private.UNNAMED:
+        return this.#unnamed(call);
       case Private.OPEN:
         return this.open(this.handles.get(call.args[0]), call.args[1], call);
       case Private.COVER:
@@ -128,8 +130,10 @@ export class FileServer implements Service {
   #give(call: ServiceCall, inode: Inode, mount: number, name = "", flag = false): number {
     // An answer that does not fit would be a handle that nobody knows.
     const room = call.payload.length >= WALK_RESULT_BYTES + name.length;
-    if (!room) void this.environment.tasks.spawn(releaseLater(inode));
-    if (!room) fail(E.EFAULT);
+    if (!room || this.handles.full) {
+      this.environment.tasks.spawn(releaseLater(inode));
+      fail(room ? E.ENFILE : E.EFAULT);
+    }
     const handle = this.handles.add(inode, mount);
     const { mode } = inode.attributes;
     putWalkResult(call.payload, {
@@ -156,9 +160,7 @@ export class FileServer implements Service {
     if (inode === undefined) {
       if ((flags & O.CREAT) === 0) fail(E.ENOENT);
       demand(directory.attributes, call.credential, ACCESS.WRITE);
-      const gid = (directory.attributes.mode & S.ISGID) !== 0
-        ? directory.attributes.gid
-        : call.credential.gid;
+      const gid = newGroup(directory, call.credential);
       inode = yield* finish(
         directory.create(name, S.IFREG | mode & 0o7777, call.credential.uid, gid, 0),
       );
@@ -213,6 +215,22 @@ export class FileServer implements Service {
     return index;
   }
 
+  /** open(2) with O_TMPFILE: a file that a link may name later, unless O_EXCL says that none will. */
+  *#unnamed(call: ServiceCall): Coroutine<number> {
+    const [index, flags, mode] = Array.from(call.args);
+    const { inode: directory, mount } = this.handles.get(index);
+    if (!isDirectory(directory)) fail(E.ENOTDIR);
+    demand(directory.attributes, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
+    if (directory.createUnnamed === undefined) return fail(E.EOPNOTSUPP);
+    const { uid } = call.credential;
+    const gid = newGroup(directory, call.credential);
+    const inode = yield* finish(directory.createUnnamed(S.IFREG | mode & 0o7777, uid, gid));
+    inode.unnamed = (flags & O.EXCL) === 0;
+    const made = this.#give(call, inode, mount, "", true);
+    Object.assign(this.handles.get(made), accessOf(flags));
+    return made;
+  }
+
   *open(handle: Handle, flags: number, call: ServiceCall): Coroutine<number> {
     yield* this.#openInode(handle, flags, call, false);
     return 0;
@@ -234,8 +252,7 @@ export class FileServer implements Service {
       demand(inode.attributes, call.credential, mask);
     }
     if ((flags & O.TRUNC) !== 0 && type === S.IFREG) yield* finish(inode.truncate(0));
-    handle.readable = access !== O.WRONLY;
-    handle.writable = writes;
+    Object.assign(handle, accessOf(flags));
   }
 
   #close(index: number): Blocking<number> {
@@ -285,9 +302,9 @@ export class FileServer implements Service {
     const index = this.#give(call, inode, mount);
     const handle = this.handles.get(index);
     // Permission was checked when it was first opened.
-    if (flags >= 0) {
-      handle.readable = (flags & O.ACCMODE) !== O.WRONLY;
-      handle.writable = (flags & O.ACCMODE) !== O.RDONLY;
+    if (flags >= 0) Object.assign(handle, accessOf(flags));
+    if (flags >= 0 && (flags & O.TMPFILE) === O.TMPFILE && inode.attributes.links === 0) {
+      inode.unnamed = (flags & O.EXCL) === 0;
     }
     return index;
   }
@@ -298,6 +315,12 @@ export class FileServer implements Service {
     }
     return 0;
   }
+}
+
+/** What a handle is for, by the flags it was opened with. */
+function accessOf(flags: number): Pick<Handle, "readable" | "writable"> {
+  const access = flags & O.ACCMODE;
+  return { readable: access !== O.WRONLY, writable: access !== O.RDONLY };
 }
 
 function* releaseLater(inode: Inode): Coroutine<void> {

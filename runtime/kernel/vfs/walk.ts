@@ -60,6 +60,7 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
       if (last && (flags & WalkFlag.PARENT) !== 0) return { inode, name, slash };
       if (name === "..") {
         if (inode === request.root) {
+          if ((flags & WalkFlag.BENEATH) !== 0) fail(E.EXDEV);
           rest = after;
           continue;
         }

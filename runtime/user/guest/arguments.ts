@@ -3,7 +3,7 @@
 import { Access } from "../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
-import type { Lock } from "../../kernel/process/sys_open.ts";
+import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";

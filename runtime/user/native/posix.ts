@@ -5,7 +5,7 @@ import { errnoName } from "../../kernel/errno.ts";
 import { AT, F, LOCK, O, POLL, SEEK } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { fromByteString, toByteString } from "../../kernel/vfs/protocol.ts";
-import type { Lock } from "../../kernel/process/sys_open.ts";
+import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 
 export { AT, F, LOCK, O, POLL, S, SEEK };
 

@@ -106,6 +106,12 @@ class MappedFile implements PageObject {
     }
   }
 
+  /** whether a mapping could write to it, now or after mprotect(2) */
+  get mappedToWrite(): boolean {
+    for (const mapping of this.#mappings) if (mapping.shared && !mapping.readOnly) return true;
+    return false;
+  }
+
   /** Calls `visit` with each mapping that shows a page, and where. */
   #whereMapped(page: number, visit: (mapping: Mapping, at: number) => void): void {
     for (const mapping of this.#mappings) {
@@ -218,6 +224,11 @@ export class MappedFiles {
   /** Whether calls on a file have to be told to it. */
   has(identity: string): boolean {
     return this.#files.size > 0 && this.#files.has(identity);
+  }
+
+  /** Whether a mapping of a file could write to it. */
+  mappedToWrite(identity: string): boolean {
+    return this.#files.get(identity)?.mappedToWrite ?? false;
   }
 
   /** A write call changed a file. */

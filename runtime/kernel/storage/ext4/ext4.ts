@@ -217,7 +217,7 @@ export class Ext4 implements FileSystem {
     for (const inode of [...this.#orphans]) {
       if (inode.attributes.links === 0) continue;
       yield* inode.truncate(inode.attributes.sizeBytes);
-      yield* this.operation(() => this.#removeOrphan(inode));
+      yield* this.operation(() => this.removeOrphan(inode));
       yield* finish(inode.release());
     }
   }
@@ -362,7 +362,8 @@ export class Ext4 implements FileSystem {
     inode.join();
   }
 
-  #removeOrphan(inode: Ext4Inode): void {
+  /** It has a name again, or is gone. Part of an operation. */
+  removeOrphan(inode: Ext4Inode): void {
     const at = this.#orphans.indexOf(inode);
     if (at < 0) return;
     const newer = this.#orphans[at + 1];
@@ -393,7 +394,7 @@ export class Ext4 implements FileSystem {
   *eraseInode(inode: Ext4Inode): Coroutine<void> {
     const { isDirectory } = inode;
     yield* inode.clear();
-    this.#removeOrphan(inode);
+    this.removeOrphan(inode);
     inode.nextOrphan = this.#seconds % BITS_32;
     inode.attributes.links = 0;
     inode.attributes.mode = 0;

@@ -33,6 +33,7 @@ export class Ext4Inode implements Inode, JoinedInode {
   readonly directory: Directory;
   readonly extents: ExtentList;
   flags: number;
+  unnamed = false;
   /** transaction that it joined last */
   joined = 0;
   uses = 0;
@@ -249,6 +250,9 @@ export class Ext4Inode implements Inode, JoinedInode {
   }
   create(name: string, mode: number, uid: number, gid: number, rdev: number): Blocking<Inode> {
     return this.filesystem.names.create(this, name, mode, uid, gid, rdev, "");
+  }
+  createUnnamed(mode: number, uid: number, gid: number): Blocking<Inode> {
+    return this.filesystem.names.createUnnamed(this, mode, uid, gid);
   }
   symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode> {
     return this.filesystem.names.create(this, name, S.IFLNK | 0o777, uid, gid, 0, target);

@@ -101,12 +101,32 @@ export class Names {
     });
   }
 
+  /** Makes a file that nothing leads to: an orphan until it gets a name. */
+  createUnnamed(
+    parent: Ext4Inode,
+    mode: number,
+    uid: number,
+    gid: number,
+  ): Coroutine<Ext4Inode> {
+    const { filesystem } = this;
+    return this.#change([parent], function* (): Coroutine<Ext4Inode> {
+      const inode = yield* filesystem.newInode(parent.ino, mode, uid, gid);
+      inode.attributes.links = 0;
+      inode.hold();
+      filesystem.addOrphan(inode);
+      return inode;
+    });
+  }
+
   link(parent: Ext4Inode, name: string, inode: Ext4Inode): Coroutine<void> {
+    const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<void> {
       if (parent.directory.find(name) !== undefined) fail(E.EEXIST);
       if (inode.attributes.links >= MAX_LINKS) fail(E.EMLINK);
-      if (inode.attributes.links === 0) fail(E.ENOENT);
+      if (inode.attributes.links === 0 && !inode.unnamed) fail(E.ENOENT);
       yield* parent.directory.add(name, inode.ino, entryType(inode.attributes.mode));
+      if (inode.attributes.links === 0) filesystem.removeOrphan(inode);
+      inode.unnamed = false;
       inode.attributes.links++;
       inode.touch(false);
       parent.touch(true);

@@ -1,8 +1,9 @@
 // Inodes that live in memory: what tmpfs is made of, and devfs and procfs are derived from. Nothing
 // here waits, so every operation is a plain result.
+import type { Coroutine } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
-import { DT } from "../../vfs/constants.ts";
+import { DT, SEAL } from "../../vfs/constants.ts";
 import {
   APPEND,
   type Attributes,
@@ -15,6 +16,8 @@ import {
 const PAGE_BYTES = 4096;
 const MAX_LINKS = 65000;
 const MAX_FILE_BYTES = 2 ** 43;
+/** Pages that are made at a time before others have their turn. */
+const PAGES_A_TURN = 1024;
 
 /** The file system that memory inodes belong to, as they see it. */
 export interface MemoryOwner extends FileSystem {
@@ -33,6 +36,9 @@ export class MemoryInode implements Inode {
   readonly entries = new Map<string, { inode: MemoryInode; position: number }>();
   parentInode: MemoryInode | undefined;
   target = "";
+  unnamed = false;
+  /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
+  seals: number = SEAL.SEAL;
   readonly #pages = new Map<number, Uint8Array>();
   #nextPosition = 1;
   #uses = 0;
@@ -135,6 +141,13 @@ export class MemoryInode implements Inode {
     return inode;
   }
 
+  createUnnamed(mode: number, uid: number, gid: number): MemoryInode {
+    const inode = this.filesystem.newInode(mode, uid, gid, 0);
+    inode.attributes.links = 0;
+    inode.hold();
+    return inode;
+  }
+
   symlink(name: string, target: string, uid: number, gid: number): MemoryInode {
     const inode = this.create(name, S.IFLNK | 0o777, uid, gid, 0);
     inode.target = target;
@@ -147,6 +160,7 @@ export class MemoryInode implements Inode {
     if (other.attributes.links >= MAX_LINKS) fail(E.EMLINK);
     this.attach(name, other);
     other.attributes.links++;
+    other.unnamed = false;
     other.#touch(false);
   }
 
@@ -216,6 +230,7 @@ export class MemoryInode implements Inode {
   write(offset: number, from: Uint8Array): ReturnType<Inode["write"]> {
     if (offset === APPEND) offset = this.attributes.sizeBytes;
     if (offset + from.length > MAX_FILE_BYTES) fail(E.EFBIG);
+    this.#demandUnsealed(SEAL.WRITE, offset + from.length);
     let done = 0;
     while (done < from.length) {
       const index = Math.floor((offset + done) / PAGE_BYTES);
@@ -238,8 +253,18 @@ export class MemoryInode implements Inode {
     return done;
   }
 
+  /** @param sizeBytes that the file has afterwards, if it is not longer @throws Errno EPERM */
+  #demandUnsealed(seal: number, sizeBytes: number): void {
+    const forbidden = seal | (sizeBytes > this.attributes.sizeBytes ? SEAL.GROW : 0);
+    if ((this.seals & forbidden) !== 0) fail(E.EPERM);
+  }
+
   #addPage(index: number): Uint8Array {
     this.filesystem.charge(1);
+    return this.#addChargedPage(index);
+  }
+
+  #addChargedPage(index: number): Uint8Array {
     const page = new Uint8Array(PAGE_BYTES);
     this.#pages.set(index, page);
     this.attributes.blocks += PAGE_BYTES / 512;
@@ -257,6 +282,7 @@ export class MemoryInode implements Inode {
 
   truncate(sizeBytes: number): void {
     if (sizeBytes > MAX_FILE_BYTES) fail(E.EFBIG);
+    this.#demandUnsealed(sizeBytes < this.attributes.sizeBytes ? SEAL.SHRINK : 0, sizeBytes);
     this.#dropPages(Math.ceil(sizeBytes / PAGE_BYTES), Infinity);
     this.#pages.get(Math.floor(sizeBytes / PAGE_BYTES))?.fill(0, sizeBytes % PAGE_BYTES);
     this.attributes.sizeBytes = sizeBytes;
@@ -268,9 +294,10 @@ export class MemoryInode implements Inode {
     offset: number,
     length: number,
     keepSize: boolean,
-  ): void {
+  ): ReturnType<Inode["allocate"]> {
     const end = offset + length;
     if (end > MAX_FILE_BYTES) fail(E.EFBIG);
+    this.#demandUnsealed(mode === "punch-hole" ? SEAL.WRITE : 0, keepSize ? 0 : end);
     if (mode !== "allocate") {
       const first = Math.ceil(offset / PAGE_BYTES), beyond = Math.floor(end / PAGE_BYTES);
       if (first < beyond) this.#dropPages(first, beyond);
@@ -288,10 +315,27 @@ export class MemoryInode implements Inode {
         );
       }
     }
-    if (mode !== "punch-hole") {
-      for (let index = Math.floor(offset / PAGE_BYTES); index * PAGE_BYTES < end; index++) {
-        if (!this.#pages.has(index)) this.#addPage(index);
+    if (mode !== "punch-hole") return this.#fill(offset, end, keepSize);
+    this.#touch(true);
+  }
+
+  /** Gives a range pages: all that it lacks are asked for before the first is made. */
+  *#fill(offset: number, end: number, keepSize: boolean): Coroutine<void> {
+    const first = Math.floor(offset / PAGE_BYTES), beyond = Math.ceil(end / PAGE_BYTES);
+    let lacking = beyond - first;
+    for (const index of this.#pages.keys()) if (index >= first && index < beyond) lacking--;
+    this.filesystem.charge(lacking);
+    try {
+      for (let index = first, made = 0; index < beyond; index++) {
+        if (this.#pages.has(index)) continue;
+        // What another took away meanwhile was given back, and is asked for again.
+        if (lacking > 0) lacking--;
+        else this.filesystem.charge(1);
+        this.#addChargedPage(index);
+        if (++made % PAGES_A_TURN === 0) yield* this.filesystem.environment.tasks.sleep(0);
       }
+    } finally {
+      this.filesystem.charge(-lacking);
     }
     if (!keepSize) this.attributes.sizeBytes = Math.max(this.attributes.sizeBytes, end);
     this.#touch(true);

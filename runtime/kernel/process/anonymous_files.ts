@@ -1,0 +1,131 @@
+// Files in memory that have no name (memfd_create(2)): a tmpfs of the primary's own that nobody has mounted.
+// What seals forbid on the way of a write is checked here, the rest by the inode.
+import type { Blocking, Coroutine } from "../coroutine.ts";
+import type { Environment } from "../environment.ts";
+import { E, fail } from "../errno.ts";
+import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
+import type { MemoryInode } from "../storage/tmpfs/memory_inode.ts";
+import { O, SEAL } from "../vfs/constants.ts";
+import { S } from "../vfs/filesystem.ts";
+import { FileServer } from "../vfs/vfs.ts";
+import { type Description, FileDescription } from "./description.ts";
+import type { Location, Mount } from "./mounts.ts";
+import type { Process } from "./process.ts";
+
+const TMPFS_MAGIC = 0x01021994;
+/** What all such files have together, at most. */
+const MOST_BYTES = 256 << 20;
+const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, NOEXEC_SEAL: 8, EXEC: 16 } as const;
+const ALL_MFD = Object.values(MFD).reduce<number>((all, each) => all | each, 0);
+const NAME_MAX = 249;
+const ALL_SEALS = Object.values(SEAL).reduce<number>((all, each) => all | each, 0);
+const WRITE_SEALS = SEAL.WRITE | SEAL.FUTURE_WRITE;
+/** A mount that is in no table has this number. */
+const NOWHERE = 0;
+
+/** An open file of memfd_create. */
+export class AnonymousDescription extends FileDescription {
+  get inode(): MemoryInode {
+    const { handles } = this.location.mount.service as FileServer;
+    return handles.get(this.location.handle).inode as MemoryInode;
+  }
+
+  override pwrite(from: Uint8Array, offset: number): Blocking<number> {
+    // Mappings that could write before may go on to; new writes may not.
+    if ((this.inode.seals & SEAL.FUTURE_WRITE) !== 0) fail(E.EPERM);
+    return super.pwrite(from, offset);
+  }
+}
+
+function sealable(description: Description): AnonymousDescription {
+  return description instanceof AnonymousDescription ? description : fail(E.EINVAL);
+}
+
+export class AnonymousFiles {
+  readonly #environment: Environment;
+  #filesystem: MemoryFileSystem | undefined;
+  #mount: Mount | undefined;
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** Whether a place is one of these files. */
+  has(location: Location): boolean {
+    return this.#mount !== undefined && location.mount === this.#mount;
+  }
+
+  /** @throws Errno EINVAL for unknown flags or a long name, ENOSPC */
+  *create(process: Process, name: string, flags: number): Coroutine<FileDescription> {
+    if ((flags & ~ALL_MFD) !== 0 || name.length > NAME_MAX) fail(E.EINVAL);
+    const both = MFD.EXEC | MFD.NOEXEC_SEAL;
+    if ((flags & both) === both) fail(E.EINVAL);
+    const filesystem = this.#filesystem ??= new MemoryFileSystem(
+      "tmpfs",
+      this.#environment,
+      TMPFS_MAGIC,
+      MOST_BYTES,
+    );
+    const service = this.#mount?.service ?? new FileServer([filesystem], this.#environment);
+    const mount = this.#mount ??= {
+      id: NOWHERE,
+      path: "",
+      type: "tmpfs",
+      service,
+      root: -1,
+      covers: undefined,
+    };
+    const executable = (flags & MFD.NOEXEC_SEAL) === 0;
+    const { uid, gid } = process.credential;
+    const inode = filesystem.newInode(S.IFREG | (executable ? 0o777 : 0o666), uid, gid, 0);
+    inode.attributes.links = 0;
+    inode.hold();
+    if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) inode.seals = 0;
+    if (!executable) inode.seals |= SEAL.EXEC;
+    const { handles } = service as FileServer;
+    const handle = handles.add(inode, 0);
+    Object.assign(handles.get(handle), { readable: true, writable: true });
+    const { environment, memory } = process.kernel;
+    return new AnonymousDescription(
+      { mount, handle },
+      O.RDWR | O.LARGEFILE,
+      inode.attributes.mode,
+      process.credential,
+      (body) => environment.tasks.spawn(body),
+      {
+        ino: inode.ino,
+        generation: inode.generation,
+        path: `/memfd:${name} (deleted)`,
+        mapped: memory?.files,
+      },
+    );
+  }
+
+  /** @throws Errno EINVAL for a file that cannot be sealed */
+  seals(description: Description): number {
+    return sealable(description).inode.seals;
+  }
+
+  /** @throws Errno EINVAL, EPERM for one opened to read or sealed against seals, EBUSY where it is mapped to write */
+  addSeals(process: Process, description: Description, seals: number): number {
+    const { inode, identity } = sealable(description);
+    if ((seals & ~ALL_SEALS) !== 0) fail(E.EINVAL);
+    if ((description.flags & O.ACCMODE) === O.RDONLY) fail(E.EPERM);
+    if ((inode.seals & SEAL.SEAL) !== 0) fail(E.EPERM);
+    const files = process.kernel.memory?.files;
+    if ((seals & SEAL.WRITE) !== 0 && files?.mappedToWrite(identity)) fail(E.EBUSY);
+    // What nobody may make executable any more must not change either, where it is executable.
+    const executable = (inode.attributes.mode & 0o111) !== 0;
+    if ((seals & SEAL.EXEC) !== 0 && executable) {
+      seals |= SEAL.SHRINK | SEAL.GROW | SEAL.WRITE | SEAL.FUTURE_WRITE;
+    }
+    inode.seals |= seals;
+    return 0;
+  }
+
+  /** Whether a file may be written by a mapping that is made now. */
+  mayMapToWrite(description: FileDescription): boolean {
+    return !(description instanceof AnonymousDescription) ||
+      (description.inode.seals & WRITE_SEALS) === 0;
+  }
+}

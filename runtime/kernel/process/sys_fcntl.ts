@@ -1,0 +1,135 @@
+// dup(2), fcntl(2) and flock(2): descriptors, their flags, locks of files, sizes of pipes, seals.
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { F, LOCK, O } from "../vfs/constants.ts";
+import { Call } from "../vfs/protocol.ts";
+import { type Description, lockOwner } from "./description.ts";
+import type { Handlers } from "./handler.ts";
+import { MOST_PIPE_BYTES, pipeEnd } from "./pipe.ts";
+import type { Process } from "./process.ts";
+
+function duplicate(process: Process, fd: number, closeOnExec: boolean, least: number): number {
+  const description = process.description(fd);
+  const copy = process.addDescription(description, closeOnExec, least);
+  description.uses++;
+  return copy;
+}
+
+function* dup3(process: Process, fd: number, target: number, flags: number): Coroutine<number> {
+  if (fd === target || (flags & ~O.CLOEXEC) !== 0) fail(E.EINVAL);
+  const description = process.description(fd);
+  const result = yield* process.replace(target, description, (flags & O.CLOEXEC) !== 0);
+  description.uses++;
+  return result;
+}
+
+/** The flags that F_SETFL may change. */
+const SETTABLE = O.APPEND | O.NONBLOCK | O.DIRECT | O.NOATIME;
+
+/** @param lock for the lock commands: [type, whence-resolved start, length]; out: the lock in the way */
+function fcntl(
+  process: Process,
+  fd: number,
+  command: number,
+  argument: number | Lock,
+): Blocking<number> {
+  const description = process.description(fd);
+  switch (command) {
+    case F.DUPFD:
+    case F.DUPFD_CLOEXEC:
+      return duplicate(process, fd, command === F.DUPFD_CLOEXEC, argument as number);
+    case F.GETFD:
+      return process.closesOnExec(fd) ? 1 : 0;
+    case F.SETFD:
+      process.setCloseOnExec(fd, ((argument as number) & 1) !== 0);
+      return 0;
+    case F.GETFL:
+      return description.flags;
+    case F.SETFL:
+      description.flags = description.flags & ~SETTABLE | (argument as number) & SETTABLE;
+      return 0;
+    case F.GETLK:
+    case F.SETLK:
+    case F.SETLKW:
+    case F.OFD_GETLK:
+    case F.OFD_SETLK:
+    case F.OFD_SETLKW:
+      return lock(process, fd, command, argument as Lock);
+    case F.GETPIPE_SZ:
+      return (pipeEnd(description) ?? fail(E.EBADF)).pipe.capacity;
+    case F.SETPIPE_SZ:
+      return resizePipe(process, description, argument as number);
+    case F.GET_SEALS:
+      return process.kernel.local.anonymous.seals(description);
+    case F.ADD_SEALS:
+      return process.kernel.local.anonymous.addSeals(process, description, argument as number);
+    default:
+      return fail(E.EINVAL);
+  }
+}
+
+function resizePipe(process: Process, description: Description, bytes: number): number {
+  const { pipe } = pipeEnd(description) ?? fail(E.EBADF);
+  if (bytes > MOST_PIPE_BYTES && process.identity.euid !== 0) fail(E.EPERM);
+  return pipe.resize(bytes);
+}
+
+/** A `struct flock`, decoded; fcntl with F_GETLK changes it. */
+export interface Lock {
+  /** `F.RDLCK`, `F.WRLCK` or `F.UNLCK` */
+  type: number;
+  /** one of `SEEK` */
+  whence: number;
+  /** first byte */
+  start: number;
+  /** in bytes; 0 is to the end, wherever that will be */
+  length: number;
+  /** process that holds it; 0 in a request */
+  pid: number;
+}
+
+function* lock(process: Process, fd: number, command: number, wanted: Lock): Coroutine<number> {
+  const file = process.file(fd);
+  const ofd = command >= F.OFD_GETLK;
+  const plain = ofd ? command - F.OFD_GETLK + F.GETLK : command;
+  let base = 0;
+  if (wanted.whence === 1) base = file.position;
+  else if (wanted.whence === 2) base = yield* finish(file.call(Call.LSEEK, [0, 2]));
+  else if (wanted.whence !== 0) fail(E.EINVAL);
+  if (ofd) file.locked = true;
+  else if (plain !== F.GETLK) process.files.lockedFiles.add(file.identity);
+  const owner = lockOwner(ofd ? file : process.files);
+  const out = new Uint8Array(32);
+  const args = [plain, owner, wanted.type, base + wanted.start, wanted.length];
+  const status = yield* finish(file.call(Call.FCNTL, args, out));
+  if (status >= 0 && plain === F.GETLK) {
+    const view = new DataView(out.buffer);
+    wanted.type = view.getUint32(0, true);
+    if (wanted.type === F.UNLCK) return status;
+    wanted.whence = 0;
+    wanted.start = Number(view.getBigInt64(8, true));
+    wanted.length = Number(view.getBigInt64(16, true));
+    const holder = Number(view.getBigInt64(24, true));
+    wanted.pid = processOf(process, holder)?.pid ?? -1;
+  }
+  return status;
+}
+
+/** The process by whose descriptors a lock is held; undefined for a lock of an open file description. */
+function processOf(process: Process, owner: number): Process | undefined {
+  for (const each of process.kernel.all) if (lockOwner(each.files) === owner) return each;
+}
+
+function flock(process: Process, fd: number, operation: number): Blocking<number> {
+  const file = process.file(fd);
+  if (![LOCK.SH, LOCK.EX, LOCK.UN].includes((operation & ~LOCK.NB) as 1)) fail(E.EINVAL);
+  file.locked = true;
+  return file.call(Call.FLOCK, [operation, lockOwner(file)]);
+}
+
+export const fcntlCalls: Handlers = {
+  dup: (process: Process, fd: number) => duplicate(process, fd, false, 0),
+  dup3,
+  fcntl,
+  flock,
+};

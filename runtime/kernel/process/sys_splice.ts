@@ -1,0 +1,269 @@
+// Moving data between descriptors without a program's memory in between: sendfile(2), copy_file_range(2),
+// splice(2), tee(2), vmsplice(2).
+import { type Coroutine, finish } from "../coroutine.ts";
+import { E, Errno, fail } from "../errno.ts";
+import { O } from "../vfs/constants.ts";
+import { S } from "../vfs/filesystem.ts";
+import { type Description, FileDescription } from "./description.ts";
+import type { Handlers } from "./handler.ts";
+import { getLong, putLong } from "./little_endian.ts";
+import { type Pipe, pipeEnd } from "./pipe.ts";
+import type { Process } from "./process.ts";
+
+/** Moved at a time. */
+const PIECE_BYTES = 65536;
+/** Most that one call moves; the program asks for the rest again. */
+const MOST_BYTES = 1 << 20;
+const SPLICE = { MOVE: 1, NONBLOCK: 2, MORE: 4, GIFT: 8 } as const;
+const ALL_SPLICE = Object.values(SPLICE).reduce<number>((all, each) => all | each, 0);
+
+/** @param offset where to read, which moves on; undefined for the descriptor's own position */
+function* move(
+  from: FileDescription,
+  offset: Uint8Array | undefined,
+  write: (bytes: Uint8Array, done: number) => Coroutine<number>,
+  length: number,
+): Coroutine<number> {
+  const view = offset && new DataView(offset.buffer, offset.byteOffset);
+  let at = view === undefined ? from.position : Number(view.getBigInt64(0, true));
+  if (at < 0) fail(E.EINVAL);
+  const most = Math.min(length, MOST_BYTES);
+  let done = 0;
+  while (done < most) {
+    const bytes = new Uint8Array(Math.min(PIECE_BYTES, most - done));
+    const count = yield* finish(from.pread(bytes, at));
+    if (count <= 0) {
+      if (count < 0 && done === 0) return count;
+      break;
+    }
+    let written: number;
+    try {
+      written = yield* write(bytes.subarray(0, count), done);
+    } catch (failure) {
+      if (done === 0 || !(failure instanceof Errno)) throw failure;
+      break;
+    }
+    if (written <= 0) {
+      if (done === 0) return written;
+      break;
+    }
+    done += written;
+    at += written;
+    if (written < count) break;
+  }
+  if (view === undefined) from.position = at;
+  else view.setBigInt64(0, BigInt(at), true);
+  return done;
+}
+
+function* sendfile(
+  process: Process,
+  out: number,
+  input: number,
+  offset: Uint8Array | undefined,
+  length: number,
+): Coroutine<number> {
+  const target = process.description(out);
+  const source = process.description(input);
+  if ((source.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
+  if ((target.flags & O.ACCMODE) === O.RDONLY) fail(E.EBADF);
+  if ((target.flags & O.APPEND) !== 0) fail(E.EINVAL);
+  if (!(source instanceof FileDescription) || !source.seekable) return fail(E.EINVAL);
+  return yield* move(source, offset, (bytes) => finish(target.write(bytes, process)), length);
+}
+
+function* copyFileRange(
+  process: Process,
+  input: number,
+  inputOffset: Uint8Array | undefined,
+  output: number,
+  outputOffset: Uint8Array | undefined,
+  length: number,
+  flags: number,
+): Coroutine<number> {
+  if (flags !== 0) fail(E.EINVAL);
+  const source = process.file(input), target = process.file(output);
+  if ((source.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
+  if ((target.flags & O.ACCMODE) === O.RDONLY || (target.flags & O.APPEND) !== 0) fail(E.EBADF);
+  for (const { mode } of [source, target]) if ((mode & S.IFMT) === S.IFDIR) fail(E.EISDIR);
+  if ((source.mode & S.IFMT) !== S.IFREG || (target.mode & S.IFMT) !== S.IFREG) fail(E.EINVAL);
+  const view = outputOffset && new DataView(outputOffset.buffer, outputOffset.byteOffset);
+  const start = view === undefined ? target.position : Number(view.getBigInt64(0, true));
+  const from = inputOffset === undefined ? source.position : getLong(inputOffset, 0);
+  const overlaps = from < start + length && start < from + length;
+  if (source.identity === target.identity && overlaps) fail(E.EINVAL);
+  const done = yield* move(
+    source,
+    inputOffset,
+    (bytes, before) => finish(target.pwrite(bytes, start + before)),
+    length,
+  );
+  if (done <= 0) return done;
+  if (view === undefined) target.position = start + done;
+  else view.setBigInt64(0, BigInt(start + done), true);
+  return done;
+}
+
+/** The pipe that a descriptor reads from. @throws Errno EBADF */
+function source(description: Description): Pipe | undefined {
+  if ((description.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
+  return pipeEnd(description)?.pipe;
+}
+
+/** The pipe that a descriptor writes to. @throws Errno EBADF */
+function target(description: Description): Pipe | undefined {
+  if ((description.flags & O.ACCMODE) === O.RDONLY) fail(E.EBADF);
+  return pipeEnd(description)?.pipe;
+}
+
+function nonblocking(description: Description, flags: number): boolean {
+  return (flags & SPLICE.NONBLOCK) !== 0 || (description.flags & O.NONBLOCK) !== 0;
+}
+
+/** What is in a pipe goes where a descriptor writes; it leaves the pipe once it is there. */
+function* drain(
+  pipe: Pipe,
+  length: number,
+  waits: boolean,
+  write: (bytes: Uint8Array) => Coroutine<number>,
+): Coroutine<number> {
+  if (!(yield* pipe.readable(!waits))) return 0;
+  const bytes = new Uint8Array(Math.min(length, pipe.available));
+  pipe.peek(bytes);
+  const written = yield* write(bytes);
+  if (written > 0) pipe.consume(written);
+  return written;
+}
+
+/** What a descriptor reads goes into a pipe: no more than fits, so that nothing is lost. */
+function* fill(
+  pipe: Pipe,
+  length: number,
+  waits: boolean,
+  read: (into: Uint8Array) => Coroutine<number>,
+): Coroutine<number> {
+  yield* pipe.writable(1, !waits);
+  const bytes = new Uint8Array(Math.min(length, pipe.room));
+  const count = yield* read(bytes);
+  return count <= 0 ? count : yield* pipe.write(bytes.subarray(0, count), false);
+}
+
+/** Reads or writes at an offset that moves on, or at the description's own position. @throws Errno ESPIPE */
+function* placed(
+  description: Description,
+  offset: Uint8Array | undefined,
+  bytes: Uint8Array,
+  writes: boolean,
+  process: Process,
+): Coroutine<number> {
+  if (offset === undefined) {
+    return yield* finish(
+      writes ? description.write(bytes, process) : description.read(bytes, process),
+    );
+  }
+  if (!(description instanceof FileDescription) || !description.seekable) return fail(E.ESPIPE);
+  const at = getLong(offset, 0);
+  if (at < 0) fail(E.EINVAL);
+  const count = yield* finish(
+    writes ? description.pwrite(bytes, at) : description.pread(bytes, at),
+  );
+  if (count > 0) putLong(offset, 0, at + count);
+  return count;
+}
+
+function* splice(
+  process: Process,
+  input: number,
+  inputOffset: Uint8Array | undefined,
+  output: number,
+  outputOffset: Uint8Array | undefined,
+  length: number,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~ALL_SPLICE) !== 0) fail(E.EINVAL);
+  const from = process.description(input), to = process.description(output);
+  if (length === 0) return 0;
+  const most = Math.min(length, MOST_BYTES);
+  const reads = source(from), writes = target(to);
+  const append = to instanceof FileDescription && to.seekable && (to.flags & O.APPEND) !== 0;
+  if (append) fail(E.EINVAL);
+  if (reads !== undefined && inputOffset !== undefined) fail(E.ESPIPE);
+  if (writes !== undefined && outputOffset !== undefined) fail(E.ESPIPE);
+  if (reads !== undefined && writes !== undefined) {
+    if (reads === writes) fail(E.EINVAL);
+    const waits = !nonblocking(from, flags) && !nonblocking(to, flags);
+    yield* writes.writable(1, !waits);
+    return yield* drain(reads, Math.min(most, writes.room), waits, (bytes) => {
+      return writes.write(bytes, false);
+    });
+  }
+  if (reads !== undefined) {
+    return yield* drain(
+      reads,
+      most,
+      !nonblocking(from, flags),
+      (bytes) => placed(to, outputOffset, bytes, true, process),
+    );
+  }
+  if (writes === undefined) return fail(E.EINVAL);
+  return yield* fill(
+    writes,
+    most,
+    !nonblocking(to, flags),
+    (into) => placed(from, inputOffset, into, false, process),
+  );
+}
+
+/** Copies what is in one pipe to another, and leaves it there. */
+function* tee(
+  process: Process,
+  input: number,
+  output: number,
+  length: number,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~ALL_SPLICE) !== 0) fail(E.EINVAL);
+  const from = process.description(input), to = process.description(output);
+  const reads = source(from), writes = target(to);
+  if (reads === undefined || writes === undefined || reads === writes) return fail(E.EINVAL);
+  if (length === 0) return 0;
+  const waits = !nonblocking(from, flags) && !nonblocking(to, flags);
+  if (!(yield* reads.readable(!waits))) return 0;
+  yield* writes.writable(1, !waits);
+  const bytes = new Uint8Array(Math.min(length, reads.available, writes.room));
+  return writes.put(bytes.subarray(0, reads.peek(bytes)));
+}
+
+/** Memory goes into a pipe: copied, as a program may not notice (SPLICE_F_GIFT is a permission). */
+function* vmsplice(
+  process: Process,
+  fd: number,
+  parts: Uint8Array[],
+  _count: number,
+  flags: number,
+): Coroutine<number> {
+  if ((flags & ~ALL_SPLICE) !== 0) fail(E.EINVAL);
+  const description = process.description(fd);
+  const pipe = (pipeEnd(description) ?? fail(E.EBADF)).writes
+    ? pipeEnd(description)!.pipe
+    : fail(E.EBADF);
+  let done = 0;
+  for (const part of parts) {
+    if (part.length === 0) continue;
+    try {
+      done += yield* pipe.write(part, nonblocking(description, flags));
+    } catch (failure) {
+      if (done > 0 && failure instanceof Errno) return done;
+      throw failure;
+    }
+  }
+  return done;
+}
+
+export const spliceCalls: Handlers = {
+  sendfile,
+  copy_file_range: copyFileRange,
+  splice,
+  tee,
+  vmsplice,
+};

@@ -1,0 +1,36 @@
+// System calls by programs in C, run on a machine and by QEMU's user mode on the host: both must find that all
+// checks hold. What QEMU does not do as Linux does is checked on the machine alone, after the man pages.
+import { assertEquals, assertMatch } from "@std/assert";
+import { withFolder } from "./boot_harness.ts";
+import { lacksTools } from "./guest/cross_compiler.ts";
+import { runOnMachine, runUnderQemu } from "./guest/program_runs.ts";
+
+const sources = new URL("guest/calls/", import.meta.url);
+
+/** Programs that run under QEMU as they do on Linux. */
+const COMPARED = ["timers", "fifos", "memfd", "names"];
+/** Programs that QEMU's user mode, or who runs it, would answer otherwise. */
+const ALONE = ["roots", "pieces"];
+
+Deno.test({
+  name: "programs in C find system calls as Linux has them",
+  ignore: lacksTools("Programs in C"),
+  fn: (test) =>
+    withFolder(async (folder) => {
+      const ended = await runOnMachine(sources, [...COMPARED, ...ALONE], folder);
+      for (const name of COMPARED) {
+        await test.step(`${name}, as under QEMU`, async () => {
+          const expected = await runUnderQemu(name, folder);
+          assertEquals(expected.status, 0, `the oracle itself fails: ${expected.out}`);
+          assertEquals(ended.get(name), expected);
+        });
+      }
+      for (const name of ALONE) {
+        await test.step(`${name}, as the man pages say`, () => {
+          const { status, out, err } = ended.get(name)!;
+          assertEquals({ status, err }, { status: 0, err: "" }, out);
+          assertMatch(out, /^\d+ checks, 0 failed\n$/m);
+        });
+      }
+    }),
+});
