@@ -45,7 +45,7 @@ export interface MachinePlan {
 }
 
 /** Device models there are. */
-export type DeviceModel = "virtio-blk" | "virtio-console" | "virtio-rng";
+export type DeviceModel = "virtio-blk" | "virtio-console" | "virtio-net" | "virtio-rng";
 
 /** A device: who owns it, who drives it, and where its registers are. */
 export interface DevicePlan {
@@ -71,6 +71,69 @@ export interface DevicePlan {
   rootfs?: RootfsPlan;
   /** virtio-blk: writes are refused */
   readOnly?: boolean;
+  /** virtio-net: its address, and what is on the other end of its cable */
+  network?: NetworkPlan;
+}
+
+/** A network device and its backend. */
+export interface NetworkPlan {
+  /** address of the interface, such as 52:54:00:12:34:01 */
+  mac: string;
+  /** who takes its frames and gives it some */
+  backend: UserNetworkPlan | TapPlan | LoopPlan;
+  /** absolute path of the file that all frames are written to */
+  capture?: string;
+}
+
+/** Address translation on the host's sockets. */
+export interface UserNetworkPlan {
+  kind: "user";
+  /** addresses of the machine */
+  guests: string[];
+  /** addresses of the gateway, which for the machine is the host */
+  gateways: string[];
+  /** addresses of the name server */
+  nameServers: string[];
+  /** ports of the host that lead into the machine */
+  forward: ForwardPlan[];
+  /** what the machine may reach: an address, a name or * (any address), and a port or any */
+  allow: { host: string; port?: number }[];
+  /** addresses by name */
+  dns: Record<string, string>;
+}
+
+/** A port of the host that leads to one of the machine. */
+export interface ForwardPlan {
+  /** of both ports */
+  protocol: "tcp" | "udp";
+  /** address of the host */
+  host: string;
+  /** port of the host */
+  port: number;
+  /** port of the machine */
+  to: number;
+}
+
+/** An interface of the host that is made for the machine, as tap devices of Linux are. */
+export interface TapPlan {
+  kind: "tap";
+  /** of the interface */
+  name: string;
+}
+
+/** A segment between devices of one machine. */
+export interface LoopPlan {
+  kind: "loop";
+  /** devices that name the same are on it */
+  segment: string;
+  /** what goes wrong on it is drawn from this */
+  seed: number;
+  /** probabilities, for each frame */
+  loss: number;
+  duplication: number;
+  reordering: number;
+  /** how long a frame is under way */
+  delayMs: number;
 }
 
 /** What a root file system is made of: one of the first four, and what is put on top. */

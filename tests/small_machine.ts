@@ -57,8 +57,15 @@ export interface SmallMachine {
   run<T>(body: Coroutine<T>): T;
 }
 
-/** A domain of `memoryBytes` that owns the given devices, numbered from 1. */
-export function smallMachine(memoryBytes: number, models: DeviceModel[]): SmallMachine {
+/**
+ * A domain of `memoryBytes` that owns the given devices, numbered from 1.
+ * @param clock nanoseconds, where time is not to stand still
+ */
+export function smallMachine(
+  memoryBytes: number,
+  models: DeviceModel[],
+  clock?: () => number,
+): SmallMachine {
   const logs: string[] = [];
   const memory = new SharedArrayBuffer(memoryBytes);
   const contexts = models.map((_, index) => ({
@@ -82,11 +89,12 @@ export function smallMachine(memoryBytes: number, models: DeviceModel[]): SmallM
     { ring: () => false },
   );
   let nowNs = 0;
-  const tasks = new Tasks(() => nowNs);
+  const now = clock ?? (() => nowNs);
+  const tasks = new Tasks(now);
   const next = seededRandom(1);
   const environment: Environment = {
-    nowNs: () => nowNs,
-    realtimeNs: () => BigInt(nowNs) + 1_700_000_000_000_000_000n,
+    nowNs: now,
+    realtimeNs: () => BigInt(Math.floor(now())) + 1_700_000_000_000_000_000n,
     random: (into) => into.forEach((_, index) => into[index] = next()),
     tasks,
     memory: createDomainMemory(memory, DOMAIN_BASE),

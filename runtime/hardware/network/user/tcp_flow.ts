@@ -1,0 +1,437 @@
+// One TCP connection of the machine (RFC 9293), which ends here, and the connection of the host that goes on
+// from it. Neither side is read faster than the other takes it: the host's is read while the machine has a
+// window, and the machine's window is what the host has not taken yet. The link below loses nothing and is
+// as fast as memory, so there is no congestion control, and what comes out of order is left to be sent again.
+import type { Frame } from "../frame.ts";
+import { ByteQueue } from "./byte_queue.ts";
+import type { HostSockets, HostStream } from "./host_sockets.ts";
+import type { Ends, HeadWriter } from "./packet.ts";
+import { Retransmission } from "./retransmission.ts";
+import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
+
+/** Most that is kept for either side. */
+const QUEUE_BYTES = 256 << 10;
+/** Our windows are in units of 8 bytes. */
+const OWN_SCALE = 3;
+/** First read of a connection, and the largest: 44 segments of an Ethernet's size. */
+const FIRST_READ_BYTES = 4096, MAX_READ_BYTES = 44 * 1460;
+const IP_TCP_BYTES = { 4: 40, 6: 60 } as const;
+const DUPLICATES = 3;
+
+/** The table that the connection is in. */
+export interface FlowOwner {
+  readonly host: HostSockets;
+  readonly writer: HeadWriter;
+  readonly mtu: number;
+  /** It has something to send. */
+  ready(flow: TcpFlow): void;
+  /** It waits for an answer. */
+  armed(flow: TcpFlow): void;
+  /** Sends a last segment for a connection that is no more. */
+  last(frame: Frame): void;
+  closed(flow: TcpFlow): void;
+}
+
+type State = "connecting" | "syn-received" | "syn-sent" | "open" | "closed";
+
+export class TcpFlow {
+  #state: State;
+  #stream: HostStream | undefined;
+  readonly #timer = new Retransmission();
+  // To the machine: numbers of RFC 9293, 3.3.1; the queue begins with the first byte not acknowledged.
+  #unacknowledged: number;
+  #next: number;
+  #highest: number;
+  #window = 0;
+  #scale = 0;
+  #mss = 536;
+  #scaling = true;
+  readonly #toGuest = new ByteQueue();
+  #hostEnded = false;
+  #endAcknowledged = false;
+  #duplicates = 0;
+  #probe = false;
+  #synDue = false;
+  #readBytes = FIRST_READ_BYTES;
+  #buffer: Uint8Array | undefined;
+  #resume: (() => void) | undefined;
+  // From the machine.
+  #expected = 0;
+  /** first number beyond the window that was told last */
+  #edge = 0;
+  readonly #toHost = new ByteQueue();
+  #guestEnded = false;
+  #hostClosed = false;
+  #draining = false;
+  #acknowledgeDue = false;
+
+  private constructor(
+    private readonly owner: FlowOwner,
+    readonly ends: Ends,
+    readonly guestPort: number,
+    readonly remotePort: number,
+    readonly key: string,
+    initial: number,
+    state: State,
+  ) {
+    this.#unacknowledged = this.#next = this.#highest = initial;
+    this.#state = state;
+  }
+
+  /** A connection that the machine asks for: its SYN is answered once the host is connected. */
+  static toHost(
+    owner: FlowOwner,
+    ends: Ends,
+    key: string,
+    initial: number,
+    syn: Segment,
+    connecting: Promise<HostStream>,
+  ): TcpFlow {
+    const { guestPort, remotePort } = syn;
+    const flow = new TcpFlow(owner, ends, guestPort, remotePort, key, initial, "connecting");
+    flow.#begin(syn);
+    connecting.then((stream) => flow.#connected(stream), () => flow.abort());
+    return flow;
+  }
+
+  /** A connection that the host brings: the machine is asked for it. */
+  static toGuest(
+    owner: FlowOwner,
+    ends: Ends,
+    key: string,
+    initial: number,
+    guestPort: number,
+    remotePort: number,
+    stream: HostStream,
+  ): TcpFlow {
+    const flow = new TcpFlow(owner, ends, guestPort, remotePort, key, initial, "syn-sent");
+    flow.#stream = stream;
+    flow.#synDue = true;
+    owner.ready(flow);
+    return flow;
+  }
+
+  get deadlineMs(): number {
+    return this.#timer.deadlineMs;
+  }
+
+  #begin(syn: Segment): void {
+    this.#expected = (syn.sequence + 1) >>> 0;
+    this.#window = syn.window;
+    this.#mss = Math.min(syn.mss, this.owner.mtu - IP_TCP_BYTES[this.ends.version]);
+    this.#scaling = syn.scale !== undefined;
+    this.#scale = syn.scale ?? 0;
+  }
+
+  #connected(stream: HostStream): void {
+    if (this.#state !== "connecting") return stream.close();
+    this.#stream = stream;
+    this.#state = "syn-received";
+    this.#synDue = true;
+    this.owner.ready(this);
+  }
+
+  #open(segment: Segment): void {
+    this.#state = "open";
+    this.#unacknowledged = this.#next = segment.acknowledgement;
+    this.#timer.answered(this.owner.host.nowMs(), false);
+    this.#pump(this.#stream!);
+  }
+
+  /** Takes a segment of the machine. */
+  receive(segment: Segment): void {
+    const { flags, acknowledgement } = segment;
+    const acknowledged = (flags & Flag.ACK) !== 0;
+    switch (this.#state) {
+      case "connecting":
+        if ((flags & Flag.RST) !== 0) this.abandon();
+        return;
+      case "syn-sent":
+        if (
+          !acknowledged || acknowledgement !== this.#highest || this.#next === this.#unacknowledged
+        ) {
+          return;
+        }
+        if ((flags & Flag.RST) !== 0) return this.abandon();
+        if ((flags & Flag.SYN) === 0) return;
+        this.#begin(segment);
+        this.#open(segment);
+        return this.#acknowledge();
+      case "closed":
+        return;
+    }
+    if ((flags & Flag.RST) !== 0) {
+      const place = difference(segment.sequence, this.#expected);
+      if (place >= 0 && place <= QUEUE_BYTES) this.abandon();
+      return;
+    }
+    if ((flags & Flag.SYN) !== 0) {
+      // The answer was not heard; or it is somebody else's, who is told how things are (RFC 5961, 4).
+      if (this.#state === "syn-received") this.#synDue = true;
+      return this.#acknowledge();
+    }
+    if (!acknowledged) return;
+    if (this.#state === "syn-received") {
+      if (acknowledgement !== this.#highest) return this.abort();
+      this.#open(segment);
+    }
+    if (this.#takeAcknowledgement(segment)) this.#take(segment);
+    this.#finish();
+  }
+
+  /** @returns whether the segment may be one of this connection */
+  #takeAcknowledgement(segment: Segment): boolean {
+    const acknowledged = difference(segment.acknowledgement, this.#unacknowledged);
+    if (acknowledged > difference(this.#highest, this.#unacknowledged)) {
+      this.#acknowledge();
+      return false;
+    }
+    if (acknowledged < 0) return true;
+    const window = segment.window << this.#scale, grown = window !== this.#window;
+    this.#window = window;
+    if (acknowledged > 0) {
+      const data = Math.min(acknowledged, this.#toGuest.bytes);
+      this.#toGuest.drop(data);
+      this.#endAcknowledged ||= acknowledged > data;
+      this.#unacknowledged = segment.acknowledgement;
+      if (difference(this.#next, this.#unacknowledged) < 0) this.#next = this.#unacknowledged;
+      this.#duplicates = 0;
+    } else if (
+      !grown && segment.payload.length === 0 && (segment.flags & Flag.FIN) === 0 &&
+      this.#next !== this.#unacknowledged && ++this.#duplicates === DUPLICATES
+    ) this.#next = this.#unacknowledged;
+    if (window === 0) this.#timer.heard();
+    if (acknowledged > 0 || grown) {
+      const more = this.#highest !== this.#unacknowledged;
+      this.#timer.answered(this.owner.host.nowMs(), more);
+      if (more) this.owner.armed(this);
+    }
+    this.#resumeReading();
+    this.owner.ready(this);
+    return true;
+  }
+
+  /** Takes the data of a segment, as far as it is the next and there is room. */
+  #take({ sequence, payload, flags }: Segment): void {
+    const end = (flags & Flag.FIN) !== 0;
+    if (payload.length === 0 && !end) return;
+    const known = difference(this.#expected, sequence);
+    if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
+    const data = payload.subarray(known, known + QUEUE_BYTES - this.#toHost.bytes);
+    this.#toHost.push(data);
+    this.#expected = (this.#expected + data.length) >>> 0;
+    if (end && known + data.length === payload.length) {
+      this.#guestEnded = true;
+      this.#expected = (this.#expected + 1) >>> 0;
+    }
+    this.#acknowledge();
+    this.#drain(this.#stream!);
+  }
+
+  #acknowledge(): void {
+    this.#acknowledgeDue = true;
+    this.owner.ready(this);
+  }
+
+  /** The next segment for the machine, where there is one to send. */
+  next(): Frame | undefined {
+    if (this.#synDue) {
+      this.#synDue = false;
+      const answer = this.#state === "syn-received";
+      const sequence = this.#unacknowledged;
+      this.#next = this.#highest = (sequence + 1) >>> 0;
+      return this.#send(answer ? Flag.SYN | Flag.ACK : Flag.SYN, sequence, NOTHING, true);
+    }
+    if (this.#state !== "open") return undefined;
+    const flying = difference(this.#next, this.#unacknowledged);
+    const unsent = this.#toGuest.bytes - flying;
+    if (unsent > 0) {
+      const room = this.#probe ? 1 : this.#window - flying;
+      if (room >= Math.min(unsent, this.#mss) || room > 0 && flying === 0) {
+        this.#probe = false;
+        const most = Math.min(room, MAX_READ_BYTES);
+        const data = this.#toGuest.at(flying, most);
+        return this.#send(Flag.ACK | Flag.PSH, this.#advance(data.length), data);
+      }
+      // A window that opens is told; in case that is not heard, it is asked for.
+      if (flying === 0) this.#arm();
+    } else if (unsent === 0 && this.#hostEnded && !this.#endAcknowledged) {
+      return this.#send(Flag.ACK | Flag.FIN, this.#advance(1), NOTHING);
+    }
+    if (!this.#acknowledgeDue) return undefined;
+    return this.#send(Flag.ACK, this.#next, NOTHING);
+  }
+
+  /** @returns where the bytes begin */
+  #advance(count: number): number {
+    const sequence = this.#next;
+    this.#next = (sequence + count) >>> 0;
+    if (difference(this.#next, this.#highest) > 0) this.#highest = this.#next;
+    return sequence;
+  }
+
+  #send(flags: number, sequence: number, payload: Uint8Array, syn = false): Frame {
+    const { owner, ends } = this;
+    const answering = (flags & Flag.ACK) !== 0;
+    if (syn || payload.length > 0 || (flags & Flag.FIN) !== 0) this.#arm();
+    this.#acknowledgeDue = false;
+    const room = QUEUE_BYTES - this.#toHost.bytes;
+    const window = syn || !this.#scaling ? Math.min(0xffff, room) : room >> OWN_SCALE;
+    this.#edge = this.#expected + (syn || !this.#scaling ? window : window << OWN_SCALE);
+    return writeSegment(owner.writer, ends, {
+      guestPort: this.guestPort,
+      remotePort: this.remotePort,
+      sequence,
+      acknowledgement: answering ? this.#expected : 0,
+      flags,
+      window,
+      payload,
+      segmentBytes: this.#mss,
+      options: syn
+        ? {
+          mss: owner.mtu - IP_TCP_BYTES[ends.version],
+          scale: this.#scaling ? OWN_SCALE : undefined,
+        }
+        : undefined,
+    });
+  }
+
+  #arm(): void {
+    this.#timer.start(this.owner.host.nowMs());
+    this.owner.armed(this);
+  }
+
+  /** The machine did not answer in time. */
+  expired(nowMs: number): void {
+    const waiting = this.#state !== "open" || this.#highest !== this.#unacknowledged ||
+      this.#toGuest.bytes > 0;
+    if (!waiting) return this.#timer.answered(nowMs, false);
+    if (!this.#timer.expired(nowMs)) return this.abort();
+    if (this.#state === "open") {
+      this.#next = this.#unacknowledged;
+      this.#probe = this.#window === 0;
+    } else this.#synDue = this.#state !== "connecting";
+    this.owner.armed(this);
+    this.owner.ready(this);
+  }
+
+  /** Reads from the host for as long as the machine takes it. */
+  async #pump(stream: HostStream): Promise<void> {
+    try {
+      for (;;) {
+        while (!this.#mayRead) {
+          await new Promise<void>((resolve) => this.#resume = resolve);
+          if (this.#state === "closed") return;
+        }
+        const buffer = this.#buffer ?? new Uint8Array(this.#readBytes);
+        const count = await stream.read(buffer);
+        if (this.#state === "closed") return;
+        if (count === null) break;
+        this.#keep(buffer, count);
+        this.owner.ready(this);
+      }
+      this.#hostEnded = true;
+      this.owner.ready(this);
+    } catch {
+      this.abort();
+    }
+  }
+
+  get #mayRead(): boolean {
+    const waiting = this.#toGuest.bytes;
+    return waiting === 0 || waiting < this.#window && waiting + this.#readBytes <= QUEUE_BYTES;
+  }
+
+  /** Queues what was read; a buffer that is mostly empty is used again. */
+  #keep(buffer: Uint8Array, count: number): void {
+    const large = count > buffer.length / 4;
+    this.#toGuest.push(large ? buffer.subarray(0, count) : buffer.slice(0, count));
+    this.#buffer = large ? undefined : buffer;
+    if (count === buffer.length) this.#readBytes = Math.min(MAX_READ_BYTES, 4 * this.#readBytes);
+  }
+
+  #resumeReading(): void {
+    if (this.#resume === undefined || !this.#mayRead) return;
+    const resume = this.#resume;
+    this.#resume = undefined;
+    resume();
+  }
+
+  /** Writes to the host what the machine sent, and ends that side when the machine has. */
+  async #drain(stream: HostStream): Promise<void> {
+    if (this.#draining) return;
+    this.#draining = true;
+    try {
+      while (this.#toHost.bytes > 0) {
+        const count = await stream.write(this.#toHost.front());
+        if (this.#state === "closed") return;
+        this.#toHost.drop(count);
+        const told = difference(this.#edge, this.#expected);
+        const room = QUEUE_BYTES - this.#toHost.bytes;
+        if (told < QUEUE_BYTES / 2 && room - told >= QUEUE_BYTES / 4) this.#acknowledge();
+      }
+      if (this.#guestEnded && !this.#hostClosed) {
+        await stream.closeWrite();
+        this.#hostClosed = true;
+        this.#finish();
+      }
+    } catch {
+      this.abort();
+    }
+    this.#draining = false;
+    // What came while the last write was under way.
+    if (this.#toHost.bytes > 0) this.#drain(stream);
+  }
+
+  /** Both sides have ended, and know it of each other. */
+  #finish(): void {
+    if (this.#state !== "open" || !this.#endAcknowledged || !this.#hostClosed) return;
+    const last = this.#acknowledgeDue ? this.#send(Flag.ACK, this.#next, NOTHING) : undefined;
+    if (last !== undefined) this.owner.last(last);
+    this.abandon();
+  }
+
+  /** Ends the connection with a reset. */
+  abort(): void {
+    if (this.#state === "closed") return;
+    const reset = this.#state === "syn-sent"
+      ? undefined
+      : this.#send(Flag.RST | Flag.ACK, this.#state === "connecting" ? 0 : this.#next, NOTHING);
+    this.abandon();
+    if (reset !== undefined) this.owner.last(reset);
+  }
+
+  /** Ends the connection without a word to the machine. */
+  abandon(): void {
+    if (this.#state === "closed") return;
+    this.#state = "closed";
+    this.#synDue = this.#acknowledgeDue = false;
+    this.#toGuest.clear();
+    this.#toHost.clear();
+    this.#buffer = undefined;
+    this.#timer.answered(0, false);
+    try {
+      this.#stream?.close();
+    } catch {
+      // A connection that the other side has reset is closed already.
+    }
+    this.#resume?.();
+    this.owner.closed(this);
+  }
+
+  /** The machine begins anew. @returns whether this connection can: it has not heard of it yet */
+  begunAnew(): boolean {
+    if (this.#state !== "syn-sent") return false;
+    this.#synDue = true;
+    this.#timer.answered(0, false);
+    this.owner.ready(this);
+    return true;
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** How far one sequence number is behind another (RFC 9293, 3.4). */
+function difference(left: number, right: number): number {
+  return (left - right) | 0;
+}

@@ -1,0 +1,172 @@
+// The table of the machine's TCP connections, and the host's ports that lead into the machine.
+import { ipText, parseIp } from "../address.ts";
+import type { Frame } from "../frame.ts";
+import type { Access } from "./access.ts";
+import type { HostSockets, HostStream } from "./host_sockets.ts";
+import type { Ends, HeadWriter, Packet } from "./packet.ts";
+import { type FlowOwner, TcpFlow } from "./tcp_flow.ts";
+import { Flag, readSegment, resetFor, writeSegment } from "./tcp_segment.ts";
+
+/** Connections at a time; each keeps at most half a mebibyte. */
+export const MAX_TCP_FLOWS = 512;
+/** Frames that close connections, or refuse them, and wait to be received. */
+const MAX_LAST_FRAMES = 256;
+const TICK_MS = 100;
+const FIRST_PORT = 49152, PORTS = 65536 - FIRST_PORT;
+
+export class TcpFlows implements FlowOwner {
+  readonly #flows = new Map<string, TcpFlow>();
+  readonly #ready = new Set<TcpFlow>();
+  readonly #armed = new Set<TcpFlow>();
+  #last: Frame[] = [];
+  #ticking = false;
+  #nextPort = 0;
+
+  /**
+   * @param random gets bytes that nobody foresees
+   * @param wake called when there may be something to receive
+   */
+  constructor(
+    readonly host: HostSockets,
+    readonly writer: HeadWriter,
+    readonly mtu: number,
+    private readonly access: Access,
+    private readonly random: (into: Uint8Array) => void,
+    private readonly wake: () => void,
+  ) {}
+
+  get count(): number {
+    return this.#flows.size;
+  }
+
+  get pending(): boolean {
+    return this.#last.length > 0 || this.#ready.size > 0;
+  }
+
+  /** Takes a packet of the machine. */
+  send(packet: Packet): void {
+    const segment = readSegment(packet.payload, packet.version);
+    if (segment === undefined) return;
+    const key = flowKey(packet, segment.guestPort, segment.remotePort);
+    const flow = this.#flows.get(key);
+    if (flow !== undefined) return flow.receive(segment);
+    if ((segment.flags & Flag.RST) !== 0) return;
+    const target = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN
+      ? this.access.target(packet.remote, segment.remotePort)
+      : undefined;
+    if (target === undefined || this.#flows.size >= MAX_TCP_FLOWS) {
+      return this.last(writeSegment(this.writer, packet, resetFor(segment)));
+    }
+    const ends = { version: packet.version, guest: packet.guest, remote: packet.remote };
+    const connecting = this.host.connect(target.host, target.port);
+    this.#flows.set(
+      key,
+      TcpFlow.toHost(this, ends, key, this.#initialNumber(), segment, connecting),
+    );
+  }
+
+  /** Leads a connection of the host into the machine. */
+  accepted(stream: HostStream, ends: Ends, guestPort: number): void {
+    for (let tries = 0; tries < PORTS && this.#flows.size < MAX_TCP_FLOWS; tries++) {
+      const port = FIRST_PORT + this.#nextPort++ % PORTS;
+      const key = flowKey(ends, guestPort, port);
+      if (this.#flows.has(key)) continue;
+      const initial = this.#initialNumber();
+      this.#flows.set(
+        key,
+        TcpFlow.toGuest(this, ends, key, initial, guestPort, port, stream),
+      );
+      return;
+    }
+    stream.close();
+  }
+
+  /** The next frame for the machine: every connection has its turn. */
+  receive(): Frame | undefined {
+    const last = this.#last.shift();
+    if (last !== undefined) return last;
+    for (const flow of this.#ready) {
+      this.#ready.delete(flow);
+      const frame = flow.next();
+      if (frame === undefined) continue;
+      this.#ready.add(flow);
+      return frame;
+    }
+    return undefined;
+  }
+
+  /** The machine begins anew: its connections are no more, but for those that it has not heard of. */
+  reset(): void {
+    this.#last = [];
+    for (const flow of [...this.#flows.values()]) if (!flow.begunAnew()) flow.abandon();
+  }
+
+  close(): void {
+    for (const flow of [...this.#flows.values()]) flow.abandon();
+  }
+
+  ready(flow: TcpFlow): void {
+    this.#ready.add(flow);
+    this.wake();
+  }
+
+  armed(flow: TcpFlow): void {
+    this.#armed.add(flow);
+    if (this.#ticking) return;
+    this.#ticking = true;
+    this.host.after(TICK_MS, () => this.#tick());
+  }
+
+  #tick(): void {
+    this.#ticking = false;
+    const now = this.host.nowMs();
+    const due: TcpFlow[] = [];
+    for (const flow of this.#armed) {
+      if (flow.deadlineMs === Infinity) this.#armed.delete(flow);
+      else if (flow.deadlineMs <= now) due.push(flow);
+    }
+    for (const flow of due) flow.expired(now);
+    const [any] = this.#armed;
+    if (any !== undefined) this.armed(any);
+  }
+
+  last(frame: Frame): void {
+    if (this.#last.length >= MAX_LAST_FRAMES) return;
+    this.#last.push(frame);
+    this.wake();
+  }
+
+  closed(flow: TcpFlow): void {
+    if (this.#flows.get(flow.key) === flow) this.#flows.delete(flow.key);
+    this.#ready.delete(flow);
+    this.#armed.delete(flow);
+  }
+
+  #initialNumber(): number {
+    const bytes = new Uint8Array(4);
+    this.random(bytes);
+    return new DataView(bytes.buffer).getUint32(0);
+  }
+}
+
+/** The name of a connection: ports and addresses, 16 bits a character. */
+export function flowKey({ guest, remote }: Ends, guestPort: number, remotePort: number): string {
+  let key = String.fromCharCode(guestPort, remotePort);
+  for (const ip of [guest, remote]) {
+    for (let at = 0; at < ip.length; at += 2) key += String.fromCharCode(ip[at] << 8 | ip[at + 1]);
+  }
+  return key;
+}
+
+/** The ends of a connection that comes from the gateway. */
+export function gatewayEnds(guests: string[], gateways: string[], host: string): Ends {
+  const version = host.includes(":") && guests.some((each) => each.includes(":")) ? 6 : 4;
+  const bytes = version === 6 ? 16 : 4;
+  const pick = (all: string[]) =>
+    all.map((text) => parseIp(text)!).find((ip) => ip.length === bytes) ?? parseIp(all[0])!;
+  const [guest, remote] = [pick(guests), pick(gateways)];
+  if (guest.length !== remote.length) {
+    throw new Error(`Cannot forward to ${ipText(guest)}: the gateway has no address of its family`);
+  }
+  return { version: guest.length === 4 ? 4 : 6, guest, remote };
+}
