@@ -295,6 +295,8 @@ Deno.test("user network: datagrams go both ways, names are answered, pings too",
   const probe = await hostSockets.datagrams("127.0.0.1", 0, () => {});
   const forwarded = probe.port;
   probe.close();
+  // It is closed some turns of the event loop later.
+  await new Promise((resolve) => setTimeout(resolve, 50));
   const guest = await Guest.start({
     allow: [{ host: "127.0.0.1", port: socket.port }, { host: "example.test", port: 80 }],
     dns: { "db.test": "127.0.0.1", "other.test": "192.0.2.7" },
