@@ -88,9 +88,12 @@ export const systemCalls: readonly SystemCall[] = [
   call(25, "fcntl", "process", "fd int fcntl", {
     partial: "F_SETOWN and leases answer EINVAL",
   }),
-  missing(26, "inotify_init1", "process"),
-  missing(27, "inotify_add_watch", "process"),
-  missing(28, "inotify_rm_watch", "process"),
+  call(26, "inotify_init1", "process", "flags", { repeat: "unsafe" }),
+  call(27, "inotify_add_watch", "process", "fd path uint", {
+    repeat: "unsafe",
+    partial: "tells what calls of this machine do to files; not what mappings write, nor mounts",
+  }),
+  call(28, "inotify_rm_watch", "process", "fd int", { repeat: "unsafe" }),
   call(29, "ioctl", "process", "fd uint ioctl", {
     repeat: "unsafe",
     partial: "terminals answer ENOTTY",

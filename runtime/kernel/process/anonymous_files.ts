@@ -7,6 +7,7 @@ import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
 import type { MemoryInode } from "../storage/tmpfs/memory_inode.ts";
 import { O, SEAL } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
+import { NOWHERE } from "../vfs/protocol.ts";
 import { FileServer } from "../vfs/vfs.ts";
 import { type Description, FileDescription } from "./description.ts";
 import type { Location, Mount } from "./mounts.ts";
@@ -20,8 +21,8 @@ const ALL_MFD = Object.values(MFD).reduce<number>((all, each) => all | each, 0);
 const NAME_MAX = 249;
 const ALL_SEALS = Object.values(SEAL).reduce<number>((all, each) => all | each, 0);
 const WRITE_SEALS = SEAL.WRITE | SEAL.FUTURE_WRITE;
-/** A mount that is in no table has this number. */
-const NOWHERE = 0;
+/** The number of a mount that is in no table. */
+const NO_MOUNT = 0;
 
 /** An open file of memfd_create. */
 export class AnonymousDescription extends FileDescription {
@@ -68,7 +69,7 @@ export class AnonymousFiles {
     );
     const service = this.#mount?.service ?? new FileServer([filesystem], this.#environment);
     const mount = this.#mount ??= {
-      id: NOWHERE,
+      id: NO_MOUNT,
       path: "",
       type: "tmpfs",
       service,
@@ -95,6 +96,9 @@ export class AnonymousFiles {
       {
         ino: inode.ino,
         generation: inode.generation,
+        above: NOWHERE,
+        name: "",
+        watches: process.kernel.local.watches,
         path: `/memfd:${name} (deleted)`,
         mapped: memory?.files,
       },

@@ -7,7 +7,9 @@ import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
 import type { Process } from "./process.ts";
 import type { MappedFiles } from "./memory/mapped_file.ts";
+import { IN } from "./inotify.ts";
 import { type Location, request } from "./mounts.ts";
+import { eventOf, type Happening, type WatchTable } from "./watches.ts";
 
 export interface Description {
   /** open flags, without those that matter only when opening */
@@ -45,10 +47,15 @@ const nobody = new Uint8Array(0);
 export interface FileOrigin {
   ino: number;
   generation: number;
+  /** the directory that it was found in, inode 0 where that is not known, and its name there */
+  above: { ino: number; generation: number };
+  name: string;
   /** as the process said it when it opened it */
   path: string;
   /** the files that processes have mapped: what they show must agree with what calls read and write */
   mapped: MappedFiles | undefined;
+  /** those who want to know what happens to it */
+  watches: WatchTable;
 }
 
 /** An open file: a handle of its server, with a position of ours. */
@@ -61,6 +68,7 @@ export class FileDescription implements Description {
   #identity: string | undefined;
   #level = 0;
   #armed = false;
+  #tellsClosed = false;
 
   /** @param mode of the inode @param arm starts a coroutine that waits for readiness */
   constructor(
@@ -109,8 +117,41 @@ export class FileDescription implements Description {
 
   /** A call on its handle, that waits where the server does. */
   call(number: number, args: number[], payload: Uint8Array = nobody): Blocking<number> {
+    if (this.origin.watches.active) return this.#callWatched(number, args, payload);
+    return this.#callAgreeing(number, args, payload);
+  }
+
+  #callAgreeing(number: number, args: number[], payload: Uint8Array): Blocking<number> {
     if (this.origin.mapped?.has(this.identity)) return this.#callMapped(number, args, payload);
     return this.#send(number, args, payload);
+  }
+
+  *#callWatched(number: number, args: number[], payload: Uint8Array): Coroutine<number> {
+    const status = yield* finish(this.#callAgreeing(number, args, payload));
+    const event = status < 0 ? 0 : eventOf(number, status);
+    if (event !== 0) this.origin.watches.tell(event, this.happening, { selfToo: true });
+    return status;
+  }
+
+  /** The file, for those who watch it. */
+  get happening(): Happening {
+    const { mode } = this;
+    return { ...this.origin, mount: this.location.mount, mode };
+  }
+
+  /** It was opened: those who watch the file are told, also when it is closed. */
+  tellOpened(): void {
+    if ((this.flags & O.PATH) !== 0) return;
+    this.origin.watches.tell(IN.OPEN, this.happening, { selfToo: true });
+    this.#tellsClosed = true;
+  }
+
+  #tellClosed(): void {
+    const { watches } = this.origin;
+    if (!this.#tellsClosed || !watches.active) return;
+    const event = (this.flags & O.ACCMODE) === O.RDONLY ? IN.CLOSE_NOWRITE : IN.CLOSE_WRITE;
+    watches.tell(event, this.happening, { selfToo: true });
+    watches.closed(this.identity);
   }
 
   /** A call on a file that somebody has mapped: both views agree before and after it. */
@@ -220,6 +261,7 @@ export class FileDescription implements Description {
 
   *release(): Coroutine<void> {
     if (this.locked) yield* this.unlock(this);
+    this.#tellClosed();
     yield* request(this.location.mount.service, Call.CLOSE, [this.location.handle]);
   }
 }

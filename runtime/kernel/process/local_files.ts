@@ -1,13 +1,30 @@
-// What the primary keeps about files, whatever server they are on: pipes behind names, files without a place.
+// What the primary keeps about files, whatever server they are on: pipes behind names, files without a place,
+// and who wants to know what happens to them.
 import type { Environment } from "../environment.ts";
 import { AnonymousFiles } from "./anonymous_files.ts";
+import { type Description, FileDescription } from "./description.ts";
 import { FifoTable } from "./fifo.ts";
+import type { Process } from "./process.ts";
+import { WatchTable } from "./watches.ts";
+
+/** Whether a description is one of a file. */
+function isOf(description: Description, identity: string): boolean {
+  return description instanceof FileDescription && description.identity === identity;
+}
 
 export class LocalFiles {
   readonly fifos = new FifoTable();
+  readonly watches: WatchTable;
   readonly anonymous: AnonymousFiles;
 
-  constructor(environment: Environment) {
+  /** @param processes of the machine */
+  constructor(environment: Environment, processes: () => Iterable<Process>) {
+    this.watches = new WatchTable(environment.tasks, (identity) => {
+      for (const { files } of processes()) {
+        if (files.numbers.some((fd) => isOf(files.get(fd), identity))) return true;
+      }
+      return false;
+    });
     this.anonymous = new AnonymousFiles(environment);
   }
 }

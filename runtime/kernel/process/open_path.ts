@@ -7,6 +7,7 @@ import {
   CONTINUES,
   getContinuation,
   getWalkResult,
+  NOWHERE,
   PATH_MAX,
   Private,
   SYMLINKS_MAX,
@@ -55,7 +56,17 @@ function* openUnnamed(
     const args = [place.handle, flags, mode];
     const handle = yield* request(service, Private.UNNAMED, args, payload, process.credential);
     const { mode: type, ino, generation } = getWalkResult(payload);
-    return { mount: place.mount, handle, mode: type, name: "", slash: false, ino, generation };
+    const { mount } = place;
+    return {
+      mount,
+      handle,
+      mode: type,
+      name: "",
+      slash: false,
+      ino,
+      generation,
+      above: NOWHERE,
+    };
   } finally {
     yield* request(service, Call.CLOSE, [place.handle]);
   }
@@ -76,7 +87,15 @@ export function describe(
     opened.mode,
     process.credential,
     (body) => environment.tasks.spawn(body),
-    { ino: opened.ino, generation: opened.generation, path, mapped: memory?.files },
+    {
+      ino: opened.ino,
+      generation: opened.generation,
+      above: opened.above,
+      name: opened.name,
+      path,
+      mapped: memory?.files,
+      watches: local.watches,
+    },
   );
 }
 
@@ -137,16 +156,11 @@ function* openOrCreate(
       process.credential,
     );
     if (status !== CONTINUES) {
-      const { mode, ino, generation } = getWalkResult(payload);
-      return {
-        mount: parent.mount,
-        handle: status,
-        mode,
-        name: "",
-        slash: false,
-        ino,
-        generation,
-      };
+      const { mode, flag, ino, generation } = getWalkResult(payload);
+      const { mount, name } = parent;
+      const above = { ino: parent.ino, generation: parent.generation };
+      const found = { mount, handle: status, mode, name, slash: false, ino, generation, above };
+      return { ...found, made: flag };
     }
     const next = proceed(process.mounts, scope, parent, getContinuation(payload));
     if (next.path.length >= PATH_MAX) fail(E.ENAMETOOLONG);

@@ -122,7 +122,7 @@ export class Processes implements ProcessKernel {
   /** @param sockets the server of the network slice, where there is one */
   constructor(readonly environment: Environment, sockets?: Service) {
     this.internet = sockets && new InternetSockets(environment, sockets);
-    this.local = new LocalFiles(environment);
+    this.local = new LocalFiles(environment, () => this.all);
     this.clocks = new Clocks(environment);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };

@@ -18,12 +18,19 @@ import type { Process } from "./process.ts";
 /** Where a path leads; the handle is the caller's to close. */
 export interface Resolved extends Location {
   mode: number;
-  /** with WalkFlag.PARENT: the last name, "" or "." when there is none; and whether a slash follows it */
+  /**
+   * the last name that led there; with WalkFlag.PARENT the one that is left, "" or "." when there is none; and
+   * whether a slash follows it
+   */
   name: string;
   slash: boolean;
+  /** the directory that has the name; inode 0 where it is not known */
+  above: { ino: number; generation: number };
   /** what tells the inode from all others of its mount */
   ino: number;
   generation: number;
+  /** whether it was made on the way */
+  made?: boolean;
 }
 
 /** What a walk may not do (openat2(2)). */
@@ -99,8 +106,9 @@ export function* resolve(
       process.credential,
     );
     if (status !== CONTINUES) {
-      const { mode, name, flag, ino, generation } = getWalkResult(payload);
-      return { mount: at.mount, handle: status, mode, name, slash: flag, ino, generation };
+      const { mode, name, flag, ino, generation, above } = getWalkResult(payload);
+      const { mount } = at;
+      return { mount, handle: status, mode, name, slash: flag, ino, generation, above };
     }
     const continuation = getContinuation(payload);
     linksLeft = Math.min(linksLeft, continuation.linksLeft);

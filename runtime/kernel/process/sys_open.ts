@@ -3,14 +3,17 @@ import { type Blocking, type Coroutine, finish, isCoroutine } from "../coroutine
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
+import type { FileDescription } from "./description.ts";
 import { FifoDescription } from "./fifo.ts";
 import type { Handlers } from "./handler.ts";
+import { IN } from "./inotify.ts";
 import { getLong } from "./little_endian.ts";
 import { describe, openPlace } from "./open_path.ts";
 import { makePipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
-import { RESOLVE, type Scope } from "./resolve.ts";
+import { RESOLVE, type Resolved, type Scope } from "./resolve.ts";
 import { fcntlCalls } from "./sys_fcntl.ts";
+import { inotifyCalls } from "./sys_inotify.ts";
 import { TtyDescription } from "./tty.ts";
 
 /** Leads to whatever controls the session of the process that opens it (tty(4)). */
@@ -32,6 +35,15 @@ function openat(
   mode: number,
 ): Coroutine<number> {
   return open(process, fd, path, flags & ALL_FLAGS, mode & 0o7777, 0);
+}
+
+/** Those who watch what was opened, or made, are told. */
+function tellOpened(process: Process, opened: Resolved, file: FileDescription, flags: number) {
+  const { watches } = process.kernel.local;
+  if (opened.made) watches.tell(IN.CREATE, opened, { selfToo: false });
+  file.tellOpened();
+  const cut = (flags & O.TRUNC) !== 0 && !opened.made && (opened.mode & S.IFMT) === S.IFREG;
+  if (cut) watches.tell(IN.MODIFY, opened, { selfToo: true });
 }
 
 /** `struct open_how`: flags, mode, and what the walk may not do, 64 bits each. */
@@ -83,6 +95,7 @@ function* open(
   const opened = yield* openPlace(process, start, path, flags, mode, scope);
   const file = describe(process, opened, flags & ~OPENING, path);
   if ((flags & O.TRUNC) !== 0) file.changedFrom(0);
+  tellOpened(process, opened, file, flags);
   const fifo = (opened.mode & S.IFMT) === S.IFIFO && (flags & O.PATH) === 0;
   const description = fifo ? new FifoDescription(process.kernel.local.fifos, file) : file;
   try {
@@ -157,6 +170,7 @@ function pipe2(process: Process, out: Uint8Array, flags: number): number {
 
 export const openCalls: Handlers = {
   ...fcntlCalls,
+  ...inotifyCalls,
   openat,
   openat2,
   close,

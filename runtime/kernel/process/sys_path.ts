@@ -7,26 +7,12 @@ import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
 import { getLong } from "./little_endian.ts";
-import { type Location, request, textPayload } from "./mounts.ts";
+import { type Location, request } from "./mounts.ts";
 import { Process } from "./process.ts";
+import { at } from "./at.ts";
 import { resolve, type Resolved } from "./resolve.ts";
-
-/** Walks to a path, does something there, and closes the handle. */
-function* at<T>(
-  process: Process,
-  fd: number,
-  path: string,
-  flags: number,
-  use: (found: Resolved) => Coroutine<T>,
-): Coroutine<T> {
-  const start = path.startsWith("/") ? process.root : process.directory(fd);
-  const found = yield* resolve(process, start, path, flags);
-  try {
-    return yield* use(found);
-  } finally {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
-  }
-}
+import { nameCalls } from "./sys_name.ts";
+import { eventOf } from "./watches.ts";
 
 /** A call on the file that a path leads to. */
 function* onFile(
@@ -51,153 +37,11 @@ function* onFile(
   }
   const follow = (flags & AT.SYMLINK_NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
   return yield* at(process, fd, path, follow, function* (found) {
-    return yield* request(
-      found.mount.service,
-      number,
-      [found.handle, ...args],
-      payload,
-      credential,
-    );
-  });
-}
-
-/** A call that changes a name: the parent and the name are sent. */
-function* onName(
-  process: Process,
-  fd: number,
-  path: string,
-  number: number,
-  rest: (parent: Resolved) => { args: number[]; texts: string[] },
-): Coroutine<number> {
-  return yield* at(process, fd, path, WalkFlag.PARENT, function* (parent) {
-    const { args, texts } = rest(parent);
-    return yield* request(
-      parent.mount.service,
-      number,
-      [parent.handle, parent.name.length, ...args],
-      textPayload(parent.name, ...texts),
-      process.credential,
-    );
-  });
-}
-
-/** "", "." and ".." cannot be made. */
-function demandNew(parent: Resolved): void {
-  if (parent.name === "" || parent.name === "." || parent.name === "..") fail(E.EEXIST);
-}
-
-function mkdirat(process: Process, fd: number, path: string, mode: number): Coroutine<number> {
-  return onName(process, fd, path, Call.MKDIRAT, (parent) => {
-    demandNew(parent);
-    return { args: [mode & ~process.umask & 0o7777], texts: [] };
-  });
-}
-
-function mknodat(
-  process: Process,
-  fd: number,
-  path: string,
-  mode: number,
-  rdev: number,
-): Coroutine<number> {
-  return onName(process, fd, path, Call.MKNODAT, (parent) => {
-    demandNew(parent);
-    if (parent.slash) fail(E.ENOENT);
-    return { args: [mode & ~process.umask, rdev], texts: [] };
-  });
-}
-
-function unlinkat(process: Process, fd: number, path: string, flags: number): Coroutine<number> {
-  if ((flags & ~AT.REMOVEDIR) !== 0) fail(E.EINVAL);
-  return onName(process, fd, path, Call.UNLINKAT, (parent) => {
-    if (parent.name === "") fail((flags & AT.REMOVEDIR) !== 0 ? E.EBUSY : E.EISDIR);
-    if (parent.slash && (flags & AT.REMOVEDIR) === 0) fail(E.ENOTDIR);
-    return { args: [flags], texts: [] };
-  });
-}
-
-function symlinkat(process: Process, target: string, fd: number, path: string): Coroutine<number> {
-  if (target === "") fail(E.ENOENT);
-  return onName(process, fd, path, Call.SYMLINKAT, (parent) => {
-    demandNew(parent);
-    if (parent.slash) fail(E.ENOENT);
-    return { args: [target.length], texts: [target] };
-  });
-}
-
-/** What gets another name: what a path leads to, or a descriptor is of. */
-function* linkSource(
-  process: Process,
-  fd: number,
-  path: string,
-  flags: number,
-  use: (source: Location) => Coroutine<number>,
-): Coroutine<number> {
-  if (path === "" && (flags & AT.EMPTY_PATH) !== 0 && fd !== AT.FDCWD) {
-    // Whoever has a descriptor may not be allowed to go where it leads.
-    if (process.credential.uid !== 0) fail(E.ENOENT);
-    return yield* use(process.file(fd).location);
-  }
-  const follow = (flags & AT.SYMLINK_FOLLOW) !== 0 ? WalkFlag.FOLLOW : 0;
-  return yield* at(process, fd, path, follow, use);
-}
-
-function linkat(
-  process: Process,
-  oldFd: number,
-  oldPath: string,
-  newFd: number,
-  newPath: string,
-  flags: number,
-): Coroutine<number> {
-  if ((flags & ~(AT.SYMLINK_FOLLOW | AT.EMPTY_PATH)) !== 0) fail(E.EINVAL);
-  return linkSource(process, oldFd, oldPath, flags, function* (source) {
-    return yield* at(process, newFd, newPath, WalkFlag.PARENT, function* (parent) {
-      demandNew(parent);
-      if (parent.slash) fail(E.ENOENT);
-      if (source.mount !== parent.mount) fail(E.EXDEV);
-      const args = [source.handle, parent.handle, parent.name.length];
-      return yield* request(
-        parent.mount.service,
-        Call.LINKAT,
-        args,
-        textPayload(parent.name),
-        process.credential,
-      );
-    });
-  });
-}
-
-function renameat2(
-  process: Process,
-  oldFd: number,
-  oldPath: string,
-  newFd: number,
-  newPath: string,
-  flags: number,
-): Coroutine<number> {
-  return at(process, oldFd, oldPath, WalkFlag.PARENT, function* (from) {
-    return yield* at(process, newFd, newPath, WalkFlag.PARENT, function* (to) {
-      if (from.mount !== to.mount) fail(E.EXDEV);
-      for (const end of [from, to]) if (end.name === "") fail(E.EBUSY);
-      if (from.slash || to.slash) yield* demandDirectory(process, from);
-      const args = [from.handle, from.name.length, to.handle, to.name.length, flags];
-      return yield* request(
-        from.mount.service,
-        Call.RENAMEAT2,
-        args,
-        textPayload(from.name, to.name),
-        process.credential,
-      );
-    });
-  });
-}
-
-/** A name with a slash behind it must be a directory. @throws Errno ENOTDIR */
-function demandDirectory(process: Process, parent: Resolved): Coroutine<void> {
-  return at(process, AT.FDCWD, "/", 0, function* () {
-    const found = yield* resolve(process, parent, parent.name, WalkFlag.DIRECTORY);
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    const handles = [found.handle, ...args];
+    const status = yield* request(found.mount.service, number, handles, payload, credential);
+    const event = eventOf(number, status);
+    if (event !== 0) process.kernel.local.watches.tell(event, found, { selfToo: true });
+    return status;
   });
 }
 
@@ -441,12 +285,7 @@ function* nameIn(process: Process, parent: Resolved, wanted: Identity): Coroutin
 }
 
 export const pathCalls: Handlers = {
-  mkdirat,
-  mknodat,
-  unlinkat,
-  symlinkat,
-  linkat,
-  renameat2,
+  ...nameCalls,
   readlinkat,
   statx,
   newfstatat,

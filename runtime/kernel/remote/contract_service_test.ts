@@ -7,7 +7,7 @@ import type { ClientContract } from "../../../schemas/plan.ts";
 import { finish, Tasks } from "../coroutine.ts";
 import { E, Errno } from "../errno.ts";
 import { LOCK, O } from "../vfs/constants.ts";
-import { Call, Private, putWalkResult } from "../vfs/protocol.ts";
+import { Call, NOWHERE, Private, putWalkResult } from "../vfs/protocol.ts";
 import { Connection } from "./connection.ts";
 import { ContractService } from "./contract_service.ts";
 
@@ -43,7 +43,15 @@ class Server {
 
   #answer({ number, args, payload }: RingRequest): number {
     const made = (ino: number, flag = false) =>
-      putWalkResult(payload, { mount: 0, ino, generation: 1, mode: 0, flag, name: "" });
+      putWalkResult(payload, {
+        mount: 0,
+        ino,
+        generation: 1,
+        mode: 0,
+        flag,
+        name: "",
+        above: NOWHERE,
+      });
     switch (number) {
       case Private.RECOVERED:
         return this.durable;

@@ -6,7 +6,7 @@ import type { Credential, ServiceCall } from "../service.ts";
 import { ACCESS, AT, RENAME } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import { demand, demandSticky } from "./permission.ts";
-import { Call, NAME_MAX, PATH_MAX, putWalkResult } from "./protocol.ts";
+import { Call, NAME_MAX, NOWHERE, PATH_MAX, putWalkResult } from "./protocol.ts";
 import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
 import { isDirectory } from "./walk.ts";
 
@@ -33,7 +33,15 @@ export function newGroup(directory: Inode, credential: Credential): number {
 /** Tells what was made, and lets go of it. */
 function* tellMade(call: ServiceCall, mount: number, made: Inode): Coroutine<number> {
   const { ino, generation, attributes: { mode } } = made;
-  putWalkResult(call.payload, { mount, ino, generation, mode, flag: true, name: "" });
+  putWalkResult(call.payload, {
+    mount,
+    ino,
+    generation,
+    mode,
+    flag: true,
+    name: "",
+    above: NOWHERE,
+  });
   yield* finish(made.release());
   return 0;
 }

@@ -117,7 +117,7 @@ export const PATH_MAX = 4096;
 export const NAME_MAX = 255;
 export const SYMLINKS_MAX = 40;
 
-/** What the payload of WALK, CREATE, ROOT and REOPEN says about the handle: five 32-bit words, then text. */
+/** What the payload of WALK, CREATE, ROOT and REOPEN says about the handle: eight 32-bit words, then text. */
 export interface WalkResult {
   mount: number;
   ino: number;
@@ -126,9 +126,14 @@ export interface WalkResult {
   mode: number;
   /** CREATE: whether the file was made; WALK with PARENT: whether a slash follows the name */
   flag: boolean;
-  /** WALK with PARENT: the last name */
+  /** WALK: the last name that led there; with PARENT, the one that is left */
   name: string;
+  /** WALK without PARENT: the directory that has the name; inode 0 where none was passed */
+  above: { ino: number; generation: number };
 }
+
+/** No directory was passed on the way. */
+export const NOWHERE = { ino: 0, generation: 0 } as const;
 
 export interface Continuation {
   reason: number;
@@ -137,7 +142,7 @@ export interface Continuation {
   rest: string;
 }
 
-const TEXT_OFFSET = 24;
+const TEXT_OFFSET = 32;
 /** Bytes of a walk result without its name. */
 export const WALK_RESULT_BYTES = TEXT_OFFSET;
 
@@ -182,6 +187,8 @@ export function putWalkResult(payload: Uint8Array, result: WalkResult): void {
   view.setUint32(12, result.mode, true);
   view.setUint32(16, result.flag ? 1 : 0, true);
   view.setUint32(20, putBytes(result.name, payload, TEXT_OFFSET), true);
+  view.setUint32(24, result.above.ino, true);
+  view.setUint32(28, result.above.generation, true);
 }
 
 export function getWalkResult(payload: Uint8Array): WalkResult {
@@ -193,6 +200,7 @@ export function getWalkResult(payload: Uint8Array): WalkResult {
     mode: view.getUint32(12, true),
     flag: view.getUint32(16, true) !== 0,
     name: getBytes(payload, TEXT_OFFSET, Math.min(view.getUint32(20, true), NAME_MAX)),
+    above: { ino: view.getUint32(24, true), generation: view.getUint32(28, true) },
   };
 }
 

@@ -15,6 +15,7 @@ import {
   CONTINUES,
   getBytes,
   Leave,
+  NOWHERE,
   PATH_MAX,
   Private,
   putContinuation,
@@ -124,10 +125,17 @@ export class FileServer implements Service {
       putContinuation(call.payload, end);
       return CONTINUES;
     }
-    return this.#give(call, end.inode, start.mount, end.name, end.slash);
+    return this.#give(call, end.inode, start.mount, end.name, end.slash, end.above);
   }
 
-  #give(call: ServiceCall, inode: Inode, mount: number, name = "", flag = false): number {
+  #give(
+    call: ServiceCall,
+    inode: Inode,
+    mount: number,
+    name = "",
+    flag = false,
+    above: { ino: number; generation: number } = NOWHERE,
+  ): number {
     // An answer that does not fit would be a handle that nobody knows.
     const room = call.payload.length >= WALK_RESULT_BYTES + name.length;
     if (!room || this.handles.full) {
@@ -143,6 +151,7 @@ export class FileServer implements Service {
       mode,
       flag,
       name,
+      above,
     });
     return handle;
   }

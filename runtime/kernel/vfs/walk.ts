@@ -6,10 +6,18 @@ import type { Credential } from "../service.ts";
 import { ACCESS } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import { demand } from "./permission.ts";
-import { type Continuation, Leave, NAME_MAX, PATH_MAX, WalkFlag } from "./protocol.ts";
+import { type Continuation, Leave, NAME_MAX, NOWHERE, PATH_MAX, WalkFlag } from "./protocol.ts";
 
 /** Where a walk ended: at an inode (held for the caller), or somewhere else's business. */
-export type WalkEnd = { inode: Inode; name: string; slash: boolean } | Continuation;
+export type WalkEnd = WalkArrival | Continuation;
+
+export interface WalkArrival {
+  inode: Inode;
+  name: string;
+  slash: boolean;
+  /** the directory in which `name` was found */
+  above: { ino: number; generation: number };
+}
 
 export interface WalkRequest {
   from: Inode;
@@ -37,6 +45,8 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
   let rest = request.path;
   let linksLeft = request.linksLeft;
   let inode = request.from;
+  let above: WalkArrival["above"] = NOWHERE;
+  let called = "";
   inode.hold();
   const leave = function* (reason: number, mount: number, left: string): Coroutine<Continuation> {
     yield* finish(inode.release());
@@ -51,13 +61,14 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
           continue;
         }
         if ((flags & WalkFlag.DIRECTORY) !== 0 && !isDirectory(inode)) fail(E.ENOTDIR);
-        return { inode, name: name === "" ? "" : ".", slash };
+        const end = (flags & WalkFlag.PARENT) !== 0 ? name : called;
+        return { inode, name: end, slash, above };
       }
       if (!isDirectory(inode)) fail(E.ENOTDIR);
       demand(inode.attributes, credential, ACCESS.EXECUTE);
       if (name.length > NAME_MAX) fail(E.ENAMETOOLONG);
       const last = after === "";
-      if (last && (flags & WalkFlag.PARENT) !== 0) return { inode, name, slash };
+      if (last && (flags & WalkFlag.PARENT) !== 0) return { inode, name, slash, above };
       if (name === "..") {
         if (inode === request.root) {
           if ((flags & WalkFlag.BENEATH) !== 0) fail(E.EXDEV);
@@ -65,6 +76,7 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
           continue;
         }
         if (inode === inode.filesystem.root) return yield* leave(Leave.UP, 0, after);
+        above = NOWHERE;
         inode = yield* step(inode, yield* finish(inode.parent()));
         rest = after;
         continue;
@@ -88,6 +100,8 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
         if (target.startsWith("/")) return yield* leave(Leave.ABSOLUTE, 0, rest);
         continue;
       }
+      above = { ino: inode.ino, generation: inode.generation };
+      called = name;
       inode = yield* step(inode, child);
       const mount = request.covered(inode);
       if (mount !== 0) return yield* leave(Leave.MOUNT, mount, (slash ? "./" : "") + after);
