@@ -11,6 +11,7 @@
  * - `bufferIn`, `bufferOut`: bytes, as many as the next argument says
  * - `structIn16`, `structOut16`, `structInOut16`: so many bytes; NULL allowed, unless `!` follows
  * - `arrayIn8`, `arrayOut8`, `arrayInOut8`: so many bytes each, as many as the next argument says
+ * - `arraySome16`: room for as many as the next argument says, or for fewer: the call answers how many
  * - `arrayInBefore4`, `arrayOutBefore4`: as many as the argument before says; out come as many as the call
  *   answers
  * - `remainingOut16`: 16 bytes that are copied out when a signal interrupted the call
@@ -66,23 +67,23 @@ export const systemCalls: readonly SystemCall[] = [
   missing(2, "io_submit", "process"),
   missing(3, "io_cancel", "process"),
   missing(4, "io_getevents", "process"),
-  missing(5, "setxattr", "process"),
-  missing(6, "lsetxattr", "process"),
-  missing(7, "fsetxattr", "process"),
-  missing(8, "getxattr", "process"),
-  missing(9, "lgetxattr", "process"),
-  missing(10, "fgetxattr", "process"),
-  missing(11, "listxattr", "process"),
-  missing(12, "llistxattr", "process"),
-  missing(13, "flistxattr", "process"),
-  missing(14, "removexattr", "process"),
-  missing(15, "lremovexattr", "process"),
-  missing(16, "fremovexattr", "process"),
+  call(5, "setxattr", "process", "path path bufferIn size flags", { repeat: "unsafe" }),
+  call(6, "lsetxattr", "process", "path path bufferIn size flags", { repeat: "unsafe" }),
+  call(7, "fsetxattr", "process", "fd path bufferIn size flags", { repeat: "unsafe" }),
+  call(8, "getxattr", "process", "path path bufferOut size", { repeat: "unsafe" }),
+  call(9, "lgetxattr", "process", "path path bufferOut size", { repeat: "unsafe" }),
+  call(10, "fgetxattr", "process", "fd path bufferOut size", { repeat: "unsafe" }),
+  call(11, "listxattr", "process", "path bufferOut size", { repeat: "unsafe" }),
+  call(12, "llistxattr", "process", "path bufferOut size", { repeat: "unsafe" }),
+  call(13, "flistxattr", "process", "fd bufferOut size", { repeat: "unsafe" }),
+  call(14, "removexattr", "process", "path path", { repeat: "unsafe" }),
+  call(15, "lremovexattr", "process", "path path", { repeat: "unsafe" }),
+  call(16, "fremovexattr", "process", "fd path", { repeat: "unsafe" }),
   call(17, "getcwd", "process", "bufferOut size"),
   call(19, "eventfd2", "process", "uint flags", { repeat: "unsafe" }),
   call(20, "epoll_create1", "process", "flags", { repeat: "unsafe" }),
   call(21, "epoll_ctl", "process", "fd int fd structIn16", { repeat: "unsafe" }),
-  call(22, "epoll_pwait", "process", "fd arrayOut16 int int structIn8 size", { repeat: "unsafe" }),
+  call(22, "epoll_pwait", "process", "fd arraySome16 int int structIn8 size", { repeat: "unsafe" }),
   call(23, "dup", "process", "fd"),
   call(24, "dup3", "process", "fd int flags"),
   call(25, "fcntl", "process", "fd int fcntl", {
@@ -417,7 +418,7 @@ export const systemCalls: readonly SystemCall[] = [
   }),
   missing(438, "pidfd_getfd", "process"),
   call(439, "faccessat2", "files", "fd path mode flags"),
-  call(441, "epoll_pwait2", "process", "fd arrayOut16 int structIn16 structIn8 size", {
+  call(441, "epoll_pwait2", "process", "fd arraySome16 int structIn16 structIn8 size", {
     repeat: "unsafe",
   }),
   missing(449, "futex_waitv", "process"),

@@ -199,7 +199,7 @@ const decoders: Record<string, Decoder> = {
 
 /** Structures are cut from pieces of this size: an array with memory of its own costs several times as much. */
 const PIECE_BYTES = 65_536;
-const MAX_STRUCTURE_BYTES = 512;
+const MAX_STRUCTURE_BYTES = 1024;
 let piece = new Uint8Array(PIECE_BYTES);
 let pieceUsed = 0;
 
@@ -248,20 +248,22 @@ function vector(registers: Registers, index: number, access: UserAccess) {
 
 /** `structIn16`, `arrayInOut8!` and the like. */
 function structured(kind: string): Decoder {
-  const match = /^(struct|array)(In|Out|InOut)(Before)?(\d+)(!?)$/.exec(kind);
+  const match = /^(struct|array)(In|Out|InOut|Some)(Before)?(\d+)(!?)$/.exec(kind);
   if (match === null) throw new Error(`There is no argument kind "${kind}"`);
-  const many = match[1] === "array", copiesIn = match[2] !== "Out", copiesOut = match[2] !== "In";
+  const many = match[1] === "array", some = match[2] === "Some";
+  const copiesIn = match[2] !== "Out" && !some, copiesOut = match[2] !== "In";
   const unit = Number(match[4]), needed = match[5] === "!";
   const before = match[3] !== undefined, toCount = before ? -1 : 1;
   return (registers, index, access, out) => {
     const address = unsigned(registers, index);
-    const count = many ? registers[(index + toCount) * 2] : 1;
+    const asked = many ? registers[(index + toCount) * 2] : 1;
+    const count = some ? Math.min(asked, Math.floor(MAX_STRUCTURE_BYTES / unit)) : asked;
     if (!(count >= 0 && count * unit <= MAX_ARRAY_BYTES)) fail(E.EINVAL);
     if (address === 0 && !many) return needed ? fail(E.EFAULT) : undefined;
     const length = count * unit;
     if (length === 0) return new Uint8Array(0);
     const bytes = copiesIn ? access.read(address, length, zeros(length)) : zeros(length);
-    if (before && !copiesIn) {
+    if (some || before && !copiesIn) {
       out.finishers.push((status, user) => {
         if (status > 0) user.write(address, bytes.subarray(0, status * unit));
       });
