@@ -11,6 +11,7 @@ import { type Location, request } from "./mounts.ts";
 import { Process } from "./process.ts";
 import { at } from "./at.ts";
 import { resolve, type Resolved } from "./resolve.ts";
+import { attributeCalls } from "./sys_attribute.ts";
 import { nameCalls } from "./sys_name.ts";
 import { eventOf } from "./watches.ts";
 
@@ -286,6 +287,7 @@ function* nameIn(process: Process, parent: Resolved, wanted: Identity): Coroutin
 
 export const pathCalls: Handlers = {
   ...nameCalls,
+  ...attributeCalls,
   readlinkat,
   statx,
   newfstatat,

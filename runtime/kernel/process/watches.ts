@@ -41,6 +41,8 @@ export function eventOf(number: number, status: number): number {
     case Call.FCHMOD:
     case Call.FCHOWN:
     case Call.UTIMENSAT:
+    case Call.FSETXATTR:
+    case Call.FREMOVEXATTR:
       return IN.ATTRIB;
     default:
       return 0;

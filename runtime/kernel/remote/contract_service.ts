@@ -422,6 +422,8 @@ function inputBytes(call: ServiceCall): number {
   switch (call.number) {
     case Call.SYMLINKAT:
       return call.args[1] + call.args[2];
+    case Call.FGETXATTR:
+      return call.args[1];
     case Call.RENAMEAT2:
       return call.args[1] + call.args[3];
     case Call.LINKAT:

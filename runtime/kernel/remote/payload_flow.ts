@@ -28,6 +28,8 @@ export function payloadFlow(number: number): PayloadFlow {
     case SocketCall.PROC:
       return "out";
     case Call.PWRITE64:
+    case Call.FSETXATTR:
+    case Call.FREMOVEXATTR:
     case DiskCall.WRITE:
     case SocketCall.SENDTO:
     case SocketCall.BIND:

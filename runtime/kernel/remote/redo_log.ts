@@ -31,6 +31,8 @@ const mutating = new Set<number>([
   Call.PWRITE64,
   Call.UTIMENSAT,
   Call.RENAMEAT2,
+  Call.FSETXATTR,
+  Call.FREMOVEXATTR,
   Private.UNNAMED,
 ]);
 

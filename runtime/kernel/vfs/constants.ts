@@ -76,6 +76,9 @@ export const RENAME = { NOREPLACE: 1, EXCHANGE: 2 } as const;
 
 export const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const;
 
+/** Flags of `setxattr`. */
+export const XATTR = { CREATE: 1, REPLACE: 2 } as const;
+
 /** `R_OK` and so on: also the masks of permission checks. */
 export const ACCESS = { EXECUTE: 1, WRITE: 2, READ: 4 } as const;
 

@@ -136,6 +136,11 @@ export interface Inode {
   ): Blocking<void>;
   /** lseek(2) SEEK_DATA and SEEK_HOLE; -1 where there is none before the end */
   seek(offset: number, what: "data" | "hole"): Blocking<number>;
+  /** extended attributes, by whole name; all three are absent where the file system has none */
+  getAttribute?(name: string): Blocking<Uint8Array | undefined>;
+  /** without a value the attribute goes. Errno ENOSPC where there is no room. */
+  setAttribute?(name: string, value: Uint8Array | undefined): Blocking<void>;
+  listAttributes?(): Blocking<string[]>;
   /** returns when data and attributes are durable */
   sync(dataOnly: boolean): Blocking<void>;
   /** level of readiness, `POLLIN` etc.; a regular file is always ready */

@@ -7,6 +7,14 @@ import { E, fail } from "../errno.ts";
 
 /** Calls of Linux that file servers answer. Arguments in brackets, payload behind the colon. */
 export const Call = {
+  /** [handle, nameLength, size, XATTR flags]: in name, value */
+  FSETXATTR: 7,
+  /** [handle, nameLength, size]: in name, out value; status: its size, which alone is told for size 0 */
+  FGETXATTR: 10,
+  /** [handle, size]: out names, each with a zero; status: their size, which alone is told for size 0 */
+  FLISTXATTR: 13,
+  /** [handle, nameLength]: in name */
+  FREMOVEXATTR: 16,
   /** [handle, command, owner, type, start, length]: out the lock that is in the way, three 64-bit words */
   FCNTL: 25,
   /** [handle, operation, owner] */

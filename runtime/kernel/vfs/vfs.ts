@@ -23,6 +23,7 @@ import {
   SYMLINKS_MAX,
   WALK_RESULT_BYTES,
 } from "./protocol.ts";
+import { attributeCalls } from "./calls_attribute.ts";
 import { fileCalls } from "./calls_file.ts";
 import { nameCalls, newGroup, plainName } from "./calls_name.ts";
 import { isDirectory, isSymlink, walk } from "./walk.ts";
@@ -31,7 +32,7 @@ import { isDirectory, isSymlink, walk } from "./walk.ts";
 export type FileCall = (server: FileServer, call: ServiceCall) => Blocking<number>;
 
 const handlers = new Map<number, FileCall>(
-  [...Object.entries(fileCalls), ...Object.entries(nameCalls)].map(
+  [fileCalls, nameCalls, attributeCalls].flatMap(Object.entries<FileCall>).map(
     ([number, handler]) => [Number(number), handler],
   ),
 );

@@ -7,6 +7,7 @@ import { type Page, PAGE_BYTES } from "../page_cache/page_cache.ts";
 import type { Buffer } from "./buffer_cache.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
+import { ExtendedAttributes } from "./extended_attributes.ts";
 import { ExtentList } from "./extents.ts";
 import { FileData } from "./file_data.ts";
 import {
@@ -32,6 +33,7 @@ export class Ext4Inode implements Inode, JoinedInode {
   readonly data: FileData;
   readonly directory: Directory;
   readonly extents: ExtentList;
+  readonly extended: ExtendedAttributes;
   flags: number;
   unnamed = false;
   /** transaction that it joined last */
@@ -68,6 +70,7 @@ export class Ext4Inode implements Inode, JoinedInode {
       seed: this.#seed,
     });
     this.data = new FileData(filesystem.files, () => this.extents, () => this.attributes.sizeBytes);
+    this.extended = new ExtendedAttributes(this, view);
     this.directory = new Directory(this.#directoryHost());
     buffer.pins++;
   }
@@ -183,7 +186,7 @@ export class Ext4Inode implements Inode, JoinedInode {
     yield* this.extents.store(this.#area);
     const blocks = this.extents.extents.reduce((sum, extent) => sum + extent.count, 0) +
       this.extents.treeBlocks +
-      (this.#view.getUint32(0x68, true) !== 0 ? 1 : 0);
+      (this.extended.block !== 0 ? 1 : 0);
     this.attributes.blocks = blocks * this.#blockBytes / 512;
     this.join();
   }
@@ -565,6 +568,24 @@ export class Ext4Inode implements Inode, JoinedInode {
     return what === "hole" ? size : -1;
   }
 
+  *getAttribute(name: string): Coroutine<Uint8Array | undefined> {
+    return (yield* this.extended.all()).find((each) => each.name === name)?.value;
+  }
+
+  *setAttribute(name: string, value: Uint8Array | undefined): Coroutine<void> {
+    yield* this.lock.acquire();
+    try {
+      yield* this.map();
+      yield* this.filesystem.operation(() => this.extended.set(name, value));
+    } finally {
+      this.lock.release();
+    }
+  }
+
+  *listAttributes(): Coroutine<string[]> {
+    return (yield* this.extended.all()).map((each) => each.name);
+  }
+
   *sync(): Coroutine<void> {
     const { transactions } = this.filesystem;
     if (this.joined > transactions.durable) yield* transactions.commit(this.joined);
@@ -582,6 +603,7 @@ export class Ext4Inode implements Inode, JoinedInode {
       }
       yield* this.filesystem.groups.free(physical, count);
     }
+    yield* this.extended.free();
     if ((this.flags & InodeFlag.EXTENTS) !== 0) yield* this.storeExtents();
     this.attributes.sizeBytes = 0;
   }

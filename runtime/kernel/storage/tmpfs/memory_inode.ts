@@ -16,6 +16,7 @@ import {
 const PAGE_BYTES = 4096;
 const MAX_LINKS = 65000;
 const MAX_FILE_BYTES = 2 ** 43;
+const MAX_EXTENDED_BYTES = 131_072;
 /** Pages that are made at a time before others have their turn. */
 const PAGES_A_TURN = 1024;
 
@@ -40,6 +41,7 @@ export class MemoryInode implements Inode {
   /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
   seals: number = SEAL.SEAL;
   readonly #pages = new Map<number, Uint8Array>();
+  #extended: Map<string, Uint8Array> | undefined;
   #nextPosition = 1;
   #uses = 0;
 
@@ -357,6 +359,29 @@ export class MemoryInode implements Inode {
       at = (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES;
     }
     return Math.min(at, size);
+  }
+
+  getAttribute(name: string): Uint8Array | undefined {
+    return this.#extended?.get(name);
+  }
+
+  /** What the values of an inode take is bounded, as memory is. */
+  setAttribute(name: string, value: Uint8Array | undefined): void {
+    if (value === undefined) this.#extended?.delete(name);
+    else {
+      const extended = this.#extended ??= new Map();
+      let bytes = value.length + name.length;
+      for (const [other, kept] of extended) {
+        if (other !== name) bytes += other.length + kept.length;
+      }
+      if (bytes > MAX_EXTENDED_BYTES) fail(E.ENOSPC);
+      extended.set(name, value);
+    }
+    this.#touch(false);
+  }
+
+  listAttributes(): string[] {
+    return [...this.#extended?.keys() ?? []];
   }
 
   sync(): void {}
