@@ -87,7 +87,8 @@ export const systemCalls: readonly SystemCall[] = [
   call(23, "dup", "process", "fd"),
   call(24, "dup3", "process", "fd int flags"),
   call(25, "fcntl", "process", "fd int fcntl", {
-    partial: "F_SETOWN and leases answer EINVAL",
+    partial:
+      "leases and F_SETOWN_EX answer EINVAL; what F_SETSIG sends does not tell the descriptor",
   }),
   call(26, "inotify_init1", "process", "flags", { repeat: "unsafe" }),
   call(27, "inotify_add_watch", "process", "fd path uint", {

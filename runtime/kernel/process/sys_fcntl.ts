@@ -3,6 +3,7 @@ import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { F, LOCK, O } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
+import { ASYNC, ownerOf, setAsync, setOwner, setSignal, signalOf } from "./async_io.ts";
 import { type Description, lockOwner } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { MOST_PIPE_BYTES, pipeEnd } from "./pipe.ts";
@@ -47,7 +48,16 @@ function fcntl(
       return description.flags;
     case F.SETFL:
       description.flags = description.flags & ~SETTABLE | (argument as number) & SETTABLE;
+      setAsync(process, description, ((argument as number) & ASYNC) !== 0);
       return 0;
+    case F.GETOWN:
+      return ownerOf(description);
+    case F.SETOWN:
+      return setOwner(process, description, argument as number);
+    case F.GETSIG:
+      return signalOf(description);
+    case F.SETSIG:
+      return setSignal(description, argument as number);
     case F.GETLK:
     case F.SETLK:
     case F.SETLKW:

@@ -2,6 +2,7 @@
 import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
+import { setAsync } from "./async_io.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
 import { Socket } from "./socket/socket.ts";
@@ -29,6 +30,7 @@ function ioctl(
       return 0;
     }
     case FIOASYNC:
+      setAsync(process, description, getInt(argument as Uint8Array, 0) !== 0);
       return 0;
     default:
       if (request === FIONREAD && description.available !== undefined) {
