@@ -7,6 +7,7 @@ import { checkImages } from "./check/images.ts";
 import { checkMemory } from "./check/memory.ts";
 import { checkMounts } from "./check/mounts.ts";
 import { checkNames } from "./check/names.ts";
+import { checkNetwork } from "./check/network.ts";
 import { checkPlacedOnce } from "./check/placed_once.ts";
 import { checkPrimary } from "./check/primary.ts";
 import { checkPrograms } from "./check/programs.ts";
@@ -23,6 +24,7 @@ const rules: Rule[] = [
   checkPrimary,
   checkDevices,
   checkImages,
+  checkNetwork,
   checkMounts,
   checkRecovery,
   checkPrograms,

@@ -12,11 +12,10 @@ const reader = {
   exists: () => Promise.resolve(true),
 };
 const planOf = async (name: string) => {
-  const { plan } = compile(await load(`examples/${name}`, reader), [{
-    number: 56,
-    name: "openat",
-    group: "files",
-  }]);
+  const { plan } = compile(await load(`examples/${name}`, reader), [
+    { number: 56, name: "openat", group: "files" },
+    { number: 203, name: "connect", group: "sockets" },
+  ]);
   assert(plan);
   return plan;
 };

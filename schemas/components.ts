@@ -20,7 +20,7 @@ export interface ComponentDescription {
   /** what it uses where somebody provides it */
   wants?: string[];
   /** device model it drives */
-  device?: "virtio-blk" | "virtio-console" | "virtio-rng";
+  device?: "virtio-blk" | "virtio-console" | "virtio-net" | "virtio-rng";
   /** group of system calls it serves, as in schemas/syscalls.ts */
   serves?: string;
   /** must be in the primary domain: it keeps state of user processes */
@@ -33,6 +33,7 @@ export const interfaces: InterfaceDescription[] = [
   { name: "disk", transport: "ring", summary: "block requests" },
   { name: "sockets", transport: "ring", summary: "system calls on sockets" },
   { name: "transport", transport: "call", summary: "connections and datagrams" },
+  { name: "frames", transport: "call", summary: "frames of a network interface" },
   { name: "terminal", transport: "call", summary: "characters to and from a console port" },
   { name: "entropy", transport: "call", summary: "random bytes" },
 ];
@@ -69,9 +70,10 @@ export const components: ComponentDescription[] = [
   },
   {
     name: "tcpip",
-    summary: "TCP, UDP, ICMP, IPv4 and IPv6, with the loopback interface",
+    summary: "TCP, UDP, ICMP, IPv4 and IPv6, over loopback and a network interface",
     provides: ["transport"],
     needs: [],
+    wants: ["frames"],
   },
   { name: "tmpfs", summary: "files in memory", provides: ["filesystem"], needs: [] },
   {
@@ -100,6 +102,13 @@ export const components: ComponentDescription[] = [
     provides: ["terminal"],
     needs: [],
     device: "virtio-console",
+  },
+  {
+    name: "virtio-net",
+    summary: "network driver",
+    provides: ["frames"],
+    needs: [],
+    device: "virtio-net",
   },
   {
     name: "virtio-rng",

@@ -54,6 +54,9 @@ export const limits = {
   domains: { min: 1, max: 32, reason: "each domain is a thread or a process of the host" },
   programs: { min: 0, max: 30, reason: "each has its own port of the console device" },
   port: { min: 1, max: 65_535, reason: "TCP has ports of 16 bits, and 0 is none" },
+  seed: { min: 0, max: 2 ** 32 - 1, reason: "the generator's state has 32 bits" },
+  million: { min: 0, max: 1_000_000, reason: "of a million there are no more" },
+  linkDelayMs: { min: 0, max: 10_000, reason: "light goes to the moon and back in less" },
   programRestarts: { min: 0, max: 1000, reason: "a program that fails more often is broken" },
   healthMs: {
     min: 10,

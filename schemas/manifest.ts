@@ -51,9 +51,61 @@ const rootfs = record("a root file system: exactly one of debian, folder, tar an
   keep: optional(text("a file that keeps what the machine changes; else it is gone at the end")),
 });
 
+const hostPort = (description: string) =>
+  text(description, {
+    source: "^(\\[[0-9a-fA-F:]+\\]|[^ :/\\[\\]]+):([0-9]{1,5}|\\*)$",
+    meaning: "an address or a name, a colon, and a port",
+    what: "address with port",
+  });
+
+const backend = record("what a network device is connected to: exactly one of user, tap and loop", {
+  user: optional(record("address translation on the host's sockets", {
+    forward: defaulted(
+      list(
+        "ports of the host that lead into the machine",
+        record("a forwarded port", {
+          from: required(hostPort("address and port of the host")),
+          to: required(number("integer", "port of the machine", limits.port)),
+          protocol: defaulted(choice("of both ports", ["tcp", "udp"]), "tcp"),
+        }),
+      ),
+      [],
+    ),
+    allow: defaulted(
+      list(
+        "what the machine may reach; everything else is refused",
+        hostPort("an address, a name or * (any address), and a port or * (any port)"),
+      ),
+      [],
+    ),
+    dns: defaulted(map("addresses by name, for the machine's name server", text("an address")), {}),
+  })),
+  tap: optional(text("name of a tap device of the host (Linux)", {
+    source: "^[A-Za-z][A-Za-z0-9_.-]{0,14}$",
+    meaning: "at most 15 letters, digits, _, . and -, the first of them a letter",
+  })),
+  loop: optional(record("a segment between network devices of the machine", {
+    segment: required(named("devices that name the same are on it")),
+    seed: defaulted(number("integer", "what goes wrong is drawn from it", limits.seed), 1),
+    loss: defaulted(number("integer", "of a million frames, so many are lost", limits.million), 0),
+    duplication: defaulted(
+      number("integer", "of a million frames, so many come twice", limits.million),
+      0,
+    ),
+    reordering: defaulted(
+      number("integer", "of a million frames, so many are overtaken", limits.million),
+      0,
+    ),
+    delay: defaulted(
+      number("milliseconds", "how long a frame is under way", limits.linkDelayMs),
+      "0ms",
+    ),
+  })),
+});
+
 const device = record("a device of the machine", {
   model: required(
-    choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-rng"]),
+    choice("the virtio device model", ["virtio-blk", "virtio-console", "virtio-net", "virtio-rng"]),
   ),
   image: optional(text("virtio-blk: the disk image, relative to the file that says it")),
   create: optional(record("virtio-blk: make the image when it is not there", {
@@ -62,6 +114,16 @@ const device = record("a device of the machine", {
   })),
   rootfs: optional(rootfs),
   readOnly: defaulted(flag("virtio-blk: refuse writes"), false),
+  backend: optional(backend),
+  addresses: optional(list(
+    "virtio-net: addresses of the interface; 10.0.2.15/24 and fd00::15/64 unless told",
+    text("an address and the length of its network's prefix"),
+  )),
+  gateways: optional(list(
+    "virtio-net: where the rest of the world is; 10.0.2.2 and fd00::2 unless told",
+    text("an address"),
+  )),
+  capture: optional(text("virtio-net: a file that gets all frames, for tcpdump and wireshark")),
 });
 
 const domain = record("a unit of isolation", {

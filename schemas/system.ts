@@ -16,7 +16,7 @@ export interface System {
     /** devices by name */
     devices: Record<string, {
       /** the virtio device model */
-      model: "virtio-blk" | "virtio-console" | "virtio-rng";
+      model: "virtio-blk" | "virtio-console" | "virtio-net" | "virtio-rng";
       /** virtio-blk: the disk image, relative to the file that says it */
       image?: string;
       /** virtio-blk: make the image when it is not there */
@@ -54,6 +54,48 @@ export interface System {
       };
       /** virtio-blk: refuse writes; false unless told */
       readOnly: boolean;
+      /** what a network device is connected to: exactly one of user, tap and loop */
+      backend?: {
+        /** address translation on the host's sockets */
+        user?: {
+          /** ports of the host that lead into the machine */
+          forward: {
+            /** address and port of the host */
+            from: string;
+            /** port of the machine */
+            to: number;
+            /** of both ports; "tcp" unless told */
+            protocol: "tcp" | "udp";
+          }[];
+          /** what the machine may reach; everything else is refused */
+          allow: string[];
+          /** addresses by name, for the machine's name server */
+          dns: Record<string, string>;
+        };
+        /** name of a tap device of the host (Linux) */
+        tap?: string;
+        /** a segment between network devices of the machine */
+        loop?: {
+          /** devices that name the same are on it */
+          segment: string;
+          /** what goes wrong is drawn from it; 1 unless told */
+          seed: number;
+          /** of a million frames, so many are lost; 0 unless told */
+          loss: number;
+          /** of a million frames, so many come twice; 0 unless told */
+          duplication: number;
+          /** of a million frames, so many are overtaken; 0 unless told */
+          reordering: number;
+          /** how long a frame is under way; in milliseconds; "0ms" unless told */
+          delay: number;
+        };
+      };
+      /** virtio-net: addresses of the interface; 10.0.2.15/24 and fd00::15/64 unless told */
+      addresses?: string[];
+      /** virtio-net: where the rest of the world is; 10.0.2.2 and fd00::2 unless told */
+      gateways?: string[];
+      /** virtio-net: a file that gets all frames, for tcpdump and wireshark */
+      capture?: string;
     }>;
   };
   /** vertical chains of components, by name */

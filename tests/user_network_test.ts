@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { VirtioNet } from "../runtime/hardware/device/virtio_net.ts";
 import { finishFrame, type Frame, NO_BYTES } from "../runtime/hardware/network/frame.ts";
-import { parseIp } from "../runtime/hardware/network/address.ts";
+import { parseIp } from "../schemas/internet_address.ts";
 import { type HostSockets, hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { MAX_TCP_FLOWS } from "../runtime/hardware/network/user/tcp_flows.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";

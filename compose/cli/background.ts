@@ -5,7 +5,7 @@ import { boot } from "../../runtime/boot.ts";
 import { STAY } from "./detach.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan } from "./input.ts";
-import { fetches, giveUpNetwork } from "./network.ts";
+import { giveUpNetwork } from "./network.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
 
 const [file, name, stay] = Deno.args;
@@ -33,12 +33,12 @@ for (const kind of ["error", "unhandledrejection"] as const) {
     void fail(cause instanceof Error ? cause.stack ?? cause : cause);
   });
 }
-if (!fetches(compiled)) giveUpNetwork();
+giveUpNetwork(compiled, "start");
 const machine = await boot(compiled, {
   onOutput: (program, bytes, stream) => hosted.output(program, bytes, stream),
   onEvent: (event) => {
     hosted.event(event);
-    if (event.kind === "images-ready") giveUpNetwork();
+    giveUpNetwork(compiled, event.kind);
   },
   stays: stay === STAY,
   signal: interruption.signal,

@@ -5,7 +5,7 @@ import { limits } from "../../schemas/limits.ts";
 import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
-import { fetches, giveUpNetwork } from "./network.ts";
+import { giveUpNetwork } from "./network.ts";
 import { type ProgramOptions, readProgramOptions, withProgramOptions } from "./program_options.ts";
 import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
@@ -58,7 +58,7 @@ async function run(file: string, words: string[], options: Options): Promise<voi
     machine.signal(NAME, SIGKILL);
   };
   let heard = true;
-  if (!fetches(compiled)) giveUpNetwork();
+  giveUpNetwork(compiled, "start");
   const machine = await boot(compiled, {
     input: terminal?.input(leave) ?? Deno.stdin.readable,
     terminal: terminal?.host,
@@ -69,8 +69,8 @@ async function run(file: string, words: string[], options: Options): Promise<voi
       if (!heard) machine.signal(NAME, SIGPIPE);
     },
     onEvent: (event) => {
-      if (event.kind === "images-ready") giveUpNetwork();
-      else if (event.kind === "image-progress") status.image(event);
+      giveUpNetwork(compiled, event.kind);
+      if (event.kind === "image-progress") status.image(event);
       else if (event.kind === "booted") status.clear();
       else if (event.kind === "log" && (options.verbose || event.domain === NAME)) {
         status.note(`compose: ${event.domain === NAME ? "" : `${event.domain}: `}${event.line}`);

@@ -6,7 +6,7 @@ import { detach } from "./detach.ts";
 import { eventText } from "./event_text.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan, type Shared } from "./input.ts";
-import { fetches, giveUpNetwork } from "./network.ts";
+import { giveUpNetwork } from "./network.ts";
 import { PrefixedOutput } from "./prefixed_output.ts";
 import { StatusLine } from "./progress.ts";
 import { reportText } from "./report_text.ts";
@@ -76,7 +76,7 @@ async function up(options: Options, file: string): Promise<void> {
     leaving = true;
     machine.stop().catch(() => {});
   };
-  if (!fetches(compiled)) giveUpNetwork();
+  giveUpNetwork(compiled, "start");
   const machine = await boot(compiled, {
     input: reader === undefined ? undefined : terminal?.input(leave) ?? Deno.stdin.readable,
     terminal: terminal?.host,
@@ -89,7 +89,7 @@ async function up(options: Options, file: string): Promise<void> {
     },
     onEvent: (event) => {
       hosted.event(event);
-      if (event.kind === "images-ready") giveUpNetwork();
+      giveUpNetwork(compiled, event.kind);
       if (options.json) return;
       if (event.kind === "image-progress") return status.image(event);
       const text = eventText(event, compiled.name);

@@ -77,6 +77,13 @@ export const explanations: Record<string, string> = {
   E0811: "A port can be asked only on a machine that has sockets.",
   E0812:
     "What the host reads comes once: a program that is started again would find its input at some other place, or at its end.",
+  E0901: "Only a network device is connected to something, and has addresses and frames.",
+  E0902: "A network device has one cable, and one thing at its other end.",
+  E0903:
+    "Addresses are written as in RFC 4291 and RFC 5952, those with a port as address:port, and IPv6 ones before a port in brackets. Ports are 1 to 65535.",
+  E0904: "A port of the host leads to one port of one machine.",
+  E0905:
+    "A gateway is reached over the network that the interface is in, so it has an address of it.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

@@ -14,6 +14,7 @@ import { planIommu } from "../isolation/iommu.ts";
 import { planPermissions } from "../isolation/permissions.ts";
 import type { Node } from "../source/node.ts";
 import { isAddress, pathAt } from "../source/load.ts";
+import { planNetwork, planSettings } from "./network.ts";
 import { layOut, REGISTERS_BASE } from "./memory_map.ts";
 import type { Instance, Placement } from "./placement.ts";
 
@@ -42,7 +43,7 @@ export function makePlan(
       isolation: domain.primary ? "none" : domain.isolation ?? "process",
       memory: { address: space.address, sizeBytes: space.sizeBytes, heapBytes: space.heapBytes },
       components: placement.instances.filter((one) => one.space === space.name).map((one) =>
-        planComponent(one, placement)
+        planComponent(one, system, placement)
       ),
       devices: devices.filter((device) => device.domain === space.name).map((device) =>
         device.name
@@ -141,7 +142,11 @@ function planCourse(
   };
 }
 
-function planComponent(instance: Instance, placement: Placement): ComponentPlan {
+function planComponent(
+  instance: Instance,
+  system: System,
+  placement: Placement,
+): ComponentPlan {
   const needs = placement.edges.filter((edge) => edge.from === instance).flatMap((edge) =>
     edge.providers.map((provider) => ({
       interface: edge.interface,
@@ -155,7 +160,7 @@ function planComponent(instance: Instance, placement: Placement): ComponentPlan 
     component: instance.component,
     needs,
     ...(instance.device === undefined ? {} : { device: instance.device }),
-    settings: {},
+    settings: planSettings(instance, system, placement),
   };
 }
 
@@ -197,6 +202,13 @@ function planDevices(system: System, root: Node, placement: Placement): DevicePl
         : {}),
       readOnly: device.readOnly,
     };
+    const network = device.model !== "virtio-net" ? {} : {
+      network: planNetwork(
+        device,
+        id,
+        (file) => pathAt(root, ["machine", "devices", name, "capture"], file),
+      ),
+    };
     return {
       name,
       model: device.model,
@@ -206,6 +218,7 @@ function planDevices(system: System, root: Node, placement: Placement): DevicePl
       registers: REGISTERS_BASE + id * 4096,
       interrupt: id + 1,
       ...disk,
+      ...network,
     };
   });
 }

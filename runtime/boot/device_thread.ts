@@ -34,7 +34,7 @@ export class DeviceThread {
       deno: {
         // Stated one by one, since a worker that inherits all shares all.
         permissions: {
-          net: false,
+          net: networkPermission(plan),
           env: false,
           run: false,
           sys: false,
@@ -170,17 +170,58 @@ export class DeviceThread {
   }
 }
 
-/** The thread may open the images, and those only. */
+/**
+ * The thread may listen where the plan forwards from, and connect to where it allows; with "*" and with
+ * datagrams, which are sent to whoever asks, that is anywhere.
+ */
+function networkPermission(plan: Plan): string[] | "inherit" | false {
+  const places = new Set<string>();
+  for (const { network } of plan.machine.devices) {
+    if (network?.backend.kind !== "user") continue;
+    const { forward, allow } = network.backend;
+    if (allow.some(({ host }) => host === "*")) return "inherit";
+    for (const { protocol, host, port } of forward) {
+      const loopback = host === "127.0.0.1" || host === "::1";
+      if (protocol === "udp" && !loopback) return "inherit";
+      places.add(place(host, protocol === "udp" ? undefined : port));
+    }
+    for (const { host, port } of allow) {
+      for (const each of host === "localhost" ? ["127.0.0.1", "::1"] : [host]) {
+        places.add(place(each, port));
+      }
+    }
+    // Sockets for datagrams that the machine sends are bound to any port of any address.
+    if (allow.length > 0) {
+      for (const any of ["0.0.0.0", "::", "127.0.0.1", "::1"]) places.add(place(any, 0));
+    }
+  }
+  return places.size === 0 ? false : [...places];
+}
+
+function place(host: string, port: number | undefined): string {
+  const name = host.includes(":") ? `[${host}]` : host;
+  return port === undefined ? name : `${name}:${port}`;
+}
+
+/** The thread may open the images, and those only; and the captures, and what tells of tap devices. */
 function imagePermissions(
   plan: Plan,
   bases: Map<string, BaseImage>,
 ): { read: string[]; write: string[] } {
-  const images = plan.machine.devices.filter((device) => device.image !== undefined);
+  const { devices } = plan.machine;
+  const images = devices.filter((device) => device.image !== undefined);
+  const captures = devices.flatMap(({ network }) => network?.capture ?? []);
+  const taps = devices.some(({ network }) => network?.backend.kind === "tap");
   const over = [...bases.values()];
   const kept = over.flatMap(({ keep }) => keep ?? []);
   const written = images.filter((device) => !device.readOnly);
   return {
-    read: [...images.map(({ image }) => image!), ...over.map(({ base }) => base), ...kept],
-    write: [...written.map(({ image }) => image!), ...kept],
+    read: [
+      ...images.map(({ image }) => image!),
+      ...over.map(({ base }) => base),
+      ...kept,
+      ...(taps ? ["/sys/class/net"] : []),
+    ],
+    write: [...written.map(({ image }) => image!), ...kept, ...captures],
   };
 }

@@ -3,6 +3,8 @@
 import { FileImage } from "../hardware/device/file_image.ts";
 import { Platform } from "../hardware/device/platform.ts";
 import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
+import { VirtioNet } from "../hardware/device/virtio_net.ts";
+import { Backends, parseMac } from "../hardware/network/open_backend.ts";
 import { VirtioConsole } from "../hardware/device/virtio_console.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
@@ -56,6 +58,38 @@ self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
   });
 };
 
+/** Turns with something to do before the host's sockets have theirs. */
+const TURNS_PER_EVENT_LOOP = 4;
+
+/** Whether a device makes connections of the host while the machine runs, or answers datagrams. */
+function connects({ network }: DevicePlan): boolean {
+  if (network?.backend.kind !== "user") return false;
+  const { allow, forward } = network.backend;
+  return allow.length > 0 || forward.some(({ protocol }) => protocol === "udp");
+}
+
+/** Whether the host has said something since the loop last looked, and a promise that it will. */
+class HostCalls {
+  #waiting: PromiseWithResolvers<void> | undefined;
+  #called = false;
+
+  called(): void {
+    this.#called = true;
+    this.#waiting?.resolve();
+  }
+
+  takeCall(): boolean {
+    const called = this.#called;
+    this.#called = false;
+    return called;
+  }
+
+  call(): Promise<void> {
+    this.#waiting = Promise.withResolvers();
+    return this.#waiting.promise;
+  }
+}
+
 /** A disk's image: a file, or what a machine changes over one that stays as it is. */
 function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage | OverlayImage {
   if (base === undefined) return new FileImage(device.image!, device.readOnly ?? false).claim();
@@ -82,7 +116,9 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const bases = new Map(setup.bases);
   const consoles: VirtioConsole[] = [];
   const platform = new Platform(setup.machine.iommu.directory, setup.machine.iommu.contexts, log);
-  const makeModel = (device: DevicePlan): DeviceModel => {
+  const host = new HostCalls();
+  const backends = new Backends(() => host.called());
+  const makeModel = async (device: DevicePlan): Promise<DeviceModel> => {
     switch (device.model) {
       case "virtio-blk": {
         const image = openImage(device, bases.get(device.name));
@@ -97,6 +133,10 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
         consoles.push(model);
         return model;
       }
+      case "virtio-net": {
+        const { network } = device;
+        return new VirtioNet(await backends.open(network!), parseMac(network!.mac));
+      }
       case "virtio-rng":
         return new VirtioRng((bytes) => crypto.getRandomValues(bytes));
     }
@@ -104,18 +144,20 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   try {
     for (const device of setup.machine.devices) {
       const context = setup.machine.iommu.contexts.find((each) => each.device === device.name)!;
-      platform.plug(device.name, context, makeModel(device));
+      platform.plug(device.name, context, await makeModel(device));
     }
   } catch (failure) {
-    // An image that is missing or in use is nothing that went wrong here: no stack is of use.
+    // An image that is missing, or a port in use, is nothing that went wrong here: no stack is of use.
     self.postMessage({ kind: "failed", reason: (failure as Error).message });
     return self.close();
   }
   // What is open stays usable; nothing else of the host can be reached from here on.
   opener.seal();
-  for (const name of ["read", "write", "ffi", "run", "net", "env", "sys", "import"] as const) {
+  for (const name of ["read", "write", "ffi", "run", "env", "sys", "import"] as const) {
     Deno.permissions.revokeSync({ name });
   }
+  // Connections are made as long as the machine runs: to what is allowed, which is all that was granted.
+  if (!setup.machine.devices.some(connects)) Deno.permissions.revokeSync({ name: "net" });
 
   let stopping = false;
   const attention = new Attention(setup.attention);
@@ -160,14 +202,16 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   };
   self.postMessage({ kind: "ready" });
 
-  let idleSince = 0;
+  let idleSince = 0, busyTurns = 0;
   while (!stopping) {
-    if (attention.needed) await attention.turnEventLoop();
+    const listen = backends.eventful && busyTurns++ % TURNS_PER_EVENT_LOOP === 0;
+    if (attention.needed || listen) await attention.turnEventLoop();
     if (platform.poll()) {
       idleSince = 0;
       for (const fault of platform.takeFaults()) self.postMessage({ kind: "fault", fault });
       continue;
     }
+    busyTurns = 0;
     const now = performance.now() * 1e6;
     if (idleSince === 0) idleSince = now;
     if (now - idleSince < SPIN_NS) {
@@ -175,7 +219,8 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
       continue;
     }
     sleeper.prepare();
-    if (platform.pending || attention.needed) sleeper.cancel();
+    if (platform.pending || attention.needed || host.takeCall()) sleeper.cancel();
+    else if (backends.eventful) await sleeper.sleepLightly(SLEEP_NS, host.call());
     else sleeper.sleep(SLEEP_NS);
     idleSince = 0;
   }
@@ -183,6 +228,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     if (!image.readOnly) image.flush();
     image.close();
   }
+  backends.close();
   self.postMessage({ kind: "stopped" });
   self.close();
 }

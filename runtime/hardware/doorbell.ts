@@ -18,6 +18,12 @@ export interface Sleeper {
   sleep(timeoutNs: number): void;
 }
 
+/** A sleeper that lets its event loop turn meanwhile: for a thread to which the host has something to say. */
+export interface LightSleeper extends Sleeper {
+  /** Resolves when rung, when `other` does, or after about `timeoutNs`. */
+  sleepLightly(timeoutNs: number, other: Promise<void>): Promise<void>;
+}
+
 /** Index of the word that says that its owner sleeps, in the 32-bit words of a bell's memory. */
 const SLEEPING = 0;
 const SIGNALS = 1;
@@ -32,10 +38,14 @@ export interface Signal {
   post(): void;
   /** @returns once posted, or after `timeoutNs` */
   wait(timeoutNs: number): void;
+  /** The same without blocking; one at a time. */
+  waitLightly(timeoutNs: number): Promise<void>;
 }
 
 /** Bell and sleeper over one piece of shared memory. */
-export class Doorbell implements Bell, Sleeper {
+export class Doorbell implements Bell, LightSleeper {
+  #waiting: Promise<void> | undefined;
+
   constructor(private readonly words: Int32Array, private readonly signal: Signal) {}
 
   ring(): boolean {
@@ -57,6 +67,13 @@ export class Doorbell implements Bell, Sleeper {
     this.signal.wait(timeoutNs);
     Atomics.store(this.words, SLEEPING, 0);
   }
+
+  async sleepLightly(timeoutNs: number, other: Promise<void>): Promise<void> {
+    // A wait that something else ended goes on, and serves the next sleep.
+    this.#waiting ??= this.signal.waitLightly(timeoutNs).then(() => this.#waiting = undefined);
+    await Promise.race([this.#waiting, other]);
+    Atomics.store(this.words, SLEEPING, 0);
+  }
 }
 
 /** Signal by Atomics.wait: for threads of one process, on any platform. */
@@ -71,6 +88,12 @@ export class AtomicsSignal implements Signal {
 
   wait(timeoutNs: number): void {
     Atomics.wait(this.words, SIGNALS, 0, timeoutNs / 1e6);
+    Atomics.store(this.words, SIGNALS, 0);
+  }
+
+  async waitLightly(timeoutNs: number): Promise<void> {
+    const { async, value } = Atomics.waitAsync(this.words, SIGNALS, 0, timeoutNs / 1e6);
+    if (async) await value;
     Atomics.store(this.words, SIGNALS, 0);
   }
 }

@@ -1,5 +1,5 @@
 // A doorbell's signal between processes: a process-shared semaphore (sem_overview(7)) that lies in
-// mapped memory. The two calls it keeps are harmless: they touch only the semaphores given here.
+// mapped memory. The calls it keeps are harmless: they touch only the semaphores given here.
 import { BELL_BYTES, Doorbell, SEMAPHORE_OFFSET, type Signal } from "../../hardware/doorbell.ts";
 import type { MappedMemory } from "./linux_memory.ts";
 
@@ -7,6 +7,13 @@ const symbols = {
   sem_init: { parameters: ["pointer", "i32", "u32"], result: "i32" },
   sem_post: { parameters: ["pointer"], result: "i32" },
   sem_clockwait: { parameters: ["pointer", "i32", "buffer"], result: "i32" },
+  /** the same call, made on another thread */
+  waitElsewhere: {
+    name: "sem_clockwait",
+    parameters: ["pointer", "i32", "buffer"],
+    result: "i32",
+    nonblocking: true,
+  },
   sem_trywait: { parameters: ["pointer"], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
@@ -33,21 +40,32 @@ export class Semaphores {
 
   #signal(semaphore: Deno.PointerObject): Signal {
     const libc = this.#libc.symbols;
-    const time = new BigInt64Array(2);
-    const timeBytes = new Uint8Array(time.buffer);
+    const time = new BigInt64Array(2), lightTime = new BigInt64Array(2);
+    /** A time on the monotonic clock, as `struct timespec`. */
+    const deadline = (into: BigInt64Array<ArrayBuffer>, timeoutNs: number) => {
+      const bytes = new Uint8Array(into.buffer);
+      libc.clock_gettime(CLOCK_MONOTONIC, bytes);
+      const whole = Math.floor(timeoutNs / 1e9);
+      const nanoseconds = Number(into[1]) + (timeoutNs - whole * 1e9);
+      into[0] += BigInt(whole + Math.floor(nanoseconds / 1e9));
+      into[1] = BigInt(Math.floor(nanoseconds % 1e9));
+      return bytes;
+    };
+    // A post that raced with the timeout, or a peer that posts too often, must not wake us later.
+    const drain = () => {
+      while (libc.sem_trywait(semaphore) === 0);
+    };
     return {
       post: () => {
         libc.sem_post(semaphore);
       },
       wait: (timeoutNs) => {
-        libc.clock_gettime(CLOCK_MONOTONIC, timeBytes);
-        const whole = Math.floor(timeoutNs / 1e9);
-        const nanoseconds = Number(time[1]) + (timeoutNs - whole * 1e9);
-        time[0] += BigInt(whole + Math.floor(nanoseconds / 1e9));
-        time[1] = BigInt(Math.floor(nanoseconds % 1e9));
-        libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, timeBytes);
-        // A post that raced with the timeout, or a peer that posts too often, must not wake us later.
-        while (libc.sem_trywait(semaphore) === 0);
+        libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, deadline(time, timeoutNs));
+        drain();
+      },
+      waitLightly: async (timeoutNs) => {
+        await libc.waitElsewhere(semaphore, CLOCK_MONOTONIC, deadline(lightTime, timeoutNs));
+        drain();
       },
     };
   }

@@ -1,5 +1,4 @@
 // What address translation needs of the host: its sockets and its clock. In tests it is something else.
-import { createSocket } from "node:dgram";
 
 /** A connection of the host. A `Deno.TcpConn` is one. */
 export interface HostStream {
@@ -57,7 +56,9 @@ export const hostSockets: HostSockets = {
     return listener;
   },
 
-  datagrams(host, port, received) {
+  async datagrams(host, port, received) {
+    // Loaded where it is needed: it takes longer than the rest of a start.
+    const { createSocket } = await import("node:dgram");
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const { promise, resolve, reject } = Promise.withResolvers<HostDatagrams>();
     socket.on("error", (failure) => reject(cannotListen("udp", host, port, failure)));
@@ -69,7 +70,7 @@ export const hostSockets: HostSockets = {
         send: (bytes, to, toPort) => socket.send(bytes, toPort, to, () => {}),
         close: () => socket.close(),
       }));
-    return promise;
+    return await promise;
   },
 
   nowMs: () => performance.now(),

@@ -1,6 +1,6 @@
 // Whose address is it: answers of ARP (RFC 826) and neighbour discovery (RFC 4861, 7.2) for every address of
 // the segment but the machine's own, since there is nobody else on it.
-import { parseIp, sameIp } from "../address.ts";
+import { parseIp, sameIp } from "../../../../schemas/internet_address.ts";
 import { type Frame, NO_BYTES } from "../frame.ts";
 import { ETHERNET_BYTES, EtherType, get16, put16 } from "../wire.ts";
 import { icmpFrame } from "./icmp.ts";

@@ -1,5 +1,5 @@
 // The table of the machine's TCP connections, and the host's ports that lead into the machine.
-import { ipText, parseIp } from "../address.ts";
+import { parseIp } from "../../../../schemas/internet_address.ts";
 import type { Frame } from "../frame.ts";
 import type { Access } from "./access.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
@@ -158,15 +158,18 @@ export function flowKey({ guest, remote }: Ends, guestPort: number, remotePort: 
   return key;
 }
 
-/** The ends of a connection that comes from the gateway. */
+/**
+ * The ends of a connection that comes from the gateway: of the family of the host's address, if both have it.
+ * @throws Error where they have none in common
+ */
 export function gatewayEnds(guests: string[], gateways: string[], host: string): Ends {
-  const version = host.includes(":") && guests.some((each) => each.includes(":")) ? 6 : 4;
-  const bytes = version === 6 ? 16 : 4;
-  const pick = (all: string[]) =>
-    all.map((text) => parseIp(text)!).find((ip) => ip.length === bytes) ?? parseIp(all[0])!;
-  const [guest, remote] = [pick(guests), pick(gateways)];
-  if (guest.length !== remote.length) {
-    throw new Error(`Cannot forward to ${ipText(guest)}: the gateway has no address of its family`);
+  const families = host.includes(":") ? [16, 4] : [4, 16];
+  for (const bytes of families) {
+    const [guest, remote] = [guests, gateways].map((all) =>
+      all.map((text) => parseIp(text)!).find((ip) => ip.length === bytes)
+    );
+    if (guest === undefined || remote === undefined) continue;
+    return { version: bytes === 4 ? 4 : 6, guest, remote };
   }
-  return { version: guest.length === 4 ? 4 : 6, guest, remote };
+  throw new Error(`Cannot forward ${host}: machine and gateway have no addresses of one family`);
 }

@@ -1,6 +1,6 @@
 // UDP of the machine (RFC 768): for every pair of ports a socket of the host, given back when it was idle;
 // and ports of the host that lead into the machine, each of whose clients has a port of the gateway.
-import { parseIp } from "../address.ts";
+import { parseIp } from "../../../../schemas/internet_address.ts";
 import type { Frame } from "../frame.ts";
 import { get16, Protocol, put16 } from "../wire.ts";
 import type { Access } from "./access.ts";

@@ -1,7 +1,7 @@
 // The backend "user": a segment with the machine on it and nobody else but the translation, which is its
 // gateway, its name server, and whoever the machine talks to. Its connections end here and go on as
 // connections of the host, to where the manifest allows.
-import { parseIp, sameIp } from "../address.ts";
+import { parseIp, sameIp } from "../../../../schemas/internet_address.ts";
 import type { NetworkBackend } from "../backend.ts";
 import type { Frame } from "../frame.ts";
 import { ETHERNET_BYTES, EtherType, get16, Protocol } from "../wire.ts";

@@ -1,4 +1,5 @@
-// Internet addresses as text and as bytes in network order (RFC 4291, 2.2; RFC 5952).
+// Internet addresses as manifests and plans write them, and as bytes in network order (RFC 4291, 2.2;
+// RFC 5952).
 
 /** @returns 4 or 16 bytes; undefined where the text is no address */
 export function parseIp(text: string): Uint8Array | undefined {
@@ -49,4 +50,44 @@ export function sameIp(left: Uint8Array, right: Uint8Array): boolean {
 /** Whether an address means the host that it is used on. */
 export function isLoopback(ip: Uint8Array): boolean {
   return ip.length === 4 ? ip[0] === 127 : ip.every((byte, index) => byte === (index < 15 ? 0 : 1));
+}
+
+/** An address and how many bits of it are the network's: "10.0.2.15/24". */
+export function parseNetwork(text: string): { ip: Uint8Array; prefix: number } | undefined {
+  const [, address, prefix] = /^([^/]+)\/(\d{1,3})$/.exec(text) ?? [];
+  const ip = address === undefined ? undefined : parseIp(address);
+  return ip === undefined || Number(prefix) > ip.length * 8
+    ? undefined
+    : { ip, prefix: Number(prefix) };
+}
+
+/** Whether an address is in a network. */
+export function inNetwork(ip: Uint8Array, network: { ip: Uint8Array; prefix: number }): boolean {
+  if (ip.length !== network.ip.length) return false;
+  for (let bit = 0; bit < network.prefix; bit++) {
+    const mask = 0x80 >> (bit & 7);
+    if (((ip[bit >> 3] ^ network.ip[bit >> 3]) & mask) !== 0) return false;
+  }
+  return true;
+}
+
+/** A host and a port; "*" is any port. IPv6 addresses are in brackets. */
+export interface HostPort {
+  host: string;
+  port: number | "*";
+}
+
+/** @returns undefined where the text is none, or its port is none */
+export function parseHostPort(text: string): HostPort | undefined {
+  const [, bracketed, plain, port] =
+    /^(?:\[([0-9a-fA-F:]+)\]|([^\s:[\]/]+)):(\d{1,5}|\*)$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  if (host === undefined || bracketed !== undefined && parseIp(bracketed) === undefined) {
+    return undefined;
+  }
+  // What looks like an address of IPv4 is one.
+  if (/^[\d.]+$/.test(host) && parseIp(host) === undefined) return undefined;
+  if (port === "*") return { host, port };
+  const number = Number(port);
+  return number >= 1 && number <= 65535 ? { host, port: number } : undefined;
 }
