@@ -44,6 +44,8 @@ export class ContractService implements Service {
   #syncing = false;
   /** closed by the program, not yet at the server */
   #unclosed: HandleRecord[] = [];
+  /** how many changes were durable when those were last looked at */
+  #lastLook = 0;
 
   /** @param tasks of the domain that calls */
   constructor(
@@ -243,11 +245,15 @@ export class ContractService implements Service {
     const record = this.#book.drop(call.args[0]);
     if (record === undefined) return 0;
     record.uses = 0;
-    this.#unclosed.push(record);
     // A file that may have to be made again keeps its handle until it is durable.
-    const needed = new Set(this.#log.entries.map((entry) => entry.made));
-    const closing = this.#unclosed.filter((each) => !needed.has(each));
-    this.#unclosed = this.#unclosed.filter((each) => needed.has(each));
+    const closing = this.#log.needs(record) ? [] : [record];
+    if (closing.length === 0) this.#unclosed.push(record);
+    if (this.#unclosed.length > 0 && this.#lastLook !== this.#log.durableEntries) {
+      this.#lastLook = this.#log.durableEntries;
+      const needed = this.#unclosed;
+      this.#unclosed = [];
+      for (const each of needed) (this.#log.needs(each) ? this.#unclosed : closing).push(each);
+    }
     for (const { server, dead } of closing) {
       if (server < 0 || dead || !(yield* this.#available())) continue;
       yield* this.connection.call({

@@ -47,11 +47,20 @@ export function changes(number: number, args: ArrayLike<number>, made: boolean):
 
 export class RedoLog {
   #entries: RedoEntry[] = [];
+  readonly #made = new Set<HandleRecord>();
   /** payload bytes that it holds */
   bytes = 0;
 
   get entries(): readonly RedoEntry[] {
     return this.#entries;
+  }
+
+  /** entries that became durable since the start */
+  durableEntries = 0;
+
+  /** Whether a file that may have to be made again is known by this record. */
+  needs(record: HandleRecord): boolean {
+    return this.#made.has(record);
   }
 
   /** Keeps an acknowledged change; `args` are the client's. */
@@ -65,6 +74,7 @@ export class RedoLog {
     );
     this.#entries.push({ ...entry, args, handles });
     this.bytes += entry.payload.length;
+    if (entry.made !== undefined) this.#made.add(entry.made);
   }
 
   /**
@@ -80,8 +90,11 @@ export class RedoLog {
   trim(durable: number): void {
     let count = 0;
     while (count < this.#entries.length && this.#entries[count].transaction <= durable) {
-      this.bytes -= this.#entries[count++].payload.length;
+      const { payload, made } = this.#entries[count++];
+      this.bytes -= payload.length;
+      if (made !== undefined) this.#made.delete(made);
     }
+    this.durableEntries += count;
     if (count > 0) this.#entries.splice(0, count);
   }
 }
