@@ -23,6 +23,31 @@ async function up(folder: string, ...args: string[]): Promise<{ code: number; ou
   return { code, out: decoder.decode(stdout) };
 }
 
+/** What the host asks of examples that stay until they are stopped, and what it is told. */
+const asked: Record<string, { address: string; answer: string }> = {
+  web: { address: "http://127.0.0.1:8080/", answer: "a page of the machine\n" },
+};
+
+/** Runs `compose up` until it is ready, asks it what the host asks, and stops it as Ctrl-C does. */
+async function upAndAsk(folder: string, name: string): Promise<{ code: number; out: string }> {
+  const env: Record<string, string> = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
+  const child = composeCommand(folder, ["up", `${name}.yaml`], env).spawn();
+  const out = new Response(child.stdout).text();
+  let told = "";
+  for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
+    told += text;
+    if (!told.includes("ready in")) continue;
+    const { address, answer } = asked[name];
+    assertEquals(await (await fetch(address)).text(), answer);
+    child.kill("SIGINT");
+    break;
+  }
+  const { code } = await child.status;
+  return { code, out: await out };
+}
+
+const ENDED_BY_SIGTERM = 143;
+
 async function withExamples(body: (folder: string) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {
     for (const name of names) {
@@ -58,11 +83,12 @@ for (const name of names.filter((name) => !base(name))) {
     { name: `examples/${name}.yaml prints what is beside it`, ignore },
     () =>
       withExamples(async (folder) => {
-        const { code, out } = await up(folder, `${name}.yaml`);
+        const stays = name in asked;
+        const { code, out } = await (stays ? upAndAsk(folder, name) : up(folder, `${name}.yaml`));
         const beside = new URL(`${name}.txt`, examples);
         if (Deno.env.get("UPDATE") === "1") Deno.writeTextFileSync(beside, out);
         assertEquals(settled(out), settled(Deno.readTextFileSync(beside)));
-        assertEquals(code, 0);
+        assertEquals(code, stays ? ENDED_BY_SIGTERM : 0);
         for (const { name: file } of Deno.readDirSync(folder)) {
           if (file.endsWith(".img")) assertEquals(checkImage(`${folder}/${file}`), "");
         }
