@@ -1,23 +1,18 @@
 // Address translation in user space against real sockets of the host: our own TCP/IP on the machine's side,
 // over the driver and the device; and garbage from a machine that is not ours.
 import { assert, assertEquals } from "@std/assert";
-import { VirtioNet } from "../runtime/hardware/device/virtio_net.ts";
 import { finishFrame, type Frame, NO_BYTES } from "../runtime/hardware/network/frame.ts";
 import { parseIp } from "../schemas/internet_address.ts";
 import { type HostSockets, hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { MAX_TCP_FLOWS } from "../runtime/hardware/network/user/tcp_flows.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";
-import { createVirtioNet } from "../runtime/kernel/drivers/virtio_net_driver.ts";
 import { Errno } from "../runtime/kernel/errno.ts";
 import { AF, IPPROTO, SHUT, SOCK } from "../runtime/kernel/network/constants.ts";
-import type { StreamEndpoint, Transport } from "../runtime/kernel/network/endpoint.ts";
-import { createTcpip } from "../runtime/kernel/network/tcpip/tcpip.ts";
 import type { UserNetworkPlan } from "../schemas/plan.ts";
-import { seededRandom, smallMachine } from "./small_machine.ts";
+import { echoServer, ERR, IN, NetworkGuest, OUT } from "./network_guest.ts";
+import { seededRandom } from "./small_machine.ts";
 
 const MAC = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
-const LIMIT_MS = 20_000;
-const IN = 1, OUT = 4, ERR = 8;
 
 const plan: UserNetworkPlan = {
   kind: "user",
@@ -29,65 +24,25 @@ const plan: UserNetworkPlan = {
   dns: {},
 };
 
-/** A machine on a translated segment, and what makes it go on. */
-class Guest {
-  readonly network: UserNetwork;
-  readonly transport: Transport;
-  readonly #machine;
-
-  private constructor(network: UserNetwork) {
-    this.network = network;
-    const clock = () => performance.now() * 1e6;
-    this.#machine = smallMachine(4 << 20, [new VirtioNet(network, MAC)], clock);
-    const { environment, attachments } = this.#machine;
-    const { frames } = createVirtioNet(environment, {}, { attachment: attachments[0] }).provides;
-    this.transport = createTcpip(environment, { frames }, {
-      addresses: ["10.0.2.15/24", "fd00::15/64"],
-      gateway: "10.0.2.2",
-      gateway6: "fd00::2",
-    }).provides.transport as Transport;
+/** A machine on a translated segment. */
+class Guest extends NetworkGuest {
+  private constructor(readonly network: UserNetwork) {
+    super(network, {
+      mac: MAC,
+      clock: () => performance.now() * 1e6,
+      tcpip: {
+        addresses: ["10.0.2.15/24", "fd00::15/64"],
+        gateway: "10.0.2.2",
+        gateway6: "fd00::2",
+      },
+    });
   }
 
   static async start(changes: Partial<UserNetworkPlan>, host = hostSockets): Promise<Guest> {
-    const random = (into: Uint8Array) => crypto.getRandomValues(into);
+    const random = (into: Uint8Array) => crypto.getRandomValues(into as Uint8Array<ArrayBuffer>);
     const network = new UserNetwork({ ...plan, ...changes }, MAC, host, random, () => {});
     await network.listen();
     return new Guest(network);
-  }
-
-  turn(): void {
-    this.#machine.settle();
-  }
-
-  /** Lets machine and host go on until something is so. */
-  async until(condition: () => boolean, what: string): Promise<void> {
-    const deadline = performance.now() + LIMIT_MS;
-    for (;;) {
-      this.turn();
-      if (condition()) return;
-      if (performance.now() > deadline) throw new Error(`It did not come to: ${what}`);
-      await new Promise((resolve) => setTimeout(resolve, 0));
-    }
-  }
-
-  open(ip: string, port: number): StreamEndpoint {
-    const family = ip.includes(":") ? AF.INET6 : AF.INET;
-    const endpoint = this.transport.open(family, SOCK.STREAM, 0) as StreamEndpoint;
-    endpoint.connect({ ip: parseIp(ip)!, port, scope: 0 });
-    return endpoint;
-  }
-
-  /** A connection; the error number where there is none. */
-  async connect(ip: string, port: number): Promise<StreamEndpoint | number> {
-    const endpoint = this.open(ip, port);
-    await this.until(() => (endpoint.readiness & OUT) !== 0, `a connection to ${ip}:${port}`);
-    const error = endpoint.takeError();
-    return error === 0 ? endpoint : error;
-  }
-
-  async read(endpoint: StreamEndpoint, into: Uint8Array): Promise<number> {
-    await this.until(() => (endpoint.readiness & IN) !== 0, "something to read");
-    return endpoint.receive(into, 0).count;
   }
 }
 
@@ -186,23 +141,8 @@ Deno.test("user network: connections of the host reach the machine, many at a ti
   const guest = await Guest.start({
     forward: [{ protocol: "tcp", host: "127.0.0.1", port, to: 80 }],
   });
-  const listener = guest.transport.open(AF.INET, SOCK.STREAM, 0) as StreamEndpoint;
-  listener.bind({ ip: parseIp("0.0.0.0")!, port: 80, scope: 0 });
-  listener.listen(128);
-  const open = new Set<StreamEndpoint>();
-  const serve = () => {
-    while ((listener.readiness & IN) !== 0) open.add(listener.accept());
-    for (const each of open) {
-      if ((each.readiness & IN) === 0) continue;
-      const request = new Uint8Array(100);
-      const { count } = each.receive(request, 0);
-      if (count > 0) each.send(request.subarray(0, count), 0);
-      else {
-        each.close();
-        open.delete(each);
-      }
-    }
-  };
+  const listener = guest.listen(80);
+  const serve = echoServer(listener);
   let done = 0;
   const client = async (index: number) => {
     const connection = await Deno.connect({ hostname: "127.0.0.1", port });

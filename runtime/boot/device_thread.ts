@@ -203,7 +203,7 @@ function place(host: string, port: number | undefined): string {
   return port === undefined ? name : `${name}:${port}`;
 }
 
-/** The thread may open the images, and those only; and the captures, and what tells of tap devices. */
+/** The thread may open the images and write the captures, and nothing else. */
 function imagePermissions(
   plan: Plan,
   bases: Map<string, BaseImage>,
@@ -211,7 +211,6 @@ function imagePermissions(
   const { devices } = plan.machine;
   const images = devices.filter((device) => device.image !== undefined);
   const captures = devices.flatMap(({ network }) => network?.capture ?? []);
-  const taps = devices.some(({ network }) => network?.backend.kind === "tap");
   const over = [...bases.values()];
   const kept = over.flatMap(({ keep }) => keep ?? []);
   const written = images.filter((device) => !device.readOnly);
@@ -220,7 +219,6 @@ function imagePermissions(
       ...images.map(({ image }) => image!),
       ...over.map(({ base }) => base),
       ...kept,
-      ...(taps ? ["/sys/class/net"] : []),
     ],
     write: [...written.map(({ image }) => image!), ...kept, ...captures],
   };

@@ -5,6 +5,7 @@ import type { NetworkBackend } from "./backend.ts";
 import { finishFrame, type Frame, MAX_FRAME_BYTES, NO_BYTES } from "./frame.ts";
 
 const symbols = {
+  if_nametoindex: { parameters: ["buffer"], result: "u32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   ioctl: { parameters: ["i32", "usize", "buffer"], result: "i32" },
   read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
@@ -30,19 +31,16 @@ const MTU = 1500;
  * @throws Error naming the device and why it cannot be used
  */
 export function openTap(name: string, wake: () => void): TapDevice {
-  let interfaces: string[];
-  try {
-    interfaces = [...Deno.readDirSync("/sys/class/net")].map((entry) => entry.name);
-  } catch {
+  if (Deno.build.os !== "linux") {
     throw new Error(`Cannot use tap device ${name}: this host has none (they are Linux's)`);
   }
-  // The kernel would make one that is gone with this process, and has no address.
-  if (!interfaces.includes(name)) {
+  const libc = Deno.dlopen("libc.so.6", symbols).symbols;
+  // The kernel would make one, which is gone with this process and has no address.
+  if (libc.if_nametoindex(new TextEncoder().encode(`${name}\0`)) === 0) {
     throw new Error(
       `Cannot use tap device ${name}: there is none (make it: ip tuntap add dev ${name} mode tap)`,
     );
   }
-  const libc = Deno.dlopen("libc.so.6", symbols).symbols;
   const file = libc.open(new TextEncoder().encode("/dev/net/tun\0"), O_RDWR | O_NONBLOCK);
   if (file < 0) throw new Error(`Cannot use tap device ${name}: ${reason(libc)} (/dev/net/tun)`);
   const request = new Uint8Array(IFREQ_BYTES);
