@@ -47,7 +47,10 @@ export type DeviceRequest =
   | { kind: "stop" };
 
 const SLEEP_NS = 20e6;
-/** Looking once more for this long before sleeping saves the wake-up of the next request. */
+/**
+ * Looking once more for this long before sleeping saves the wake-up of the next request. A thread with an
+ * event loop to turn looks once: turning it takes as long as looking is worth.
+ */
 const SPIN_NS = 20e3;
 
 self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
@@ -214,7 +217,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     busyTurns = 0;
     const now = performance.now() * 1e6;
     if (idleSince === 0) idleSince = now;
-    if (now - idleSince < SPIN_NS) {
+    if (!backends.eventful && now - idleSince < SPIN_NS) {
       Atomics.pause();
       continue;
     }

@@ -9,6 +9,7 @@ import {
   NO_BYTES,
   tcpPayloadAt,
 } from "../network/frame.ts";
+import { takeBuffer } from "../network/frame_buffers.ts";
 import type { Chain, Completion } from "./split_queue.ts";
 import type { DeviceModel, VirtioDevice } from "./virtio_device.ts";
 import { DeviceId } from "./virtio.ts";
@@ -86,7 +87,8 @@ export class VirtioNet implements DeviceModel {
       this.dropped++;
       return undefined;
     }
-    const bytes = new Uint8Array(chain.readableBytes);
+    const memory = takeBuffer(chain.readableBytes);
+    const bytes = memory.subarray(0, chain.readableBytes);
     let at = 0;
     for (const view of chain.readable) {
       bytes.set(view, at);
@@ -94,7 +96,7 @@ export class VirtioNet implements DeviceModel {
     }
     const head = bytes.subarray(Net.HEADER_BYTES);
     const offload = readTransmitHeader(bytes, head, device.acceptedFeatures);
-    if (offload !== "malformed") return { head, body: NO_BYTES, offload };
+    if (offload !== "malformed") return { head, body: NO_BYTES, offload, memory };
     this.dropped++;
     return undefined;
   }

@@ -26,6 +26,8 @@ export interface Frame {
   /** what follows, or nothing */
   body: Uint8Array;
   offload?: Offload;
+  /** what its bytes lie in, for whoever is done with them last and knows it */
+  memory?: Uint8Array<ArrayBuffer>;
 }
 
 export const NO_BYTES = new Uint8Array(0);

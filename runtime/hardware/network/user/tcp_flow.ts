@@ -3,6 +3,7 @@
 // window, and the machine's window is what the host has not taken yet. The link below loses nothing and is
 // as fast as memory, so there is no congestion control, and what comes out of order is left to be sent again.
 import type { Frame } from "../frame.ts";
+import { takeBuffer } from "../frame_buffers.ts";
 import { ByteQueue } from "./byte_queue.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
@@ -53,7 +54,7 @@ export class TcpFlow {
   #probe = false;
   #synDue = false;
   #readBytes = FIRST_READ_BYTES;
-  #buffer: Uint8Array | undefined;
+  #buffer: Uint8Array<ArrayBuffer> | undefined;
   #resume: (() => void) | undefined;
   // From the machine.
   #expected = 0;
@@ -138,8 +139,8 @@ export class TcpFlow {
     this.#pump(this.#stream!);
   }
 
-  /** Takes a segment of the machine. */
-  receive(segment: Segment): void {
+  /** Takes a segment of the machine. @param memory what it lies in, given back when it is done with */
+  receive(segment: Segment, memory?: Frame["memory"]): void {
     const { flags, acknowledgement } = segment;
     const acknowledged = (flags & Flag.ACK) !== 0;
     switch (this.#state) {
@@ -175,7 +176,7 @@ export class TcpFlow {
       if (acknowledgement !== this.#highest) return this.abort();
       this.#open(segment);
     }
-    if (this.#takeAcknowledgement(segment)) this.#take(segment);
+    if (this.#takeAcknowledgement(segment)) this.#take(segment, memory);
     this.#finish();
   }
 
@@ -212,13 +213,13 @@ export class TcpFlow {
   }
 
   /** Takes the data of a segment, as far as it is the next and there is room. */
-  #take({ sequence, payload, flags }: Segment): void {
+  #take({ sequence, payload, flags }: Segment, memory: Frame["memory"]): void {
     const end = (flags & Flag.FIN) !== 0;
     if (payload.length === 0 && !end) return;
     const known = difference(this.#expected, sequence);
     if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
     const data = payload.subarray(known, known + QUEUE_BYTES - this.#toHost.bytes);
-    this.#toHost.push(data);
+    this.#toHost.push(data, memory);
     this.#expected = (this.#expected + data.length) >>> 0;
     if (end && known + data.length === payload.length) {
       this.#guestEnded = true;
@@ -323,11 +324,11 @@ export class TcpFlow {
           await new Promise<void>((resolve) => this.#resume = resolve);
           if (this.#state === "closed") return;
         }
-        const buffer = this.#buffer ?? new Uint8Array(this.#readBytes);
-        const count = await stream.read(buffer);
+        const size = this.#readBytes, buffer = this.#buffer ??= takeBuffer(size);
+        const count = await stream.read(buffer.subarray(0, size));
         if (this.#state === "closed") return;
         if (count === null) break;
-        this.#keep(buffer, count);
+        this.#keep(buffer, size, count);
         this.owner.ready(this);
       }
       this.#hostEnded = true;
@@ -343,11 +344,14 @@ export class TcpFlow {
   }
 
   /** Queues what was read; a buffer that is mostly empty is used again. */
-  #keep(buffer: Uint8Array, count: number): void {
-    const large = count > buffer.length / 4;
-    this.#toGuest.push(large ? buffer.subarray(0, count) : buffer.slice(0, count));
-    this.#buffer = large ? undefined : buffer;
-    if (count === buffer.length) this.#readBytes = Math.min(MAX_READ_BYTES, 4 * this.#readBytes);
+  #keep(buffer: Uint8Array<ArrayBuffer>, size: number, count: number): void {
+    const large = count > size / 4;
+    if (large) this.#toGuest.push(buffer.subarray(0, count), buffer);
+    else this.#toGuest.push(buffer.slice(0, count));
+    if (large) this.#buffer = undefined;
+    if (count < size) return;
+    this.#readBytes = Math.min(MAX_READ_BYTES, 4 * size);
+    this.#buffer = undefined;
   }
 
   #resumeReading(): void {

@@ -43,13 +43,13 @@ export class TcpFlows implements FlowOwner {
     return this.#last.length > 0 || this.#ready.size > 0;
   }
 
-  /** Takes a packet of the machine. */
-  send(packet: Packet): void {
+  /** Takes a packet of the machine. @param memory what it lies in, given back when it is done with */
+  send(packet: Packet, memory: Frame["memory"]): void {
     const segment = readSegment(packet.payload, packet.version);
     if (segment === undefined) return;
     const key = flowKey(packet, segment.guestPort, segment.remotePort);
     const flow = this.#flows.get(key);
-    if (flow !== undefined) return flow.receive(segment);
+    if (flow !== undefined) return flow.receive(segment, memory);
     if ((segment.flags & Flag.RST) !== 0) return;
     const target = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN
       ? this.access.target(packet.remote, segment.remotePort)

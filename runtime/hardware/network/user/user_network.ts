@@ -81,18 +81,18 @@ export class UserNetwork implements NetworkBackend {
   }
 
   /** There is always room: what is too much of a connection was not asked for, and other packets are lost. */
-  send({ head }: Frame): boolean {
+  send({ head, memory }: Frame): boolean {
     const etherType = head.length < ETHERNET_BYTES ? 0 : get16(head, 12);
     if (etherType === EtherType.ARP) this.#answer(this.#neighbours.arp(head));
     else {
       const packet = readPacket(head);
       if (packet === undefined) this.dropped++;
-      else this.#sendPacket(packet);
+      else this.#sendPacket(packet, memory);
     }
     return true;
   }
 
-  #sendPacket(packet: Packet): void {
+  #sendPacket(packet: Packet, memory: Frame["memory"]): void {
     const { protocol, guest, remote } = packet;
     if (protocol === Protocol.ICMPV6 && packet.version === 6) {
       const answer = this.#neighbours.solicited(packet);
@@ -102,7 +102,7 @@ export class UserNetwork implements NetworkBackend {
       this.dropped++;
       return;
     }
-    if (protocol === Protocol.TCP) return this.tcp.send(packet);
+    if (protocol === Protocol.TCP) return this.tcp.send(packet, memory);
     if (protocol === Protocol.UDP) return this.#sendDatagram(packet);
     const own = this.#own.some((each) => sameIp(each, remote));
     this.#answer(own ? answerEcho(this.#writer, packet) : prohibit(this.#writer, packet));
