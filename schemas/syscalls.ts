@@ -98,7 +98,8 @@ export const systemCalls: readonly SystemCall[] = [
   call(28, "inotify_rm_watch", "process", "fd int", { repeat: "unsafe" }),
   call(29, "ioctl", "process", "fd uint ioctl", {
     repeat: "unsafe",
-    partial: "terminals answer ENOTTY",
+    partial:
+      "descriptors, terminals and sockets; chattr(1) and other requests to files answer ENOTTY",
   }),
   missing(30, "ioprio_set", "process"),
   missing(31, "ioprio_get", "process"),

@@ -36,6 +36,7 @@ export function* mountTree(
     yield* table.mount(service, index, type, path, { mount: covers.mount, handle: covers.handle });
     yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
   }
+  yield* processes.mountPseudoTerminals();
 }
 
 /** A mount point, where there is none. A server that dies meanwhile may have made it or not: asked again. */

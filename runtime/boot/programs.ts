@@ -8,7 +8,8 @@ import { resolve } from "../kernel/process/resolve.ts";
 import { SIG } from "../kernel/process/signal.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
 import { pathCalls } from "../kernel/process/sys_path.ts";
-import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
+import { ConsoleTty } from "../kernel/process/console_tty.ts";
+import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
@@ -53,7 +54,7 @@ const END_NS = 2e9, END_LOOK_NS = 1e6;
 const DEFAULT_SIZE: WindowSize = { rows: 24, columns: 80 };
 
 export class Programs {
-  readonly #terminals = new Map<number, Tty>();
+  readonly #terminals = new Map<number, ConsoleTty>();
   readonly #running = new Map<string, Process>();
   /** signals for programs that are not there yet */
   readonly #early = new Map<string, number[]>();
@@ -102,7 +103,7 @@ export class Programs {
 
   *#begin(program: ProgramPlan, process: Process): Coroutine<void> {
     const { init } = this.processes;
-    let terminal: Tty | undefined;
+    let terminal: ConsoleTty | undefined;
     for (const port of [program.console, program.console, program.errors]) {
       const path = `/dev/hvc${port}`;
       // A terminal belongs to whoever uses it, as login(1) has it.
@@ -110,14 +111,14 @@ export class Programs {
       const fd = yield* finish(openCalls.openat(process, AT.FDCWD, path, O.RDWR, 0));
       if (!program.terminal || port !== program.console) continue;
       const characters = process.file(fd);
-      terminal ??= new Tty(
+      terminal ??= new ConsoleTty(
         this.processes,
         characters,
         process.session,
         () => this.sizeOf(port) ?? DEFAULT_SIZE,
       );
       this.#terminals.set(port, terminal);
-      process.files.replace(fd, new TtyDescription(terminal, O.RDWR), false);
+      process.files.replace(fd, terminal.describe(O.RDWR), false);
     }
     yield* enterDirectory(process, program.cwd);
     yield* this.runners[program.kind](process, program);

@@ -6,7 +6,8 @@ import type { Process } from "../kernel/process/process.ts";
 import { handlers, type Processes } from "../kernel/process/process_component.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
-import { Tty, TtyDescription, type WindowSize } from "../kernel/process/tty.ts";
+import { ConsoleTty } from "../kernel/process/console_tty.ts";
+import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { connectTo } from "./port_probe.ts";
 import {
@@ -62,7 +63,7 @@ interface Session {
   input: SessionInput;
   outputs: Record<SessionStream, SessionOutput>;
   process: Process | undefined;
-  terminal: Tty | undefined;
+  terminal: ConsoleTty | undefined;
   size: WindowSize;
   /** sent before the program was there */
   early: number[];
@@ -165,10 +166,10 @@ export class Sessions {
         openCalls.openat(process, AT.FDCWD, PLACE_OF_TERMINALS, O.RDWR, 0),
       );
       const line = new TerminalLine(process.file(fd), input, outputs.stdout);
-      session.terminal = new Tty(this.processes, line, process.session, () => session.size);
-      process.files.replace(fd, new TtyDescription(session.terminal, O.RDWR), false);
+      session.terminal = new ConsoleTty(this.processes, line, process.session, () => session.size);
+      process.files.replace(fd, session.terminal.describe(O.RDWR), false);
       for (let more = 0; more < 2; more++) {
-        process.addDescription(new TtyDescription(session.terminal, O.RDWR), false);
+        process.addDescription(session.terminal.describe(O.RDWR), false);
       }
     }
     yield* enterDirectory(process, execution.cwd);

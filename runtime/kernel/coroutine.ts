@@ -118,6 +118,7 @@ export class Answer<T> implements Coroutine<T> {
 /** One running coroutine. */
 export class Task {
   #waitingOn: WaitQueue | undefined;
+  #interruption: unknown;
 
   constructor(
     private readonly tasks: Tasks,
@@ -133,23 +134,32 @@ export class Task {
   }
 
   /**
-   * Ends an interruptible wait with a failure, thrown where the task waits.
+   * Ends an interruptible wait with a failure, thrown where the task waits. One that has just been woken, or
+   * runs, gets it where it waits next.
    * @returns false where the task does not wait, or must not be interrupted
    */
   interrupt(failure: unknown): boolean {
     const queue = this.#waitingOn;
-    if (queue === undefined || !queue.interruptible || this.body.throw === undefined) return false;
+    if (queue === undefined) {
+      this.#interruption = failure;
+      return false;
+    }
+    if (!queue.interruptible || this.body.throw === undefined) return false;
     queue.remove(this);
     this.#waitingOn = undefined;
-    let result;
+    const result = this.#thrown(failure);
+    if (result !== undefined) this.#proceed(result);
+    return true;
+  }
+
+  /** What the body does with a failure where it waits; undefined where that ends it. */
+  #thrown(failure: unknown): IteratorResult<WaitQueue, unknown> | undefined {
     try {
-      result = this.body.throw(failure);
+      return this.body.throw!(failure);
     } catch (thrown) {
       this.settled(undefined, thrown);
-      return true;
+      return undefined;
     }
-    this.#proceed(result);
-    return true;
   }
 
   /** Runs until the next wait or the end. */
@@ -165,6 +175,15 @@ export class Task {
   }
 
   #proceed(result: IteratorResult<WaitQueue, unknown>): void {
+    if (!result.done && this.#interruption !== undefined) {
+      const failure = this.#interruption;
+      if (result.value.interruptible && this.body.throw !== undefined) {
+        this.#interruption = undefined;
+        const next = this.#thrown(failure);
+        if (next !== undefined) this.#proceed(next);
+        return;
+      }
+    }
     if (result.done) this.settled(result.value, undefined);
     else {
       this.#waitingOn = result.value;

@@ -86,10 +86,15 @@ export class FifoDescription extends FileDescription implements PipeEnd {
       (this.writes ? this.pipe.pollWrite(events) : 0);
   }
 
-  override *release(): Coroutine<void> {
+  /** It is not an end of the pipe any more. */
+  leave(): void {
     if (this.reads) this.pipe.removeReader();
     if (this.writes) this.pipe.removeWriter();
     this.fifos.closed(this.identity);
+  }
+
+  override *release(): Coroutine<void> {
+    this.leave();
     yield* super.release();
   }
 }

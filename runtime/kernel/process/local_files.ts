@@ -1,10 +1,11 @@
 // What the primary keeps about files, whatever server they are on: pipes behind names, files without a place,
-// and who wants to know what happens to them.
+// pseudo-terminals, and who wants to know what happens to them.
 import type { Environment } from "../environment.ts";
 import { AnonymousFiles } from "./anonymous_files.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { FifoTable } from "./fifo.ts";
 import type { Process } from "./process.ts";
+import { PtyTable } from "./pty.ts";
 import { WatchTable } from "./watches.ts";
 
 /** Whether a description is one of a file. */
@@ -16,6 +17,7 @@ export class LocalFiles {
   readonly fifos = new FifoTable();
   readonly watches: WatchTable;
   readonly anonymous: AnonymousFiles;
+  readonly ptys: PtyTable;
 
   /** @param processes of the machine */
   constructor(environment: Environment, processes: () => Iterable<Process>) {
@@ -25,6 +27,7 @@ export class LocalFiles {
       }
       return false;
     });
+    this.ptys = new PtyTable(environment);
     this.anonymous = new AnonymousFiles(environment);
   }
 }

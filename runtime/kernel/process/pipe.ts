@@ -13,8 +13,6 @@ export const MOST_PIPE_BYTES = 1 << 20;
 const ATOMIC_BYTES = 4096;
 
 export class Pipe {
-  /** woken whenever something was written, read, opened or closed */
-  readonly readiness = new WaitQueue(true);
   readers = 0;
   writers = 0;
   /** how often an end was opened: who waits for the other side sees one that has already gone again */
@@ -23,6 +21,9 @@ export class Pipe {
   #ring = new Uint8Array(DEFAULT_BYTES);
   #start = 0;
   #length = 0;
+
+  /** @param readiness woken whenever something was written, read, opened or closed */
+  constructor(readonly readiness = new WaitQueue(true)) {}
 
   get available(): number {
     return this.#length;

@@ -14,6 +14,7 @@ import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
+import { leaveJobs } from "./job_control.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
 import { ProcessTimers } from "./process_timers.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
@@ -373,6 +374,7 @@ export class Process {
         yield* request(each.mount.service, Call.CLOSE, [each.handle]);
       }
     }
+    const children = [...this.children];
     const heir = this.#heir;
     for (const child of this.children) {
       child.parent = heir;
@@ -385,6 +387,7 @@ export class Process {
     }
     this.children.clear();
     this.ended = this.ending!;
+    leaveJobs(this, children);
     this.kernel.buried(this);
     this.#reportEnd();
   }

@@ -4,16 +4,19 @@ import { callNumber, systemCalls } from "../../../schemas/syscalls.ts";
 import type { Component } from "../component.ts";
 import type { Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
+import { Errno } from "../errno.ts";
 import type { Service } from "../service.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
+import { WalkFlag } from "../vfs/protocol.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
-import { MountTable } from "./mounts.ts";
+import { type Location, MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
+import { resolve } from "./resolve.ts";
 import { capabilityCalls } from "./sys_capability.ts";
 import { procTree } from "./proc/proc_tree.ts";
 import { eventCalls } from "./sys_event.ts";
@@ -97,6 +100,8 @@ export const handledNames: ReadonlySet<string> = new Set([
   ...executedNames,
 ]);
 
+const PTS_PATH = "/dev/pts";
+
 /** Highest process number, as /proc/sys/kernel/pid_max has it. */
 export const PID_MAX = 4_194_304;
 
@@ -175,6 +180,20 @@ export class Processes implements ProcessKernel {
   *enterRoot(): Coroutine<void> {
     this.init.directories.root = yield* Process.hold(this.mounts.root);
     this.init.directories.cwd = yield* Process.hold(this.mounts.root);
+  }
+
+  /** Names of pseudo-terminals are seen where /dev has a place for them. */
+  *mountPseudoTerminals(): Coroutine<void> {
+    const { mounts, init } = this;
+    let place: Location;
+    try {
+      place = yield* resolve(init, mounts.root, PTS_PATH, WalkFlag.DIRECTORY);
+    } catch (failure) {
+      if (failure instanceof Errno) return;
+      throw failure;
+    }
+    const covers = { mount: place.mount, handle: place.handle };
+    yield* mounts.mount(this.local.ptys.server, 0, "devpts", PTS_PATH, covers);
   }
 
   /** A process of the manifest: a session of its own, a child of init. */

@@ -4,20 +4,17 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import type { FileDescription } from "./description.ts";
-import { FifoDescription } from "./fifo.ts";
 import type { Handlers } from "./handler.ts";
 import { IN } from "./inotify.ts";
 import { getLong } from "./little_endian.ts";
 import { describe, openPlace } from "./open_path.ts";
+import { openSpecial } from "./open_special.ts";
 import { makePipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
 import { RESOLVE, type Resolved, type Scope } from "./resolve.ts";
 import { fcntlCalls } from "./sys_fcntl.ts";
 import { inotifyCalls } from "./sys_inotify.ts";
-import { TtyDescription } from "./tty.ts";
 
-/** Leads to whatever controls the session of the process that opens it (tty(4)). */
-const CONTROLLING_TERMINAL = "/dev/tty";
 /** Flags that matter only while opening. */
 const OPENING = O.CREAT | O.EXCL | O.NOCTTY | O.TRUNC | O.CLOEXEC | O.DIRECTORY | O.NOFOLLOW;
 /** What O_PATH goes with. */
@@ -81,13 +78,6 @@ function* open(
   if ((flags & O.ACCMODE) === O.ACCMODE) fail(E.EINVAL);
   const makes = O.CREAT | O.DIRECTORY;
   if ((flags & makes) === makes) fail(E.EINVAL);
-  if (path === CONTROLLING_TERMINAL) {
-    const tty = process.kernel.terminals.get(process.session) ?? fail(E.ENXIO);
-    return process.addDescription(
-      new TtyDescription(tty, flags & ~OPENING),
-      (flags & O.CLOEXEC) !== 0,
-    );
-  }
   const absolute = path.startsWith("/") && (refused & RESOLVE.IN_ROOT) === 0;
   const start = absolute ? process.root : process.directory(fd);
   const confined = (refused & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0;
@@ -95,12 +85,12 @@ function* open(
   const opened = yield* openPlace(process, start, path, flags, mode, scope);
   const file = describe(process, opened, flags & ~OPENING, path);
   if ((flags & O.TRUNC) !== 0) file.changedFrom(0);
-  tellOpened(process, opened, file, flags);
-  const fifo = (opened.mode & S.IFMT) === S.IFIFO && (flags & O.PATH) === 0;
-  const description = fifo ? new FifoDescription(process.kernel.local.fifos, file) : file;
+  let description = file;
   try {
-    if (description instanceof FifoDescription) yield* description.opened();
-    return process.addDescription(description, (flags & O.CLOEXEC) !== 0);
+    description = yield* openSpecial(process, file, flags);
+    const fd = process.addDescription(description, (flags & O.CLOEXEC) !== 0);
+    tellOpened(process, opened, description, flags);
+    return fd;
   } catch (failure) {
     yield* description.release();
     throw failure;

@@ -1,4 +1,5 @@
-// devfs: /dev with the memory devices (mem(4), null(4), random(4)) and one terminal a console port.
+// devfs: /dev with the memory devices (mem(4), null(4), random(4)), one terminal a console port, and names
+// of terminals that the primary has.
 import type { Component } from "../component.ts";
 import type { Blocking, WaitQueue } from "../coroutine.ts";
 import type { Entropy } from "../drivers/entropy.ts";
@@ -85,6 +86,12 @@ export function createDevfs(environment: Environment, needs: Record<string, unkn
   };
   filesystem.addDevice("random", 0o666, deviceNumber(1, 8), random);
   filesystem.addDevice("urandom", 0o666, deviceNumber(1, 9), random);
+  // Terminals by these names are the primary's: who opens them gets what it has behind their numbers.
+  const elsewhere: CharacterDevice = { read: () => fail(E.ENXIO), write: () => fail(E.ENXIO) };
+  filesystem.addDevice("tty", 0o666, deviceNumber(5, 0), elsewhere);
+  filesystem.addDevice("ptmx", 0o666, deviceNumber(5, 2), elsewhere);
+  const names = filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0);
+  filesystem.root.attach("pts", names);
   for (let port = 0; port < terminal.ports; port++) {
     filesystem.addDevice(`hvc${port}`, 0o620, deviceNumber(229, port), {
       read: (into) => terminal.read(port, into),

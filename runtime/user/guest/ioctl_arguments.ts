@@ -23,6 +23,14 @@ const table = new Map<number, IoctlArgument>([
   [0x5413, { bytes: WINSIZE_BYTES, in: false, out: true }], // TIOCGWINSZ
   [0x5414, { bytes: WINSIZE_BYTES, in: true, out: false }], // TIOCSWINSZ
   [0x541b, { bytes: 4, in: false, out: true }], // FIONREAD
+  [0x5412, { bytes: 1, in: true, out: false }], // TIOCSTI
+  [0x5420, { bytes: 4, in: true, out: false }], // TIOCPKT
+  [0x5424, { bytes: 4, in: false, out: true }], // TIOCGETD
+  [0x8004_5430, { bytes: 4, in: false, out: true }], // TIOCGPTN
+  [0x4004_5431, { bytes: 4, in: true, out: false }], // TIOCSPTLCK
+  [0x8004_5432, { bytes: 4, in: false, out: true }], // TIOCGDEV
+  [0x8004_5438, { bytes: 4, in: false, out: true }], // TIOCGPKT
+  [0x8004_5439, { bytes: 4, in: false, out: true }], // TIOCGPTLCK
   [0x5421, { bytes: 4, in: true, out: false }], // FIONBIO
   [0x5429, { bytes: 4, in: false, out: true }], // TIOCGSID
   [0x5452, { bytes: 4, in: true, out: false }], // FIOASYNC

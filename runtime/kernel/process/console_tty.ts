@@ -1,0 +1,48 @@
+// The terminal of a program of the manifest, or of a session: on a console's characters.
+import { type Coroutine, finish } from "../coroutine.ts";
+import type { FileDescription } from "./description.ts";
+import type { ProcessKernel } from "./process.ts";
+import { SIG } from "./signal.ts";
+import { Tty, TtyDescription, type WindowSize } from "./tty.ts";
+
+export class ConsoleTty extends Tty {
+  #over = false;
+
+  /**
+   * @param characters what comes from the console, and goes there
+   * @param size how much it shows
+   */
+  constructor(
+    kernel: ProcessKernel,
+    private readonly characters: FileDescription,
+    session: number,
+    size: () => WindowSize,
+  ) {
+    super(kernel, { room: Infinity, show: (bytes) => characters.write(bytes) }, false, size);
+    this.session = this.foreground = session;
+    kernel.terminals.set(session, this);
+    kernel.environment.tasks.spawn(this.#take());
+  }
+
+  override get over(): boolean {
+    return this.#over;
+  }
+
+  /** A descriptor of it. The console stays open when that is closed: the terminal reads ahead. */
+  describe(flags: number): TtyDescription {
+    return new TtyDescription(this, flags, this.characters);
+  }
+
+  /** Reads ahead, so that keys have their effect while no program reads. */
+  *#take(): Coroutine<void> {
+    const bytes = new Uint8Array(256);
+    for (;;) {
+      const count = yield* finish(this.characters.read(bytes));
+      if (count <= 0) break;
+      yield* this.receive(bytes.subarray(0, count));
+    }
+    this.#over = true;
+    this.changed.wakeAll();
+    this.signal(SIG.HUP);
+  }
+}

@@ -1,0 +1,287 @@
+// Requests of ioctl(2) to terminals (ioctl_tty(2)): settings, size, foreground, control, and the requests to the
+// other side of a pseudo-terminal.
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
+import { E, fail } from "../errno.ts";
+import { O } from "../vfs/constants.ts";
+import { WalkFlag } from "../vfs/protocol.ts";
+import {
+  controllingTerminal,
+  demandForeground,
+  dropTerminal,
+  takeTerminal,
+} from "./job_control.ts";
+import { getInt, putInt } from "./little_endian.ts";
+import { openPty } from "./open_special.ts";
+import { describe } from "./open_path.ts";
+import type { Process } from "./process.ts";
+import { MasterDescription, type PseudoTerminal, PTS_MAJOR } from "./pty.ts";
+import { resolve } from "./resolve.ts";
+import { LAST_SIGNAL, SIG } from "./signal.ts";
+import { TERMIOS_BYTES } from "./termios.ts";
+import type { Tty, TtyDescription } from "./tty.ts";
+
+const TERMIOS = {
+  GET: 0x5401,
+  SET: 0x5402,
+  SET_WAIT: 0x5403,
+  SET_FLUSH: 0x5404,
+  GET2: 0x802c_542a,
+  SET2: 0x402c_542b,
+  SET2_WAIT: 0x402c_542c,
+  SET2_FLUSH: 0x402c_542d,
+} as const;
+const TIOC = {
+  SBRK: 0x5409,
+  XONC: 0x540a,
+  FLUSH: 0x540b,
+  EXCL: 0x540c,
+  NXCL: 0x540d,
+  SCTTY: 0x540e,
+  GPGRP: 0x540f,
+  SPGRP: 0x5410,
+  OUTQ: 0x5411,
+  STI: 0x5412,
+  GWINSZ: 0x5413,
+  SWINSZ: 0x5414,
+  INQ: 0x541b,
+  NOTTY: 0x5422,
+  GETD: 0x5424,
+  SBRKP: 0x5425,
+  GSID: 0x5429,
+} as const;
+/** Of the other side of a pseudo-terminal. */
+const PTY = {
+  PACKETS: 0x5420,
+  OPEN_PEER: 0x5441,
+  NUMBER: 0x8004_5430,
+  SET_LOCK: 0x4004_5431,
+  DEVICE: 0x8004_5432,
+  GET_PACKETS: 0x8004_5438,
+  GET_LOCK: 0x8004_5439,
+  SIGNAL: 0x4004_5436,
+} as const;
+/** Arguments of TCFLSH and TCXONC. */
+const FLUSH = { INPUT: 0, OUTPUT: 1, BOTH: 2 } as const;
+const FLOW = { OUTPUT_OFF: 0, OUTPUT_ON: 1, INPUT_OFF: 2, INPUT_ON: 3 } as const;
+/** What requests change that somebody in the background must not. */
+const CHANGING: readonly number[] = [
+  TERMIOS.SET,
+  TERMIOS.SET_WAIT,
+  TERMIOS.SET_FLUSH,
+  TERMIOS.SET2,
+  TERMIOS.SET2_WAIT,
+  TERMIOS.SET2_FLUSH,
+  TIOC.SPGRP,
+  TIOC.SBRK,
+  TIOC.SBRKP,
+  TIOC.XONC,
+  TIOC.FLUSH,
+];
+/** Speeds of `struct termios2`, bits a second: where they are, and what they are. */
+const SPEEDS_AT = [36, 40], SPEED = 38400;
+
+/** @param argument a number, or the bytes that it points to @throws Errno ENOTTY for an unknown request */
+export function terminalRequest(
+  process: Process,
+  description: TtyDescription | MasterDescription,
+  request: number,
+  argument: number | Uint8Array,
+): Blocking<number> {
+  const { tty } = description;
+  if (description instanceof MasterDescription) {
+    const answer = masterRequest(process, description, request, argument);
+    if (answer !== undefined) return answer;
+  } else {
+    if (description.lost) fail(E.EIO);
+    if (CHANGING.includes(request)) demandForeground(process, tty, SIG.TTOU);
+  }
+  const outside = description instanceof MasterDescription;
+  return settingRequest(tty, request, argument) ??
+    controlRequest(process, tty, request, argument, outside);
+}
+
+/** Settings and data: the same from both sides. @returns undefined for another request */
+function settingRequest(
+  tty: Tty,
+  request: number,
+  argument: number | Uint8Array,
+): Blocking<number> | undefined {
+  const bytes = argument as Uint8Array;
+  const { discipline } = tty;
+  switch (request) {
+    case TERMIOS.GET:
+    case TERMIOS.GET2:
+      bytes.set(discipline.termios);
+      if (request === TERMIOS.GET2) { for (const at of SPEEDS_AT) putInt(bytes, at, SPEED); }
+      return 0;
+    case TERMIOS.SET_FLUSH:
+    case TERMIOS.SET2_FLUSH:
+      discipline.flushInput();
+      discipline.set(bytes.subarray(0, TERMIOS_BYTES));
+      return 0;
+    case TERMIOS.SET:
+    case TERMIOS.SET2:
+    case TERMIOS.SET_WAIT:
+    case TERMIOS.SET2_WAIT:
+      discipline.set(bytes.subarray(0, TERMIOS_BYTES));
+      return 0;
+    case TIOC.FLUSH:
+      if (!(argument as number >= FLUSH.INPUT && argument as number <= FLUSH.BOTH)) fail(E.EINVAL);
+      if (argument !== FLUSH.OUTPUT) discipline.flushInput();
+      if (argument !== FLUSH.INPUT) tty.discardOutput();
+      return 0;
+    case TIOC.XONC:
+      return flow(tty, argument as number);
+    case TIOC.SBRK:
+    case TIOC.SBRKP:
+    case TIOC.EXCL:
+    case TIOC.NXCL:
+      return 0;
+    case TIOC.OUTQ:
+      putInt(bytes, 0, 0);
+      return 0;
+    case TIOC.INQ:
+      putInt(bytes, 0, discipline.available);
+      return 0;
+    case TIOC.GETD:
+      putInt(bytes, 0, 0);
+      return 0;
+    case TIOC.GWINSZ: {
+      const { rows, columns } = tty.size();
+      bytes.fill(0);
+      putInt(bytes, 0, rows | columns << 16);
+      return 0;
+    }
+    case TIOC.SWINSZ: {
+      const old = tty.size();
+      const size = { rows: bytes[0] | bytes[1] << 8, columns: bytes[2] | bytes[3] << 8 };
+      tty.size = () => size;
+      if (size.rows !== old.rows || size.columns !== old.columns) tty.resized();
+      return 0;
+    }
+    default:
+      return undefined;
+  }
+}
+
+function flow(tty: Tty, action: number): Blocking<number> {
+  switch (action) {
+    case FLOW.OUTPUT_OFF:
+    case FLOW.OUTPUT_ON:
+      tty.stop(action === FLOW.OUTPUT_OFF);
+      return 0;
+    case FLOW.INPUT_OFF:
+    case FLOW.INPUT_ON:
+      return function* () {
+        yield* tty.sendFlow(action === FLOW.INPUT_OFF);
+        return 0;
+      }();
+    default:
+      return fail(E.EINVAL);
+  }
+}
+
+/** Who controls, and who may: sessions and process groups. @param outside from the other side of a pseudo-terminal */
+function controlRequest(
+  process: Process,
+  tty: Tty,
+  request: number,
+  argument: number | Uint8Array,
+  outside: boolean,
+): Blocking<number> {
+  const bytes = argument as Uint8Array;
+  const controls = controllingTerminal(process) === tty;
+  switch (request) {
+    case TIOC.SCTTY:
+      takeTerminal(process, tty, argument === 1);
+      return 0;
+    case TIOC.NOTTY:
+      if (!controls) fail(E.ENOTTY);
+      // Only with its leader does the whole session lose it.
+      if (process.pid === process.session) dropTerminal(process.kernel, tty);
+      return 0;
+    case TIOC.GPGRP:
+      if (!controls && !outside) fail(E.ENOTTY);
+      putInt(bytes, 0, tty.foreground);
+      return 0;
+    case TIOC.SPGRP: {
+      if (!controls) fail(E.ENOTTY);
+      const group = getInt(bytes, 0);
+      if (group < 0) fail(E.EINVAL);
+      const members = [...process.kernel.all].filter((each) => each.group === group);
+      if (members.length === 0) fail(E.ESRCH);
+      if (!members.some((each) => each.session === tty.session)) fail(E.EPERM);
+      tty.foreground = group;
+      return 0;
+    }
+    case TIOC.GSID:
+      if (!controls && !outside || tty.session === 0) fail(E.ENOTTY);
+      putInt(bytes, 0, tty.session);
+      return 0;
+    case TIOC.STI:
+      if (process.identity.euid !== 0 && !controls) fail(E.EPERM);
+      return function* () {
+        yield* finish(tty.receive(bytes));
+        return 0;
+      }();
+    default:
+      return fail(E.ENOTTY);
+  }
+}
+
+/** @returns undefined for a request that both sides know */
+function masterRequest(
+  process: Process,
+  master: MasterDescription,
+  request: number,
+  argument: number | Uint8Array,
+): Blocking<number> | undefined {
+  const { tty } = master;
+  const bytes = argument as Uint8Array;
+  switch (request) {
+    case PTY.NUMBER:
+      putInt(bytes, 0, tty.number);
+      return 0;
+    case PTY.SET_LOCK:
+      tty.locked = getInt(bytes, 0) !== 0;
+      return 0;
+    case PTY.GET_LOCK:
+      putInt(bytes, 0, tty.locked ? 1 : 0);
+      return 0;
+    case PTY.PACKETS:
+      master.packets = getInt(bytes, 0) !== 0;
+      return 0;
+    case PTY.GET_PACKETS:
+      putInt(bytes, 0, master.packets ? 1 : 0);
+      return 0;
+    case PTY.DEVICE:
+      putInt(bytes, 0, PTS_MAJOR << 8 | tty.number);
+      return 0;
+    case PTY.SIGNAL:
+      if (!(argument as number >= 1 && argument as number <= LAST_SIGNAL)) fail(E.EINVAL);
+      tty.signal(argument as number);
+      return 0;
+    case PTY.OPEN_PEER:
+      return openPeer(process, tty, argument as number);
+    case TIOC.INQ:
+      putInt(bytes, 0, master.available());
+      return 0;
+    default:
+      return undefined;
+  }
+}
+
+/** Opens the side that programs are on, wherever its name is seen (TIOCGPTPEER). */
+function* openPeer(process: Process, tty: PseudoTerminal, flags: number): Coroutine<number> {
+  const path = `/dev/pts/${tty.number}`;
+  const { init } = process.kernel;
+  const found = yield* resolve(init, init.root, path, WalkFlag.FOLLOW);
+  const file = describe(process, found, flags & (O.ACCMODE | O.NONBLOCK), path);
+  try {
+    const peer = openPty(process, file, tty.number, flags);
+    return process.addDescription(peer, (flags & O.CLOEXEC) !== 0);
+  } catch (failure) {
+    yield* finish(file.release());
+    throw failure;
+  }
+}
