@@ -10,6 +10,8 @@ export interface ThreadHost {
   readonly stackPointer?: bigint;
   /** Something is to be looked at: a signal, the end of the process, or going on after a stop. */
   attend(): void;
+  /** Books the time that it has run since it was asked last, while it runs. */
+  settle?(): void;
 }
 
 /** `stack_t` of sigaltstack(2). */
@@ -42,9 +44,24 @@ export class Thread {
   task: Task | undefined;
   host: ThreadHost = { attend() {} };
   ended = false;
-  /** nanoseconds that it has run, as user and inside the kernel */
-  userNs = 0;
+  /** nanoseconds that it has run inside the kernel */
   systemNs = 0;
+  #userNs = 0;
+
+  /** nanoseconds that it has run as user, up to now */
+  get userNs(): number {
+    this.host.settle?.();
+    return this.#userNs;
+  }
+
+  set userNs(ns: number) {
+    this.#userNs = ns;
+  }
+
+  /** It has run for so long. */
+  ran(ns: number): void {
+    this.#userNs += ns;
+  }
 
   get cpuNs(): number {
     return this.userNs + this.systemNs;

@@ -21,6 +21,7 @@ const TURN_INSTRUCTIONS = 2_000_000;
 const CALL_INSTRUCTIONS = 1000;
 /** Pushed to the ready queue to go on, not to give a call its result. */
 const GO_ON = 0;
+const NS_PER_MS = 1e6;
 
 const REGISTER_BYTES = 8;
 const SP = 2, RA = 1, A0 = 10, A1 = 11, A2 = 12, A7 = 17;
@@ -45,6 +46,8 @@ export class GuestThread implements UserThread, ThreadHost {
   #interrupted = false;
   #parked = false;
   #waiting = false;
+  /** when its turn began, or its time was booked last; undefined while others have theirs */
+  #runsSinceMs: number | undefined;
   /** the thread has to end although its process goes on (execve by another thread) */
   doomed = false;
 
@@ -105,12 +108,21 @@ export class GuestThread implements UserThread, ThreadHost {
   resume(status: number): void {
     this.#waiting = false;
     if (this.kernel.ended) return;
-    const started = performance.now();
+    this.#runsSinceMs = performance.now();
     this.guest.enter(this);
     // Of a call that was interrupted there is no other result: the thread was stopped meanwhile.
     if (this.#call !== undefined && !this.#interrupted) this.#finishCall(status);
     this.#run();
-    this.kernel.userNs += (performance.now() - started) * 1e6;
+    this.settle();
+    this.#runsSinceMs = undefined;
+  }
+
+  /** Its turn may be long: who asks for its processor time learns of what it has used of it. */
+  settle(): void {
+    if (this.#runsSinceMs === undefined) return;
+    const nowMs = performance.now();
+    this.kernel.ran((nowMs - this.#runsSinceMs) * NS_PER_MS);
+    this.#runsSinceMs = nowMs;
   }
 
   #run(): void {

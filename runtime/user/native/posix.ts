@@ -9,6 +9,9 @@ import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 
 export { AT, F, LOCK, O, POLL, S, SEEK };
 
+/** Room for a file whose size is not known, at first. */
+const UNKNOWN_SIZE_BYTES = 4096;
+
 /** A system call failed: `name` is the error's, such as "ENOENT". */
 export class PosixError extends Error {
   /**
@@ -310,14 +313,18 @@ export class Sys {
     const fd = await this.open(path);
     try {
       const { size } = await this.fstat(fd);
-      const bytes = new Uint8Array(size);
-      let done = 0;
-      while (done < size) {
+      // Files of /proc have no size: they are read until they end.
+      let bytes = new Uint8Array(size > 0 ? size : UNKNOWN_SIZE_BYTES);
+      for (let done = 0;;) {
         const count = await this.read(fd, bytes.subarray(done));
-        if (count === 0) break;
         done += count;
+        if (count === 0 || done === size) return bytes.subarray(0, done);
+        if (done === bytes.length) {
+          const larger = new Uint8Array(2 * done);
+          larger.set(bytes);
+          bytes = larger;
+        }
       }
-      return bytes.subarray(0, done);
     } finally {
       await this.close(fd);
     }

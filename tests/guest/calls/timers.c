@@ -1,11 +1,14 @@
 // timerfd: one and many expirations, reading, waiting, absolute times; signalfd: sets, what a signal carries.
+#define _GNU_SOURCE
 #include "../programs/check.h"
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/time.h>
 #include <sys/timerfd.h>
 
 static struct itimerspec after(long ms, long interval_ms) {
@@ -147,7 +150,35 @@ static void waits_for_signal(void) {
   close(fd);
 }
 
+static double seconds(clockid_t clock) {
+  struct timespec time;
+  clock_gettime(clock, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+/** Time that was used is told while it is used, and not only when the thread has had its turn. */
+static void processor_time(void) {
+  double thread = seconds(CLOCK_THREAD_CPUTIME_ID), process = seconds(CLOCK_PROCESS_CPUTIME_ID);
+  for (int round = 0; round < 20; round++) {
+    for (volatile int index = 0; index < 20000; index++);
+    double now = seconds(CLOCK_THREAD_CPUTIME_ID), all = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    CHECK(now > thread && all > process);
+    thread = now;
+    process = all;
+  }
+  struct rusage before, after;
+  getrusage(RUSAGE_SELF, &before);
+  // Not every kernel counts each microsecond.
+  for (int round = 0; round < 10000; round++) {
+    for (volatile int index = 0; index < 20000; index++);
+    getrusage(RUSAGE_SELF, &after);
+    if (timercmp(&after.ru_utime, &before.ru_utime, >)) break;
+  }
+  CHECK(timercmp(&after.ru_utime, &before.ru_utime, >));
+}
+
 int main(void) {
+  processor_time();
   once();
   again_and_again();
   bad_timers();
