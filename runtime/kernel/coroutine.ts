@@ -237,6 +237,13 @@ export class Tasks {
     while (this.nowNs() < timer.deadlineNs) yield timer.queue;
   }
 
+  /** Lets all others that are ready have their turn. */
+  *pause(): Coroutine<void> {
+    const queue = new WaitQueue();
+    this.#addTimer({ deadlineNs: -Infinity, queue });
+    yield queue;
+  }
+
   /**
    * Wakes `queue` at a time, unless it is taken back.
    * @returns the function that takes the timer back

@@ -334,7 +334,7 @@ export class MemoryInode implements Inode {
         if (lacking > 0) lacking--;
         else this.filesystem.charge(1);
         this.#addChargedPage(index);
-        if (++made % PAGES_A_TURN === 0) yield* this.filesystem.environment.tasks.sleep(0);
+        if (++made % PAGES_A_TURN === 0) yield* this.filesystem.environment.tasks.pause();
       }
     } finally {
       this.filesystem.charge(-lacking);
