@@ -2,6 +2,7 @@
 // machine reaches what it may and nothing else, and the network's domain dies meanwhile.
 import { assert, assertEquals } from "@std/assert";
 import { boot, compile, load, type RunningMachine } from "../mod.ts";
+import { hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { withFolder } from "./boot_harness.ts";
 import { compilePrograms, lacksTools } from "./guest/cross_compiler.ts";
 import { guestPlan } from "./guest/guest_machine.ts";
@@ -21,7 +22,9 @@ machine:
       model: virtio-net
       backend:
         user:
-          forward: [{ from: "127.0.0.1:${port}", to: 80 }]
+          forward:
+            - { from: "127.0.0.1:${port}", to: 80 }
+            - { from: "127.0.0.1:${port}", to: 7, protocol: udp }
           allow: ["127.0.0.1:${allowed}"]
 ${more}
 slices:
@@ -49,6 +52,13 @@ interface Served {
   allowed: number;
   folder: string;
   restarts(): number;
+}
+
+/** Waits for something as long as that is worth. */
+async function within<T>(limitMs: number, work: Promise<T>, why: string): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error(why)), limitMs);
+  return await Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }
 
 /** Runs a body with a machine whose server is listening. */
@@ -80,7 +90,7 @@ function withServer(more: string, body: (served: Served) => Promise<void>): () =
         await body({ machine, port, allowed, folder, restarts: () => restarts });
       } finally {
         clearTimeout(over);
-        await machine.stop(0);
+        await within(LIMIT_MS, machine.stop(0), "The machine does not stop");
       }
     });
 }
@@ -157,6 +167,33 @@ Deno.test({
     assertEquals(await ask("10.0.2.2", allowed), "said by the host");
     await answered;
     listener.close();
+  }),
+});
+
+Deno.test({
+  name: "datagrams go to a machine and back, and to the host as far as it is allowed",
+  ignore,
+  fn: withServer("", async ({ port, allowed }) => {
+    const said: string[] = [];
+    const client = await hostSockets.datagrams("127.0.0.1", 0, (bytes) => {
+      said.push(new TextDecoder().decode(bytes));
+    });
+    for (let tries = 0; said.length === 0 && tries < 100; tries++) {
+      client.send(new TextEncoder().encode("to the machine"), "127.0.0.1", port);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assertEquals(said[0], "to the machine");
+    client.close();
+
+    const server = await hostSockets.datagrams("127.0.0.1", allowed, (bytes, host, from) => {
+      assertEquals(new TextDecoder().decode(bytes), "question");
+      server.send(new TextEncoder().encode("answer"), host, from);
+    });
+    const ask = (to: number) => fetchText(`http://127.0.0.1:${port}/datagram/10.0.2.2/${to}`);
+    assertEquals(await ask(allowed), "answer");
+    // "Administratively prohibited" is EHOSTUNREACH for whoever asks.
+    assertEquals(await ask(allowed === 9 ? 10 : 9), "lost 113");
+    server.close();
   }),
 });
 
