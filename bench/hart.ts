@@ -1,6 +1,7 @@
 // Debian's programs on the machine, and the same files under `qemu-riscv64-static` on the host, in turns:
 // whole programs, from their start to their end.
 import { boot, compile, load, type Plan } from "../mod.ts";
+import { rootTree } from "./root_tree.ts";
 import { type Pair, type Row, row } from "./statistics.ts";
 
 const QEMU = "qemu-riscv64-static";
@@ -140,18 +141,7 @@ function underQemu(root: string, { path, args }: Workload): { seconds: number; o
 /** Speeds of programs as a part of QEMU's. */
 export async function hart(folder: string, quick: boolean): Promise<Row[]> {
   const plan = await makePlan(folder);
-  // The first boot makes the image; QEMU gets the tree that is in it.
-  const root = `${folder}/root`;
-  let image = "";
-  const probe = { ...plan, programs: [] };
-  const machine = await boot(probe, {
-    onEvent: (event) => {
-      if (event.kind === "image-ready") image = event.image;
-    },
-  });
-  await machine.stop();
-  Deno.mkdirSync(root);
-  new Deno.Command("debugfs", { args: ["-R", `rdump / ${root}`, image] }).outputSync();
+  const root = await rootTree(plan, folder);
   const rows: Row[] = [];
   for (const workload of workloads(quick)) {
     const pairs: Pair[] = [];

@@ -2,6 +2,7 @@
 import { parseArgs } from "@std/cli/parse-args";
 import { hart } from "./hart.ts";
 import { memory } from "./memory.ts";
+import { net } from "./net.ts";
 import { nullCall } from "./null_call.ts";
 import { pread } from "./pread.ts";
 import { sequential } from "./sequential.ts";
@@ -13,6 +14,7 @@ const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<
   sequential,
   memory,
   hart,
+  net,
 };
 
 // `deno task bench -- --quick` hands the two dashes on.

@@ -87,6 +87,7 @@ export interface NetworkPlan {
 
 /** Address translation on the host's sockets. */
 export interface UserNetworkPlan {
+  /** which backend it is */
   kind: "user";
   /** addresses of the machine */
   guests: string[];
@@ -116,6 +117,7 @@ export interface ForwardPlan {
 
 /** An interface of the host that is made for the machine, as tap devices of Linux are. */
 export interface TapPlan {
+  /** which backend it is */
   kind: "tap";
   /** of the interface */
   name: string;
@@ -123,6 +125,7 @@ export interface TapPlan {
 
 /** A segment between devices of one machine. */
 export interface LoopPlan {
+  /** which backend it is */
   kind: "loop";
   /** devices that name the same are on it */
   segment: string;
@@ -130,7 +133,9 @@ export interface LoopPlan {
   seed: number;
   /** probabilities, for each frame */
   loss: number;
+  /** part of the frames that come twice */
   duplication: number;
+  /** part of the frames that overtake others */
   reordering: number;
   /** how long a frame is under way */
   delayMs: number;
