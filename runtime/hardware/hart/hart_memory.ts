@@ -15,7 +15,9 @@ const MAX_BYTES = 65536 * WASM_PAGE_BYTES;
 const STATE_BASE = WASM_PAGE_BYTES;
 const IMMEDIATES_BASE = STATE_BASE + 16384;
 const TABLES_BASE = 2 * WASM_PAGE_BYTES;
-const JUMPS_BASE = TABLES_BASE + TABLES * TRANSLATION_BYTES;
+/** A table that no address space has: an engine may put another one's translations there. */
+const SPARE_TABLE = TABLES;
+const JUMPS_BASE = TABLES_BASE + (TABLES + 1) * TRANSLATION_BYTES;
 
 /** Where the first frame is. */
 export const FRAMES_BASE = JUMPS_BASE + TABLES * JUMP_BYTES;
@@ -60,6 +62,11 @@ export class HartMemory {
   /** Start of a translation table. @param index below TABLES */
   translations(index: number): number {
     return TABLES_BASE + index * TRANSLATION_BYTES;
+  }
+
+  /** Start of the engine's own translation table. */
+  get spareTranslations(): number {
+    return this.translations(SPARE_TABLE);
   }
 
   /** Start of a jump cache. @param index below TABLES */

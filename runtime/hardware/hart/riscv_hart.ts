@@ -1,25 +1,18 @@
 // A RISC-V hart: executes what the state block describes until the kernel has to look. Code that runs often
 // is translated to WebAssembly; the rest is interpreted.
-import { decode, instructionBytes } from "./decode.ts";
 import { Access, type Engine, type HartClock, type Pager, StopReason } from "./engine.ts";
 import type { HartMemory } from "./hart_memory.ts";
-import type { Instruction } from "./instruction.ts";
 import { Interpreter } from "./interpreter/interpreter.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeCache, type CodePage } from "./translator/code_cache.ts";
+import { CodeReader } from "./translator/code_reader.ts";
+import { RegionCompiler } from "./translator/compile_region.ts";
 import { exitCode, HEATED, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
 import { collect, type Region, type RegionLimits } from "./translator/region.ts";
-import {
-  makeSupport,
-  multiplyAddIsFused,
-  REGION,
-  type Support,
-  TRANSLATE,
-} from "./translator/support.ts";
+import { makeSupport, multiplyAddIsFused, type Support } from "./translator/support.ts";
 import { translate } from "./translator/translate.ts";
-import { type Code, encodeModule, Type } from "./translator/wasm_encoder.ts";
 
 /**
  * A block that was interpreted so often is translated. A small region takes 0.3 ms until its code runs, in
@@ -59,8 +52,7 @@ export class RiscvHart implements Engine {
   readonly #cache: CodeCache;
   readonly #support: Support;
   readonly #host: Host;
-  readonly #imports: WebAssembly.Imports;
-  readonly #memoryPages: number;
+  readonly #compiler: RegionCompiler;
   /** by frame: how often a block that begins at a half-word of it was interpreted */
   readonly #heat = new Map<number, Uint16Array<ArrayBuffer>>();
   #lastFrame = -1;
@@ -77,18 +69,7 @@ export class RiscvHart implements Engine {
     const { table } = this.#cache;
     this.#support = makeSupport(memory, table);
     this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory, table) };
-    this.#memoryPages = memory.memory.buffer.byteLength / 65536;
-    this.#imports = {
-      e: {
-        memory: memory.memory,
-        table,
-        translate: this.#support.translate,
-        fallBack: (word: number) => this.#interpreter.execute(word) ? 1 : 0,
-        multiplyHigh: this.#support.multiplyHigh,
-        multiplyHighUnsigned: this.#support.multiplyHighUnsigned,
-        multiplyHighMixed: this.#support.multiplyHighMixed,
-      },
-    };
+    this.#compiler = new RegionCompiler(memory, table, this.#support, this.#interpreter);
   }
 
   run(): StopReason {
@@ -185,7 +166,7 @@ export class RiscvHart implements Engine {
       (address) => reader.word(address),
       limits === FIRST,
     );
-    const run = this.#compile(code, `guest 0x${entry.toString(16)}`);
+    const run = this.#compiler.compile(code, `guest 0x${entry.toString(16)}`);
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;
     this.counters.translatedInstructions += region.instructions;
@@ -194,30 +175,6 @@ export class RiscvHart implements Engine {
     const translated = this.#cache.add({ low, high, pages, first }, place, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
-  }
-
-  #compile(code: Code, name: string): WebAssembly.ExportValue & CallableFunction {
-    const { I32, I64 } = Type;
-    const pair = { parameters: [I64, I64], results: [I64] };
-    const module = encodeModule({
-      types: [
-        REGION,
-        TRANSLATE,
-        { parameters: [I32], results: [I32] },
-        pair,
-      ],
-      imports: [
-        { name: "translate", type: 1 },
-        { name: "fallBack", type: 2 },
-        { name: "multiplyHigh", type: 3 },
-        { name: "multiplyHighUnsigned", type: 3 },
-        { name: "multiplyHighMixed", type: 3 },
-      ],
-      memoryPages: this.#memoryPages,
-      functions: [{ type: 0, code, exported: "run", name }],
-    });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module), this.#imports);
-    return instance.exports.run as CallableFunction;
   }
 
   invalidate(frame: number): void {
@@ -242,44 +199,4 @@ function pagesOf(region: Region, pages: CodePage[]): CodePage[] {
   const high = Math.floor(region.entry / 2 ** 32);
   const isFirst = (page: CodePage) => page.low === (entry & ~PAGE_MASK) && page.high === high;
   return [...pages.filter(isFirst), ...pages.filter((page) => !isFirst(page))];
-}
-
-/** Reads instructions of the current address space, and remembers which pages they were on. */
-class CodeReader {
-  readonly pages: CodePage[] = [];
-  readonly #words = new Map<number, number>();
-
-  constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {}
-
-  /** @returns undefined where there is no code now */
-  fetch(address: number): Instruction | undefined {
-    const known = this.#words.get(address);
-    if (known !== undefined) return decode(known);
-    const first = this.#half(address);
-    if (first === undefined) return undefined;
-    let word = first;
-    if (instructionBytes(first) === 4) {
-      const second = this.#half(address + 2);
-      if (second === undefined) return undefined;
-      word |= second << 16;
-    }
-    this.#words.set(address, word);
-    return decode(word);
-  }
-
-  word(address: number): number {
-    return this.#words.get(address)!;
-  }
-
-  #half(address: number): number | undefined {
-    const low = address | 0, high = Math.floor(address / 2 ** 32);
-    const pageLow = low & ~PAGE_MASK;
-    let page = this.pages.find((each) => each.low === pageLow && each.high === high);
-    if (page === undefined) {
-      const frame = this.access.place(pageLow, high, Access.EXECUTE);
-      if (frame < 0) return undefined;
-      this.pages.push(page = { low: pageLow, high, frame });
-    }
-    return this.memory.view.getUint16(page.frame + (low & PAGE_MASK), true);
-  }
 }

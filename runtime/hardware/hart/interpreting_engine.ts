@@ -1,8 +1,8 @@
 // The interpreter alone as an engine: what translated code is compared with.
-import { type Engine, type HartClock, type Pager, StopReason } from "../engine.ts";
-import type { HartMemory } from "../hart_memory.ts";
-import { Interpreter } from "../interpreter/interpreter.ts";
-import { State } from "../state.ts";
+import { type Engine, type HartClock, type Pager, StopReason } from "./engine.ts";
+import type { HartMemory } from "./hart_memory.ts";
+import { Interpreter } from "./interpreter/interpreter.ts";
+import { State } from "./state.ts";
 
 export class InterpretingEngine implements Engine {
   readonly interpreter: Interpreter;

@@ -1,0 +1,53 @@
+// Makes a function of a region's code: a WebAssembly module of its own, with what translated code imports.
+import type { HartMemory } from "../hart_memory.ts";
+import type { Interpreter } from "../interpreter/interpreter.ts";
+import { REGION, type Support, TRANSLATE } from "./support.ts";
+import { type Code, encodeModule, Type } from "./wasm_encoder.ts";
+
+/** Executes a region. Returns the next address, or an exit code: see `exitCode`. */
+export type RunRegion = WebAssembly.ExportValue & (() => bigint);
+
+export class RegionCompiler {
+  readonly #imports: WebAssembly.Imports;
+  readonly #memoryPages: number;
+
+  constructor(
+    memory: HartMemory,
+    table: WebAssembly.Table,
+    support: Support,
+    interpreter: Interpreter,
+  ) {
+    this.#memoryPages = memory.memory.buffer.byteLength / 65536;
+    this.#imports = {
+      e: {
+        memory: memory.memory,
+        table,
+        translate: support.translate,
+        fallBack: (word: number) => interpreter.execute(word) ? 1 : 0,
+        multiplyHigh: support.multiplyHigh,
+        multiplyHighUnsigned: support.multiplyHighUnsigned,
+        multiplyHighMixed: support.multiplyHighMixed,
+      },
+    };
+  }
+
+  /** @param name as profilers show it */
+  compile(code: Code, name: string): RunRegion {
+    const { I32, I64 } = Type;
+    const pair = { parameters: [I64, I64], results: [I64] };
+    const module = encodeModule({
+      types: [REGION, TRANSLATE, { parameters: [I32], results: [I32] }, pair],
+      imports: [
+        { name: "translate", type: 1 },
+        { name: "fallBack", type: 2 },
+        { name: "multiplyHigh", type: 3 },
+        { name: "multiplyHighUnsigned", type: 3 },
+        { name: "multiplyHighMixed", type: 3 },
+      ],
+      memoryPages: this.#memoryPages,
+      functions: [{ type: 0, code, exported: "run", name }],
+    });
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(module), this.#imports);
+    return instance.exports.run as RunRegion;
+  }
+}
