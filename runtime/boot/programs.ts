@@ -114,6 +114,7 @@ export class Programs {
       terminal ??= new ConsoleTty(
         this.processes,
         characters,
+        port,
         process.session,
         () => this.sizeOf(port) ?? DEFAULT_SIZE,
       );

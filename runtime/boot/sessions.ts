@@ -166,7 +166,13 @@ export class Sessions {
         openCalls.openat(process, AT.FDCWD, PLACE_OF_TERMINALS, O.RDWR, 0),
       );
       const line = new TerminalLine(process.file(fd), input, outputs.stdout);
-      session.terminal = new ConsoleTty(this.processes, line, process.session, () => session.size);
+      session.terminal = new ConsoleTty(
+        this.processes,
+        line,
+        0,
+        process.session,
+        () => session.size,
+      );
       process.files.replace(fd, session.terminal.describe(O.RDWR), false);
       for (let more = 0; more < 2; more++) {
         process.addDescription(session.terminal.describe(O.RDWR), false);

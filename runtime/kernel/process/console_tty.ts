@@ -5,20 +5,26 @@ import type { ProcessKernel } from "./process.ts";
 import { SIG } from "./signal.ts";
 import { Tty, TtyDescription, type WindowSize } from "./tty.ts";
 
+/** Of the device numbers of /dev/hvc0 and the others. */
+const CONSOLE_MAJOR = 229;
+
 export class ConsoleTty extends Tty {
   #over = false;
 
   /**
    * @param characters what comes from the console, and goes there
+   * @param port of the console
    * @param size how much it shows
    */
   constructor(
     kernel: ProcessKernel,
     private readonly characters: FileDescription,
+    port: number,
     session: number,
     size: () => WindowSize,
   ) {
-    super(kernel, { room: Infinity, show: (bytes) => characters.write(bytes) }, false, size);
+    const screen = { room: Infinity, show: (bytes: Uint8Array) => characters.write(bytes) };
+    super(kernel, screen, CONSOLE_MAJOR << 8 | port, false, size);
     this.session = this.foreground = session;
     kernel.terminals.set(session, this);
     kernel.environment.tasks.spawn(this.#take());

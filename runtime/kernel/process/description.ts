@@ -22,6 +22,8 @@ export interface Description {
   write(from: Uint8Array, writer?: Process): Blocking<number>;
   /** readiness now */
   poll(events: number): number;
+  /** what has no inode and is no pipe: what it is, as readlink(2) of /proc/PID/fd says it */
+  readonly kind?: string;
   /** pipes: bytes that can be read at once */
   available?(): Blocking<number>;
   /** woken when readiness may have changed */

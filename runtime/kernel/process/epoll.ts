@@ -30,6 +30,7 @@ interface Interest extends ReadyEvent {
 
 export class EpollDescription implements Description {
   uses = 1;
+  readonly kind = "anon_inode:[eventpoll]";
   flags = 2;
   readonly readiness = new WaitQueue(true);
   readonly #interests = new Map<number, Interest>();

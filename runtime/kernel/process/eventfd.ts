@@ -9,6 +9,7 @@ const COUNTER_BYTES = 8;
 
 export class EventDescription implements Description {
   uses = 1;
+  readonly kind = "anon_inode:[eventfd]";
   readonly readiness = new WaitQueue(true);
   #count: bigint;
 

@@ -62,6 +62,7 @@ export interface Watch {
 
 export class InotifyDescription implements Description {
   uses = 1;
+  readonly kind = "anon_inode:inotify";
   readonly readiness = new WaitQueue(true);
   readonly watches = new Map<number, Watch>();
   readonly #queue: Event[] = [];

@@ -42,6 +42,7 @@ export class PseudoTerminal extends Tty {
         show: (bytes) => output.put(bytes),
         discard: () => output.consume(output.available),
       },
+      PTS_MAJOR << 8 | number,
       true,
       () => NO_SIZE,
       output.readiness,

@@ -44,6 +44,7 @@ function putInfo(info: SignalInfo, out: Uint8Array): void {
 
 export class SignalDescription implements Description {
   uses = 1;
+  readonly kind = "anon_inode:[signalfd]";
 
   /** @param maker whose signals make it ready, whoever waits for that */
   constructor(private readonly maker: Process, public wanted: SignalSet, public flags: number) {}

@@ -11,6 +11,7 @@ const COUNT_BYTES = 8;
 
 export class TimerDescription implements Description {
   uses = 1;
+  readonly kind = "anon_inode:[timerfd]";
   readonly readiness = new WaitQueue(true);
   readonly timer: Timer;
   #expired = 0;

@@ -35,6 +35,7 @@ export class Tty {
   hangUps = 0;
 
   /**
+   * @param device its number
    * @param hangsUp whether the end of its session is its end for all who have it open
    * @param size how much it shows
    * @param changed woken when there is more to read, or room to write, or it was hung up
@@ -42,6 +43,7 @@ export class Tty {
   constructor(
     readonly kernel: ProcessKernel,
     private readonly screen: Screen,
+    readonly device: number,
     readonly hangsUp: boolean,
     public size: () => WindowSize,
     readonly changed = new WaitQueue(true),

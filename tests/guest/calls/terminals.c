@@ -218,12 +218,23 @@ static int begin_session(void) {
   return slave;
 }
 
+/** /proc tells the device and the foreground of the terminal that a process has. */
+static int own_terminal(int slave) {
+  struct stat status;
+  int number = 0, foreground = 0;
+  FILE *text = fopen("/proc/self/stat", "r");
+  int found = text == NULL ? 0 : fscanf(text, "%*d %*s %*c %*d %*d %*d %d %d", &number, &foreground);
+  if (text != NULL) fclose(text);
+  return found == 2 && fstat(slave, &status) == 0 && number == (int)status.st_rdev && foreground == getpgrp();
+}
+
 static volatile sig_atomic_t caught;
 static void catch(int number) { caught = number; }
 
 static void wait_for_key(void) {
   int slave = begin_session();
   CHECK(tcgetpgrp(slave) == getpgrp() && tcgetsid(slave) == getsid(0));
+  CHECK(own_terminal(slave));
   struct sigaction action = {.sa_handler = catch};
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGWINCH, &action, NULL);

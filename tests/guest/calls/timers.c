@@ -73,11 +73,19 @@ static void bad_timers(void) {
   close(timer);
 }
 
+static int is_called(int fd, const char *name) {
+  char path[32], found[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  ssize_t length = readlink(path, found, sizeof found);
+  return length == (ssize_t)strlen(name) && memcmp(found, name, (size_t)length) == 0;
+}
+
 static void in_epoll(void) {
   int set = epoll_create1(0), timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
   struct epoll_event event = {.events = EPOLLIN, .data.u32 = 7};
   struct itimerspec setting = after(10, 0);
   CHECK(epoll_ctl(set, EPOLL_CTL_ADD, timer, &event) == 0);
+  CHECK(is_called(set, "anon_inode:[eventpoll]") && is_called(timer, "anon_inode:[timerfd]"));
   timerfd_settime(timer, 0, &setting, NULL);
   CHECK(epoll_wait(set, &event, 1, 0) == 0);
   CHECK(epoll_wait(set, &event, 1, 5000) == 1 && event.data.u32 == 7);

@@ -13,6 +13,7 @@ import {
 import { type Description, FileDescription, lockOwner } from "../description.ts";
 import type { Location } from "../mounts.ts";
 import type { Process } from "../process.ts";
+import { Socket } from "../socket/socket.ts";
 import { directoryPath } from "../sys_path.ts";
 import { setThreadName } from "../sys_prctl.ts";
 import type { Thread } from "../thread.ts";
@@ -58,7 +59,11 @@ function placeLink(
 
 /** What readlink(2) gives for a descriptor. */
 function descriptionName(process: Process, description: Description): Blocking<string> {
-  if (!(description instanceof FileDescription)) return `pipe:[${lockOwner(description)}]`;
+  if (!(description instanceof FileDescription)) {
+    if (description.kind !== undefined) return description.kind;
+    const kind = description instanceof Socket ? "socket" : "pipe";
+    return `${kind}:[${lockOwner(description)}]`;
+  }
   const { path } = description.origin;
   if (path.startsWith("/")) return path;
   return description.isDirectory ? directoryPath(process, description.location) : path;

@@ -29,6 +29,7 @@ export function statLine(process: Process, thread?: Thread): string {
   const [userNs, systemNs] = thread === undefined
     ? ownTimes(process)
     : [thread.userNs, thread.systemNs];
+  const terminal = process.kernel.terminals.get(process.session);
   const realtime = settings.policy === 1 || settings.policy === 2;
   const fields: (number | string)[] = [
     thread?.tid ?? process.pid,
@@ -37,8 +38,8 @@ export function statLine(process: Process, thread?: Thread): string {
     parent?.pid ?? 0,
     process.group,
     process.session,
-    0, // tty_nr
-    -1, // tpgid
+    terminal?.device ?? 0,
+    terminal === undefined ? -1 : terminal.foreground,
     0, // flags
     0, // minflt
     0,
