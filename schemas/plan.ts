@@ -88,6 +88,7 @@ export interface NetworkPlan {
 /** Address translation on the host's sockets. */
 export interface UserNetworkPlan {
   /** which backend it is */
+  /** of the backend */
   kind: "user";
   /** addresses of the machine */
   guests: string[];
@@ -118,6 +119,7 @@ export interface ForwardPlan {
 /** An interface of the host that is made for the machine, as tap devices of Linux are. */
 export interface TapPlan {
   /** which backend it is */
+  /** of the backend */
   kind: "tap";
   /** of the interface */
   name: string;
@@ -126,6 +128,7 @@ export interface TapPlan {
 /** A segment between devices of one machine. */
 export interface LoopPlan {
   /** which backend it is */
+  /** of the backend */
   kind: "loop";
   /** devices that name the same are on it */
   segment: string;

@@ -2,7 +2,8 @@
 // over the driver and the device; and garbage from a machine that is not ours.
 import { assert, assertEquals } from "@std/assert";
 import { finishFrame, type Frame, NO_BYTES } from "../runtime/hardware/network/frame.ts";
-import { parseIp } from "../schemas/internet_address.ts";
+import { ipText, parseIp } from "../schemas/internet_address.ts";
+import { Access } from "../runtime/hardware/network/user/access.ts";
 import { type HostSockets, hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { MAX_TCP_FLOWS } from "../runtime/hardware/network/user/tcp_flows.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";
@@ -312,6 +313,44 @@ Deno.test("user network: datagrams go both ways, names are answered, pings too",
   client.close();
   guest.network.close();
   socket.close();
+});
+
+Deno.test("user network: names and addresses of the list, and nothing beside it", () => {
+  const access = new Access({
+    ...plan,
+    allow: [
+      { host: "Example.org", port: 443 },
+      { host: "mirror.test" },
+      { host: "192.0.2.1", port: 80 },
+      { host: "2001:DB8::0:1", port: 80 },
+      { host: "localhost", port: 5432 },
+      { host: "*", port: 53 },
+    ],
+    dns: { "db": "127.0.0.1", "six": "2001:db8::9" },
+  });
+  const reach = (text: string, port: number) => access.target(parseIp(text)!, port)?.host;
+  const address = (name: string) => {
+    const ip = access.resolve(name);
+    return ip && ipText(ip);
+  };
+  assertEquals(
+    ["EXAMPLE.org", "mirror.test", "localhost", "db", "six", "other.test"].map(address),
+    ["10.0.2.128", "10.0.2.129", "10.0.2.2", "10.0.2.2", "2001:db8::9", undefined],
+  );
+  assertEquals([reach("10.0.2.128", 443), reach("10.0.2.128", 80)], ["example.org", undefined]);
+  assertEquals([reach("10.0.2.129", 1), reach("10.0.2.129", 65535)], [
+    "mirror.test",
+    "mirror.test",
+  ]);
+  assertEquals([reach("192.0.2.1", 80), reach("192.0.2.1", 81)], ["192.0.2.1", undefined]);
+  assertEquals(reach("2001:db8::1", 80), "2001:db8::1");
+  assertEquals([reach("10.0.2.2", 5432), reach("fd00::2", 5432)], ["127.0.0.1", "::1"]);
+  // Any address is one of other hosts: neither the gateway, which is the host, nor a loopback address.
+  assertEquals([reach("198.51.100.7", 53), reach("10.0.2.2", 53), reach("127.0.0.1", 53)], [
+    "198.51.100.7",
+    undefined,
+    undefined,
+  ]);
 });
 
 /** A host whose connections take everything and say nothing. */
