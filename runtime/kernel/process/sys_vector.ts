@@ -9,6 +9,7 @@ import { FileDescription } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
+import { copyCalls } from "./sys_copy.ts";
 import { spliceCalls } from "./sys_splice.ts";
 
 /** Carries a transfer out piece by piece; what was done before an error counts. */
@@ -188,6 +189,7 @@ function syncFileRange(
 }
 
 export const vectorCalls: Handlers = {
+  ...copyCalls,
   ...spliceCalls,
   readv,
   writev,

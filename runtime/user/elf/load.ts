@@ -14,7 +14,7 @@ import type { Process } from "../../kernel/process/process.ts";
 import { resolve } from "../../kernel/process/resolve.ts";
 import { accessOf, libraryPlace } from "../../kernel/process/sys_memory.ts";
 import { describe } from "../../kernel/process/open_path.ts";
-import { directoryPath } from "../../kernel/process/sys_path.ts";
+import { directoryPath } from "../../kernel/process/directory_path.ts";
 import { O } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { Call, Private, WalkFlag } from "../../kernel/vfs/protocol.ts";

@@ -14,7 +14,7 @@ import { type Description, FileDescription, lockOwner } from "../description.ts"
 import type { Location } from "../mounts.ts";
 import type { Process } from "../process.ts";
 import { Socket } from "../socket/socket.ts";
-import { directoryPath } from "../sys_path.ts";
+import { directoryPath } from "../directory_path.ts";
 import { setThreadName } from "../sys_prctl.ts";
 import type { Thread } from "../thread.ts";
 import { commandLine, environmentText, mapsText, smapsText } from "./memory_text.ts";
