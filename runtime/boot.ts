@@ -9,6 +9,7 @@ import type {
   SessionStream,
 } from "./boot/executions.ts";
 import { Machine } from "./boot/machine.ts";
+import type { EngineName } from "./hardware/hart/make_engine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";
 import type { DomainFault } from "./hypervisor/status_page.ts";
 import type { MachineEvent, MachineReport, MachineState } from "./report.ts";
@@ -25,6 +26,10 @@ export interface BootOptions {
   onEvent?(event: MachineEvent): void;
   /** gets the system calls of ELF programs, a line each */
   strace?(line: string): void;
+  /** what executes ELF programs; the translator unless told */
+  engine?: EngineName;
+  /** gets translated code as text when the machine stops, a region each, with the name of a file for it */
+  onTranslated?(file: string, text: string): void;
   /** goes on when no program runs any more, until it is stopped */
   stays?: boolean;
   /** stops the machine in good order when it is aborted; before it has booted, `boot` throws the reason */
@@ -32,6 +37,7 @@ export interface BootOptions {
 }
 
 export type {
+  EngineName,
   Execution,
   ExecutionEnd,
   HostTerminal,

@@ -1,8 +1,9 @@
 // `compose run`: one program on a described machine, as if it were a program of the host: input, output,
 // signals and exit status go through.
-import { Command } from "@cliffy/command";
+import { Command, ValidationError } from "@cliffy/command";
 import { limits } from "../../schemas/limits.ts";
 import { amountText } from "../../schemas/manifest_shape.ts";
+import type { EngineName } from "../../runtime/boot.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
@@ -13,10 +14,13 @@ import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
 
 const NAME = "program";
+const ENGINES: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
 const SIGKILL = 9, SIGPIPE = 13;
 
 interface Options extends Shared, ProgramOptions {
   strace?: boolean;
+  engine?: string;
+  dump?: string;
   verbose?: boolean;
 }
 
@@ -32,6 +36,14 @@ export function makeRunCommand(words: string[]): Command {
     .arguments("<file:string>");
   return withProgramOptions(command)
     .option("--strace", "print its system calls on standard error")
+    .option(
+      "--engine <name:string>",
+      "what executes it: translator, interpreter, or lockstep, both compared",
+    )
+    .option(
+      "--dump <folder:string>",
+      "write translated code there when it has ended, a region a file",
+    )
     .option("--verbose", "print what the machine does on standard error")
     .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
     .example("A shell script", "compose run system.yaml -- /bin/sh -c 'ls /'")
@@ -40,7 +52,9 @@ export function makeRunCommand(words: string[]): Command {
 }
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
-  const program = programOf(words, options);
+  const program = programOf(words, options), engine = engineOf(options);
+  const { dump } = options;
+  if (dump !== undefined) await Deno.mkdir(dump, { recursive: true });
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
   const { boot } = await import("../../runtime/boot.ts");
   const terminal = Terminal.find(), status = new StatusLine(true, terminal);
@@ -78,6 +92,10 @@ async function run(file: string, words: string[], options: Options): Promise<voi
         status.note(`compose: domain "${event.domain}" failed: ${event.reason}`);
       }
     },
+    engine,
+    onTranslated: dump === undefined
+      ? undefined
+      : (file, text) => Deno.writeTextFileSync(`${dump}/${file}`, text),
     strace: options.strace ? (line) => status.note(line) : undefined,
     signal: interruption.signal,
   }).catch(fail);
@@ -93,6 +111,18 @@ async function run(file: string, words: string[], options: Options): Promise<voi
     }
   }
   Deno.exit(report.programs[0].status);
+}
+
+/** @throws ValidationError for an engine that is not there, and for one that has nothing to dump */
+function engineOf({ engine = "translator", dump }: Options): EngineName {
+  const name = ENGINES.find((each) => each === engine);
+  if (name === undefined) {
+    throw new ValidationError(`Say --engine ${ENGINES.join(", or ")}, not "${engine}"`);
+  }
+  if (dump !== undefined && name !== "translator") {
+    throw new ValidationError(`There is no translated code to dump with --engine ${name}`);
+  }
+  return name;
 }
 
 function programOf(words: string[], options: Options): ProgramPlan {

@@ -1,6 +1,7 @@
 // The thread of the primary domain and its hart, as the machine that started it sees it.
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { Plan } from "../../schemas/plan.ts";
+import type { EngineName } from "../hardware/hart/make_engine.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
@@ -17,6 +18,7 @@ export interface HartListener {
   /** about a program that was run on the running machine */
   session(message: SessionMessage): void;
   strace?(line: string): void;
+  translated?(file: string, text: string): void;
   event(event: MachineEvent): void;
   failed(failure: Error): void;
 }
@@ -34,6 +36,7 @@ export class HartThread {
     memory: MachineMemory,
     shortSleeps: boolean,
     private readonly listener: HartListener,
+    engine: EngineName = "translator",
   ) {
     this.#primary = plan.domains.find((domain) => domain.primary)!.name;
     const worker = new Worker(new URL("./hart_worker.ts", import.meta.url), {
@@ -81,6 +84,8 @@ export class HartThread {
           }]
         ),
         strace: listener.strace !== undefined,
+        engine,
+        dump: listener.translated !== undefined,
         shortSleeps,
       } satisfies HartWorkerSetup,
     );
@@ -157,6 +162,8 @@ export class HartThread {
         return log(this.#primary, message.line);
       case "failed":
         return this.#fail(new Error(String(message.reason)));
+      case "translated":
+        return listener.translated?.(String(message.file), String(message.text));
       case "strace":
         return listener.strace?.(String(message.line));
       case "program-started":

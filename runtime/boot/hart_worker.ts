@@ -1,6 +1,7 @@
 // The thread of the primary domain: its kernel components, and the hart that runs user programs.
 import type { Bell } from "../hardware/doorbell.ts";
-import { RiscvHart } from "../hardware/hart/riscv_hart.ts";
+import { RegionRecorder } from "../hardware/hart/dump.ts";
+import { type EngineName, makeEngine } from "../hardware/hart/make_engine.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
 import { ControlPage } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
@@ -51,6 +52,9 @@ export interface HartWorkerSetup {
   shortSleeps: boolean;
   /** whether system calls of ELF programs are told */
   strace: boolean;
+  engine: EngineName;
+  /** whether translated code is told at the end */
+  dump: boolean;
 }
 
 export type HartRequest =
@@ -269,13 +273,17 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     });
   };
 
+  let recorder: RegionRecorder | undefined;
   const makeGuest = (processes: Processes): GuestHart => {
     processes.provideMemory(plan.machine.userMemoryBytes);
     return new GuestHart(
       hart,
       tasks,
       processes,
-      (memory, pager, clock) => new RiscvHart(memory, pager, clock),
+      (memory, pager, clock) => {
+        if (setup.dump) recorder = new RegionRecorder(memory);
+        return makeEngine(setup.engine, memory, pager, clock, recorder);
+      },
       {
         missing: countMissing,
         ...(setup.strace
@@ -334,6 +342,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       return void tasks.spawn(shutDown(), (_value, failure) => {
         if (failure !== undefined) environment.log(`stopping: ${failure}`);
         stopping = true;
+        for (const region of recorder?.texts() ?? []) {
+          self.postMessage({ kind: "translated", ...region });
+        }
         self.postMessage({ reply: message.request, value: counters() });
       });
     }

@@ -106,7 +106,9 @@ export class Machine implements RunningMachine {
         ended: (end) => this.#programs.ended(end),
         session: (message) => this.#executions.receive(message),
         strace: this.options.strace,
+        translated: this.options.onTranslated,
       },
+      this.options.engine,
     );
     await this.#hart.ready;
     const lost = () => this.#programs.stop();

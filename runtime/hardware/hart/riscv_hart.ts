@@ -2,6 +2,7 @@
 // is translated to WebAssembly; the rest is interpreted.
 import { Access, type Engine, type HartClock, type Pager, StopReason } from "./engine.ts";
 import type { HartMemory } from "./hart_memory.ts";
+import type { RegionRecorder } from "./dump.ts";
 import { Interpreter } from "./interpreter/interpreter.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
@@ -62,6 +63,7 @@ export class RiscvHart implements Engine {
     private readonly memory: HartMemory,
     private readonly pager: Pager,
     clock: HartClock,
+    private readonly recorder?: RegionRecorder,
   ) {
     this.#interpreter = new Interpreter(memory, pager, clock);
     this.#access = this.#interpreter.access;
@@ -160,12 +162,15 @@ export class RiscvHart implements Engine {
       this.#heat.clear();
       this.#lastFrame = -1;
     }
+    const watch = this.recorder?.watch();
     const code = translate(
       region,
       this.#host,
       (address) => reader.word(address),
       limits === FIRST,
+      watch,
     );
+    if (watch !== undefined) this.recorder!.record(region, code, watch, this.#access);
     const run = this.#compiler.compile(code, `guest 0x${entry.toString(16)}`);
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;

@@ -1,5 +1,5 @@
 // A region as a WebAssembly function: blocks along the dominator tree, registers in locals.
-import { Op, type Operation, operations } from "../instruction.ts";
+import { type Instruction, Op, type Operation, operations } from "../instruction.ts";
 import { Emitter, type Host, INTERPRET } from "./emitter.ts";
 import { floatLowering, roundsDynamically, usesFlags } from "./lower_float.ts";
 import { conditions, integerLowering, type Lower } from "./lower_integer.ts";
@@ -54,6 +54,14 @@ function summarize(region: Region): Summary {
   return summary;
 }
 
+/** What somebody who looks at translated code wants to know of it besides. */
+export interface Watch {
+  /** where in the hart's memory a word counts how often the region is entered */
+  counter: number;
+  /** gets which bytes of the code are an instruction's, in the order of the bytes */
+  ranges: { address: number; instruction: Instruction; from: number; to: number }[];
+}
+
 /**
  * @param wordAt the instruction at an address, as it was fetched
  * @param first whether the code is to be made quickly; loops are made well all the same
@@ -63,25 +71,34 @@ export function translate(
   host: Host,
   wordAt: (address: number) => number,
   first: boolean,
+  watch?: Watch,
 ): Code {
   const graph = structure(region);
   const summary = summarize(region);
   const emitter = new Emitter(host, summary.used, summary.changed);
   emitter.loops = graph.nodes.some((node) => node.loops);
   emitter.compact = first && !emitter.loops;
-  new RegionTranslation(emitter, graph, summary, wordAt).emit(region);
-  return emitter.code.prepend(emitter.prologue());
+  new RegionTranslation(emitter, graph, summary, wordAt, watch).emit(region);
+  const prologue = emitter.prologue();
+  if (watch !== undefined) {
+    const { counter } = watch;
+    prologue.i32(0).i32(0).memory(W.i32_load, counter).i32(1).op(W.i32_add);
+    prologue.memory(W.i32_store, counter);
+  }
+  return emitter.code.prepend(prologue);
 }
 
 class RegionTranslation {
   readonly #loops = new Map<Node, number>();
   readonly #merges = new Map<Node, number>();
+  #from = 0;
 
   constructor(
     private readonly e: Emitter,
     private readonly graph: Graph,
     private readonly summary: Summary,
     private readonly wordAt: (address: number) => number,
+    private readonly watch: Watch | undefined,
   ) {}
 
   emit(region: Region): void {
@@ -138,6 +155,7 @@ class RegionTranslation {
       const lower = byNumber[instructions[index].op];
       if (lower === undefined) e.fallBack();
       else lower(e);
+      this.#done();
     }
     if (body < instructions.length) this.#at(block, body);
     switch (ending.kind) {
@@ -147,17 +165,20 @@ class RegionTranslation {
         if (rs2 === 0 && condition === W.i64_eq) e.x(rs1).code.op(W.i64_eqz);
         else e.x(rs1).x(rs2).code.op(condition);
         e.open(W.if);
+        this.#done();
         this.#go(node, ending.taken);
         e.close();
         return this.#go(node, ending.next);
       }
       case "jump":
         if (ending.links) this.#link(addresses[body]);
+        if (body < instructions.length) this.#done();
         return this.#go(node, ending.target);
       case "return": {
         const { rs1 } = e.instruction;
         e.x(rs1).code.i64(addressOf(ending.target)).op(W.i64_eq);
         e.openExpecting(true);
+        this.#done();
         this.#go(node, ending.target);
         e.close();
         e.x(rs1).code.i64(-2).op(W.i64_and);
@@ -166,7 +187,9 @@ class RegionTranslation {
       case "leave":
         if (body < instructions.length) this.#link(addresses[body]);
         e.code.i64(ending.target);
-        return e.leave();
+        e.leave();
+        if (body < instructions.length) this.#done();
+        return;
       case "indirect": {
         const { rs1, imm } = e.instruction;
         const target = e.pc;
@@ -175,10 +198,12 @@ class RegionTranslation {
         e.code.i64(-2).op(W.i64_and).set(target);
         this.#link(addresses[body]);
         e.code.get(target);
-        return e.leave();
+        e.leave();
+        return this.#done();
       }
       case "stop":
-        return e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
+        e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
+        return this.#done();
     }
   }
 
@@ -186,6 +211,13 @@ class RegionTranslation {
     this.e.instruction = block.instructions[index];
     this.e.address = block.addresses[index];
     this.e.word = this.wordAt(block.addresses[index]);
+    this.#from = this.e.code.length;
+  }
+
+  /** What was emitted since `#at` is what the instruction became. */
+  #done(): void {
+    const { address, instruction, code } = this.e;
+    this.watch?.ranges.push({ address, instruction, from: this.#from, to: code.length });
   }
 
   /** Saves the return address of a call. */

@@ -289,6 +289,11 @@ export class Code extends Writer {
     return this.byte(0xfd).unsigned(opcode);
   }
 
+  /** What runs first. */
+  get prologue(): Writer {
+    return this.#prologue;
+  }
+
   /** Instructions that run first. They use no labels. */
   prepend(prologue: Writer): this {
     this.#prologue = prologue;

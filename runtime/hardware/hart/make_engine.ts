@@ -1,0 +1,29 @@
+// The engines that a machine can have, by the names that users have for them.
+import type { RegionRecorder } from "./dump.ts";
+import type { Engine, HartClock, Pager } from "./engine.ts";
+import type { HartMemory } from "./hart_memory.ts";
+import { InterpretingEngine } from "./interpreting_engine.ts";
+import { LockstepEngine } from "./lockstep.ts";
+import { RiscvHart } from "./riscv_hart.ts";
+
+/** Translation with interpretation of what is rare; interpretation alone; both, compared. */
+export const engineNames = ["translator", "interpreter", "lockstep"] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** @param recorder is told of translated code; only the translator has any that lasts */
+export function makeEngine(
+  name: EngineName,
+  memory: HartMemory,
+  pager: Pager,
+  clock: HartClock,
+  recorder?: RegionRecorder,
+): Engine {
+  switch (name) {
+    case "translator":
+      return new RiscvHart(memory, pager, clock, recorder);
+    case "interpreter":
+      return new InterpretingEngine(memory, pager, clock);
+    case "lockstep":
+      return new LockstepEngine(memory, pager, clock);
+  }
+}
