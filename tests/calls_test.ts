@@ -1,8 +1,9 @@
 // System calls by programs in C, run on a machine and by QEMU's user mode on the host: both must find that all
 // checks hold. What QEMU does not do as Linux does is checked on the machine alone, after the man pages.
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { withFolder } from "./boot_harness.ts";
-import { lacksTools } from "./guest/cross_compiler.ts";
+import { compilePrograms, lacksTools } from "./guest/cross_compiler.ts";
+import { guestPlan, runGuest } from "./guest/guest_machine.ts";
 import { runOnMachine, runUnderQemu } from "./guest/program_runs.ts";
 
 const sources = new URL("guest/calls/", import.meta.url);
@@ -32,5 +33,27 @@ Deno.test({
           assertMatch(out, /^\d+ checks, 0 failed\n$/);
         });
       }
+    }),
+});
+
+Deno.test({
+  name:
+    "files without names, and attributes, survive a storage domain that is killed again and again",
+  ignore: lacksTools("Programs in C"),
+  fn: () =>
+    withFolder(async (folder) => {
+      const KILLS = 8;
+      await compilePrograms(sources, ["survive"], `${folder}/root/bin`);
+      for (const name of ["dev", "proc", "tmp"]) await Deno.mkdir(`${folder}/root/${name}`);
+      const plan = await guestPlan(folder, "rootfs: { folder: root, size: 64MiB }", {
+        words: ["/bin/survive"],
+      });
+      let kills = 0;
+      const { restarts, ...ended } = await runGuest(plan, (event, machine) => {
+        const due = event.kind === "program-started" || event.kind === "domain-ready" && kills > 0;
+        if (due && kills++ < KILLS) setTimeout(() => machine().kill("storage"), 40);
+      });
+      assertEquals(ended, { status: 0, out: "1700 checks, 0 failed\n", err: "" });
+      assert(restarts > 0, "it was not killed while the program ran");
     }),
 });

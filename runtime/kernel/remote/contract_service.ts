@@ -451,6 +451,8 @@ function repeatable(call: ServiceCall): boolean {
       return (call.args[2] & O.EXCL) === 0;
     case Call.PWRITE64:
       return call.args[2] === 0 || call.args[2] === undefined;
+    case Call.FSETXATTR:
+      return call.args[3] === 0;
     case Call.FCNTL:
     case Call.FLOCK:
       return true;

@@ -1,0 +1,39 @@
+// Files without names, and attributes: a storage domain that dies again and again loses none of them.
+#define _GNU_SOURCE
+#include "../programs/check.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/xattr.h>
+/** Doing it twice is not as doing it once: whether it was done shows when the answer was lost. */
+static int gets_name(const char *path, const char *name) {
+  if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) return 1;
+  return errno == EIO &&
+         (access(name, F_OK) == 0 || linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0);
+}
+
+int main(void) {
+  char name[32], path[64], value[64], found[64];
+  for (int round = 0; round < 300; round++) {
+    int file = open(".", O_TMPFILE | O_RDWR, 0600);
+    CHECK(file >= 0);
+    snprintf(value, sizeof value, "round %d", round);
+    CHECK(write(file, value, strlen(value)) == (ssize_t)strlen(value));
+    CHECK(fsetxattr(file, "user.round", value, strlen(value), 0) == 0);
+    snprintf(path, sizeof path, "/proc/self/fd/%d", file);
+    snprintf(name, sizeof name, "file%d", round);
+    if (round % 3 == 0) CHECK(gets_name(path, name));
+    memset(found, 0, sizeof found);
+    CHECK(pread(file, found, sizeof found, 0) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
+    memset(found, 0, sizeof found);
+    CHECK(fgetxattr(file, "user.round", found, sizeof found) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
+    close(file);
+    pause_ms(2);
+  }
+  for (int round = 0; round < 300; round += 3) {
+    snprintf(name, sizeof name, "file%d", round);
+    snprintf(value, sizeof value, "round %d", round);
+    memset(found, 0, sizeof found);
+    CHECK(getxattr(name, "user.round", found, sizeof found) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
+  }
+  return finish();
+}
