@@ -13,6 +13,12 @@ import { S } from "./filesystem.ts";
 
 const TMPFS_MAGIC = 0x01021994;
 const NAMES_BYTES = 1 << 20;
+const LINKS = {
+  fd: "/proc/self/fd",
+  stdin: "/proc/self/fd/0",
+  stdout: "/proc/self/fd/1",
+  stderr: "/proc/self/fd/2",
+};
 
 /** What a character device does; positions mean nothing to it. */
 interface CharacterDevice {
@@ -92,6 +98,9 @@ export function createDevfs(environment: Environment, needs: Record<string, unkn
   filesystem.addDevice("ptmx", 0o666, deviceNumber(5, 2), elsewhere);
   const names = filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0);
   filesystem.root.attach("pts", names);
+  // What programs and shells expect of every Linux: descriptors by name, and a place for shared memory.
+  for (const [name, target] of Object.entries(LINKS)) filesystem.root.symlink(name, target, 0, 0);
+  filesystem.root.attach("shm", filesystem.newInode(S.IFDIR | 0o1777, 0, 0, 0));
   for (let port = 0; port < terminal.ports; port++) {
     filesystem.addDevice(`hvc${port}`, 0o620, deviceNumber(229, port), {
       read: (into) => terminal.read(port, into),
