@@ -3,8 +3,7 @@
 // window, and the machine's window is what the host has not taken yet. The link below loses nothing and is
 // as fast as memory, so there is no congestion control, and what comes out of order is left to be sent again.
 import type { Frame } from "../frame.ts";
-import { takeBuffer } from "../frame_buffers.ts";
-import { ByteQueue } from "./byte_queue.ts";
+import { HostEnd, MAX_READ_BYTES } from "./host_end.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 import { Retransmission } from "./retransmission.ts";
@@ -14,8 +13,6 @@ import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
 const QUEUE_BYTES = 256 << 10;
 /** Our windows are in units of 8 bytes. */
 const OWN_SCALE = 3;
-/** First read of a connection, and the largest: 44 segments of an Ethernet's size. */
-const FIRST_READ_BYTES = 4096, MAX_READ_BYTES = 44 * 1460;
 const IP_TCP_BYTES = { 4: 40, 6: 60 } as const;
 const DUPLICATES = 3;
 
@@ -37,7 +34,13 @@ type State = "connecting" | "syn-received" | "syn-sent" | "open" | "closed";
 
 export class TcpFlow {
   #state: State;
-  #stream: HostStream | undefined;
+  readonly #end: HostEnd = new HostEnd({
+    mayRead: (count) => this.#mayRead(count),
+    came: () => this.owner.ready(this),
+    written: () => this.#tellRoom(),
+    over: () => this.#finish(),
+    failed: () => this.abort(),
+  });
   readonly #timer = new Retransmission();
   // To the machine: numbers of RFC 9293, 3.3.1; the queue begins with the first byte not acknowledged.
   #unacknowledged: number;
@@ -47,23 +50,15 @@ export class TcpFlow {
   #scale = 0;
   #mss = 536;
   #scaling = true;
-  readonly #toGuest = new ByteQueue();
-  #hostEnded = false;
   #endAcknowledged = false;
   #duplicates = 0;
   #probe = false;
   #synDue = false;
-  #readBytes = FIRST_READ_BYTES;
-  #buffer: Uint8Array<ArrayBuffer> | undefined;
-  #resume: (() => void) | undefined;
   // From the machine.
   #expected = 0;
   /** first number beyond the window that was told last */
   #edge = 0;
-  readonly #toHost = new ByteQueue();
   #guestEnded = false;
-  #hostClosed = false;
-  #draining = false;
   #acknowledgeDue = false;
 
   private constructor(
@@ -106,7 +101,7 @@ export class TcpFlow {
     stream: HostStream,
   ): TcpFlow {
     const flow = new TcpFlow(owner, ends, guestPort, remotePort, key, initial, "syn-sent");
-    flow.#stream = stream;
+    flow.#end.connected(stream);
     flow.#synDue = true;
     owner.ready(flow);
     return flow;
@@ -126,7 +121,7 @@ export class TcpFlow {
 
   #connected(stream: HostStream): void {
     if (this.#state !== "connecting") return stream.close();
-    this.#stream = stream;
+    this.#end.connected(stream);
     this.#state = "syn-received";
     this.#synDue = true;
     this.owner.ready(this);
@@ -136,7 +131,7 @@ export class TcpFlow {
     this.#state = "open";
     this.#unacknowledged = this.#next = segment.acknowledgement;
     this.#timer.answered(this.owner.host.nowMs(), false);
-    this.#pump(this.#stream!);
+    this.#end.begin();
   }
 
   /** Takes a segment of the machine. @param memory what it lies in, given back when it is done with */
@@ -191,8 +186,8 @@ export class TcpFlow {
     const window = segment.window << this.#scale, grown = window !== this.#window;
     this.#window = window;
     if (acknowledged > 0) {
-      const data = Math.min(acknowledged, this.#toGuest.bytes);
-      this.#toGuest.drop(data);
+      const data = Math.min(acknowledged, this.#end.toGuest.bytes);
+      this.#end.toGuest.drop(data);
       this.#endAcknowledged ||= acknowledged > data;
       this.#unacknowledged = segment.acknowledgement;
       if (difference(this.#next, this.#unacknowledged) < 0) this.#next = this.#unacknowledged;
@@ -207,7 +202,7 @@ export class TcpFlow {
       this.#timer.answered(this.owner.host.nowMs(), more);
       if (more) this.owner.armed(this);
     }
-    this.#resumeReading();
+    this.#end.resumeReading();
     this.owner.ready(this);
     return true;
   }
@@ -218,15 +213,14 @@ export class TcpFlow {
     if (payload.length === 0 && !end) return;
     const known = difference(this.#expected, sequence);
     if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
-    const data = payload.subarray(known, known + QUEUE_BYTES - this.#toHost.bytes);
-    this.#toHost.push(data, memory);
+    const data = payload.subarray(known, known + QUEUE_BYTES - this.#end.toHost.bytes);
     this.#expected = (this.#expected + data.length) >>> 0;
     if (end && known + data.length === payload.length) {
       this.#guestEnded = true;
       this.#expected = (this.#expected + 1) >>> 0;
     }
     this.#acknowledge();
-    this.#drain(this.#stream!);
+    this.#end.write(data, memory, this.#guestEnded);
   }
 
   #acknowledge(): void {
@@ -245,18 +239,18 @@ export class TcpFlow {
     }
     if (this.#state !== "open") return undefined;
     const flying = difference(this.#next, this.#unacknowledged);
-    const unsent = this.#toGuest.bytes - flying;
+    const unsent = this.#end.toGuest.bytes - flying;
     if (unsent > 0) {
       const room = this.#probe ? 1 : this.#window - flying;
       if (room >= Math.min(unsent, this.#mss) || room > 0 && flying === 0) {
         this.#probe = false;
         const most = Math.min(room, MAX_READ_BYTES);
-        const data = this.#toGuest.at(flying, most);
+        const data = this.#end.toGuest.at(flying, most);
         return this.#send(Flag.ACK | Flag.PSH, this.#advance(data.length), data);
       }
       // A window that opens is told; in case that is not heard, it is asked for.
       if (flying === 0) this.#arm();
-    } else if (unsent === 0 && this.#hostEnded && !this.#endAcknowledged) {
+    } else if (unsent === 0 && this.#end.readAll && !this.#endAcknowledged) {
       return this.#send(Flag.ACK | Flag.FIN, this.#advance(1), NOTHING);
     }
     if (!this.#acknowledgeDue) return undefined;
@@ -276,7 +270,7 @@ export class TcpFlow {
     const answering = (flags & Flag.ACK) !== 0;
     if (syn || payload.length > 0 || (flags & Flag.FIN) !== 0) this.#arm();
     this.#acknowledgeDue = false;
-    const room = QUEUE_BYTES - this.#toHost.bytes;
+    const room = QUEUE_BYTES - this.#end.toHost.bytes;
     const window = syn || !this.#scaling ? Math.min(0xffff, room) : room >> OWN_SCALE;
     this.#edge = this.#expected + (syn || !this.#scaling ? window : window << OWN_SCALE);
     return writeSegment(owner.writer, ends, {
@@ -305,7 +299,7 @@ export class TcpFlow {
   /** The machine did not answer in time. */
   expired(nowMs: number): void {
     const waiting = this.#state !== "open" || this.#highest !== this.#unacknowledged ||
-      this.#toGuest.bytes > 0;
+      this.#end.toGuest.bytes > 0;
     if (!waiting) return this.#timer.answered(nowMs, false);
     if (!this.#timer.expired(nowMs)) return this.abort();
     if (this.#state === "open") {
@@ -316,80 +310,22 @@ export class TcpFlow {
     this.owner.ready(this);
   }
 
-  /** Reads from the host for as long as the machine takes it. */
-  async #pump(stream: HostStream): Promise<void> {
-    try {
-      for (;;) {
-        while (!this.#mayRead) {
-          await new Promise<void>((resolve) => this.#resume = resolve);
-          if (this.#state === "closed") return;
-        }
-        const size = this.#readBytes, buffer = this.#buffer ??= takeBuffer(size);
-        const count = await stream.read(buffer.subarray(0, size));
-        if (this.#state === "closed") return;
-        if (count === null) break;
-        this.#keep(buffer, size, count);
-        this.owner.ready(this);
-      }
-      this.#hostEnded = true;
-      this.owner.ready(this);
-    } catch {
-      this.abort();
-    }
+  /** What waits for the machine has a bound, and so has what it has no window for. */
+  #mayRead(count: number): boolean {
+    const waiting = this.#end.toGuest.bytes;
+    return waiting === 0 || waiting < this.#window && waiting + count <= QUEUE_BYTES;
   }
 
-  get #mayRead(): boolean {
-    const waiting = this.#toGuest.bytes;
-    return waiting === 0 || waiting < this.#window && waiting + this.#readBytes <= QUEUE_BYTES;
-  }
-
-  /** Queues what was read; a buffer that is mostly empty is used again. */
-  #keep(buffer: Uint8Array<ArrayBuffer>, size: number, count: number): void {
-    const large = count > size / 4;
-    if (large) this.#toGuest.push(buffer.subarray(0, count), buffer);
-    else this.#toGuest.push(buffer.slice(0, count));
-    if (large) this.#buffer = undefined;
-    if (count < size) return;
-    this.#readBytes = Math.min(MAX_READ_BYTES, 4 * size);
-    this.#buffer = undefined;
-  }
-
-  #resumeReading(): void {
-    if (this.#resume === undefined || !this.#mayRead) return;
-    const resume = this.#resume;
-    this.#resume = undefined;
-    resume();
-  }
-
-  /** Writes to the host what the machine sent, and ends that side when the machine has. */
-  async #drain(stream: HostStream): Promise<void> {
-    if (this.#draining) return;
-    this.#draining = true;
-    try {
-      while (this.#toHost.bytes > 0) {
-        const count = await stream.write(this.#toHost.front());
-        if (this.#state === "closed") return;
-        this.#toHost.drop(count);
-        const told = difference(this.#edge, this.#expected);
-        const room = QUEUE_BYTES - this.#toHost.bytes;
-        if (told < QUEUE_BYTES / 2 && room - told >= QUEUE_BYTES / 4) this.#acknowledge();
-      }
-      if (this.#guestEnded && !this.#hostClosed) {
-        await stream.closeWrite();
-        this.#hostClosed = true;
-        this.#finish();
-      }
-    } catch {
-      this.abort();
-    }
-    this.#draining = false;
-    // What came while the last write was under way.
-    if (this.#toHost.bytes > 0) this.#drain(stream);
+  /** Tells the machine of room, where it knows of little and there is much. */
+  #tellRoom(): void {
+    const told = difference(this.#edge, this.#expected);
+    const room = QUEUE_BYTES - this.#end.toHost.bytes;
+    if (told < QUEUE_BYTES / 2 && room - told >= QUEUE_BYTES / 4) this.#acknowledge();
   }
 
   /** Both sides have ended, and know it of each other. */
   #finish(): void {
-    if (this.#state !== "open" || !this.#endAcknowledged || !this.#hostClosed) return;
+    if (this.#state !== "open" || !this.#endAcknowledged || !this.#end.wroteAll) return;
     const last = this.#acknowledgeDue ? this.#send(Flag.ACK, this.#next, NOTHING) : undefined;
     if (last !== undefined) this.owner.last(last);
     this.abandon();
@@ -410,16 +346,8 @@ export class TcpFlow {
     if (this.#state === "closed") return;
     this.#state = "closed";
     this.#synDue = this.#acknowledgeDue = false;
-    this.#toGuest.clear();
-    this.#toHost.clear();
-    this.#buffer = undefined;
     this.#timer.answered(0, false);
-    try {
-      this.#stream?.close();
-    } catch {
-      // A connection that the other side has reset is closed already.
-    }
-    this.#resume?.();
+    this.#end.close();
     this.owner.closed(this);
   }
 
