@@ -40,7 +40,7 @@ async function ask(port: number, load: Load, seconds: number): Promise<number> {
     using connection = await Deno.connect({ hostname: "127.0.0.1", port });
     connection.setNoDelay(true);
     const buffer = new Uint8Array(65536);
-    while (performance.now() < until) {
+    do {
       for (let sent = 0; sent < load.request.length;) {
         sent += await connection.write(load.request.subarray(sent));
       }
@@ -50,7 +50,7 @@ async function ask(port: number, load: Load, seconds: number): Promise<number> {
         got += count;
       }
       answered += load.pipeline;
-    }
+    } while (performance.now() < until);
   };
   const started = performance.now();
   await Promise.all(Array.from({ length: load.connections }, client));
@@ -67,17 +67,21 @@ async function answerLength(port: number, request: string): Promise<number> {
   return text.indexOf("\r\n\r\n") + 4 + body;
 }
 
-/** Waits until somebody takes connections. */
-async function listening(port: number): Promise<void> {
-  for (let tries = 0;; tries++) {
+/** Waits until a request is answered: a forwarded port takes connections before there is a server. */
+async function answering(port: number, request: Uint8Array): Promise<void> {
+  for (let tries = 0; tries < 600; tries++) {
     try {
-      using _connection = await Deno.connect({ hostname: "127.0.0.1", port });
-      return;
+      using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      await connection.write(request);
+      if (await connection.read(new Uint8Array(1)) !== null) return;
     } catch (failure) {
-      if (tries === 600) throw failure;
-      await new Promise((resolve) => setTimeout(resolve, 100));
+      const away = failure instanceof Deno.errors.ConnectionRefused ||
+        failure instanceof Deno.errors.ConnectionReset;
+      if (!away) throw failure;
     }
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
+  throw new Error("the server does not answer");
 }
 
 function freePort(): number {
@@ -93,7 +97,10 @@ interface Served {
 
 const redis: Served = {
   name: "redis",
-  words: (_root, port) => ["/usr/bin/redis-server", "--port", String(port), "--save", ""],
+  words: (_root, port) => {
+    const settings = ["--port", String(port), "--save", "", "--protected-mode", "no"];
+    return ["/usr/bin/redis-server", ...settings];
+  },
 };
 const nginx: Served = {
   name: "nginx",
@@ -252,7 +259,7 @@ export async function net(folder: string, quick: boolean): Promise<Row[]> {
   for (const { name, server, load, http } of loads) {
     const pairs: Pair[] = [], placements: Pair[] = [];
     const measure = async (at: number) => {
-      await listening(at);
+      await answering(at, load.request);
       const complete = http ? { ...load, answerBytes: await answerLength(at, HTTP) } : load;
       if (server === redis) await ask(at, redisLoad(SET, "+OK\r\n", 1, 1), 0);
       // The same for both: code that has run for a while.

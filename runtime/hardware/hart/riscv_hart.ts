@@ -17,9 +17,9 @@ import { translate } from "./translator/translate.ts";
 
 /**
  * A block that was interpreted so often is translated. A small region takes 0.3 ms until its code runs, in
- * which the interpreter executes some 15,000 instructions.
+ * which the interpreter executes some 15,000 instructions: a hundred times such a region.
  */
-const HOT = 300;
+const HOT = 100;
 /** The heat of a block that cannot be translated. */
 const COLD_FOR_EVER = 0xffff;
 /** At first in small pieces, which are made quickly. */
