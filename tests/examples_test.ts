@@ -14,10 +14,15 @@ const base = (name: string) => name.endsWith("-base");
 const packaged = (name: string) =>
   /debian-base|debian:/.test(Deno.readTextFileSync(new URL(`${name}.yaml`, examples)));
 
+/** Where `compose` gets packages: "apt" is the mirror that the host's own configuration names. */
+const packages: Record<string, string> = {};
+if (mirror !== undefined && mirror !== "apt") packages.VIRTUOS_MIRROR = mirror;
+const cache = Deno.env.get("VIRTUOS_CACHE");
+if (cache !== undefined) packages.VIRTUOS_CACHE = cache;
+
 /** Runs `compose up` on a copy of the examples, so that images are made there. */
 async function up(folder: string, ...args: string[]): Promise<{ code: number; out: string }> {
-  const env: Record<string, string> = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
-  const { code, stdout, stderr } = await composeCommand(folder, ["up", ...args], env).output();
+  const { code, stdout, stderr } = await composeCommand(folder, ["up", ...args], packages).output();
   const decoder = new TextDecoder();
   if (stdout.length === 0) throw new Error(decoder.decode(stderr));
   return { code, out: decoder.decode(stdout) };
@@ -30,8 +35,7 @@ const asked: Record<string, { address: string; answer: string }> = {
 
 /** Runs `compose up` until it is ready, asks it what the host asks, and stops it as Ctrl-C does. */
 async function upAndAsk(folder: string, name: string): Promise<{ code: number; out: string }> {
-  const env: Record<string, string> = mirror === undefined ? {} : { VIRTUOS_MIRROR: mirror };
-  const child = composeCommand(folder, ["up", `${name}.yaml`], env).spawn();
+  const child = composeCommand(folder, ["up", `${name}.yaml`], packages).spawn();
   const out = new Response(child.stdout).text();
   let told = "";
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
