@@ -228,7 +228,8 @@ function renameat2(
       else {
         const { watches } = process.kernel.local;
         watches.tellSelf(IN.ATTRIB, replaced.file);
-        if (replaced.links === 1) watches.unlinked(replaced.file);
+        const directory = (replaced.file.mode & S.IFMT) === S.IFDIR;
+        if (directory || replaced.links === 1) watches.unlinked(replaced.file);
       }
       return status;
     });

@@ -31,7 +31,8 @@ function openat(
   flags: number,
   mode: number,
 ): Coroutine<number> {
-  return open(process, fd, path, flags & ALL_FLAGS, mode & 0o7777, 0);
+  const known = (flags & O.PATH) !== 0 ? PATH_FLAGS : ALL_FLAGS;
+  return open(process, fd, path, flags & known, mode & 0o7777, 0);
 }
 
 /** Those who watch what was opened, or made, are told. */

@@ -132,7 +132,10 @@ export class WatchTable {
 
   /** Tells those who watch the file itself. */
   tellSelf(event: number, file: Happening): void {
-    if (this.active) this.#tellInode(inodeIdentity(file.mount, file), event, "", 0);
+    if (!this.active) return;
+    // That it is a directory is not said with what happens to its name, as of old.
+    const mask = event === IN.ATTRIB && isDirectory(file) ? event | IN.ISDIR : event;
+    this.#tellInode(inodeIdentity(file.mount, file), mask, "", 0);
   }
 
   /** A file has lost its last name: its watches end, now or when nobody has it open any more. */

@@ -99,6 +99,10 @@ static void both(void) {
   CHECK(mkdir("e", 0755) == 0 && inotify_add_watch(fd, "e", IN_ALL_EVENTS) == 6);
   CHECK(rename("d/two", "e/two") == 0);
   show("across");
+  CHECK(mkdir("f", 0755) == 0 && inotify_add_watch(fd, "f", IN_ALL_EVENTS) == 7);
+  CHECK(mkdir("g", 0755) == 0 && rename("g", "f") == 0);
+  show("directory replaced");
+  CHECK(rmdir("f") == 0);
   CHECK(unlink("e/two") == 0 && rmdir("e") == 0);
   show("directory gone");
 }
@@ -121,7 +125,7 @@ static void rules(void) {
   FAILS(EINVAL, inotify_init1(1));
   int watch = inotify_add_watch(fd, "plain", IN_MODIFY);
   FAILS(EEXIST, inotify_add_watch(fd, "plain", IN_MODIFY | IN_MASK_CREATE));
-  CHECK(watch == 7);
+  CHECK(watch == 8);
   // A process that ends closes what it had open.
   CHECK(inotify_add_watch(fd, "plain", IN_CLOSE) == watch);
   if (fork() == 0) {
@@ -133,7 +137,7 @@ static void rules(void) {
 }
 
 static void overflow(void) {
-  CHECK(inotify_add_watch(fd, "plain", IN_ATTRIB | IN_MODIFY) == 7);
+  CHECK(inotify_add_watch(fd, "plain", IN_ATTRIB | IN_MODIFY) == 8);
   int file = open("plain", O_WRONLY);
   long queued = 0, most = 16384;
   FILE *limit = fopen("/proc/sys/fs/inotify/max_queued_events", "r");

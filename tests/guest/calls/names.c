@@ -23,6 +23,9 @@ static int holds(const char *path, const char *text) {
 static void unnamed(void) {
   struct stat status;
   char path[32];
+  int place = open(".", O_PATH | O_CREAT | O_TRUNC | O_DIRECTORY, 0600);
+  CHECK(place >= 0 && (fcntl(place, F_GETFL) & O_ACCMODE) == 0);
+  close(place);
   FAILS(EINVAL, open(".", O_TMPFILE | O_RDONLY, 0600));
   FAILS(ENOENT, open("nowhere", O_TMPFILE | O_RDWR, 0600));
   int file = open(".", O_TMPFILE | O_RDWR, 0640);
