@@ -26,6 +26,7 @@ export type { System } from "./schemas/system.ts";
 export {
   boot,
   type BootOptions,
+  type EngineName,
   type Execution,
   type ExecutionEnd,
   type HostTerminal,

@@ -214,7 +214,9 @@ async function nativeBulk(): Promise<number> {
   const port = freePort();
   const program = `const s = Deno.listen({ hostname: "127.0.0.1", port: ${port} });
     const c = await s.accept(); const b = new Uint8Array(65536);
-    for (let n = 0; n < ${BULK_BYTES}; ) n += await c.write(b); c.close();`;
+    for (let n = 0; n < ${BULK_BYTES}; )
+      n += await c.write(b.subarray(0, Math.min(b.length, ${BULK_BYTES} - n)));
+    c.close();`;
   const path = Deno.makeTempFileSync({ suffix: ".js" });
   Deno.writeTextFileSync(path, program);
   const child = new Deno.Command(Deno.execPath(), {
