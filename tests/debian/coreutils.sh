@@ -13,13 +13,13 @@ count[three]=3
 for key in $(printf '%s\n' "${!count[@]}" | sort); do echo "$key=${count[$key]}"; done
 list=(a b c d e)
 echo "${list[@]:1:3} ${#list[@]} ${list[-1]} ${list[*]/b/B}"
-seq 1 5 >five; seq 1 2 9 >odd; diff five odd; rm five odd
+diff <(seq 1 5) <(seq 1 2 9); echo through | cat /dev/stdin; seq 3 | tee >(wc -l >count) >/dev/null; sleep 0.3; cat count; rm count
 [[ foo123 =~ ^([a-z]+)([0-9]+)$ ]] && echo "${BASH_REMATCH[1]} ${BASH_REMATCH[2]}"
 text="Hello World"
 echo "${text^^} ${text,,} ${text/World/There} ${text:0:5} ${text@Q}"
 echo {1..5} {a..e} x{1,2}y $((2 ** 10)) $((16#ff))
 printf -v padded '%05d' 42; echo "$padded"
-mapfile -t lines <<< "$(seq 3)"; echo "${#lines[@]} ${lines[2]}"
+mapfile -t lines < <(seq 3); echo "${#lines[@]} ${lines[2]}"
 coproc CAT { cat; }
 echo "through a coprocess" >&"${CAT[1]}"
 read -r answer <&"${CAT[0]}"; echo "$answer"
@@ -59,7 +59,7 @@ ls missing 2>&1; echo "status $?"; cat . 2>&1; rmdir / 2>&1 | head -1 | cut -c1-
 
 section text
 printf '1 a\n2 b\n3 c\n' >left; printf '1 x\n3 y\n4 z\n' >right
-join left right; cut -d' ' -f1 left >l; cut -d' ' -f1 right | comm -12 l -; paste -d, left right
+join left right; comm -12 <(cut -d' ' -f1 left) <(cut -d' ' -f1 right); paste -d, left right
 seq 100 >hundred; split -l 30 hundred part. && wc -l part.* ; csplit -s hundred 25 75 && wc -l xx*
 od -c <<< 'ab	c' | head -2; od -An -tx4 -N8 hundred; seq -w 8 11 | tee teed | tac; cat teed | wc -c
 sort -t' ' -k2,2r left; sort -n -r <<< $'10\n9\n100'; sort -u -f <<< $'b\nB\na'; sort -V <<< $'v1.10\nv1.9'
@@ -91,4 +91,4 @@ for how in z J; do
 done
 gzip -9 <hundred | gzip -t && echo tested; gzip -k hundred && zcat hundred.gz | cmp - hundred && echo same
 xz -k hundred && xz -dc hundred.xz | cmp - hundred && echo same; tar --delete -f deep.tar ./n0 && tar -tf deep.tar | wc -l
-seq 1 9 >nine; seq 2 10 | diff -u nine - | tail -n +3; sdiff -w 20 left right; diff3 left left right | head -4; cmp left right
+diff -u <(seq 1 9) <(seq 2 10) | tail -n +3; sdiff -w 20 left right; diff3 left left right | head -4; cmp left right

@@ -1,4 +1,5 @@
 // Files in memory that have no name (memfd_create(2)): a tmpfs of the primary's own that nobody has mounted.
+// Pipes without a name have inodes there, once somebody follows a link to one of their descriptors (proc(5)).
 // What seals forbid on the way of a write is checked here, the rest by the inode.
 import type { Blocking, Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
@@ -7,10 +8,12 @@ import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
 import type { MemoryInode } from "../storage/tmpfs/memory_inode.ts";
 import { O, SEAL } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
-import { NOWHERE } from "../vfs/protocol.ts";
+import { Call, NOWHERE } from "../vfs/protocol.ts";
 import { FileServer } from "../vfs/vfs.ts";
 import { type Description, FileDescription } from "./description.ts";
-import type { Location, Mount } from "./mounts.ts";
+import type { FifoTable } from "./fifo.ts";
+import { type Location, type Mount, request } from "./mounts.ts";
+import type { Pipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
 
 const TMPFS_MAGIC = 0x01021994;
@@ -47,7 +50,9 @@ export class AnonymousFiles {
   #filesystem: MemoryFileSystem | undefined;
   #mount: Mount | undefined;
 
-  constructor(environment: Environment) {
+  readonly #pipes = new WeakMap<Pipe, Location>();
+
+  constructor(environment: Environment, private readonly fifos: FifoTable) {
     this.#environment = environment;
   }
 
@@ -61,6 +66,49 @@ export class AnonymousFiles {
     if ((flags & ~ALL_MFD) !== 0 || name.length > NAME_MAX) fail(E.EINVAL);
     const both = MFD.EXEC | MFD.NOEXEC_SEAL;
     if ((flags & both) === both) fail(E.EINVAL);
+    const executable = (flags & MFD.NOEXEC_SEAL) === 0;
+    const { inode, location } = this.#add(process, S.IFREG | (executable ? 0o777 : 0o666));
+    if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) inode.seals = 0;
+    if (!executable) inode.seals |= SEAL.EXEC;
+    const { environment, memory } = process.kernel;
+    return new AnonymousDescription(
+      location,
+      O.RDWR | O.LARGEFILE,
+      inode.attributes.mode,
+      process.credential,
+      (body) => environment.tasks.spawn(body),
+      {
+        ino: inode.ino,
+        generation: inode.generation,
+        above: NOWHERE,
+        name: "",
+        watches: process.kernel.local.watches,
+        path: `/memfd:${name} (deleted)`,
+        mapped: memory?.files,
+      },
+    );
+  }
+
+  /** Where a pipe without a name can be opened anew. It is there for as long as one of its ends is. */
+  placeOf(process: Process, pipe: Pipe): Location {
+    const known = this.#pipes.get(pipe);
+    if (known !== undefined) return known;
+    const { inode, location } = this.#add(process, S.IFIFO | 0o600);
+    this.fifos.adopt(`${location.mount.id}:${inode.ino}:${inode.generation}`, pipe);
+    this.#pipes.set(pipe, location);
+    pipe.onGone = () => {
+      this.#pipes.delete(pipe);
+      this.#environment.tasks.spawn(this.#close(location));
+    };
+    return location;
+  }
+
+  *#close({ mount, handle }: Location): Coroutine<void> {
+    yield* request(mount.service, Call.CLOSE, [handle]);
+  }
+
+  /** A new inode, with a handle that is open. */
+  #add(process: Process, mode: number): { inode: MemoryInode; location: Location } {
     const filesystem = this.#filesystem ??= new MemoryFileSystem(
       "tmpfs",
       this.#environment,
@@ -76,33 +124,14 @@ export class AnonymousFiles {
       root: -1,
       covers: undefined,
     };
-    const executable = (flags & MFD.NOEXEC_SEAL) === 0;
     const { uid, gid } = process.credential;
-    const inode = filesystem.newInode(S.IFREG | (executable ? 0o777 : 0o666), uid, gid, 0);
+    const inode = filesystem.newInode(mode, uid, gid, 0);
     inode.attributes.links = 0;
     inode.hold();
-    if ((flags & (MFD.ALLOW_SEALING | MFD.NOEXEC_SEAL)) !== 0) inode.seals = 0;
-    if (!executable) inode.seals |= SEAL.EXEC;
     const { handles } = service as FileServer;
     const handle = handles.add(inode, 0);
     Object.assign(handles.get(handle), { readable: true, writable: true });
-    const { environment, memory } = process.kernel;
-    return new AnonymousDescription(
-      { mount, handle },
-      O.RDWR | O.LARGEFILE,
-      inode.attributes.mode,
-      process.credential,
-      (body) => environment.tasks.spawn(body),
-      {
-        ino: inode.ino,
-        generation: inode.generation,
-        above: NOWHERE,
-        name: "",
-        watches: process.kernel.local.watches,
-        path: `/memfd:${name} (deleted)`,
-        mapped: memory?.files,
-      },
-    );
+    return { inode, location: { mount, handle } };
   }
 
   /** @throws Errno EINVAL for a file that cannot be sealed */

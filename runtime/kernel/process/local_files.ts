@@ -28,6 +28,6 @@ export class LocalFiles {
       return false;
     });
     this.ptys = new PtyTable(environment);
-    this.anonymous = new AnonymousFiles(environment);
+    this.anonymous = new AnonymousFiles(environment, this.fifos);
   }
 }

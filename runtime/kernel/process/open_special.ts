@@ -32,7 +32,10 @@ export function* openSpecial(
   const special = type === S.IFIFO || type === S.IFCHR;
   if (!special || (flags & O.PATH) !== 0) return file;
   if (type === S.IFCHR) return yield* openDevice(process, file, flags);
-  const fifo = new FifoDescription(process.kernel.local.fifos, file);
+  const { anonymous, fifos } = process.kernel.local;
+  const fifo = new FifoDescription(fifos, file);
+  // A pipe without a name is open already, whoever is still at its other end.
+  if (anonymous.has(file.location)) return fifo;
   try {
     yield* fifo.opened();
   } catch (failure) {

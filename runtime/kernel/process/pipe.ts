@@ -18,6 +18,8 @@ export class Pipe {
   /** how often an end was opened: who waits for the other side sees one that has already gone again */
   readersEver = 0;
   writersEver = 0;
+  /** called when neither end is open any more */
+  onGone: () => void = () => {};
   #ring = new Uint8Array(DEFAULT_BYTES);
   #start = 0;
   #length = 0;
@@ -51,12 +53,17 @@ export class Pipe {
 
   removeReader(): void {
     this.readers--;
-    this.readiness.wakeAll();
+    this.#left();
   }
 
   removeWriter(): void {
     this.writers--;
+    this.#left();
+  }
+
+  #left(): void {
     this.readiness.wakeAll();
+    if (this.readers === 0 && this.writers === 0) this.onGone();
   }
 
   /** Gives it room for at least so many bytes. @returns the size @throws Errno EINVAL, EBUSY */

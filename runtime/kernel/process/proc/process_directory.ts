@@ -12,6 +12,7 @@ import {
 } from "../../vfs/proc_node.ts";
 import { type Description, FileDescription, lockOwner } from "../description.ts";
 import type { Location } from "../mounts.ts";
+import { pipeEnd } from "../pipe.ts";
 import type { Process } from "../process.ts";
 import { Socket } from "../socket/socket.ts";
 import { directoryPath } from "../directory_path.ts";
@@ -159,7 +160,9 @@ function common(process: Process): Record<string, ProcNode> {
         process,
         () => {
           const found = description();
-          return found instanceof FileDescription ? found.location : undefined;
+          if (found instanceof FileDescription) return found.location;
+          const pipe = pipeEnd(found)?.pipe;
+          return pipe && process.kernel.local.anonymous.placeOf(process, pipe);
         },
         () => descriptionName(process, description()),
       )),
