@@ -7,8 +7,9 @@ import { LockstepEngine } from "./lockstep.ts";
 import { RiscvHart } from "./riscv_hart.ts";
 
 /** Translation with interpretation of what is rare; interpretation alone; both, compared. */
-export const engineNames = ["translator", "interpreter", "lockstep"] as const;
-export type EngineName = (typeof engineNames)[number];
+export type EngineName = "translator" | "interpreter" | "lockstep";
+/** All there are. */
+export const engineNames: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
 
 /** @param recorder is told of translated code; only the translator has any that lasts */
 export function makeEngine(
