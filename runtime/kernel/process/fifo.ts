@@ -16,6 +16,11 @@ export class FifoTable {
     return pipe;
   }
 
+  /** A pipe without a name has got an inode of its own. */
+  adopt(identity: string, pipe: Pipe): void {
+    this.#pipes.set(identity, pipe);
+  }
+
   /** An end was closed: with the last one, what nobody read is gone. */
   closed(identity: string): void {
     const pipe = this.#pipes.get(identity);
