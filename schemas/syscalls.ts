@@ -93,7 +93,6 @@ export const systemCalls: readonly SystemCall[] = [
   call(26, "inotify_init1", "process", "flags", { repeat: "unsafe" }),
   call(27, "inotify_add_watch", "process", "fd path uint", {
     repeat: "unsafe",
-    partial: "IN_EXCL_UNLINK changes nothing; reads and writes of FIFOs and terminals are not told",
   }),
   call(28, "inotify_rm_watch", "process", "fd int", { repeat: "unsafe" }),
   call(29, "ioctl", "process", "fd uint ioctl", {

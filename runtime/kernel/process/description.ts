@@ -52,6 +52,8 @@ export interface FileOrigin {
   /** the directory that it was found in, inode 0 where that is not known, and its name there */
   above: { ino: number; generation: number };
   name: string;
+  /** the name is not there any more */
+  unlinked?: boolean;
   /** as the process said it when it opened it */
   path: string;
   /** the files that processes have mapped: what they show must agree with what calls read and write */

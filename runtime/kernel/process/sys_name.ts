@@ -7,12 +7,12 @@ import { S } from "../vfs/filesystem.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { STATX_BYTES } from "../vfs/structures.ts";
 import { at } from "./at.ts";
-import { FileDescription } from "./description.ts";
+import { FileDescription, type FileOrigin } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { IN } from "./inotify.ts";
 import { getInt } from "./little_endian.ts";
 import { type Location, request, textPayload } from "./mounts.ts";
-import type { Process } from "./process.ts";
+import type { Process, ProcessKernel } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import type { Happening } from "./watches.ts";
 
@@ -122,6 +122,9 @@ function unlinkat(process: Process, fd: number, path: string, flags: number): Co
     const { watches } = process.kernel.local;
     if (victim === undefined) return status;
     if (!directory) watches.tellSelf(IN.ATTRIB, victim.file);
+    eachOpen(process.kernel, victim.file, (origin) => {
+      origin.unlinked ||= origin.name === parent.name && origin.above.ino === parent.ino;
+    });
     if (directory || victim.links === 1) watches.unlinked(victim.file);
     watches.tell(IN.DELETE, victim.file, { selfToo: false });
     return status;
@@ -187,13 +190,22 @@ function tellMoved(process: Process, file: Happening, to: Resolved): void {
   watches.tell(IN.MOVED_FROM, file, { selfToo: false, cookie });
   watches.tell(IN.MOVED_TO, moved, { selfToo: false, cookie });
   watches.tellSelf(IN.MOVE_SELF, file);
+  eachOpen(kernel, file, (origin) => Object.assign(origin, placeOf(to)));
+}
+
+/** Visits every description of a file that a process has. */
+function eachOpen(
+  kernel: ProcessKernel,
+  { mount, ino, generation }: Happening,
+  visit: (origin: FileOrigin) => void,
+): void {
   for (const { files } of kernel.all) {
     for (const fd of files.numbers) {
       const description = files.get(fd);
       if (!(description instanceof FileDescription)) continue;
-      const { origin } = description;
-      const same = origin.ino === file.ino && origin.generation === file.generation;
-      if (same && description.location.mount === file.mount) Object.assign(origin, placeOf(to));
+      const { origin, location } = description;
+      const same = origin.ino === ino && origin.generation === generation;
+      if (same && location.mount === mount) visit(origin);
     }
   }
 }

@@ -19,6 +19,8 @@ export interface Happening {
   /** the directory that it is in, inode 0 where that is not known, and its name there */
   above: { ino: number; generation: number };
   name: string;
+  /** the name is not there any more: it was open when it was removed */
+  unlinked?: boolean;
 }
 
 /** What tells an inode from all others of the machine. */
@@ -109,9 +111,10 @@ export class WatchTable {
   }
 
   /** Something happened to an inode itself, or to `name` in it. */
-  #tellInode(identity: string, mask: number, name: string, cookie: number): void {
+  #tellInode(identity: string, mask: number, name: string, cookie = 0, unlinked = false): void {
     for (const watch of this.#byInode.get(identity) ?? []) {
       if ((watch.mask & mask & ALL_EVENTS) === 0) continue;
+      if (unlinked && (watch.mask & IN.EXCL_UNLINK) !== 0) continue;
       watch.owner.queue({ watch: watch.number, mask, cookie, name });
       if ((watch.mask & IN.ONESHOT) !== 0) this.remove(watch, true);
     }
@@ -125,9 +128,10 @@ export class WatchTable {
     if (!this.active) return;
     const mask = isDirectory(file) ? event | IN.ISDIR : event;
     if (file.above.ino !== 0 && file.name !== "") {
-      this.#tellInode(inodeIdentity(file.mount, file.above), mask, file.name, how.cookie ?? 0);
+      const above = inodeIdentity(file.mount, file.above);
+      this.#tellInode(above, mask, file.name, how.cookie, file.unlinked);
     }
-    if (how.selfToo) this.#tellInode(inodeIdentity(file.mount, file), mask, "", 0);
+    if (how.selfToo) this.#tellInode(inodeIdentity(file.mount, file), mask, "");
   }
 
   /** Tells those who watch the file itself. */
@@ -135,7 +139,7 @@ export class WatchTable {
     if (!this.active) return;
     // That it is a directory is not said with what happens to its name, as of old.
     const mask = event === IN.ATTRIB && isDirectory(file) ? event | IN.ISDIR : event;
-    this.#tellInode(inodeIdentity(file.mount, file), mask, "", 0);
+    this.#tellInode(inodeIdentity(file.mount, file), mask, "");
   }
 
   /** A file has lost its last name: its watches end, now or when nobody has it open any more. */
@@ -150,7 +154,7 @@ export class WatchTable {
   closed(identity: string): void {
     if (!this.#unlinked.has(identity) || this.open(identity)) return;
     this.#unlinked.delete(identity);
-    this.#tellInode(identity, IN.DELETE_SELF, "", 0);
+    this.#tellInode(identity, IN.DELETE_SELF, "");
     for (const watch of this.#byInode.get(identity) ?? []) this.remove(watch, true);
   }
 }

@@ -136,6 +136,16 @@ static void rules(void) {
   show("closed by the end");
 }
 
+static void unlinked(void) {
+  CHECK(inotify_add_watch(fd, "d", IN_ALL_EVENTS | IN_EXCL_UNLINK) == 9);
+  int file = open("d/soon-gone", O_CREAT | O_WRONLY, 0600);
+  CHECK(write(file, "x", 1) == 1 && unlink("d/soon-gone") == 0);
+  show("unlinked while open");
+  CHECK(write(file, "x", 1) == 1);
+  close(file);
+  show("not told");
+}
+
 static void overflow(void) {
   CHECK(inotify_add_watch(fd, "plain", IN_ATTRIB | IN_MODIFY) == 8);
   int file = open("plain", O_WRONLY);
@@ -168,6 +178,7 @@ int main(void) {
   one_file();
   both();
   rules();
+  unlinked();
   overflow();
   close(fd);
   checks = 0;
