@@ -82,3 +82,34 @@ Deno.test("config, compile and graph --json of a broken manifest: the diagnostic
     assertEquals([code, err, diagnostics.some((one) => one.code === "E0305")], [1, "", true]);
   }
 });
+
+Deno.test("compare --json: domains, what crosses, what dies with what", () => {
+  const monolithic = "examples/quickstart_monolithic.yaml";
+  const { code, value, err } = run("compare", "--json", monolithic, example);
+  assertEquals([code, err], [0, ""]);
+  const { systems } = value as {
+    systems: {
+      name: string;
+      crossings: unknown[];
+      crossingCalls: number;
+      domains: { name: string; devices: string[]; codeLines: number; failure: unknown }[];
+    }[];
+  };
+  assertEquals(systems.map(({ name }) => name), ["quickstart-monolithic", "multiserver"]);
+  const [one, many] = systems;
+  assertEquals([one.domains.length, one.crossings, one.crossingCalls], [1, [], 0]);
+  assertEquals(one.domains[0].failure, { ends: "machine" });
+  assertEquals(many.crossings, [
+    { interface: "disk", client: "files", server: "driver" },
+    { interface: "files", client: "primary", server: "files" },
+  ]);
+  const driver = many.domains.find(({ name }) => name === "driver")!;
+  assertEquals(driver.devices, ["disk0"]);
+  assertEquals(driver.failure, {
+    ends: "domain",
+    callers: ["primary", "files"],
+    contract: "retry",
+  });
+  // What a driver has to trust is little of what a kernel in one piece has.
+  assertEquals(driver.codeLines > 0 && driver.codeLines * 10 < one.domains[0].codeLines, true);
+});

@@ -3,6 +3,7 @@ import { Command, ValidationError } from "@cliffy/command";
 import { CompletionsCommand } from "@cliffy/command/completions";
 import { HelpCommand } from "@cliffy/command/help";
 import { checkCommand } from "./check.ts";
+import { compareCommand } from "./compare.ts";
 import { compileCommand } from "./compile.ts";
 import { configCommand } from "./config.ts";
 import { explainCommand } from "./explain.ts";
@@ -39,6 +40,7 @@ const main = new Command()
   .command("config", configCommand)
   .command("compile", compileCommand)
   .command("graph", graphCommand)
+  .command("compare", compareCommand)
   .command("up", upCommand)
   .command("run", makeRunCommand(literal))
   .command("ps", psCommand)
