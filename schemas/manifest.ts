@@ -156,6 +156,14 @@ const domain = record("a unit of isolation", {
         number("microseconds", "spin this long before sleeping", limits.spinUs),
         "50us",
       ),
+      style: defaulted(
+        choice(
+          "`exceptionless`: calls are written and other threads run; `trap`: each call signals the " +
+            "domain, and the caller's hart sleeps until it answers (nobody spins)",
+          ["exceptionless", "trap"],
+        ),
+        "exceptionless",
+      ),
       arena: defaulted(number("bytes", "memory for payloads", limits.ringArenaBytes), "4MiB"),
     }),
     {},

@@ -271,6 +271,8 @@ export interface RingPlan {
   arenaBytes: number;
   /** spin this long with nothing to do before sleeping */
   spinUs: number;
+  /** each call signals the server, and its caller waits with the whole hart; absent: exceptionless */
+  style?: "trap";
   /** physical address of the whole ring */
   address: number;
   /** of the whole ring */

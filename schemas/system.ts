@@ -122,6 +122,8 @@ export interface System {
       depth: number;
       /** spin this long before sleeping; in microseconds; "50us" unless told */
       spin: number;
+      /** `exceptionless`: calls are written and other threads run; `trap`: each call signals the domain, and the caller's hart sleeps until it answers (nobody spins); "exceptionless" unless told */
+      style: "exceptionless" | "trap";
       /** memory for payloads; in bytes; "4MiB" unless told */
       arena: number;
     };

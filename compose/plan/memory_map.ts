@@ -45,7 +45,7 @@ export function layOut(system: System, placement: Placement): Layout {
         interface: name,
         depth: ring.depth,
         arenaBytes: ring.arena,
-        spinUs: ring.spin,
+        ...(ring.style === "trap" ? { spinUs: 0, style: ring.style } : { spinUs: ring.spin }),
         ...take(ringBytes(ring)),
       });
     }

@@ -15,6 +15,7 @@ import { Connection } from "../kernel/remote/connection.ts";
 import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
+import { makeTrap } from "../kernel/remote/trap.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
 export interface OpenedGrant {
@@ -54,6 +55,7 @@ export function runDomain(
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];
   const links: LinkFollower[] = [];
+  const trap = makeTrap(opened.sleeper, nowNs, MAX_SLEEP_NS);
   /** Tells the supervisor of the other end that it wrote nonsense. */
   const accuseOf = (line: number, name: string) => (reason: string) => {
     log(`ring "${name}": ${reason}`);
@@ -75,7 +77,14 @@ export function runDomain(
       );
       const { plan, index: line, contract } = grant.rings[index];
       const { memory, peerBell } = opened.rings[index];
-      const connection = new Connection(memory, plan, 0, peerBell, accuseOf(line, plan.name));
+      const connection = new Connection(
+        memory,
+        plan,
+        0,
+        peerBell,
+        accuseOf(line, plan.name),
+        plan.style === "trap" ? trap : undefined,
+      );
       connection.lose("down");
       sources.push(connection);
       links.push(

@@ -20,6 +20,7 @@ import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
+import { makeTrap } from "../kernel/remote/trap.ts";
 import type { Service } from "../kernel/service.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
@@ -114,6 +115,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   const control = new ControlPage(setup.control);
   const sleeper = opener.doorbell(opener.open(setup.bell));
   const deviceBell = opener.doorbell(opener.open(setup.deviceBell));
+  const maxSleepNs = setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS;
+  const trap = makeTrap(sleeper, nowNs, maxSleepNs);
   const sources: PollSource[] = [];
   const links = setup.rings.map(({ index, memory, bell }): Link => {
     const ring = plan.rings[index];
@@ -128,6 +131,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         environment.log(`ring "${ring.name}": ${reason}`);
         control.accuse(index);
       },
+      ring.style === "trap" ? trap : undefined,
     );
     connection.lose("down");
     sources.push(connection);
@@ -182,7 +186,6 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     },
   });
   const spinNs = Math.max(0, ...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000;
-  const maxSleepNs = setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS;
   const loop = new DomainLoop(sources, tasks, sleeper, { nowNs, spinNs, maxSleepNs });
   const attention = new Attention(setup.attention);
   let stopping = false;

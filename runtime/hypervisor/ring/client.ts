@@ -149,6 +149,11 @@ export class RingClient {
     return Atomics.load(this.#views.header, Header.COMPLETION_TAIL) !== this.#head;
   }
 
+  /** Where calls trap: whether every request so far has been answered, or put aside by the server. */
+  get settled(): boolean {
+    return Atomics.load(this.#views.header, Header.SETTLED) === this.#tail;
+  }
+
   /** Publishes, and wakes the server if it sleeps and has not been told of the newest request. */
   notify(): void {
     if (this.#rung === this.#tail) return;

@@ -14,6 +14,8 @@ export const Header = {
   REQUEST_TAIL: 16,
   /** written by the server */
   COMPLETION_TAIL: 32,
+  /** written by the server where calls trap: requests that it has answered or put aside */
+  SETTLED: 33,
 } as const;
 
 export const HEADER_BYTES = 4096;
@@ -53,6 +55,8 @@ export const MAX_CREDENTIALS = 1024;
 export interface RingShape {
   depth: number;
   arenaBytes: number;
+  /** whether callers wait for the server's word; absent: they do not */
+  style?: "trap";
 }
 
 export function ringBytes(shape: RingShape): number {

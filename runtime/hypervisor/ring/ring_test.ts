@@ -1,13 +1,24 @@
 // A ring within one thread: order, wrap-around, and that each side refuses what the other must not write.
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { RingClient } from "./client.ts";
-import { ENTRY_WORDS, Header, HEADER_BYTES, resetRing, RingBroken, ringBytes } from "./layout.ts";
+import {
+  ENTRY_WORDS,
+  Header,
+  HEADER_BYTES,
+  resetRing,
+  RingBroken,
+  ringBytes,
+  type RingShape,
+} from "./layout.ts";
 import { type RingRequest, RingServer } from "./server.ts";
 
 const shape = { depth: 8, arenaBytes: 8 * 256 };
 const silent = { ring: () => false };
 
-function pair(handle?: (server: RingServer, request: RingRequest) => void) {
+function pair(
+  handle?: (server: RingServer, request: RingRequest) => void,
+  shape: RingShape = { depth: 8, arenaBytes: 8 * 256 },
+) {
   const memory = new SharedArrayBuffer(ringBytes(shape));
   resetRing(memory, 3);
   const client = new RingClient(memory, shape, 3, silent);
@@ -180,4 +191,32 @@ Deno.test("garbage in every field of a completion is refused: 100,000 tries", ()
     }
   }
   assert(broken > 5000 && served > 50_000, `${broken} broken, ${served} served`);
+});
+
+Deno.test("where calls trap, the server says what it has settled: answered, or put aside", () => {
+  const aside: number[] = [];
+  const { client, server } = pair((server, request) => {
+    if (request.number === 1) aside.push(request.slot);
+    else server.complete(request.slot, 0, 0, 0);
+  }, { ...shape, style: "trap" });
+  const answers: string[] = [];
+  const call = (number: number, name: string) => {
+    const complete = () => void answers.push(name);
+    client.submit(client.acquire(), number, [], 0, 0, { complete });
+    client.notify();
+    assertEquals(client.settled, false);
+    server.poll();
+    assertEquals(client.settled, false, "only the end of the server's turn settles");
+    server.notify();
+    assertEquals(client.settled, true);
+    client.poll();
+  };
+  call(1, "one that waits");
+  assertEquals(answers, []);
+  call(2, "one that is answered");
+  assertEquals(answers, ["one that is answered"]);
+  server.complete(aside[0], 0, 0, 0);
+  server.notify();
+  client.poll();
+  assertEquals(answers, ["one that is answered", "one that waits"]);
 });

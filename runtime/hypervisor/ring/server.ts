@@ -62,6 +62,7 @@ export class RingServer {
   #tail = 0;
   #published = 0;
   #rung = 0;
+  #settled = 0;
   #inFlight = 0;
 
   /**
@@ -69,7 +70,7 @@ export class RingServer {
    */
   constructor(
     memory: ArrayBufferLike,
-    shape: RingShape,
+    private readonly shape: RingShape,
     generation: number,
     private readonly bell: Bell,
     private readonly handle: (request: RingRequest) => void,
@@ -98,6 +99,7 @@ export class RingServer {
       this.#tail =
       this.#published =
       this.#rung =
+      this.#settled =
         0;
   }
 
@@ -220,9 +222,11 @@ export class RingServer {
 
   /** Publishes, and wakes the client if it sleeps and has not been told of the newest completion. */
   notify(): void {
-    if (this.#rung === this.#tail) return;
+    const settles = this.shape.style === "trap" && this.#settled !== this.#head;
+    if (this.#rung === this.#tail && !settles) return;
     this.publish();
     this.#rung = this.#tail;
+    if (settles) Atomics.store(this.#views.header, Header.SETTLED, this.#settled = this.#head);
     if (this.bell.ring()) this.doorbells++;
   }
 }

@@ -58,13 +58,17 @@ export class Connection implements PollSource {
   #lastCredential: Credential | undefined;
   #lastIndex = 0;
 
-  /** @param accuse called when the server wrote nonsense into the ring */
+  /**
+   * @param accuse called when the server wrote nonsense into the ring
+   * @param trap where calls trap: waits until the server has settled what was sent
+   */
   constructor(
     memory: ArrayBufferLike,
     shape: RingShape,
     generation: number,
     bell: Bell,
     private readonly accuse: (reason: string) => void,
+    private readonly trap?: (ring: RingClient) => void,
   ) {
     this.generation = generation;
     this.ring = new RingClient(memory, shape, generation, bell);
@@ -116,6 +120,7 @@ export class Connection implements PollSource {
       ring.arena.set(payload, ring.payloadOffset(slot));
     }
     ring.submit(slot, number, args, index, payload.length, answer);
+    this.trap?.(ring);
     return true;
   }
 
