@@ -43,9 +43,20 @@ export function resolvePath(from: string, path: string): string {
 export async function load(path: string, reader: Reader, content?: string): Promise<Loaded> {
   const diagnostics: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
+  const root = await flatten(path, content ?? await reader.read(path), reader, report);
+  return await decodeSystem(root, diagnostics, reader);
+}
+
+/** The tree of a file, with what it extends and includes merged into it. */
+export function flatten(
+  path: string,
+  content: string,
+  reader: Reader,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<Node> {
   const seen = new Map<string, Span | undefined>();
 
-  const flatten = async (file: string, text: string, chain: string[]): Promise<Node> => {
+  const flattenFile = async (file: string, text: string, chain: string[]): Promise<Node> => {
     const node = parseNodes(file, text, report);
     if (node.kind !== "map") return node;
     let merged: Node = { kind: "map", entries: new Map(), span: node.span };
@@ -95,14 +106,26 @@ export async function load(path: string, reader: Reader, content?: string): Prom
           });
           continue;
         }
-        merged = merge(merged, await flatten(target, included, [...chain, target]));
+        merged = merge(merged, await flattenFile(target, included, [...chain, target]));
       }
     }
     return merge(merged, node);
   };
+  return flattenFile(path, content, [path]);
+}
 
-  const root = await flatten(path, content ?? await reader.read(path), [path]);
-  const decoded = decode(systemShape, root, "the system", report);
+/** What a flattened tree says, where its structure is sound. @param diagnostics found so far; grows */
+export async function decodeSystem(
+  root: Node,
+  diagnostics: Diagnostic[],
+  reader: Reader,
+): Promise<Loaded> {
+  const decoded = decode(
+    systemShape,
+    root,
+    "the system",
+    (diagnostic) => void diagnostics.push(diagnostic),
+  );
   const system = diagnostics.length === 0 ? decoded : undefined;
   const existing = new Set<string>();
   if (system) {
@@ -113,9 +136,12 @@ export async function load(path: string, reader: Reader, content?: string): Prom
   return { root, system, diagnostics, existing };
 }
 
-/** Maps merge by key (null takes an inherited entry away), lists by value, anything else is replaced. */
-function merge(base: Node, over: Node): Node {
-  if (base.kind === "list" && over.kind === "list") {
+/**
+ * Maps merge by key (null takes an inherited entry away), lists by value, anything else is replaced.
+ * @param lists "replace": those of `over` stand in place of those of `base`
+ */
+export function merge(base: Node, over: Node, lists: "join" | "replace" = "join"): Node {
+  if (lists === "join" && base.kind === "list" && over.kind === "list") {
     const had = new Set(base.items.map((item) => item.kind === "scalar" ? item.value : item));
     return {
       ...over,
@@ -131,7 +157,7 @@ function merge(base: Node, over: Node): Node {
     const inherited = entries.get(key);
     if (!inherited) entries.set(key, entry);
     else if (entry.node.kind === "scalar" && entry.node.value === null) entries.delete(key);
-    else entries.set(key, { key: entry.key, node: merge(inherited.node, entry.node) });
+    else entries.set(key, { key: entry.key, node: merge(inherited.node, entry.node, lists) });
   }
   return { ...over, entries };
 }
