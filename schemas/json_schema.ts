@@ -1,5 +1,6 @@
-// The manifest's shape as JSON Schema (draft 2020-12), for completion in editors.
-// Run as a program it writes schemas/system.schema.json.
+// The shapes of manifests as JSON Schema (draft 2020-12), for completion in editors.
+// Run as a program it writes schemas/system.schema.json and schemas/experiment.schema.json.
+import { experimentShape } from "./experiment_shape.ts";
 import { systemShape } from "./manifest.ts";
 import { type Shape, units } from "./manifest_shape.ts";
 
@@ -63,14 +64,35 @@ function nullable(schema: Json): Json {
 
 /** The text of schemas/system.schema.json. */
 export function systemSchemaText(): string {
-  const schema = toJsonSchema(systemShape);
+  return schemaText("VirtuOS system", toJsonSchema(systemShape));
+}
+
+/** The text of schemas/experiment.schema.json: with the trees that are taken out before decoding. */
+export function experimentSchemaText(): string {
+  const schema = toJsonSchema(experimentShape);
+  const properties = schema.properties as Record<string, Json>;
+  const system = (properties.systems.additionalProperties as { anyOf: Json[] }).anyOf[0];
+  Object.assign(system.properties as Json, {
+    overrides: {
+      $ref: "system.schema.json",
+      description: "what is otherwise than in its manifest, as a manifest that extends it says it",
+    },
+  });
+  const quick = {
+    $ref: "#",
+    description: "the same in little: what is otherwise; lists stand in place of those above",
+  };
+  return schemaText("VirtuOS experiment", { ...schema, properties: { ...properties, quick } });
+}
+
+function schemaText(title: string, schema: Json): string {
   const path = { type: "string", description: "path of a manifest, relative to this file" };
   const paths = { anyOf: [path, { type: "array", items: path }] };
   const properties = { extends: paths, include: paths, ...schema.properties as Json };
   return JSON.stringify(
     {
       $schema: "https://json-schema.org/draft/2020-12/schema",
-      title: "VirtuOS system",
+      title,
       ...schema,
       properties,
     },
@@ -80,5 +102,9 @@ export function systemSchemaText(): string {
 }
 
 if (import.meta.main) {
-  Deno.writeTextFileSync(new URL("system.schema.json", import.meta.url), systemSchemaText());
+  for (
+    const [name, text] of [["system", systemSchemaText()], ["experiment", experimentSchemaText()]]
+  ) {
+    Deno.writeTextFileSync(new URL(`${name}.schema.json`, import.meta.url), text);
+  }
 }

@@ -1,5 +1,7 @@
 // One manifest a fault, each with the exact message beside it. `UPDATE=1` writes the messages anew.
 import { assert, assertEquals } from "@std/assert";
+import { compileExperiment } from "../experiment/compile.ts";
+import { loadExperiment } from "../experiment/load.ts";
 import { compile, explanations, load, render } from "../mod.ts";
 
 const folder = new URL("faults/", import.meta.url);
@@ -18,7 +20,9 @@ const reader = {
 
 for (const name of names) {
   Deno.test(`fault ${name}`, async () => {
-    const { diagnostics, plan } = compile(await load(name, reader), calls);
+    const { diagnostics, plan } = name.startsWith("E11")
+      ? await compileExperiment(await loadExperiment(name, reader), reader, calls)
+      : compile(await load(name, reader), calls);
     // An error may not come without a warning: a mixture of mechanisms has a worker in it.
     const codes = diagnostics.map((one) => one.code).filter((code) => code[0] === name[0]);
     assertEquals(

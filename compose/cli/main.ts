@@ -6,6 +6,7 @@ import { checkCommand } from "./check.ts";
 import { compareCommand } from "./compare.ts";
 import { compileCommand } from "./compile.ts";
 import { configCommand } from "./config.ts";
+import { experimentCommand } from "./experiment.ts";
 import { explainCommand } from "./explain.ts";
 import { graphCommand } from "./graph.ts";
 import { makeExecCommand } from "./exec.ts";
@@ -41,6 +42,7 @@ const main = new Command()
   .command("compile", compileCommand)
   .command("graph", graphCommand)
   .command("compare", compareCommand)
+  .command("experiment", experimentCommand)
   .command("up", upCommand)
   .command("run", makeRunCommand(literal))
   .command("ps", psCommand)

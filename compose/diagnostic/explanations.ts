@@ -84,6 +84,18 @@ export const explanations: Record<string, string> = {
   E0904: "A port of the host leads to one port of one machine.",
   E0905:
     "A gateway is reached over the network that the interface is in, so it has an address of it.",
+  E1101: "An experiment names a system or a parameter that it does not have.",
+  E1102: "A constraint or the baseline asks for a value that the parameter never has.",
+  E1103:
+    "A figure is read by a regular expression with a group of the figure's name: (?<rate>[0-9.]+).",
+  E1104:
+    "A workload has figures, each read of its output or of the machine's report: one of the two.",
+  E1105:
+    "A parameter sets a field of a domain, slice, device or program that none of the systems has.",
+  E1106: "Arguments of a workload name parameters as ${name}; there is none of this name.",
+  E1107: "An experiment has to have something to run, and each value of a parameter once.",
+  E1108: "Runs go on from `repetitions` to `stop.most`, so that cannot be less.",
+  E1109: "Constraints and the baseline call the system and the workload by these names.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

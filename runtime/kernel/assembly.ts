@@ -53,6 +53,8 @@ export class Assembly {
       this.components.set(name, made);
       return made;
     };
+    // Drivers take what they need of the domain's memory; a page cache takes what is left.
+    for (const component of plan.components) if (component.device) make(component.name);
     for (const component of plan.components) make(component.name);
   }
 

@@ -1,0 +1,20 @@
+// What an experiment found, as a table.
+import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
+import { intervalText, ratioText, valuesText } from "../../runtime/experiment/figure_text.ts";
+import type { Summary } from "../../runtime/experiment/summary.ts";
+import { table } from "./table.ts";
+
+export function experimentText(plan: ExperimentPlan, summary: Summary): string {
+  const rows = summary.figures.map(({ case: one, figure, sample, ratio }) => [
+    plan.workloads.find(({ name }) => name === one.workload)!.name,
+    valuesText(plan, one),
+    one.system,
+    figure.name,
+    `${intervalText(sample)} ${figure.unit}`,
+    String(sample.count),
+    ratio === undefined ? "" : ratioText(ratio),
+  ]);
+  const percent = `${plan.confidence * 100}% interval`;
+  const head = ["workload", "with", "system", "figure", `mean, ${percent}`, "runs", "to baseline"];
+  return table(head, rows);
+}

@@ -1,0 +1,37 @@
+// What the experiment ran on, for whoever reads its results.
+
+export interface HostDescription {
+  processor: string;
+  cores: number;
+  memoryBytes: number;
+  system: string;
+  deno: string;
+  v8: string;
+  /** processes that wanted to run, averaged over a minute, when the experiment began */
+  load?: number;
+}
+
+/** Describes the host; what it does not tell is left out. */
+export function describeHost(): HostDescription {
+  // Deno gives files of /proc to nobody without every permission.
+  const cpu = told("/proc/cpuinfo"), memory = told("/proc/meminfo"), load = told("/proc/loadavg");
+  const kernel = told("/proc/version").split(" ").slice(0, 3).join(" ");
+  return {
+    processor: /^model name\s*: (.*)$/m.exec(cpu)?.[1] ?? Deno.build.arch,
+    cores: navigator.hardwareConcurrency,
+    memoryBytes: Number(/^MemTotal:\s*(\d+)/m.exec(memory)?.[1] ?? 0) * 1024,
+    system: kernel === "" ? Deno.build.os : kernel,
+    deno: Deno.version.deno,
+    v8: Deno.version.v8,
+    ...(load === "" ? {} : { load: Number(load.split(" ")[0]) }),
+  };
+}
+
+function told(path: string): string {
+  try {
+    const { stdout } = new Deno.Command("cat", { args: [path], stderr: "null" }).outputSync();
+    return new TextDecoder().decode(stdout);
+  } catch {
+    return "";
+  }
+}

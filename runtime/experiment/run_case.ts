@@ -1,0 +1,105 @@
+// One run of a case, as a record: its figures, or why there are none.
+import type { CasePlan, ExperimentPlan } from "../../schemas/experiment_plan.ts";
+import { countersOf, figuresOf } from "./measure.ts";
+import type { RunRecord } from "./records.ts";
+import type { RunAnswer, RunRequest } from "./run_machine.ts";
+
+/** How much of what a failed program printed is kept. */
+const KEPT_CHARACTERS = 600;
+
+/** How runs get their processes. */
+export interface Runner {
+  /** what Deno is told for a process that boots a machine */
+  flags: string[];
+  /** ends the run that is under way */
+  signal?: AbortSignal;
+}
+
+/**
+ * Runs a case once.
+ *
+ * @param round from 0; the first `warmup` ones do not count
+ * @throws the signal's reason when it is aborted
+ */
+export async function runCase(
+  plan: ExperimentPlan,
+  one: CasePlan,
+  round: number,
+  runner: Runner,
+): Promise<RunRecord> {
+  const workload = plan.workloads.find(({ name }) => name === one.workload)!;
+  const startedAt = new Date().toISOString();
+  const start = performance.now();
+  const record = { case: one.id, round, startedAt, counts: round >= plan.warmup };
+  const seconds = () => Math.round(performance.now() - start) / 1000;
+  const folder = await Deno.makeTempDir({ prefix: "experiment-" });
+  try {
+    const request = { machine: one.machine, program: workload.name, folder };
+    const { report, output, noise } = await runProcess(request, workload.timeoutMs, runner);
+    const program = report.programs.find(({ name }) => name === workload.name);
+    const figures = program?.status === 0
+      ? attempt(() => figuresOf(workload.figures, output, report))
+      : `the program ended with ${program?.signal ?? program?.status}`;
+    if (typeof figures === "string") {
+      const text = `${output}${noise}`.trim().slice(-KEPT_CHARACTERS);
+      return { ...record, seconds: seconds(), failure: figures, output: text };
+    }
+    const counters = countersOf(plan.counters, report);
+    return { ...record, seconds: seconds(), figures, counters };
+  } catch (failure) {
+    runner.signal?.throwIfAborted();
+    return { ...record, seconds: seconds(), failure: (failure as Error).message };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The result, or the failure's message. */
+function attempt<T>(body: () => T): T | string {
+  try {
+    return body();
+  } catch (failure) {
+    return (failure as Error).message;
+  }
+}
+
+async function runProcess(
+  request: RunRequest,
+  timeoutMs: number,
+  { flags, signal }: Runner,
+): Promise<RunAnswer> {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", ...flags, new URL("./run_machine.ts", import.meta.url).href],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  let late = false;
+  const kill = () => {
+    try {
+      child.kill("SIGKILL");
+    } catch {
+      // It has ended.
+    }
+  };
+  const timer = setTimeout(() => {
+    late = true;
+    kill();
+  }, timeoutMs);
+  signal?.addEventListener("abort", kill, { once: true });
+  try {
+    const told = new Response(JSON.stringify(request)).body!.pipeTo(child.stdin);
+    const [{ code, stdout, stderr }] = await Promise.all([child.output(), told.catch(() => {})]);
+    if (late) throw new Error(`not done after ${timeoutMs / 1000} s`);
+    const decoder = new TextDecoder();
+    const answer = stdout.length === 0 ? undefined : JSON.parse(decoder.decode(stdout));
+    if (answer === undefined) {
+      throw new Error(`its process ended with ${code}: ${decoder.decode(stderr).slice(-300)}`);
+    }
+    if ("failure" in answer) throw new Error(answer.failure);
+    return answer;
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", kill);
+  }
+}
