@@ -1,6 +1,8 @@
 // What a machine tells while it runs and when it ends: plain data for whoever shows it.
 import type { Isolation } from "../schemas/plan.ts";
-import type { DomainEvent } from "./hypervisor/supervisor.ts";
+import type { DomainEvent, Recovery } from "./hypervisor/supervisor.ts";
+
+export type { Recovery };
 
 /** Things that happen while a machine boots and runs. */
 export type MachineEvent =
@@ -126,6 +128,8 @@ export interface MachineReport {
   programs: ProgramReport[];
   /** the primary first */
   domains: DomainReport[];
+  /** failures of service domains, in the order in which they happened */
+  recoveries: Recovery[];
   /** system calls that nobody serves, and how often programs made them */
   missingCalls: { name: string; count: number }[];
   /** from the start of `boot` to the end of the last program */

@@ -35,6 +35,8 @@ export function eventTextForLog(event: MachineEvent, system: string): string | u
       return `domain "${event.domain}" failed: ${event.reason}`;
     case "domain-restarting":
       return `domain "${event.domain}" is started again in ${ms(event.backoffMs)}`;
+    case "domain-recovered":
+      return `domain "${event.domain}" answered its first call after ${ms(event.firstCallMs!)}`;
     case "domain-gone":
       return `domain "${event.domain}" is gone: ${event.reason}`;
     default:

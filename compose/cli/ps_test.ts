@@ -18,6 +18,7 @@ Deno.test("systems, domains and programs are lined up; one that ended has no pro
             name: "old",
             programs: [{ name: "main", status: 139, signal: "SIGSEGV", seconds: 1 }],
             domains: [],
+            recoveries: [],
             missingCalls: [],
             seconds: 1,
             residentBytes: 0,

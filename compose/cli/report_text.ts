@@ -1,5 +1,5 @@
 // What a machine did, as a table for people.
-import type { MachineReport } from "../../runtime/report.ts";
+import type { MachineReport, Recovery } from "../../runtime/report.ts";
 import { table } from "./table.ts";
 
 const HEAD = [
@@ -31,5 +31,27 @@ export function reportText(report: MachineReport): string {
     ];
     return `${name}: ${signal ?? status}${more.length === 0 ? "" : ` (${more.join(", ")})`}`;
   });
-  return `${table(HEAD, rows)}\n\n${programs.join(", ")}; ${report.seconds.toFixed(2)} s`;
+  return `${table(HEAD, rows)}${recoveriesText(report.recoveries)}\n\n${programs.join(", ")}; ${
+    report.seconds.toFixed(2)
+  } s`;
+}
+
+/** Rows of the table of recoveries: of those on top only their number is told. */
+const SHOWN = 10;
+const OUTAGE_HEAD = ["failed", "at", "ready after", "first call after", "because"];
+
+function recoveriesText(recoveries: Recovery[]): string {
+  if (recoveries.length === 0) return "";
+  const after = (ms: number | undefined) => ms === undefined ? "-" : `${ms.toFixed(0)} ms`;
+  const rows = recoveries.slice(0, SHOWN).map((
+    { domain, cause, atMs, restartedMs, firstCallMs },
+  ) => [
+    domain,
+    `${(atMs / 1000).toFixed(2)} s`,
+    after(restartedMs),
+    after(firstCallMs),
+    cause,
+  ]);
+  const more = recoveries.length - rows.length;
+  return `\n\n${table(OUTAGE_HEAD, rows)}${more > 0 ? `\nand ${more} more` : ""}`;
 }

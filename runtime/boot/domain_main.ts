@@ -89,7 +89,10 @@ export function runDomain(
       sources.push(connection);
       links.push(
         new LinkFollower(control, line, {
-          up: (generation) => connection.restore(memory, generation, peerBell),
+          up: (generation) => {
+            connection.restore(memory, generation, peerBell);
+            control.resume(line, generation, 0);
+          },
           down: (gone) => {
             connection.lose(gone ? "gone" : "down");
             return true;

@@ -153,9 +153,11 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     new LinkFollower(control, link.index, {
       up: (generation) => {
         link.connection.restore(link.memory, generation, link.bell);
-        if (link.contract === undefined) return;
+        const resume = () => control.resume(link.index, generation, link.connection.ring.answers);
+        if (link.contract === undefined) return resume();
         tasks.spawn(link.contract.recover(), (_value, failure) => {
           if (failure !== undefined) throw failure;
+          resume();
         });
       },
       down: (gone) => {

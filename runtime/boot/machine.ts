@@ -120,6 +120,7 @@ export class Machine implements RunningMachine {
       this.#devices,
       event,
       lost,
+      this.#startedMs,
     );
     await this.#domains.start();
     this.#consoles.open();
@@ -228,6 +229,7 @@ export class Machine implements RunningMachine {
       faults,
       programs: this.#programs.reports,
       supervisor: (domain) => this.#domains.find(domain),
+      recoveries: this.#domains.recoveries,
       seconds,
     });
     this.#memory.release();

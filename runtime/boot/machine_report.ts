@@ -1,17 +1,18 @@
 // What a machine tells at its end, put together from what its parts have counted.
-import type { Supervisor } from "../hypervisor/supervisor.ts";
+import type { Recovery, Supervisor } from "../hypervisor/supervisor.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { DomainReport, MachineReport, ProgramReport } from "../report.ts";
 import type { HartCounters } from "./hart_worker.ts";
 
 export function makeReport(
   plan: Plan,
-  { counters, faults, programs, supervisor, seconds }: {
+  { counters, faults, programs, supervisor, recoveries, seconds }: {
     counters: HartCounters;
     /** by index of the device */
     faults: number[];
     programs: ProgramReport[];
     supervisor(domain: string): Supervisor | undefined;
+    recoveries: Recovery[];
     seconds: number;
   },
 ): MachineReport {
@@ -40,6 +41,7 @@ export function makeReport(
     name: plan.name,
     programs,
     domains,
+    recoveries,
     missingCalls: counters.missing.map(([name, count]) => ({ name, count })),
     seconds,
     residentBytes: Deno.memoryUsage().rss,

@@ -4,10 +4,10 @@ import type { DomainGrant, IsolationMechanism } from "../hypervisor/isolation/do
 import { processIsolation } from "../hypervisor/isolation/process.ts";
 import { workerIsolation } from "../hypervisor/isolation/worker.ts";
 import { ControlPage } from "../hypervisor/control_page.ts";
-import { ringBacklog } from "../hypervisor/ring/layout.ts";
+import { ringAnswers, ringBacklog } from "../hypervisor/ring/layout.ts";
 import { type LinkEnd, type LinkSide, RingLink } from "../hypervisor/ring/ring_link.ts";
 import { type DomainFault, StatusPage } from "../hypervisor/status_page.ts";
-import { Supervisor } from "../hypervisor/supervisor.ts";
+import { type Recovery, Supervisor } from "../hypervisor/supervisor.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import type { DeviceThread } from "./device_thread.ts";
@@ -25,7 +25,10 @@ export class ServiceDomains {
   readonly #supervisors: Map<string, Supervisor>;
   readonly #links: RingLink[];
 
-  /** @param lost called when one that must not fail did */
+  /**
+   * @param lost called when one that must not fail did
+   * @param bootedMs when the boot of the machine began
+   */
   constructor(
     private readonly plan: Plan,
     private readonly services: DomainPlan[],
@@ -34,6 +37,7 @@ export class ServiceDomains {
     private readonly devices: DeviceThread,
     private readonly event: (event: MachineEvent) => void,
     private readonly lost: () => void,
+    private readonly bootedMs: number,
   ) {
     this.#supervisors = new Map(
       services.map((domain) => [domain.name, this.#makeSupervisor(domain)]),
@@ -60,6 +64,12 @@ export class ServiceDomains {
   /** Stops all, each before those that it calls: what it holds is written back through them. */
   stop(): Promise<void> {
     return this.#inOrder("server", (supervisor) => supervisor.stop());
+  }
+
+  /** What failed and came back, in the order of the failures. */
+  get recoveries(): Recovery[] {
+    return [...this.#supervisors.values()].flatMap(({ recoveries }) => recoveries)
+      .sort((a, b) => a.atMs - b.atMs);
   }
 
   /** The supervisor of a service domain, where it is one. */
@@ -154,6 +164,12 @@ export class ServiceDomains {
       fenceDevices: () => this.devices.fence(plan),
       start: (generation) => this.#startInstance(plan, generation),
       backlog: () => served.reduce((sum, index) => sum + ringBacklog(rings[index].buffer), 0),
+      answered: () =>
+        served.some((index) => {
+          const client = this.#endOf(this.plan.rings[index].client);
+          const resumed = client.page().resumed(index, this.#links[index].generation);
+          return resumed !== undefined && ((ringAnswers(rings[index].buffer) - resumed) | 0) > 0;
+        }),
       accused: () => {
         const byPeer = (index: number, peer: string) =>
           this.#endOf(peer).page().takeAccusation(index);
@@ -168,7 +184,7 @@ export class ServiceDomains {
         this.event(event);
         if (event.kind === "domain-gone" && plan.recovery.policy === "fail") this.lost();
       },
-    });
+    }, this.bootedMs);
   }
 
   /** A worker gets new rings with each generation, and another that runs cannot be given them: it restarts. */

@@ -8,6 +8,8 @@ const LINE_WORDS = 16;
 const STATE = 0;
 const ACKNOWLEDGED = 1;
 const REQUEST = 2;
+const RESUMED = 3;
+const RESUMED_AT = 4;
 
 export const MAX_LINKS = 60;
 export const CONTROL_BYTES = MAX_LINKS * LINE_WORDS * 4;
@@ -53,6 +55,24 @@ export class ControlPage {
     const line = this.#line(ring);
     return Atomics.load(this.#words, line + ACKNOWLEDGED) ===
       Atomics.load(this.#words, line + STATE);
+  }
+
+  /**
+   * domain: has brought the server of a ring to where the last one was, and goes on with its calls
+   * @param answers those it has taken of this generation: what they answered was no program's call
+   */
+  resume(ring: number, generation: number, answers: number): void {
+    const line = this.#line(ring);
+    Atomics.store(this.#words, line + RESUMED_AT, answers);
+    Atomics.store(this.#words, line + RESUMED, generation);
+  }
+
+  /** supervisor: what `resume` said of a generation; undefined before it has */
+  resumed(ring: number, generation: number): number | undefined {
+    const line = this.#line(ring);
+    return Atomics.load(this.#words, line + RESUMED) === generation
+      ? Atomics.load(this.#words, line + RESUMED_AT)
+      : undefined;
   }
 
   /** domain: the other end of a ring wrote nonsense; its supervisor shall treat it as failed */

@@ -17,6 +17,8 @@ export interface Surroundings {
   start(generation: number): Promise<{ instance: DomainInstance; status: StatusPage }>;
   /** requests sent to it that have no answer yet */
   backlog(): number;
+  /** whether a call has been answered since its rings were opened, other than those of the recovery */
+  answered(): boolean;
   /** whether the hart found nonsense in a ring of it since last asked */
   accused(): boolean;
   sleep(ms: number): Promise<void>;
@@ -29,11 +31,29 @@ export type DomainEvent =
   | { kind: "domain-ready"; domain: string; generation: number; ms: number }
   | { kind: "domain-failed"; domain: string; generation: number; reason: string }
   | { kind: "domain-restarting"; domain: string; generation: number; backoffMs: number }
-  | { kind: "domain-gone"; domain: string; reason: string };
+  | { kind: "domain-gone"; domain: string; reason: string }
+  /** it serves again, and has answered a call */
+  | { kind: "domain-recovered" } & Recovery;
+
+/** One failure of a service domain, and how long it was felt. */
+export interface Recovery {
+  /** as the manifest names it */
+  domain: string;
+  /** why it failed, in a line */
+  cause: string;
+  /** when that was noticed, from the boot of the machine on */
+  atMs: number;
+  /** from then until another instance was ready; absent: none was */
+  restartedMs?: number;
+  /** from then until that had answered a call; absent: there was none until it failed again, or the end */
+  firstCallMs?: number;
+}
 
 /** How often a domain is looked at, and how often while it starts or stops. */
 const WATCH_MS = 20;
 const START_POLL_MS = 1;
+/** How long after a restart the first call is waited for at that pace: nobody may call for hours. */
+const FIRST_CALL_LIMIT_MS = 1000;
 /** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
@@ -43,11 +63,17 @@ export class Supervisor {
   gone = false;
   restarts = 0;
   generation = 0;
+  /** one for each failure; those that failed while they started belong to the one before */
+  readonly recoveries: Recovery[] = [];
   /** calls and doorbells of instances that are no more */
   #past = { calls: 0, doorbells: 0, refused: 0 };
   #instance: DomainInstance | undefined;
   #status: StatusPage | undefined;
   #failure: string | undefined;
+  #failedMs = 0;
+  #failed = Promise.withResolvers<void>();
+  /** the last of them, as long as no call has been answered */
+  #unanswered: Recovery | undefined;
   #stopping = false;
   #watching: Promise<void> | undefined;
 
@@ -61,7 +87,12 @@ export class Supervisor {
     return this.running && this.#status?.state === State.READY;
   }
 
-  constructor(private readonly plan: DomainPlan, private readonly machine: Surroundings) {}
+  /** @param bootedMs when the machine's boot began, which what is told of failures is relative to */
+  constructor(
+    private readonly plan: DomainPlan,
+    private readonly machine: Surroundings,
+    private readonly bootedMs = 0,
+  ) {}
 
   /** Starts the first generation. @throws Error when it does not get ready */
   async start(): Promise<void> {
@@ -85,7 +116,10 @@ export class Supervisor {
 
   /** Makes the domain fail now, as if it had by itself. */
   fail(reason: string): void {
-    this.#failure ??= reason;
+    if (this.#failure !== undefined) return;
+    this.#failure = reason;
+    this.#failedMs = this.machine.nowMs();
+    this.#failed.resolve();
   }
 
   /** Has the domain's own code go wrong. */
@@ -120,6 +154,7 @@ export class Supervisor {
   async #launch(): Promise<string | undefined> {
     this.generation++;
     this.#failure = undefined;
+    this.#failed = Promise.withResolvers();
     const startedMs = this.machine.nowMs();
     const { instance, status } = await this.machine.start(this.generation);
     this.#instance = instance;
@@ -163,13 +198,37 @@ export class Supervisor {
         if (!await this.#recover(this.#failure)) return;
         heartbeat = -1;
         sinceMs = this.machine.nowMs();
-      } else await this.machine.sleep(WATCH_MS);
+      } else {
+        await Promise.race([this.machine.sleep(this.#untilNextLookMs()), this.#failed.promise]);
+      }
     }
+  }
+
+  /** Looks whether the first call after a restart has been answered. @returns when to look again */
+  #untilNextLookMs(): number {
+    const recovery = this.#unanswered;
+    if (recovery === undefined) return WATCH_MS;
+    const sinceMs = this.#sinceMs(recovery);
+    if (!this.machine.answered()) {
+      return sinceMs - recovery.restartedMs! > FIRST_CALL_LIMIT_MS ? WATCH_MS : START_POLL_MS;
+    }
+    recovery.firstCallMs = sinceMs;
+    this.#unanswered = undefined;
+    this.machine.event({ kind: "domain-recovered", ...recovery });
+    return WATCH_MS;
+  }
+
+  #sinceMs({ atMs }: Recovery): number {
+    return this.machine.nowMs() - this.bootedMs - atMs;
   }
 
   /** Fences, kills and restarts until the domain is ready. @returns false when it is given up */
   async #recover(reason: string): Promise<boolean> {
     const { recovery, name } = this.plan;
+    const cause = reason.split("\n")[0];
+    const outage: Recovery = { domain: name, cause, atMs: this.#failedMs - this.bootedMs };
+    this.recoveries.push(outage);
+    this.#unanswered = undefined;
     for (let failure: string | undefined = reason; failure !== undefined;) {
       this.machine.event({
         kind: "domain-failed",
@@ -201,6 +260,8 @@ export class Supervisor {
       await this.machine.sleep(recovery.backoffMs);
       failure = await this.#launch();
     }
+    outage.restartedMs = this.#sinceMs(outage);
+    this.#unanswered = outage;
     return true;
   }
 

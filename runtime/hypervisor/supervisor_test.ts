@@ -14,6 +14,7 @@ class World {
   now = 0;
   backlog = 0;
   accused = false;
+  answered = false;
   /** what was done to the machine, in order */
   readonly done: string[] = [];
   readonly events: DomainEvent[] = [];
@@ -59,6 +60,7 @@ class World {
         return Promise.resolve({ instance, status: this.status });
       },
       backlog: () => this.backlog,
+      answered: () => this.answered,
       accused: () => this.accused,
       sleep: (ms) => this.#pass(ms),
       nowMs: () => this.now,
@@ -206,6 +208,38 @@ Deno.test("after as many restarts as its contract allows it is given up, and sta
     reason: "restarted 2 times, which is its limit",
   });
   await world.supervisor.stop();
+});
+
+Deno.test("a failure is told with its cause, how long it took to restart, and until the first call", async () => {
+  const world = new World();
+  await world.supervisor.start();
+  const atMs = world.now;
+  world.supervisor.fail("broken invariant\n  at some place");
+  await world.until(() => world.done.at(-1) === "open" && world.supervisor.ready);
+  const restartedMs = BACKOFF_MS + BOOT_MS;
+  const answeredMs = world.now + 9;
+  world.at(answeredMs, () => world.answered = true);
+  await world.until(() => world.events.at(-1)?.kind === "domain-recovered");
+  const recovery = {
+    domain: "storage",
+    cause: "broken invariant",
+    atMs,
+    restartedMs,
+    firstCallMs: answeredMs - atMs,
+  };
+  assertEquals(world.events.at(-1), { kind: "domain-recovered", ...recovery });
+  assertEquals(world.supervisor.recoveries, [recovery]);
+  world.answered = false;
+  world.supervisor.fail("again");
+  await world.until(() => world.supervisor.generation === 3 && world.done.at(-1) === "open");
+  world.supervisor.fail("before anybody called");
+  await world.until(() => world.supervisor.generation === 4 && world.done.at(-1) === "open");
+  await world.stop();
+  assertEquals(world.supervisor.recoveries.map(({ cause, firstCallMs }) => [cause, firstCallMs]), [
+    ["broken invariant", answeredMs - atMs],
+    ["again", undefined],
+    ["before anybody called", undefined],
+  ]);
 });
 
 Deno.test("with policy fail it is not restarted", async () => {

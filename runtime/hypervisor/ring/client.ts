@@ -68,6 +68,11 @@ export class RingClient {
     this.#freeCount = shape.depth;
   }
 
+  /** completions taken of this generation */
+  get answers(): number {
+    return this.#head;
+  }
+
   /** requests that can be submitted now */
   get room(): number {
     return this.#freeCount;

@@ -103,6 +103,11 @@ export function ringBacklog(memory: ArrayBufferLike): number {
     Atomics.load(header, Header.COMPLETION_TAIL)) | 0;
 }
 
+/** What the supervisor may read of a ring: how many calls have been answered since it was emptied. */
+export function ringAnswers(memory: ArrayBufferLike): number {
+  return Atomics.load(new Int32Array(memory, 0, HEADER_BYTES / 4), Header.COMPLETION_TAIL);
+}
+
 /** A peer wrote what no peer may write; the ring is of no use any more. */
 export class RingBroken extends Error {
   override name = "RingBroken";
