@@ -1,4 +1,5 @@
 // Makes a function of a region's code: a WebAssembly module of its own, with what translated code imports.
+import { setFlagsFromString } from "node:v8";
 import type { HartMemory } from "../hart_memory.ts";
 import type { Interpreter } from "../interpreter/interpreter.ts";
 import { REGION, type Support, TRANSLATE } from "./support.ts";
@@ -6,6 +7,10 @@ import { type Code, encodeModule, Type } from "./wasm_encoder.ts";
 
 /** Executes a region. Returns the next address, or an exit code: see `exitCode`. */
 export type RunRegion = WebAssembly.ExportValue & (() => bigint);
+
+// A region is a loop around all of its blocks: peeled or unrolled, it is compiled several times over, for
+// more seconds of V8's other threads and for code that fits its caches less.
+for (const flag of ["--no-wasm-loop-peeling", "--no-wasm-loop-unrolling"]) setFlagsFromString(flag);
 
 export class RegionCompiler {
   readonly #imports: WebAssembly.Imports;
