@@ -1,0 +1,81 @@
+// Which plot a figure gets: lines where a parameter has several numbers, else bars.
+import type { ExperimentPlan, FigurePlan, WorkloadPlan } from "../../../schemas/experiment_plan.ts";
+import { intervalText, numberText, valuesText } from "../figure_text.ts";
+import type { FigureSummary, Summary } from "../summary.ts";
+import { barPlot } from "./bar_plot.ts";
+import { linePlot } from "./line_plot.ts";
+import type { Plot } from "./svg.ts";
+
+/** A line says more than bars from so many points on. */
+const POINTS_OF_A_LINE = 3;
+
+/** The plot of a figure; undefined where nothing was measured. */
+export function plotOf(
+  plan: ExperimentPlan,
+  workload: WorkloadPlan,
+  figure: FigurePlan,
+  summary: Summary,
+): Plot | undefined {
+  const measured = summary.figures.filter((each) =>
+    each.case.workload === workload.name && each.figure.name === figure.name
+  );
+  if (measured.length === 0) return undefined;
+  const better = figure.better === "higher" ? "more is better" : "less is better";
+  const title = `${workload.title}: ${figure.title}`;
+  const unit = `${figure.unit}, ${better}`;
+  const horizontal = horizontalParameter(plan, measured);
+  const series = (name: string) => plan.systems.findIndex((system) => system.name === name);
+  const nameOf = (name: string) => plan.systems[series(name)].title;
+  if (horizontal === undefined) {
+    const groups = groupsOf(measured, (each) => valuesText(plan, each.case));
+    return barPlot(
+      title,
+      unit,
+      groups.map(([name, members]) => ({
+        name,
+        bars: members.map(({ case: { system }, sample, ratio }) => ({
+          name: nameOf(system),
+          series: series(system),
+          mean: sample,
+          note: `${intervalText(sample)}${
+            ratio ? ` (${numberText(ratio.value)} of baseline)` : ""
+          }`,
+        })),
+      })),
+    );
+  }
+  const panels = groupsOf(measured, ({ case: one }) => {
+    const others = Object.entries(one.parameters).filter(([name]) => name !== horizontal.name);
+    return valuesText(plan, { parameters: Object.fromEntries(others) });
+  });
+  return linePlot(
+    title,
+    unit,
+    horizontal.title,
+    panels.map(([name, members]) => ({
+      name,
+      lines: groupsOf(members, (each) => each.case.system).map(([system, own]) => ({
+        name: nameOf(system),
+        series: series(system),
+        points: own.map((each) => ({
+          x: Number(each.case.parameters[horizontal.name]),
+          mean: each.sample,
+        })),
+      })),
+    })),
+  );
+}
+
+/** The parameter of the horizontal axis: that with the most numbers, of those with enough of them. */
+function horizontalParameter(plan: ExperimentPlan, measured: FigureSummary[]) {
+  const candidates = plan.parameters.filter(({ name, values }) =>
+    values.every((value) => value !== "" && Number.isFinite(Number(value))) &&
+    new Set(measured.map((each) => each.case.parameters[name])).size >= POINTS_OF_A_LINE &&
+    measured.every((each) => each.case.parameters[name] !== undefined)
+  );
+  return candidates.sort((a, b) => b.values.length - a.values.length)[0];
+}
+
+function groupsOf<T>(items: T[], key: (item: T) => string): [string, T[]][] {
+  return [...Map.groupBy(items, key)];
+}
