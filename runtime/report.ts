@@ -11,7 +11,7 @@ export type MachineEvent =
   | {
     kind: "image-progress";
     device: string;
-    step: "index" | "fetch" | "unpack" | "write" | "note";
+    step: "index" | "fetch" | "unpack" | "write" | "prepare" | "note";
     what: string;
     done: number;
     total: number;

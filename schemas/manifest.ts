@@ -48,6 +48,10 @@ const rootfs = record("a root file system: exactly one of debian, folder, tar an
   size: optional(number("bytes", "size of the file system; else room to spare", limits.imageBytes)),
   links: defaulted(map("symbolic links to add: where they lead, by path", text("a path")), {}),
   files: defaulted(map("files of the host to add, by path", text("a file of the host")), {}),
+  prepare: optional(list(
+    "commands that the machine runs on it once, as root, before it is first used",
+    text("a command for /bin/sh"),
+  )),
   keep: optional(text("a file that keeps what the machine changes; else it is gone at the end")),
 });
 

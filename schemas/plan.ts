@@ -201,6 +201,8 @@ export interface DomainPlan {
   /** runs the programs, and the slices that are placed nowhere else */
   primary: boolean;
   /** how it is kept apart */
+  /** commands for /bin/sh that are run on it once, before it is first used */
+  prepare?: string[];
   isolation: Isolation;
   /** what it may fill */
   memory: {

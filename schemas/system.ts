@@ -49,6 +49,8 @@ export interface System {
         links: Record<string, string>;
         /** files of the host to add, by path */
         files: Record<string, string>;
+        /** commands that the machine runs on it once, as root, before it is first used */
+        prepare?: string[];
         /** a file that keeps what the machine changes; else it is gone at the end */
         keep?: string;
       };

@@ -5,7 +5,13 @@ import type { MachineEvent, MachineState } from "../../runtime/report.ts";
 
 const WIDTH = 78;
 const WATCH_MS = 1000;
-const STEPS = { index: "reading", fetch: "fetching", unpack: "unpacking", write: "writing" };
+const STEPS = {
+  index: "reading",
+  fetch: "fetching",
+  unpack: "unpacking",
+  write: "writing",
+  prepare: "preparing",
+};
 
 export class StatusLine {
   readonly #shown: boolean;

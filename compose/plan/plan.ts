@@ -172,7 +172,7 @@ function planDisk(
 ): Pick<DevicePlan, "image" | "rootfs"> {
   if (rootfs === undefined) return { image: pathAt(root, [...place, "image"], image!) };
   const at = (name: string, path: string) => pathAt(root, [...place, "rootfs", name], path);
-  const { debian, folder, tar, size, links, files, keep } = rootfs;
+  const { debian, folder, tar, size, links, files, prepare, keep } = rootfs;
   return {
     rootfs: {
       ...(debian ? { debian } : {}),
@@ -188,6 +188,7 @@ function planDisk(
       ),
       ...(keep === undefined ? {} : { keep: at("keep", keep) }),
     },
+      ...(prepare === undefined ? {} : { prepare }),
   };
 }
 

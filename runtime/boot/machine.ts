@@ -62,6 +62,11 @@ export class Machine implements RunningMachine {
     const bases = await prepareRootFileSystems(
       plan,
       (device) => (progress) => event({ kind: "image-progress", device, ...progress }),
+      async (preparation, options) => {
+        const machine = new Machine(preparation, { engine: this.options.engine, ...options });
+        await machine.start();
+        return machine;
+      },
       signal,
     );
     for (const [device, { base }] of bases) event({ kind: "image-ready", device, image: base });

@@ -1,6 +1,7 @@
 // Root file systems that the plan describes, as images in a cache: made once of the same content, and never
 // written by a machine, which has an overlay of its own.
 import type { DevicePlan, Plan, RootfsPlan } from "../../schemas/plan.ts";
+import { type BootForPreparation, preparedImage } from "./prepared_image.ts";
 import { BUILDER_VERSION, debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
 import { sha256Of } from "../image/debian/store.ts";
 import type { Progress } from "../image/progress.ts";
@@ -23,12 +24,14 @@ const EXECUTABLE = 0o755;
 
 /**
  * The base images of a plan's disks, by name of the device; what is missing is made.
+ * @param boot boots a machine on which a root file system is prepared
  * @param signal ends the work when it is aborted, and leaves nothing half made
  * @throws Error that names what cannot be read, fetched or made
  */
 export async function prepareRootFileSystems(
   plan: Plan,
   progress: (device: string) => Progress,
+  boot: BootForPreparation,
   signal?: AbortSignal,
 ): Promise<Map<string, BaseImage>> {
   const images = new Map<string, BaseImage>();
@@ -39,13 +42,23 @@ export async function prepareRootFileSystems(
       signal?.throwIfAborted();
       tell(event);
     };
-    const base = await baseOf(device, device.rootfs, heed, signal).catch((failure) => {
+    const { rootfs } = device;
+    const base = await (async () => {
+      const made = await baseOf(device, rootfs, heed, signal);
+      if (rootfs.prepare === undefined) return made;
+      const request = { base: made, commands: rootfs.prepare, cacheFolder: cacheFolder() };
+      return await preparedImage(plan, device.name, request, boot, heed, signal);
+    })().catch((failure) => {
       signal?.throwIfAborted();
       throw failure;
     });
     images.set(device.name, { base, identity: base, keep: device.rootfs.keep });
   }
   return images;
+}
+
+function cacheFolder(): string {
+  return Deno.env.get("VIRTUOS_CACHE") ?? CACHE;
 }
 
 async function baseOf(
@@ -55,8 +68,7 @@ async function baseOf(
   signal: AbortSignal | undefined,
 ): Promise<string> {
   if (rootfs.image !== undefined) return await Deno.realPath(rootfs.image);
-  const cacheFolder = Deno.env.get("VIRTUOS_CACHE") ?? CACHE;
-  const sizeBytes = rootfs.sizeBytes ?? "fit";
+  const folder = cacheFolder(), sizeBytes = rootfs.sizeBytes ?? "fit";
   const extra = entriesOf(rootfs);
   if (rootfs.debian !== undefined) {
     const { suite, packages } = rootfs.debian;
@@ -69,9 +81,16 @@ async function baseOf(
       sizeBytes,
       await entriesKey(extra),
     ];
-    return await remembered(cacheFolder, request, async () => {
+    return await remembered(folder, request, async () => {
       const options = { suite, packages, mirror, architecture: ARCHITECTURE };
-      return (await debianImage({ ...options, cacheFolder, sizeBytes, extra, progress, signal }))
+      return (await debianImage({
+        ...options,
+        cacheFolder: folder,
+        sizeBytes,
+        extra,
+        progress,
+        signal,
+      }))
         .path;
     });
   }
@@ -82,7 +101,7 @@ async function baseOf(
   const tree = rootfs.folder !== undefined ? treeOfFolder(source) : await treeOfTar(source);
   for (const entry of extra) tree.add(entry, "replace");
   return await imageFor({
-    cacheFolder,
+    cacheFolder: folder,
     key: await entriesKey(tree.entries),
     sizeBytes,
     progress,
