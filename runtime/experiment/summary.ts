@@ -44,7 +44,9 @@ export function summarizeRuns(plan: ExperimentPlan, runs: readonly RunRecord[]):
         case: one,
         figure,
         sample,
-        ratio: other && ratio(sample, other, plan.confidence),
+        ratio: other && comparable(sample, other)
+          ? ratio(sample, other, plan.confidence)
+          : undefined,
       });
     }
   }
@@ -58,6 +60,11 @@ export function summarizeRuns(plan: ExperimentPlan, runs: readonly RunRecord[]):
     failures: runs.filter(({ failure }) => failure !== undefined),
     missingCounters: counters.size === 0 ? [] : plan.counters.filter((name) => !known.has(name)),
   };
+}
+
+/** A count of nothing has no ratio to another. */
+function comparable(sample: Sample, other: Sample): boolean {
+  return sample.value > 0 && other.value > 0;
 }
 
 export function figuresOfCase(plan: ExperimentPlan, { workload }: CasePlan): FigurePlan[] {
