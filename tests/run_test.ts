@@ -272,3 +272,30 @@ Deno.test("run: whoever asks three times does not wait for the program", () =>
       child.stdin.abort().catch(() => {}),
     ]);
   }));
+
+/** A root file system whose shell is one of the small programs, and what its preparation says. */
+async function prepare(folder: string, shell: string, commands: string[]): Promise<Ended> {
+  await Deno.mkdir(`${folder}/root/bin`, { recursive: true });
+  await Deno.copyFile(`${folder}/root/${shell}`, `${folder}/root/bin/sh`);
+  const rootfs = `{ folder: root, prepare: ${JSON.stringify(commands)} }`;
+  await Deno.writeTextFile(`${folder}/small.yaml`, manifest(rootfs));
+  return await run(folder, [], "/note");
+}
+
+Deno.test("run: what a root file system is prepared with is there in every run, and made once", () =>
+  withMachine(async (folder) => {
+    const noted = (times: number) => ({ code: 0, out: "noted\n".repeat(times), err: "" });
+    assertEquals(await prepare(folder, "note", ["one", "two"]), noted(3));
+    assertEquals(await run(folder, [], "/note"), noted(3));
+    assertEquals(await prepare(folder, "note", ["one"]), noted(2));
+  }));
+
+Deno.test("run: a preparation that fails says what failed and how, and leaves nothing", () =>
+  withMachine(async (folder) => {
+    const { code, out, err } = await prepare(folder, "complain", ["set it up"]);
+    assertEquals([code, out], [125, ""]);
+    assertStringIncludes(err, 'Cannot prepare disk0: "set it up" ended with 3');
+    assertStringIncludes(err, "said\ncomplained");
+    const left = [...Deno.readDirSync(`${folder}/cache/images`)].map(({ name }) => name);
+    assertEquals(left.filter((name) => name.includes("part") || name.includes("prepared")), []);
+  }));
