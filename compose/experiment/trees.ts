@@ -40,12 +40,16 @@ export function takeEntry(root: Node, key: string): Node | undefined {
 }
 
 /**
- * The tree with a field set; maps on the way to it are made.
+ * The tree with a field set; maps on the way to it are made, items of lists are named by their index.
  * @param at where the field is named
  */
 export function setAt(root: Node, path: readonly string[], value: Node, at: Span): Node {
   if (path.length === 0) return value;
   const [step, ...rest] = path;
+  if (root.kind === "list" && root.items[Number(step)] !== undefined) {
+    const items = root.items.with(Number(step), setAt(root.items[Number(step)], rest, value, at));
+    return { ...root, items };
+  }
   const entries = root.kind === "map" ? new Map(root.entries) : new Map<string, Entry>();
   const inner = entries.get(step);
   const below = inner?.node ?? { kind: "map", entries: new Map(), span: at };

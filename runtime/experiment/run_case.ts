@@ -2,18 +2,10 @@
 import type { CasePlan, ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { countersOf, figuresOf } from "./measure.ts";
 import type { RunRecord } from "./records.ts";
-import type { RunAnswer, RunRequest } from "./run_machine.ts";
+import { type Runner, runProcess } from "./run_process.ts";
 
 /** How much of what a failed program printed is kept. */
 const KEPT_CHARACTERS = 600;
-
-/** How runs get their processes. */
-export interface Runner {
-  /** what Deno is told for a process that boots a machine */
-  flags: string[];
-  /** ends the run that is under way */
-  signal?: AbortSignal;
-}
 
 /**
  * Runs a case once.
@@ -29,13 +21,14 @@ export async function runCase(
 ): Promise<RunRecord> {
   const workload = plan.workloads.find(({ name }) => name === one.workload)!;
   const startedAt = new Date().toISOString();
-  const start = performance.now();
+  let start = performance.now();
+  const began = () => void (start = performance.now());
   const record = { case: one.id, round, startedAt, counts: round >= plan.warmup };
   const seconds = () => Math.round(performance.now() - start) / 1000;
   const folder = await Deno.makeTempDir({ prefix: "experiment-" });
   try {
     const request = { machine: one.machine, program: workload.name, folder };
-    const { report, output, noise } = await runProcess(request, workload.timeoutMs, runner);
+    const { report, output, noise } = await runProcess(request, workload.timeoutMs, runner, began);
     const program = report.programs.find(({ name }) => name === workload.name);
     const figures = program?.status === 0
       ? attempt(() => figuresOf(workload.figures, output, report))
@@ -60,46 +53,5 @@ function attempt<T>(body: () => T): T | string {
     return body();
   } catch (failure) {
     return (failure as Error).message;
-  }
-}
-
-async function runProcess(
-  request: RunRequest,
-  timeoutMs: number,
-  { flags, signal }: Runner,
-): Promise<RunAnswer> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", ...flags, new URL("./run_machine.ts", import.meta.url).href],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  let late = false;
-  const kill = () => {
-    try {
-      child.kill("SIGKILL");
-    } catch {
-      // It has ended.
-    }
-  };
-  const timer = setTimeout(() => {
-    late = true;
-    kill();
-  }, timeoutMs);
-  signal?.addEventListener("abort", kill, { once: true });
-  try {
-    const told = new Response(JSON.stringify(request)).body!.pipeTo(child.stdin);
-    const [{ code, stdout, stderr }] = await Promise.all([child.output(), told.catch(() => {})]);
-    if (late) throw new Error(`not done after ${timeoutMs / 1000} s`);
-    const decoder = new TextDecoder();
-    const answer = stdout.length === 0 ? undefined : JSON.parse(decoder.decode(stdout));
-    if (answer === undefined) {
-      throw new Error(`its process ended with ${code}: ${decoder.decode(stderr).slice(-300)}`);
-    }
-    if ("failure" in answer) throw new Error(answer.failure);
-    return answer;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", kill);
   }
 }

@@ -2,7 +2,8 @@
 import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { runsLeft } from "./progress.ts";
 import type { Records, RunRecord } from "./records.ts";
-import { runCase, type Runner } from "./run_case.ts";
+import { runCase } from "./run_case.ts";
+import type { Runner } from "./run_process.ts";
 import { roundOf } from "./schedule.ts";
 
 /**

@@ -23,6 +23,8 @@ export interface RunAnswer {
   noise: string;
 }
 
+/** The first line of what it prints: from here on the run is timed. */
+const IMAGES_READY = new TextEncoder().encode("{}\n");
 /** The end of what is kept for people. */
 const NOISE_CHARACTERS = 4000;
 
@@ -41,6 +43,7 @@ async function run({ machine: plan, program, folder }: RunRequest): Promise<RunA
       } else noise = (noise + other.decode(bytes, { stream: true })).slice(-NOISE_CHARACTERS);
     },
     onEvent: (event) => {
+      if (event.kind === "images-ready") Deno.stdout.writeSync(IMAGES_READY);
       if (event.kind !== "program-ended" || event.program !== program) return;
       ended = true;
       void booting.then((machine) => machine.stop()).catch(() => {});
