@@ -1,14 +1,19 @@
 // `compose check`: every problem of a manifest.
 import { Command } from "@cliffy/command";
-import { isError } from "../mod.ts";
+import { calls, disk } from "../disk.ts";
+import { compileExperiment } from "../experiment/compile.ts";
+import { isExperiment, loadExperiment } from "../experiment/load.ts";
+import { type Diagnostic, isError } from "../mod.ts";
+import { resolvePath } from "../source/load.ts";
 import { Exit, open, print, type Shared } from "./input.ts";
 
 export const checkCommand = new Command()
   .description("Check a manifest and report every problem.")
   .arguments("<file:string>")
   .example("Check", "compose check examples/quickstart.yaml")
+  .example("An experiment", "compose check examples/experiments/overhead.yaml")
   .action(async (options: Shared, file: string) => {
-    const { diagnostics } = await open(file);
+    const diagnostics = await diagnose(file);
     print(diagnostics, options);
     const errors = diagnostics.filter(isError).length;
     if (!options.json) {
@@ -18,3 +23,12 @@ export const checkCommand = new Command()
     }
     Deno.exit(errors === 0 ? Exit.OK : Exit.FAILED);
   });
+
+/** What is wrong with a manifest of either kind. */
+async function diagnose(file: string): Promise<Diagnostic[]> {
+  const path = resolvePath(`${Deno.cwd()}/`, file);
+  if (!await disk.exists(path) || !await isExperiment(path, disk)) {
+    return (await open(file)).diagnostics;
+  }
+  return (await compileExperiment(await loadExperiment(path, disk), disk, calls)).diagnostics;
+}

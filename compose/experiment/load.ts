@@ -3,7 +3,7 @@ import { type Experiment, experimentShape } from "../../schemas/experiment_shape
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import { decode } from "../source/decode.ts";
 import { flatten, merge, pathAt, type Reader } from "../source/load.ts";
-import type { Node } from "../source/node.ts";
+import { type Node, parseNodes } from "../source/node.ts";
 import { entryAt, takeEntry } from "./trees.ts";
 
 /** An experiment as loaded. */
@@ -70,6 +70,13 @@ export async function loadExperiment(
     loaded.systems.set(name, { file, root: over === undefined ? tree : merge(tree, over) });
   }
   return loaded;
+}
+
+/** Whether a file says that it is an experiment. */
+export async function isExperiment(path: string, reader: Reader): Promise<boolean> {
+  const root = parseNodes(path, await reader.read(path), () => {});
+  const kind = entryAt(root, ["kind"])?.node;
+  return kind?.kind === "scalar" && kind.value === "Experiment";
 }
 
 /** What the systems change of their manifests is of another shape, and decoded with these. */

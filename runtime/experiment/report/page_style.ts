@@ -5,7 +5,7 @@ export const pageStyle = `
 ${colorStyle(":root")}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.55 system-ui,sans-serif}
-main{max-width:60rem;margin:0 auto;padding:2.5rem 1.5rem 5rem}
+main{max-width:64rem;margin:0 auto;padding:2.5rem 1.5rem 5rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .6rem;letter-spacing:-.01em}
 h2{font-size:1.2rem;margin:2.8rem 0 .8rem;padding-top:.9rem;border-top:1px solid var(--line)}
 .lead{font-size:1.05rem;color:var(--muted);max-width:46rem;margin:0 0 1.4rem}
@@ -19,7 +19,7 @@ figcaption{font-size:.85rem;color:var(--muted)}
 .table{overflow-x:auto;margin:.6rem 0}
 table{border-collapse:collapse;font-size:.85rem;line-height:1.35;min-width:100%}
 th,td{text-align:left;padding:.34rem .7rem;vertical-align:top;border-bottom:1px solid var(--line)}
-td:first-child,td:nth-child(2){min-width:7rem}
+td:nth-child(-n+3){min-width:6rem}
 th{font-weight:600;color:var(--muted);white-space:nowrap}
 .number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
 .better{background:var(--better)}

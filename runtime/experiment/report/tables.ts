@@ -48,11 +48,15 @@ export function figuresTable(
   workload: WorkloadPlan,
   summary: Summary,
 ): string {
-  const own = summary.figures.filter((each) => each.case.workload === workload.name);
+  const own = workload.figures.flatMap(({ name }) =>
+    summary.figures.filter((each) =>
+      each.case.workload === workload.name && each.figure.name === name
+    )
+  );
   const rows = own.map(({ case: one, figure, sample, ratio }): Cell[] => [
+    `${figure.title}, ${figure.unit}`,
     valuesText(plan, one),
     plan.systems.find(({ name }) => name === one.system)!.title,
-    `${figure.title}, ${figure.unit}`,
     intervalText(sample),
     numberText(sample.median),
     `${numberText(sample.least)} – ${numberText(sample.most)}`,
@@ -61,7 +65,7 @@ export function figuresTable(
   ]);
   const percent = numberText(plan.confidence * 100, 2);
   return tableOf(
-    ["with", "system", "figure", `mean ± ${percent}%`, "median", "range", "runs", "to baseline"],
+    ["figure", "with", "system", `mean ± ${percent}%`, "median", "range", "runs", "to baseline"],
     rows,
     [3, 4, 5, 6, 7],
   );
