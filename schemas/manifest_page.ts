@@ -82,7 +82,12 @@ function fallbackText({ shape, presence, fallback }: Field): string {
   return shape.kind === "record" ? "those of its fields" : "empty";
 }
 
-function sectionText({ path, shape, opening }: Section): string {
+/** The tables of a shape's records, as sections of a page. @param whole what the root is: "a system" */
+export function shapeSections(shape: Shape, whole: string): string[] {
+  return sections(shape, "").map((section) => sectionText(section, whole));
+}
+
+function sectionText({ path, shape, opening }: Section, whole: string): string {
   const rows = Object.entries(shape.fields).map(([name, field]) => [
     `\`${name}\``,
     typeText(field.shape, join(path, name)),
@@ -90,7 +95,7 @@ function sectionText({ path, shape, opening }: Section): string {
     field.shape.description,
   ]);
   return [
-    `## ${path === "" ? "Fields of a system" : `\`${path}\``}\n`,
+    `## ${path === "" ? `Fields of ${whole}` : `\`${path}\``}\n`,
     ...opening ? [`${opening.charAt(0).toUpperCase()}${opening.slice(1)}.\n`] : [],
     table(["field", "type", "default", "meaning"], rows),
   ].join("\n");
@@ -107,7 +112,7 @@ function table(head: string[], rows: string[][]): string {
 }
 
 /** A paragraph as the formatter leaves it: lines are full, and a link is one word. */
-function paragraph(text: string): string {
+export function paragraph(text: string): string {
   const lines = [""];
   for (const [word] of text.matchAll(/(\[[^\]]*\]\([^)]*\)|\S)+/g)) {
     const line = lines.at(-1)!;
@@ -167,7 +172,7 @@ export function manifestPageText(): string {
   const { name } = systemShape.fields;
   return [
     ...introduction(name.shape.pattern!.meaning),
-    ...found.map(sectionText),
+    ...shapeSections(systemShape, "a system"),
     boundsSection(found),
   ].join("\n");
 }

@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
 import { parse } from "@std/yaml";
 import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
+import { experimentPageText } from "../../schemas/experiment_page.ts";
 import { experimentSchemaText, systemSchemaText } from "../../schemas/json_schema.ts";
 import { render } from "../diagnostic/render.ts";
 import { calls, disk } from "../disk.ts";
@@ -135,6 +136,11 @@ Deno.test("the JSON Schema is that of the shape, and knows the examples", async 
     );
   }
   assert(!validate({ systems: { one: { overrides: { domain: {} } } } }));
+});
+
+Deno.test("the page of the fields is that of the shape", () => {
+  const file = new URL("docs/experiment_manifest.md", root);
+  assertEquals(Deno.readTextFileSync(file), experimentPageText(), "run `deno task schemas`");
 });
 
 Deno.test("the experiments of the examples are sound", async () => {
