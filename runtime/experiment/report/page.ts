@@ -6,6 +6,7 @@ import type { Header, RunRecord } from "../records.ts";
 import type { Summary } from "../summary.ts";
 import { glanceTable } from "./glance.ts";
 import { pageStyle } from "./page_style.ts";
+import { leftOut, oneMachine } from "./left_out.ts";
 import { plotOf } from "./plots.ts";
 import { element, escapeText, inlineSvg } from "./svg.ts";
 import { countersTable, figuresTable, tableOf } from "./tables.ts";
@@ -25,7 +26,8 @@ export function pageText(
     heading("At a glance"),
     glanceTable(plan, summary),
     ...plan.workloads.map((workload) => workloadSection(plan, workload, summary)),
-    ...leftOut(plan),
+    leftOut(plan),
+    oneMachine(plan),
     heading("What was not measured, and why"),
     unmeasured(plan, runs, summary),
     heading("How it was measured"),
@@ -99,42 +101,6 @@ function workloadSection(plan: ExperimentPlan, workload: WorkloadPlan, summary: 
     figuresTable(plan, workload, summary),
     countersTable(plan, workload, summary),
   ].join("\n");
-}
-
-/** Combinations that do not run. */
-function leftOut({ pruned, merged }: ExperimentPlan): string[] {
-  const values = (parameters: Record<string, string>) =>
-    Object.entries(parameters).map(([name, value]) => `${name}=${value}`).join(" ");
-  const sections: string[] = [];
-  if (pruned.length > 0) {
-    const rows = pruned.map(({ workload, system, parameters, code, reason, place }) => [
-      workload,
-      system,
-      values(parameters),
-      code,
-      reason,
-      place.split("/").at(-1)!,
-    ]);
-    sections.push(
-      heading("Combinations that were left out"),
-      paragraph("", "By the compiler, as no such machine can be, or by a constraint."),
-      tableOf(["workload", "system", "with", "code", "why", "where"], rows),
-    );
-  }
-  if (merged.length > 0) {
-    const rows = merged.map(({ workload, system, parameters, into }) => [
-      workload,
-      system,
-      values(parameters),
-      into,
-    ]);
-    sections.push(
-      heading("Combinations that are one machine"),
-      paragraph("", "A parameter made no difference to these, so one of them ran for all."),
-      tableOf(["workload", "system", "with", "is the same as"], rows),
-    );
-  }
-  return sections;
 }
 
 function method({ warmup, repetitions, stop, seed, confidence }: ExperimentPlan): string {

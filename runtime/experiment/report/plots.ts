@@ -51,14 +51,14 @@ export function plotOf(
   return linePlot(
     title,
     unit,
-    horizontal.title,
+    horizontal.unit === "" ? horizontal.title : `${horizontal.title}, ${horizontal.unit}`,
     panels.map(([name, members]) => ({
       name,
       lines: groupsOf(members, (each) => each.case.system).map(([system, own]) => ({
         name: nameOf(system),
         series: series(system),
         points: own.map((each) => ({
-          x: Number(each.case.parameters[horizontal.name]),
+          x: amountOf(each.case.parameters[horizontal.name])!.value,
           mean: each.sample,
         })),
       })),
@@ -68,12 +68,21 @@ export function plotOf(
 
 /** The parameter of the horizontal axis: that with the most numbers, of those with enough of them. */
 function horizontalParameter(plan: ExperimentPlan, measured: FigureSummary[]) {
-  const candidates = plan.parameters.filter(({ name, values }) =>
-    values.every((value) => value !== "" && Number.isFinite(Number(value))) &&
-    new Set(measured.map((each) => each.case.parameters[name])).size >= POINTS_OF_A_LINE &&
-    measured.every((each) => each.case.parameters[name] !== undefined)
-  );
-  return candidates.sort((a, b) => b.values.length - a.values.length)[0];
+  const candidates = plan.parameters.flatMap(({ name, title, values }) => {
+    const amounts = values.map(amountOf);
+    const units = new Set(amounts.map((amount) => amount?.unit));
+    const own = measured.map((each) => each.case.parameters[name]);
+    const fits = units.size === 1 && !units.has(undefined) && !own.includes(undefined!) &&
+      new Set(own).size >= POINTS_OF_A_LINE;
+    return fits ? [{ name, title, unit: amounts[0]!.unit, count: values.length }] : [];
+  });
+  return candidates.sort((a, b) => b.count - a.count)[0];
+}
+
+/** A number with a unit, which may be none; undefined for what is something else. */
+function amountOf(text: string): { value: number; unit: string } | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([A-Za-z%]*)$/.exec(text);
+  return match === null ? undefined : { value: Number(match[1]), unit: match[2] };
 }
 
 function groupsOf<T>(items: T[], key: (item: T) => string): [string, T[]][] {
