@@ -36,7 +36,6 @@ export {
   type SessionStream,
 } from "./runtime/boot.ts";
 export type { TerminalSize } from "./runtime/hardware/device/virtio.ts";
-export type { DomainFault } from "./runtime/hypervisor/status_page.ts";
 export type { DomainEvent, Recovery } from "./runtime/hypervisor/supervisor.ts";
 export type {
   DomainReport,

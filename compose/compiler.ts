@@ -4,6 +4,7 @@ import { makeContext, type Rule } from "./check/context.ts";
 import { checkDevices } from "./check/devices.ts";
 import { checkEdges } from "./check/edges.ts";
 import { checkImages } from "./check/images.ts";
+import { checkInjectedFaults } from "./check/injected_faults.ts";
 import { checkMemory } from "./check/memory.ts";
 import { checkMounts } from "./check/mounts.ts";
 import { checkNames } from "./check/names.ts";
@@ -29,6 +30,7 @@ const rules: Rule[] = [
   checkRecovery,
   checkPrograms,
   checkReadiness,
+  checkInjectedFaults,
 ];
 /** Rules about what follows from names and places: of use only once those are sound. */
 const derived: Rule[] = [checkEdges, checkMemory];

@@ -1,5 +1,5 @@
 // Boots the machine that a plan describes: memory, hardware thread, domains, hart, supervisors.
-import type { Plan } from "../schemas/plan.ts";
+import type { FaultDescription, Plan } from "../schemas/plan.ts";
 import type { HostTerminal } from "./boot/consoles.ts";
 import type {
   Execution,
@@ -11,7 +11,6 @@ import type {
 import { Machine } from "./boot/machine.ts";
 import type { EngineName } from "./hardware/hart/make_engine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";
-import type { DomainFault } from "./hypervisor/status_page.ts";
 import type { MachineEvent, MachineReport, MachineState } from "./report.ts";
 
 /** What `boot` tells while the machine runs, and what stops it. */
@@ -72,10 +71,14 @@ export interface RunningMachine {
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */
   kill(domain: string): void;
   /**
-   * Has the kernel code of a service domain crash, hang, or take all memory.
-   * @throws Error for a domain that is not one, or whose isolation does not contain the fault
+   * Has something go wrong in a service domain or a device; in a domain that is being restarted, once it
+   * is back.
+   * @param place name of the domain or the device
+   * @param fault its kind alone, or with what there is to say about it
+   * @throws Error before the machine has booted and after its end, for a place that is none or where this
+   * does not happen, and for a domain whose isolation does not contain it
    */
-  inject(domain: string, fault: DomainFault): void;
+  inject(place: string, fault: FaultDescription["kind"] | FaultDescription): void;
 }
 
 /**

@@ -57,6 +57,16 @@ export const limits = {
   seed: { min: 0, max: 2 ** 32 - 1, reason: "the generator's state has 32 bits" },
   million: { min: 0, max: 1_000_000, reason: "of a million there are no more" },
   linkDelayMs: { min: 0, max: 10_000, reason: "light goes to the moon and back in less" },
+  faults: { min: 0, max: 32, reason: "a domain's status page has a word for each" },
+  faultTimes: { min: 1, max: 1000, reason: "a domain is restarted at most as often" },
+  faultCount: { min: 1, max: 1_000_000_000, reason: "requests of several hours" },
+  faultMs: {
+    min: 0,
+    max: 3_600_000,
+    reason: "who waits an hour for a fault brings it about by hand",
+  },
+  faultMeanMs: { min: 1, max: 3_600_000, reason: "two in one millisecond are one" },
+  slowMs: { min: 1, max: 60_000, reason: "a call that takes a minute longer is one that hangs" },
   programRestarts: { min: 0, max: 1000, reason: "a program that fails more often is broken" },
   healthMs: {
     min: 10,

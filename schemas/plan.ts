@@ -26,8 +26,49 @@ export interface Plan {
   mounts: MountPlan[];
   /** in the order in which they start, as far as they do not wait for each other */
   programs: ProgramPlan[];
+  /** what is to go wrong */
+  faults?: FaultPlan[];
   /** what to tell when all programs are ready */
   ready?: string;
+}
+
+/** Ways in which the kernel code of a domain goes wrong. */
+export type DomainFault = "crash" | "hang" | "exhaust" | "slow" | "corrupt-ring" | "wild-dma";
+
+/** Ways in which a device goes wrong. */
+export type DeviceFault = "disk-error" | "disk-full" | "packet-loss";
+
+/** Something that goes wrong, as far as it matters to who brings it about. */
+export interface FaultDescription {
+  /** what it is */
+  kind: DomainFault | DeviceFault;
+  /** slow: how much later answers come */
+  byMs?: number;
+  /** packet-loss: probability of each frame */
+  rate?: number;
+  /** packet-loss: what is lost is drawn from it */
+  seed?: number;
+  /** how long; absent: one request for "disk-error", else to the end of the domain's instance or the machine */
+  forMs?: number;
+}
+
+/** A fault with its place and its moments: exactly one of `requests` and `atMs`. */
+export interface FaultPlan extends FaultDescription {
+  /** name of the service domain or the device */
+  place: string;
+  /** which of the two that is */
+  at: "domain" | "device";
+  /** instead of certain requests */
+  requests?: {
+    /** their name; absent: all count */
+    call?: string;
+    /** their numbers by interface, or by device model */
+    numbers: Record<string, number>;
+    /** how many to count before each occurrence; counting begins anew with each, and with each restart */
+    counts: number[];
+  };
+  /** times from when programs may start, in order */
+  atMs?: number[];
 }
 
 /** The emulated machine. */
@@ -160,6 +201,8 @@ export interface RootfsPlan {
   links: Record<string, string>;
   /** files to add: absolute paths of the host by path */
   files: Record<string, string>;
+  /** commands for /bin/sh that are run on it once, before it is first used */
+  prepare?: string[];
   /** absolute path of the file that keeps what the machine changes */
   keep?: string;
 }
@@ -201,8 +244,6 @@ export interface DomainPlan {
   /** runs the programs, and the slices that are placed nowhere else */
   primary: boolean;
   /** how it is kept apart */
-  /** commands for /bin/sh that are run on it once, before it is first used */
-  prepare?: string[];
   isolation: Isolation;
   /** what it may fill */
   memory: {

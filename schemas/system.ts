@@ -150,6 +150,56 @@ export interface System {
     /** which slice's component, where several slices have one */
     slice?: string;
   }>;
+  /** what is to go wrong */
+  faults: {
+    /** service domain in which it does */
+    domain?: string;
+    /** device in which it does */
+    device?: string;
+    /** in a domain: its code throws, loops, takes all memory, answers late, writes nonsense into its ring, or lets its device reach for memory of others; in a device: requests fail, nothing more can be written, or frames are lost */
+    kind:
+      | "crash"
+      | "hang"
+      | "exhaust"
+      | "slow"
+      | "corrupt-ring"
+      | "wild-dma"
+      | "disk-error"
+      | "disk-full"
+      | "packet-loss";
+    /** slow: how much later answers come; in milliseconds */
+    by?: number;
+    /** packet-loss: of a million frames, so many are lost */
+    rate?: number;
+    /** packet-loss: which frames are lost is drawn from it; 1 unless told */
+    seed: number;
+    /** how long; else disk-error is of one request, and the rest lasts; in milliseconds */
+    for?: number;
+    /** instead of a certain request */
+    after?: {
+      /** name of a request; else all count */
+      call?: string;
+      /** which of them, from 1 on; 1 unless told */
+      count: number;
+      /** how often: counting begins anew each time; 1 unless told */
+      times: number;
+    };
+    /** when, from when programs may start; in milliseconds */
+    at?: number;
+    /** at moments drawn from a seed: exactly one of mean and count */
+    random?: {
+      /** they are drawn from it */
+      seed: number;
+      /** time between two, on average; in milliseconds */
+      mean?: number;
+      /** requests from one to the next, on average */
+      count?: number;
+      /** with count: name of a request; else all count */
+      call?: string;
+      /** how many; 1 unless told */
+      times: number;
+    };
+  }[];
   /** what `compose up` prints when all programs are ready */
   ready?: string;
   /** programs to start, by name */

@@ -92,14 +92,14 @@ Deno.test("a domain whose kernel code hangs, fills its heap or crashes is replac
     ]);
   }));
 
-Deno.test("a worker that crashes is replaced; one cannot be made to hang, for that is not contained", () =>
+Deno.test("a worker that crashes is replaced; one cannot be made to take all memory, for that is not contained", () =>
   withFolder(async (folder) => {
     const plan = await writerPlan("examples/quickstart_worker.yaml", folder, RECORDS, 1);
     let running = 0;
     const run = await runMachine(plan, (event, machine) => {
       if (event.kind !== "program-started" || ++running < plan.programs.length) return;
       assertThrows(
-        () => machine().inject("storage", "hang"),
+        () => machine().inject("storage", "exhaust"),
         Error,
         "a worker does not contain it",
       );

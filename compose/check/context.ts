@@ -16,7 +16,7 @@ export interface Context {
   /** the value at a path */
   at(...path: (string | number)[]): Span;
   /** the key at a path */
-  key(...path: string[]): Span;
+  key(...path: (string | number)[]): Span;
 }
 
 /** A rule looks at one aspect and reports all it finds. */

@@ -96,6 +96,17 @@ export const explanations: Record<string, string> = {
   E1107: "An experiment has to have something to run, and each value of a parameter once.",
   E1108: "Runs go on from `repetitions` to `stop.most`, so that cannot be less.",
   E1109: "Constraints and the baseline call the system and the workload by these names.",
+  E1201: "A fault is in a domain or in a device: one of the two.",
+  E1202:
+    "A fault names a device that the machine does not have, or something that is no service domain.",
+  E1203: "Domains go wrong in other ways than devices, and disks in others than networks.",
+  E1204:
+    "A fault happens after so many requests, at a time, or at moments drawn from a seed: one of them.",
+  E1205:
+    "Requests are called as the domain or the device gets them. The primary keeps positions and descriptors, so a domain is asked for pread64 where a program reads.",
+  E1206: "Answers are late by some time, and of frames a part is lost; nothing else is.",
+  E1207:
+    "A fault is brought about only where the machine is there to go on: the way in which the domain is kept apart has to contain it.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
 };

@@ -14,6 +14,7 @@ import { planIommu } from "../isolation/iommu.ts";
 import { planPermissions } from "../isolation/permissions.ts";
 import type { Node } from "../source/node.ts";
 import { isAddress, pathAt } from "../source/load.ts";
+import { planFaults } from "./faults.ts";
 import { planNetwork, planSettings } from "./network.ts";
 import { layOut, REGISTERS_BASE } from "./memory_map.ts";
 import type { Instance, Placement } from "./placement.ts";
@@ -79,6 +80,7 @@ export function makePlan(
     programs: Object.entries(system.programs).map(([name, program], index) =>
       planProgram(root, name, program, index)
     ),
+    ...(system.faults.length === 0 ? {} : { faults: planFaults(system, placement) }),
     ...(system.ready === undefined ? {} : { ready: system.ready }),
   };
 }
@@ -186,9 +188,9 @@ function planDisk(
           [path, file],
         ) => [path, pathAt(root, [...place, "rootfs", "files", path], file)]),
       ),
+      ...(prepare === undefined ? {} : { prepare }),
       ...(keep === undefined ? {} : { keep: at("keep", keep) }),
     },
-      ...(prepare === undefined ? {} : { prepare }),
   };
 }
 

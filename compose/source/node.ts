@@ -132,11 +132,18 @@ export function nodeAt(root: Node, path: readonly (string | number)[]): Span {
 }
 
 /** The key of the entry at a path of keys. */
-export function keyAt(root: Node, path: readonly string[]): Span {
+export function keyAt(root: Node, path: readonly (string | number)[]): Span {
   let node = root;
   let span = root.span;
   for (const step of path) {
-    const entry = node.kind === "map" ? node.entries.get(step) : undefined;
+    if (node.kind === "list") {
+      const item = node.items[Number(step)];
+      if (!item) break;
+      node = item;
+      span = item.span;
+      continue;
+    }
+    const entry = node.kind === "map" ? node.entries.get(String(step)) : undefined;
     if (!entry) break;
     node = entry.node;
     span = entry.key;

@@ -2,7 +2,8 @@
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { hex } from "../hardware/physical_memory.ts";
 import type { SharedMemory } from "../hypervisor/memory/shared_memory.ts";
-import type { DomainPlan, Plan } from "../../schemas/plan.ts";
+import { faultPlaces } from "../../schemas/faults.ts";
+import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
@@ -60,6 +61,9 @@ export class DeviceThread {
       {
         machine: plan.machine,
         consolePorts: setup.consolePorts,
+        faults: (plan.faults ?? []).filter(({ at, requests }) =>
+          at === "device" && requests !== undefined
+        ),
         bases: [...setup.bases],
         bell: memory.deviceBell.grant,
         attention,
@@ -112,6 +116,16 @@ export class DeviceThread {
   /** Says that the host has written that much of what a port gave out. */
   written(port: number, bytes: number): void {
     this.#post({ kind: "written", port, bytes });
+  }
+
+  /** Has something go wrong in a device. @throws Error for one in which that does not happen */
+  inject(device: string, fault: FaultDescription): void {
+    const model = this.plan.machine.devices.find(({ name }) => name === device)?.model;
+    if (model === undefined) throw new Error(`There is no device "${device}"`);
+    if (faultPlaces[fault.kind] !== model) {
+      throw new Error(`"${fault.kind}" does not happen in a ${model}, which "${device}" is`);
+    }
+    this.#post({ kind: "fault", device, fault });
   }
 
   /** Faults that the IOMMU has recorded, by index of the device in the plan. */

@@ -2,6 +2,9 @@
 // It opens what its models need, gives up its permissions, and then serves windows and messages.
 import { FileImage } from "../hardware/device/file_image.ts";
 import { Platform } from "../hardware/device/platform.ts";
+import { FailingDisk } from "../hardware/fault/failing_disk.ts";
+import { LossyBackend } from "../hardware/fault/lossy_backend.ts";
+import { RequestCountdown } from "../hardware/fault/request_countdown.ts";
 import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
 import { VirtioNet } from "../hardware/device/virtio_net.ts";
 import { Backends, parseMac } from "../hardware/network/open_backend.ts";
@@ -11,7 +14,7 @@ import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
-import type { DevicePlan, MachinePlan } from "../../schemas/plan.ts";
+import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../../schemas/plan.ts";
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
 import type { BaseImage } from "./root_file_systems.ts";
@@ -21,6 +24,8 @@ import { self } from "./worker_scope.ts";
 export interface DeviceWorkerSetup {
   machine: MachinePlan;
   consolePorts: number;
+  /** what is to go wrong in devices at certain requests */
+  faults: FaultPlan[];
   /** disks over images that stay as they are: by name of the device */
   bases: [device: string, base: BaseImage][];
   bell: MemoryGrant;
@@ -43,6 +48,7 @@ export type DeviceRequest =
   | { kind: "end-input"; port: number }
   | { kind: "resize"; port: number; size: TerminalSize }
   | { kind: "written"; port: number; bytes: number }
+  | { kind: "fault"; device: string; fault: FaultDescription }
   | { kind: "faults" }
   | { kind: "stop" };
 
@@ -121,12 +127,22 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const platform = new Platform(setup.machine.iommu.directory, setup.machine.iommu.contexts, log);
   const host = new HostCalls();
   const backends = new Backends(() => host.called());
+  const nowMs = () => performance.now();
+  /** devices in which something may go wrong */
+  const faulty = new Map<string, { begin(fault: FaultDescription): void }>();
+  const countdownsOf = ({ name }: DevicePlan) =>
+    setup.faults.filter(({ place }) => place === name).map((fault, index) =>
+      new RequestCountdown(fault, index)
+    );
   const makeModel = async (device: DevicePlan): Promise<DeviceModel> => {
     switch (device.model) {
       case "virtio-blk": {
         const image = openImage(device, bases.get(device.name));
         images.push(image);
-        return new VirtioBlk(image, device.name, log);
+        const model = new VirtioBlk(image, device.name, log);
+        const disk = new FailingDisk(model, countdownsOf(device), nowMs, log);
+        faulty.set(device.name, disk);
+        return disk;
       }
       case "virtio-console": {
         const model = new VirtioConsole(
@@ -138,7 +154,14 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
       }
       case "virtio-net": {
         const { network } = device;
-        return new VirtioNet(await backends.open(network!), parseMac(network!.mac));
+        const cable = new LossyBackend(
+          await backends.open(network!),
+          countdownsOf(device),
+          nowMs,
+          log,
+        );
+        faulty.set(device.name, cable);
+        return new VirtioNet(cable, parseMac(network!.mac));
       }
       case "virtio-rng":
         return new VirtioRng((bytes) => crypto.getRandomValues(bytes));
@@ -188,6 +211,9 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
         return;
       case "written":
         for (const model of consoles) model.written(request.port, request.bytes);
+        return;
+      case "fault":
+        faulty.get(request.device)!.begin(request.fault);
         return;
       case "faults":
         return setup.machine.devices.map((device) => platform.faults(device.name));

@@ -1,9 +1,12 @@
 // What runs inside a service domain, whatever keeps it apart: opens nothing, knows nobody but the
 // memory it was granted. Builds the components, serves the rings, ends when told.
 import type { Bell, Sleeper } from "../hardware/doorbell.ts";
+import { WildRegisters } from "../hardware/fault/wild_registers.ts";
 import { WindowRegisters } from "../hardware/device/register_window.ts";
 import { ControlPage } from "../hypervisor/control_page.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
+import { corruptRing } from "../hypervisor/fault/corrupt_ring.ts";
+import { DomainFaults } from "../hypervisor/fault/domain_faults.ts";
 import { Command, State, StatusPage } from "../hypervisor/status_page.ts";
 import { Assembly } from "../kernel/assembly.ts";
 import { type Coroutine, Tasks } from "../kernel/coroutine.ts";
@@ -56,6 +59,22 @@ export function runDomain(
   const servers: ServiceServer[] = [];
   const links: LinkFollower[] = [];
   const trap = makeTrap(opened.sleeper, nowNs, MAX_SLEEP_NS);
+  const registers: WildRegisters[] = [];
+  const { address, sizeBytes } = grant.plan.memory;
+  const served = grant.rings.flatMap(({ plan }, index) =>
+    plan.server === grant.plan.name ? [{ plan, ...opened.rings[index] }] : []
+  );
+  const faults = new DomainFaults(status, grant.faults, {
+    after: (ms, act) => later(tasks, ms, act),
+    corruptRing: () => {
+      for (const { plan, memory, peerBell } of served) {
+        corruptRing(memory, plan);
+        peerBell.ring();
+      }
+    },
+    goWild: () => registers.forEach((each) => each.goWild(address + sizeBytes)),
+    log,
+  });
   /** Tells the supervisor of the other end that it wrote nonsense. */
   const accuseOf = (line: number, name: string) => (reason: string) => {
     log(`ring "${name}": ${reason}`);
@@ -64,9 +83,10 @@ export function runDomain(
   const assembly = new Assembly(grant.plan, environment, {
     attachment: (device) => {
       const index = grant.devices.findIndex((candidate) => candidate.name === device);
-      const made = new DeviceAttachment(
-        new WindowRegisters(opened.windows[index], opened.deviceBell, nowNs),
-      );
+      const window = new WindowRegisters(opened.windows[index], opened.deviceBell, nowNs);
+      const wild = new WildRegisters(window, opened.memory, address);
+      registers.push(wild);
+      const made = new DeviceAttachment(wild);
       sources.push(made);
       return made;
     },
@@ -118,6 +138,7 @@ export function runDomain(
       replaceableClient ? accuseOf(line, plan.name) : undefined,
     );
     servers.push(server);
+    faults.watch(plan.interface, server.ring);
     sources.push(server);
     links.push(new LinkFollower(control, line, server));
   });
@@ -161,7 +182,7 @@ export function runDomain(
     status.beat();
     const command = status.command;
     if (command === Command.KILL) return;
-    if (command >= Command.CRASH) goWrong(command);
+    faults.follow();
     if (command === Command.STOP && !stopping) {
       stopping = true;
       runToEnd(assembly.stop(), () => ended = true);
@@ -171,11 +192,15 @@ export function runDomain(
   status.state = State.STOPPED;
 }
 
-/** Fails as a fault plan says. */
-function goWrong(command: number): void {
-  if (command === Command.CRASH) throw new Error("crashed by command");
-  const taken: unknown[] = [];
-  for (;;) if (command === Command.EXHAUST) taken.push(new Array(1 << 16).fill(0.5));
+/** Does something in a later turn of the domain's loop; what goes wrong there is the domain's failure. */
+function later(tasks: Tasks, ms: number, act: () => void): void {
+  const waiting = function* (): Coroutine<void> {
+    yield* tasks.sleep(ms * 1e6);
+    act();
+  };
+  tasks.spawn(waiting(), (_value, failure) => {
+    if (failure !== undefined) throw failure;
+  });
 }
 
 function heapBytes(): number {

@@ -2,13 +2,14 @@
 // them down in the order in which they need each other.
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
-import type { DomainFault } from "../hypervisor/status_page.ts";
+import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
-import type { Plan } from "../../schemas/plan.ts";
+import type { FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
+import { FaultSchedule } from "./fault_schedule.ts";
 import { HartThread } from "./hart_thread.ts";
 import { prepareImages } from "./images.ts";
 import { MachineMemory } from "./machine_memory.ts";
@@ -28,13 +29,18 @@ export class Machine implements RunningMachine {
   #memory!: MachineMemory;
   #devices!: DeviceThread;
   #hart!: HartThread;
-  #domains!: ServiceDomains;
+  #domains: ServiceDomains | undefined;
   #consoles!: Consoles;
   #report: Promise<MachineReport> | undefined;
+  readonly #faults: FaultSchedule;
   #booted = false;
 
   constructor(plan: Plan, private readonly options: BootOptions) {
     this.#plan = withTerminal(plan, options.terminal);
+    this.#faults = new FaultSchedule(
+      plan.faults ?? [],
+      (fault) => this.#hart.gone || this.inject(fault.place, fault),
+    );
     const checking: CheckingMachine = {
       execute: (execution, take) => this.execute(execution, take),
       probe: (port) => this.#executions.probe(port),
@@ -87,7 +93,16 @@ export class Machine implements RunningMachine {
       plan,
       memory,
       { bases, consolePorts: portsOf(plan.programs) },
-      { event, failed, output: (port, bytes) => this.#consoles.output(port, bytes) },
+      {
+        event: (happened) => {
+          event(happened);
+          if (happened.kind === "iommu-fault") {
+            this.#domains?.reached(happened.device, happened.address);
+          }
+        },
+        failed,
+        output: (port, bytes) => this.#consoles.output(port, bytes),
+      },
     );
     this.#consoles = new Consoles(plan.programs, this.#devices, {
       input: this.options.input,
@@ -127,7 +142,7 @@ export class Machine implements RunningMachine {
       lost,
       this.#startedMs,
     );
-    await this.#domains.start();
+    await this.#domains!.start();
     this.#consoles.open();
     this.#hart.run();
     signal?.addEventListener("abort", () => this.#programs.stop());
@@ -139,6 +154,7 @@ export class Machine implements RunningMachine {
     const ms = performance.now() - this.#startedMs;
     this.options.onEvent?.({ kind: "booted", ms });
     this.#programs.begin(ms);
+    this.#faults.begin();
   }
 
   /** The machine cannot go on: its hart acknowledges nothing any more, or is as good as gone. */
@@ -159,7 +175,7 @@ export class Machine implements RunningMachine {
   async look(): Promise<MachineState> {
     const { calls, heapBytes } = await this.#hart.counters();
     const domains = this.#plan.domains.map(({ name, isolation, memory }): DomainState => {
-      const supervisor = this.#domains.find(name);
+      const supervisor = this.#domains!.find(name);
       const up = supervisor === undefined || supervisor.ready;
       return {
         name,
@@ -194,11 +210,16 @@ export class Machine implements RunningMachine {
   }
 
   kill(domain: string): void {
-    this.#domains.kill(domain);
+    this.#domains!.kill(domain);
   }
 
-  inject(domain: string, fault: DomainFault): void {
-    this.#domains.inject(domain, fault);
+  inject(place: string, fault: FaultDescription["kind"] | FaultDescription): void {
+    if (!this.#booted || this.#hart.gone) {
+      throw new Error("Nothing can go wrong in the machine now");
+    }
+    const description = typeof fault === "string" ? { kind: fault } : fault;
+    if (faultPlaces[description.kind] === "domain") this.#domains!.inject(place, description);
+    else this.#devices.inject(place, description);
   }
 
   async stop(graceMs?: number): Promise<void> {
@@ -215,10 +236,11 @@ export class Machine implements RunningMachine {
     let failure: Error | undefined;
     await this.#ended.promise.catch((reason) => failure = reason);
     const seconds = (performance.now() - this.#startedMs) / 1000;
+    this.#faults.end();
     this.#consoles.close();
     if (failure !== undefined) {
       this.#executions.close();
-      await this.#domains.stop();
+      await this.#domains!.stop();
       this.#hart.terminate();
       this.#devices.terminate();
       throw failure;
@@ -226,15 +248,15 @@ export class Machine implements RunningMachine {
     // A loop is not ended from outside: it is asked to, and ends once its file systems are written back.
     const counters = await this.#hart.stop();
     this.#executions.close();
-    await this.#domains.stop();
+    await this.#domains!.stop();
     const faults = await this.#devices.faults();
     await this.#devices.stop();
     const report = makeReport(this.#plan, {
       counters,
       faults,
       programs: this.#programs.reports,
-      supervisor: (domain) => this.#domains.find(domain),
-      recoveries: this.#domains.recoveries,
+      supervisor: (domain) => this.#domains!.find(domain),
+      recoveries: this.#domains!.recoveries,
       seconds,
     });
     this.#memory.release();

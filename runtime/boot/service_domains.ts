@@ -6,9 +6,9 @@ import { workerIsolation } from "../hypervisor/isolation/worker.ts";
 import { ControlPage } from "../hypervisor/control_page.ts";
 import { ringAnswers, ringBacklog } from "../hypervisor/ring/layout.ts";
 import { type LinkEnd, type LinkSide, RingLink } from "../hypervisor/ring/ring_link.ts";
-import { type DomainFault, StatusPage } from "../hypervisor/status_page.ts";
+import { StatusPage } from "../hypervisor/status_page.ts";
 import { type Recovery, Supervisor } from "../hypervisor/supervisor.ts";
-import type { DomainPlan, Plan } from "../../schemas/plan.ts";
+import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import type { DeviceThread } from "./device_thread.ts";
 import type { HartThread } from "./hart_thread.ts";
@@ -24,6 +24,8 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 export class ServiceDomains {
   readonly #supervisors: Map<string, Supervisor>;
   readonly #links: RingLink[];
+  /** how often each fault of the plan has happened at a request, in instances that are no more */
+  readonly #past: number[];
 
   /**
    * @param lost called when one that must not fail did
@@ -42,6 +44,7 @@ export class ServiceDomains {
     this.#supervisors = new Map(
       services.map((domain) => [domain.name, this.#makeSupervisor(domain)]),
     );
+    this.#past = (plan.faults ?? []).map(() => 0);
     this.#links = plan.rings.map((ring, index) =>
       new RingLink(
         index,
@@ -83,12 +86,23 @@ export class ServiceDomains {
   }
 
   /** @throws Error for a domain that is not one, or whose isolation does not contain the fault */
-  inject(domain: string, fault: DomainFault): void {
-    const supervisor = this.#get(domain);
-    if (this.#planOf(domain).isolation === "worker" && fault !== "crash") {
-      throw new Error(`Cannot inject "${fault}" into "${domain}": a worker does not contain it`);
-    }
+  inject(domain: string, fault: FaultDescription): void {
+    const supervisor = this.#get(domain), { isolation, devices } = this.#planOf(domain);
+    const { kind } = fault;
+    const refuse = (why: string) => {
+      throw new Error(`Cannot bring about "${kind}" in "${domain}": ${why}`);
+    };
+    if (isolation === "worker" && kind === "exhaust") refuse("a worker does not contain it");
+    if (kind === "wild-dma" && devices.length === 0) refuse("it has no device");
     supervisor.inject(fault);
+  }
+
+  /** A device of a domain was told to reach for memory that is not the domain's: its driver is wild. */
+  reached(device: string, address: string): void {
+    const { domain } = this.plan.machine.devices.find(({ name }) => name === device)!;
+    this.#supervisors.get(domain)?.fail(
+      `device "${device}" reached for ${address}, which is not the domain's`,
+    );
   }
 
   #get(domain: string): Supervisor {
@@ -197,6 +211,7 @@ export class ServiceDomains {
 
   async #startInstance(plan: DomainPlan, generation: number) {
     const own = this.memory.domains.get(plan.name)!;
+    if (generation > 1) this.#countOccurrences(plan, new StatusPage(own.status.buffer));
     if (generation > 1) await this.#renewMemory(plan);
     for (const index of this.#ringsOf("client", plan)) {
       const link = this.#links[index], { server } = this.plan.rings[index];
@@ -213,6 +228,13 @@ export class ServiceDomains {
     const log = (line: string) => this.event({ kind: "log", domain: plan.name, line });
     const mechanism = mechanisms[plan.isolation as "process" | "worker"];
     return { instance: mechanism.start(this.#grantOf(plan, generation), log), status };
+  }
+
+  /** What has happened in an instance does not happen again in the next. */
+  #countOccurrences({ name }: DomainPlan, status: StatusPage): void {
+    this.plan.faults?.forEach(({ place, at }, index) => {
+      if (at === "domain" && place === name) this.#past[index] += status.occurrences(index);
+    });
   }
 
   async #renewMemory(plan: DomainPlan): Promise<void> {
@@ -251,6 +273,11 @@ export class ServiceDomains {
         return { name: device, component: driver, id, window: memory.grant };
       }),
       deviceBell: this.memory.reachable(this.memory.deviceBell, own.kind),
+      faults: (this.plan.faults ?? []).flatMap((fault, index) =>
+        fault.at === "domain" && fault.place === plan.name && fault.requests !== undefined
+          ? [{ plan: fault, index, past: this.#past[index] }]
+          : []
+      ),
     };
   }
 }

@@ -1,24 +1,32 @@
 // The page by which a service domain and the supervisor see each other: state, heartbeat and counters
 // from the domain, commands to it. The domain may write anything here; the supervisor only shows the
 // numbers and compares the heartbeat with its last value.
+import type { DomainFault } from "../../schemas/plan.ts";
 
 export const STATUS_BYTES = 4096;
 
 export const State = { BOOTING: 0, READY: 1, STOPPED: 2, FAILED: 3 } as const;
-export const Command = { RUN: 0, STOP: 1, KILL: 2, CRASH: 3, HANG: 4, EXHAUST: 5 } as const;
+export const Command = {
+  RUN: 0,
+  STOP: 1,
+  KILL: 2,
+  CRASH: 3,
+  HANG: 4,
+  EXHAUST: 5,
+  SLOW: 6,
+  CORRUPT_RING: 7,
+  WILD_DMA: 8,
+} as const;
 
-/** Ways in which the kernel code of a domain can be made to fail, to see what the machine does. */
+/** What a domain is told that is to go wrong. */
 export const faults = {
-  /** throws what nobody catches */
   crash: Command.CRASH,
-  /** loops without end */
   hang: Command.HANG,
-  /** takes memory until it is refused */
   exhaust: Command.EXHAUST,
+  slow: Command.SLOW,
+  "corrupt-ring": Command.CORRUPT_RING,
+  "wild-dma": Command.WILD_DMA,
 } as const satisfies Record<DomainFault, number>;
-
-/** A way of failing: to throw, to loop without end, to take memory until it is refused. */
-export type DomainFault = "crash" | "hang" | "exhaust";
 
 /** Counters a domain publishes, as it says. */
 export interface DomainCounters {
@@ -33,6 +41,10 @@ const STATE = 0;
 const COMMAND = 1;
 const HEARTBEAT = 2;
 const TEXT_LENGTH = 3;
+const BY_MS = 4;
+const FOR_MS = 5;
+/** a word for each fault of the plan: see limits.faults */
+const OCCURRED = 32;
 const COUNTERS_AT = 256;
 const TEXT_AT = 1024;
 const counterNames = ["calls", "refused", "doorbells", "heapBytes"] as const;
@@ -68,6 +80,34 @@ export class StatusPage {
 
   set command(command: number) {
     Atomics.store(this.#words, COMMAND, command);
+  }
+
+  /** supervisor: has something go wrong. @param forMs 0: for as long as the instance lives */
+  inject(fault: DomainFault, byMs: number, forMs: number): void {
+    this.#words[BY_MS] = byMs;
+    this.#words[FOR_MS] = forMs;
+    // An instance that is to stop or to die does not have to go wrong.
+    Atomics.compareExchange(this.#words, COMMAND, Command.RUN, faults[fault]);
+  }
+
+  /** domain: takes the fault that is to happen, with how late and how long, where there is one */
+  takeFault(): { kind: DomainFault; byMs: number; forMs: number } | undefined {
+    const command = this.command;
+    const kind = (Object.keys(faults) as DomainFault[]).find((each) => faults[each] === command);
+    if (kind === undefined) return undefined;
+    const [byMs, forMs] = [this.#words[BY_MS], this.#words[FOR_MS]];
+    Atomics.compareExchange(this.#words, COMMAND, command, Command.RUN);
+    return { kind, byMs, forMs };
+  }
+
+  /** domain: a fault of the plan happens now */
+  occur(index: number): void {
+    Atomics.add(this.#words, OCCURRED + index, 1);
+  }
+
+  /** How often a fault of the plan has happened in this instance. */
+  occurrences(index: number): number {
+    return Atomics.load(this.#words, OCCURRED + index);
   }
 
   get heartbeat(): number {

@@ -1,9 +1,9 @@
 // Watches over one service domain: starts it, notices that it failed, fences it, restarts it as its
 // contract says. Everything it touches of the rest of the machine is handed in, so that it can be
 // tested without one.
-import type { DomainPlan } from "../../schemas/plan.ts";
+import type { DomainFault, DomainPlan, FaultDescription } from "../../schemas/plan.ts";
 import type { DomainInstance } from "./isolation/domain_host.ts";
-import { Command, type DomainFault, faults, State, type StatusPage } from "./status_page.ts";
+import { Command, State, type StatusPage } from "./status_page.ts";
 
 /** The rest of the machine, as a supervisor needs it. */
 export interface Surroundings {
@@ -75,6 +75,8 @@ export class Supervisor {
   /** the last of them, as long as no call has been answered */
   #unanswered: Recovery | undefined;
   #stopping = false;
+  /** what is to go wrong once the domain is there again */
+  readonly #toInject: FaultDescription[] = [];
   #watching: Promise<void> | undefined;
 
   /** whether an instance is there that has not failed as far as is known */
@@ -122,9 +124,10 @@ export class Supervisor {
     this.#failed.resolve();
   }
 
-  /** Has the domain's own code go wrong. */
-  inject(fault: DomainFault): void {
-    if (this.#status !== undefined) this.#status.command = faults[fault];
+  /** Has something go wrong in the domain; where it is away, as soon as it is back. */
+  inject(fault: FaultDescription): void {
+    if (!this.ready) return void this.#toInject.push(fault);
+    this.#status!.inject(fault.kind as DomainFault, fault.byMs ?? 0, fault.forMs ?? 0);
   }
 
   /** Stops the domain in good order: what it holds is written back. Kills it if it does not answer. */
@@ -177,6 +180,8 @@ export class Supervisor {
       generation: this.generation,
       ms: this.machine.nowMs() - startedMs,
     });
+    const fault = this.#toInject.shift();
+    if (fault !== undefined) this.inject(fault);
     return undefined;
   }
 

@@ -1,4 +1,5 @@
 // A way to keep a service domain apart from the rest: what the supervisor needs of a mechanism.
+import type { ArmedFault } from "../fault/domain_faults.ts";
 import type { MemoryGrant } from "../memory/shared_memory.ts";
 import type { ClientContract, DomainPlan, RingPlan } from "../../../schemas/plan.ts";
 
@@ -29,6 +30,8 @@ export interface DomainGrant {
   /** register windows of its devices, and the bell of the thread that models them */
   devices: { name: string; component: string; id: number; window: MemoryGrant }[];
   deviceBell: MemoryGrant;
+  /** what is to go wrong in it at certain requests */
+  faults: ArmedFault[];
 }
 
 /** How an instance of a domain ended. */

@@ -48,6 +48,8 @@ export class RingServer {
   /** requests refused because a field was out of range */
   refused = 0;
   doorbells = 0;
+  /** stands between the ring and whoever serves its requests, where something is to go wrong there */
+  intercept: ((request: RingRequest, serve: (request: RingRequest) => void) => void) | undefined;
 
   #generation: number;
   readonly #slotBytes: number;
@@ -173,7 +175,8 @@ export class RingServer {
       request.payload = this.#views.arena.subarray(offset, offset + length);
     }
     if (number >= RingCall.CREDENTIAL) this.#serveRing(request);
-    else this.handle(request);
+    else if (this.intercept === undefined) this.handle(request);
+    else this.intercept(request, this.handle);
   }
 
   #refuse(slot: number, errno: number): void {
