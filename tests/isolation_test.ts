@@ -24,6 +24,7 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
     bell: bell.grant,
     rings: [],
     devices: [],
+    faults: [],
     deviceBell: bell.grant,
   }, () => {});
   // It fills its memory until it is refused more, or killed by the runtime that is.

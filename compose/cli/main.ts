@@ -8,6 +8,7 @@ import { compileCommand } from "./compile.ts";
 import { configCommand } from "./config.ts";
 import { experimentCommand } from "./experiment.ts";
 import { explainCommand } from "./explain.ts";
+import { faultCommand } from "./fault.ts";
 import { graphCommand } from "./graph.ts";
 import { makeExecCommand } from "./exec.ts";
 import { Exit } from "./input.ts";
@@ -49,6 +50,7 @@ const main = new Command()
   .command("logs", logsCommand)
   .command("exec", makeExecCommand(literal))
   .command("kill", killCommand)
+  .command("fault", faultCommand)
   .command("stop", stopCommand)
   .command("down", downCommand)
   .command("explain", explainCommand)

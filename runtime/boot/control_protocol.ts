@@ -1,6 +1,8 @@
 // What is said over the control socket of a running system: a JSON object a line. Whoever connects asks for
 // one thing; both sides check the shape and the size of everything they read.
+import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
+import type { FaultDescription } from "../../schemas/plan.ts";
 import type { MachineEvent, MachineState } from "../report.ts";
 import type { Execution, ExecutionEnd, SessionStream } from "./executions.ts";
 
@@ -22,6 +24,8 @@ export type ControlRequest =
   | { do: "stop"; graceMs?: number }
   /** to programs of the manifest; to all of them where none is named */
   | { do: "signal"; programs: string[]; number: number }
+  /** something goes wrong in a domain or a device */
+  | { do: "fault"; place: string; fault: FaultDescription }
   | { do: "execute"; execution: Execution };
 
 /** Further lines of who asked for `execute`. */
@@ -129,6 +133,20 @@ function execution(value: unknown): Execution {
   };
 }
 
+function fault(value: unknown): FaultDescription {
+  const { kind, byMs, forMs, rate, seed } = fieldsOf(value, "a fault");
+  if (rate !== undefined && !(typeof rate === "number" && rate >= 0 && rate <= 1)) wrong("a rate");
+  return {
+    kind: Object.hasOwn(faultPlaces, text(kind, "a kind of fault"))
+      ? kind as FaultDescription["kind"]
+      : wrong("a kind of fault"),
+    ...(byMs === undefined ? {} : { byMs: integer(byMs, limits.slowMs.max, "a time") }),
+    ...(forMs === undefined ? {} : { forMs: integer(forMs, limits.faultMs.max, "a time") }),
+    ...(rate === undefined ? {} : { rate: rate as number }),
+    ...(seed === undefined ? {} : { seed: integer(seed, limits.seed.max, "a seed") }),
+  };
+}
+
 const STEPS = ["index", "fetch", "unpack", "write", "note"] as const;
 
 function progress(value: unknown): ImageProgress {
@@ -159,6 +177,8 @@ export function readRequest(line: string): ControlRequest {
         programs: texts(fields.programs, "programs"),
         number: integer(fields.number, MAX_SIGNAL, "a signal"),
       };
+    case "fault":
+      return { do: "fault", place: text(fields.place, "a place"), fault: fault(fields.fault) };
     case "execute":
       return { do: "execute", execution: execution(fields.execution) };
     default:

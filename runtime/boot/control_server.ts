@@ -22,7 +22,10 @@ const CLOSE_MS = 500;
 const MAX_CONNECTIONS = 64;
 
 /** The machine, as it may be acted upon from outside. */
-export type ControlledMachine = Pick<RunningMachine, "look" | "execute" | "signal" | "stop">;
+export type ControlledMachine = Pick<
+  RunningMachine,
+  "look" | "execute" | "signal" | "inject" | "stop"
+>;
 
 /** Whether the system got ready. */
 type Outcome = Extract<ControlAnswer, { ready: unknown } | { notReady: unknown }>;
@@ -118,6 +121,9 @@ export class ControlServer {
         return await answer({ stopped: await this.#ended.promise });
       case "signal":
         await this.#signal(request.programs, request.number);
+        return await answer({ done: true });
+      case "fault":
+        (this.#machine ?? notBooted()).inject(request.place, request.fault);
         return await answer({ done: true });
       case "execute":
         return await this.#execute(request.execution, lines, answer);

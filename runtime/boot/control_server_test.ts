@@ -33,6 +33,10 @@ class Machine implements ControlledMachine {
   signal(program: string, number: number) {
     this.did.push(`signal ${program} ${number}`);
   }
+  inject(place: string, fault: unknown) {
+    if (place !== "storage") throw new Error(`There is no service domain "${place}"`);
+    this.did.push(`inject ${place} ${JSON.stringify(fault)}`);
+  }
   stop(graceMs?: number) {
     this.did.push(`stop ${graceMs}`);
     return Promise.resolve();
@@ -136,6 +140,19 @@ Deno.test("a program that is executed is told what was said, and its streams and
     assertEquals(await caller.next(), undefined);
     assertEquals(machine.did.length, 5);
     await caller.connection.close();
+  }));
+
+Deno.test("a fault is brought about where it is asked for; a place that there is not is refused", () =>
+  withServer(async ({ server, machine, call }) => {
+    const fault = (place: string) => lineOf({ do: "fault", place, fault: { kind: "crash" } });
+    const early = await call(fault("storage"));
+    assertEquals(await early.next(), { refused: "the system has not booted yet" });
+    server.attach(machine);
+    const right = await call(fault("storage")), wrong = await call(fault("sotrage"));
+    assertEquals(await right.next(), { done: true });
+    assertEquals(await wrong.next(), { refused: 'There is no service domain "sotrage"' });
+    assertEquals(machine.did, ['inject storage {"kind":"crash"}']);
+    for (const { connection } of [early, right, wrong]) await connection.close();
   }));
 
 Deno.test("a program whose caller is gone is ended", () =>
