@@ -36,7 +36,7 @@ async function experiment(options: Options, file: string): Promise<void> {
   const folder = options.out ?? `results/${plan.name}${plan.quick ? "-quick" : ""}`;
   // No other command pays for loading these.
   const { describeHost } = await import("../../runtime/experiment/host.ts");
-  const { digestOf, OtherExperiment, Records } = await import(
+  const { digestOf, NotOurs, Records } = await import(
     "../../runtime/experiment/records.ts"
   );
   const { runExperiment } = await import("../../runtime/experiment/run_experiment.ts");
@@ -52,8 +52,8 @@ async function experiment(options: Options, file: string): Promise<void> {
     try {
       return Records.open(`${folder}/results.jsonl`, header);
     } catch (failure) {
-      if (!(failure instanceof OtherExperiment)) throw failure;
-      console.error(`compose: ${failure.message}\nSay another --out, or remove the file.`);
+      if (!(failure instanceof NotOurs)) throw failure;
+      console.error(`compose: ${failure.message}\nSay another --out, or remove that file.`);
       Deno.exit(Exit.FAILED);
     }
   };

@@ -7,14 +7,12 @@ export interface HostDescription {
   system: string;
   deno: string;
   v8: string;
-  /** processes that wanted to run, averaged over a minute, when the experiment began */
-  load?: number;
 }
 
 /** Describes the host; what it does not tell is left out. */
 export function describeHost(): HostDescription {
   // Deno gives files of /proc to nobody without every permission.
-  const cpu = told("/proc/cpuinfo"), memory = told("/proc/meminfo"), load = told("/proc/loadavg");
+  const cpu = told("/proc/cpuinfo"), memory = told("/proc/meminfo");
   const kernel = told("/proc/version").split(" ").slice(0, 3).join(" ");
   return {
     processor: /^model name\s*: (.*)$/m.exec(cpu)?.[1] ?? Deno.build.arch,
@@ -23,8 +21,13 @@ export function describeHost(): HostDescription {
     system: kernel === "" ? Deno.build.os : kernel,
     deno: Deno.version.deno,
     v8: Deno.version.v8,
-    ...(load === "" ? {} : { load: Number(load.split(" ")[0]) }),
   };
+}
+
+/** Processes that want to run, averaged over a minute; undefined where the host does not tell. */
+export function hostLoad(): number | undefined {
+  const text = told("/proc/loadavg");
+  return text === "" ? undefined : Number(text.split(" ")[0]);
 }
 
 function told(path: string): string {

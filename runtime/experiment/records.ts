@@ -22,6 +22,8 @@ export interface RunRecord {
   startedAt: string;
   /** all of it: the process, the boot, the programs */
   seconds: number;
+  /** of the host, before it */
+  load?: number;
   figures?: Record<string, number>;
   /** by domain */
   counters?: Record<string, Record<string, number>>;
@@ -31,8 +33,8 @@ export interface RunRecord {
   output?: string;
 }
 
-/** Results that belong to another experiment. */
-export class OtherExperiment extends Error {}
+/** Results that belong to another experiment, or that somebody else is writing. */
+export class NotOurs extends Error {}
 
 /** A digest of everything that says what is run. */
 export async function digestOf(plan: ExperimentPlan): Promise<string> {
@@ -53,26 +55,33 @@ export class Records implements Disposable {
    * Opens a file of results, or makes it.
    *
    * @param header for a file that is not there
-   * @throws OtherExperiment where the file is that of another plan
+   * @throws NotOurs where the file is that of another plan, or another process has it open
    */
   static open(path: string, header: Header): Records {
-    const { text, lines } = readLines(path);
-    const [first, ...runs] = lines.map((line) => JSON.parse(line));
-    if (first !== undefined && first.digest !== header.digest) {
-      throw new OtherExperiment(
-        `${path} has the results of ${
-          first.experiment === header.experiment ? "another form of it" : `"${first.experiment}"`
-        }: what it says has changed since ${first.startedAt}`,
-      );
+    const file = Deno.openSync(path, { read: true, write: true, create: true });
+    try {
+      if (!file.tryLockSync(true)) throw new NotOurs(`${path} is being written by another process`);
+      // What a run was about to write when it was stopped is no line.
+      const lines = Deno.readTextFileSync(path).split("\n").slice(0, -1);
+      const [first, ...runs] = lines.map((line) => JSON.parse(line));
+      if (first !== undefined && first.digest !== header.digest) {
+        const whose = first.experiment === header.experiment
+          ? "another form of it"
+          : `"${first.experiment}"`;
+        throw new NotOurs(
+          `${path} has the results of ${whose}: what it says has changed since ${first.startedAt}`,
+        );
+      }
+      const whole = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
+      file.truncateSync(whole.length);
+      file.seekSync(0, Deno.SeekMode.End);
+      const records = new Records(first ?? header, runs, file);
+      if (first === undefined) records.#write(header);
+      return records;
+    } catch (failure) {
+      file.close();
+      throw failure;
     }
-    const file = Deno.openSync(path, { write: true, create: true });
-    // What a run was about to write when it was stopped is no line.
-    const whole = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
-    if (text.length > 0) file.truncateSync(whole.length);
-    file.seekSync(0, Deno.SeekMode.End);
-    const records = new Records(first ?? header, runs, file);
-    if (first === undefined) records.#write(header);
-    return records;
   }
 
   add(run: RunRecord): void {
@@ -88,15 +97,4 @@ export class Records implements Disposable {
   [Symbol.dispose](): void {
     this.file.close();
   }
-}
-
-/** The whole lines of a file; none where there is no such file. */
-function readLines(path: string): { text: string; lines: string[] } {
-  let text = "";
-  try {
-    text = Deno.readTextFileSync(path);
-  } catch (failure) {
-    if (!(failure instanceof Deno.errors.NotFound)) throw failure;
-  }
-  return { text, lines: text.split("\n").slice(0, -1) };
 }

@@ -1,6 +1,6 @@
 // Results survive what stops an experiment, and are not mixed with those of another.
 import { assertEquals, assertThrows } from "@std/assert";
-import { type Header, OtherExperiment, Records, type RunRecord } from "./records.ts";
+import { type Header, NotOurs, Records, type RunRecord } from "./records.ts";
 
 const header: Header = {
   experiment: "it",
@@ -33,9 +33,11 @@ Deno.test("what was written is read again, but for half a line", () => {
       assertEquals(records.header, header);
       records.add(run(2));
     }
-    using records = Records.open(path, header);
+    const records = Records.open(path, header);
     assertEquals(records.runs.map(({ round }) => round), [0, 1, 2]);
-    assertThrows(() => Records.open(path, { ...header, digest: "2" }), OtherExperiment);
+    assertThrows(() => Records.open(path, header), NotOurs, "another process");
+    records[Symbol.dispose]();
+    assertThrows(() => Records.open(path, { ...header, digest: "2" }), NotOurs, "another form");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

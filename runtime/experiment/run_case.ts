@@ -1,5 +1,6 @@
 // One run of a case, as a record: its figures, or why there are none.
 import type { CasePlan, ExperimentPlan } from "../../schemas/experiment_plan.ts";
+import { hostLoad } from "./host.ts";
 import { countersOf, figuresOf } from "./measure.ts";
 import type { RunRecord } from "./records.ts";
 import { type Runner, runProcess } from "./run_process.ts";
@@ -23,7 +24,8 @@ export async function runCase(
   const startedAt = new Date().toISOString();
   let start = performance.now();
   const began = () => void (start = performance.now());
-  const record = { case: one.id, round, startedAt, counts: round >= plan.warmup };
+  const load = hostLoad();
+  const record = { case: one.id, round, startedAt, load, counts: round >= plan.warmup };
   const seconds = () => Math.round(performance.now() - start) / 1000;
   const folder = await Deno.makeTempDir({ prefix: "experiment-" });
   try {

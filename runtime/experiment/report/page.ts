@@ -73,10 +73,7 @@ function factsOf(plan: ExperimentPlan, { host, startedAt }: Header, runs: readon
     ["memory", `${numberText(host.memoryBytes / 2 ** 30)} GiB`],
     ["system", host.system],
     ["Deno", `${host.deno}, V8 ${host.v8}`],
-    ...(host.load === undefined ? [] : [["load at the start", String(host.load)]]) as [
-      string,
-      string,
-    ][],
+    ...loadFact(runs),
   ];
   return element(
     "dl",
@@ -85,6 +82,14 @@ function factsOf(plan: ExperimentPlan, { host, startedAt }: Header, runs: readon
       element("div", {}, element("dt", {}, name), element("dd", {}, escapeText(value)))
     ),
   );
+}
+
+/** What else the host did: a load above its cores means that runs were disturbed. */
+function loadFact(runs: readonly RunRecord[]): [string, string][] {
+  const loads = runs.flatMap(({ load }) => load === undefined ? [] : [load]).sort((a, b) => a - b);
+  if (loads.length === 0) return [];
+  const [least, middle, most] = [loads[0], loads[loads.length >> 1], loads.at(-1)!];
+  return [["load", `${middle} (${least} to ${most}); a run alone is about 2`]];
 }
 
 function workloadSection(plan: ExperimentPlan, workload: WorkloadPlan, summary: Summary): string {
