@@ -5,6 +5,7 @@ import { memory } from "./memory.ts";
 import { net } from "./net.ts";
 import { nullCall } from "./null_call.ts";
 import { pread } from "./pread.ts";
+import { recovery } from "./recovery.ts";
 import { sequential } from "./sequential.ts";
 import { type Row, table } from "./statistics.ts";
 
@@ -15,6 +16,7 @@ const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<
   memory,
   hart,
   net,
+  recovery,
 };
 
 // `deno task bench -- --quick` hands the two dashes on.

@@ -1,0 +1,74 @@
+// What was measured of kills so far, kept in a file: a run that is ended early is gone on with by the next.
+const FILE = ".virtuos/bench/recovery.json";
+
+/** What one boot adds. */
+export interface Progress {
+  kills: number;
+  /** records that the writer said were durable */
+  acknowledged: number;
+  /** of them, those that were not what was written */
+  lost: number;
+  /** from each kill to the first answered call, ms; kills before that have none */
+  firstCalls: number[];
+}
+
+export class RecoveryResults {
+  #rounds: Progress[];
+  #random: number;
+
+  private constructor(private readonly file: string, rounds: Progress[]) {
+    this.#rounds = rounds;
+    this.#random = this.kills;
+  }
+
+  /** What there is, unless that is as much as is wanted: then all begins anew. */
+  static open(wanted: number): RecoveryResults {
+    const file = `${Deno.cwd()}/${FILE}`;
+    let rounds: Progress[] = [];
+    try {
+      rounds = JSON.parse(Deno.readTextFileSync(file));
+    } catch (failure) {
+      if (!(failure instanceof Deno.errors.NotFound)) throw failure;
+    }
+    const results = new RecoveryResults(file, rounds);
+    return results.kills < wanted ? results : new RecoveryResults(file, []);
+  }
+
+  add(progress: Progress): void {
+    this.#rounds.push(progress);
+    Deno.mkdirSync(this.file.replace(/\/[^/]*$/, ""), { recursive: true });
+    Deno.writeTextFileSync(this.file, JSON.stringify(this.#rounds));
+  }
+
+  get rounds(): number {
+    return this.#rounds.length;
+  }
+
+  get kills(): number {
+    return this.#sum(({ kills }) => kills);
+  }
+
+  get acknowledged(): number {
+    return this.#sum(({ acknowledged }) => acknowledged);
+  }
+
+  get lost(): number {
+    return this.#sum(({ lost }) => lost);
+  }
+
+  get firstCalls(): number[] {
+    return this.#rounds.flatMap(({ firstCalls }) => firstCalls);
+  }
+
+  /** A number below 1 (mulberry32), the same at the same place of the same course. */
+  draw(): number {
+    this.#random = (this.#random + 0x6d2b79f5) | 0;
+    let value = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
+    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
+    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
+  }
+
+  #sum(of: (progress: Progress) => number): number {
+    return this.#rounds.reduce((sum, progress) => sum + of(progress), 0);
+  }
+}

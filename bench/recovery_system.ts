@@ -1,0 +1,62 @@
+// The machine on which domains are killed: two storage domains with a disk each, one to be killed under its
+// writer, and one beside it whose reader is not to notice.
+import { compile, load, type Plan } from "../mod.ts";
+
+const manifest = `
+kind: System
+name: recovery
+machine:
+  memory: 512MiB
+  devices:
+    disk0: { model: virtio-blk, image: disk0.img, create: { format: ext4, size: 64MiB } }
+    disk1: { model: virtio-blk, image: disk1.img, create: { format: ext4, size: 64MiB } }
+    console0: { model: virtio-console }
+    rng0: { model: virtio-rng }
+slices:
+  storage: [vfs, ext4, virtio-blk]
+  beside: [vfs, ext4, virtio-blk]
+  terminal: [devfs, virtio-console, virtio-rng]
+domains:
+  primary:
+    primary: true
+    memory: 32MiB
+    slices: [terminal]
+    components: [process, vfs]
+    devices: [console0, rng0]
+  storage:
+    memory: 64MiB
+    slices: [storage]
+    devices: [disk0]
+    recovery: { policy: restart, clients: retry, backoff: 0ms, restarts: 1000, heartbeat: 5s }
+  beside:
+    memory: 64MiB
+    slices: [beside]
+    devices: [disk1]
+    recovery: { policy: restart, clients: retry }
+mounts:
+  /: { filesystem: ext4, slice: storage }
+  /beside: { filesystem: ext4, slice: beside }
+  /dev: { filesystem: devfs }
+programs:
+`;
+
+/** A program of this folder, and its arguments. */
+export interface BenchProgram {
+  module: string;
+  args: string[];
+}
+
+/** The plan of the machine with some programs; its disks are in the folder. */
+export async function recoveryPlan(
+  folder: string,
+  programs: Record<string, BenchProgram>,
+): Promise<Plan> {
+  const lines = Object.entries(programs).map(([name, { module, args }]) =>
+    `  ${name}: { run: "${new URL(module, import.meta.url)}", args: ${JSON.stringify(args)} }\n`
+  );
+  const file = `${folder}/recovery.yaml`;
+  await Deno.writeTextFile(file, manifest + lines.join(""));
+  const { plan, diagnostics } = compile(await load(file));
+  if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return plan;
+}
