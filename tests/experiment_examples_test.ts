@@ -46,8 +46,8 @@ for (const name of names) {
         assertEquals(failures, []);
         assertEquals([code, missingCounters], [0, []]);
         assert(figures.length > 0);
-        for (const { figure, sample } of figures) {
-          assert(Number.isFinite(sample.value) && sample.value >= 0, figure.name);
+        for (const { figure, value, values } of figures) {
+          assert(Number.isFinite(value) && value >= 0 && values.length > 0, figure);
         }
         const page = Deno.readTextFileSync(`${out}/results/report.html`);
         assert(page.includes("<svg"));

@@ -7,7 +7,7 @@ import { loadExperiment } from "../experiment/load.ts";
 import { resolvePath } from "../source/load.ts";
 import { backgroundFlags } from "./detach.ts";
 import { ExperimentProgress } from "./experiment_progress.ts";
-import { experimentText } from "./experiment_text.ts";
+import { experimentJson, experimentText } from "./experiment_text.ts";
 import { Exit, print, type Shared } from "./input.ts";
 
 interface Options extends Shared {
@@ -72,7 +72,7 @@ async function experiment(options: Options, file: string): Promise<void> {
   }
   progress.end();
   const summary = await writeResults(plan, records, folder);
-  if (options.json) console.log(JSON.stringify(summary, null, 2));
+  if (options.json) console.log(JSON.stringify(experimentJson(summary), null, 2));
   else {
     console.log(experimentText(plan, summary));
     console.log(`\n${folder}/report.html shows it; results.jsonl and results.csv have every run`);

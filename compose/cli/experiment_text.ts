@@ -1,4 +1,4 @@
-// What an experiment found, as a table.
+// What an experiment found, as a table, and as data for other programs.
 import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { intervalText, ratioText, valuesText } from "../../runtime/experiment/figure_text.ts";
 import type { Summary } from "../../runtime/experiment/summary.ts";
@@ -17,4 +17,26 @@ export function experimentText(plan: ExperimentPlan, summary: Summary): string {
   const percent = `${plan.confidence * 100}% interval`;
   const head = ["workload", "with", "system", "figure", `mean, ${percent}`, "runs", "to baseline"];
   return table(head, rows);
+}
+
+/** The same as plain data: machines are left out, which `--check --json` tells. */
+export function experimentJson(summary: Summary): unknown {
+  const { figures, counters, failures, missingCounters } = summary;
+  return {
+    figures: figures.map(({ case: one, figure, sample, ratio }) => ({
+      case: one.id,
+      workload: one.workload,
+      system: one.system,
+      parameters: one.parameters,
+      figure: figure.name,
+      unit: figure.unit,
+      better: figure.better,
+      ...sample,
+      baseline: one.baseline,
+      ratio,
+    })),
+    counters: Object.fromEntries(counters),
+    failures,
+    missingCounters,
+  };
 }

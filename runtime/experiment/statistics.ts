@@ -18,6 +18,8 @@ export interface Sample extends Interval {
   deviation: number;
   least: number;
   most: number;
+  /** as they were given */
+  values: readonly number[];
 }
 
 /** Sums up runs. @param confidence of the mean's interval: 0.95 */
@@ -40,6 +42,7 @@ export function summarize(values: readonly number[], confidence: number): Sample
     deviation,
     least: sorted[0],
     most: sorted[count - 1],
+    values,
   };
 }
 

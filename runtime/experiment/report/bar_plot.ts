@@ -1,4 +1,5 @@
-// Bars from zero, one for each system in each group, with the interval of the mean on top of each.
+// Bars from zero, one for each system in each group; on top of each the interval of the mean, and its runs as
+// dots.
 import type { Interval } from "../statistics.ts";
 import { element, label, type Plot, seriesColor, textWidth, ticks, tickText } from "./svg.ts";
 
@@ -7,6 +8,7 @@ export interface Bar {
   /** which colour */
   series: number;
   mean: Interval;
+  runs: readonly number[];
   /** what is written behind it */
   note: string;
 }
@@ -31,7 +33,10 @@ export function barPlot(title: string, unit: string, groups: BarGroup[]): Plot {
   const left = 12 + Math.max(...bars.map(({ name }) => textWidth(name)));
   const right = 16 + Math.max(...bars.map(({ note }) => textWidth(note)));
   const most = Math.max(
-    ...bars.map(({ mean }) => Number.isFinite(mean.high) ? shownHigh(mean) : mean.value),
+    ...bars.flatMap(({ mean, runs }) => [
+      Number.isFinite(mean.high) ? shownHigh(mean) : mean.value,
+      ...runs,
+    ]),
   );
   const marks = ticks(most, Math.max(2, Math.floor((WIDTH - left - right) / MARK)));
   const x = (value: number) => left + value / marks.at(-1)! * (WIDTH - left - right);
@@ -62,7 +67,7 @@ function shownHigh({ value, high }: Interval): number {
 }
 
 function barMarkup(
-  { name, series, mean, note }: Bar,
+  { name, series, mean, runs, note }: Bar,
   y: number,
   left: number,
   x: (value: number) => number,
@@ -79,13 +84,16 @@ function barMarkup(
       fill: seriesColor(series),
     }),
   ];
-  let end = x(mean.value);
+  let end = Math.max(x(mean.value), ...runs.map(x));
   if (Number.isFinite(mean.high)) {
     const low = x(Math.max(0, mean.low)), high = x(shownHigh(mean));
     const cap = mean.high > shownHigh(mean) ? "" : `M${high} ${middle - 4}V${middle + 4}`;
     const foot = mean.low < 0 ? "" : `M${low} ${middle - 4}V${middle + 4}`;
     parts.push(element("path", { d: `M${low} ${middle}H${high}${cap}${foot}`, class: "interval" }));
     end = Math.max(end, high);
+  }
+  for (const run of runs) {
+    parts.push(element("circle", { cx: x(run), cy: middle, r: 2, class: "run" }));
   }
   parts.push(label(end + 8, middle + 4, note, { class: "muted" }));
   return parts.join("");

@@ -68,6 +68,7 @@ function factsOf(plan: ExperimentPlan, { host, startedAt }: Header, runs: readon
       "runs",
       `${runs.length}, of ${plan.cases.length} combinations, in ${numberText(spent / 60, 2)} min`,
     ],
+    ["manifest", plan.file.split("/").slice(-2).join("/")],
     ["form", plan.quick ? "in little (--quick)" : "in full"],
     ["processor", `${host.processor}, ${host.cores} cores`],
     ["memory", `${numberText(host.memoryBytes / 2 ** 30)} GiB`],

@@ -37,6 +37,7 @@ export function plotOf(
           name: nameOf(system),
           series: series(system),
           mean: sample,
+          runs: sample.values,
           note: `${intervalText(sample)}${
             ratio ? ` (${numberText(ratio.value)} of baseline)` : ""
           }`,

@@ -109,6 +109,7 @@ Deno.test("a parameter of numbers makes lines, anything else bars; a file of a p
   const of = (index: number) => plotOf(plan, plan.workloads[index], figure, summary);
   assertEquals(of(0)!.body.match(/<circle/g)!.length, 6);
   assertEquals(of(1)!.body.match(/<rect/g)!.length, 2);
+  assertEquals(of(1)!.body.match(/<circle/g)!.length, 8);
   assertEquals(of(2), undefined);
   const file = svgFile(of(1)!);
   assert(file.startsWith('<svg xmlns="http://www.w3.org/2000/svg"'));
@@ -171,7 +172,7 @@ Deno.test({
       }).output();
       const dom = new TextDecoder().decode(dump.stdout);
       assertEquals(dom.match(/<svg/g)!.length, 2);
-      assertEquals(dom.match(/<circle/g)!.length, 6);
+      assertEquals(dom.match(/<circle/g)!.length, 14);
       // A page without plots is a third of that.
       assert((await Deno.stat(picture)).size > 40_000);
     } finally {

@@ -100,6 +100,7 @@ export function colorStyle(root: string): string {
 export const plotStyle = `.plot{font:12px system-ui,sans-serif;max-width:100%;height:auto}
 .plot text{fill:var(--ink)}.plot .muted{fill:var(--muted)}.plot .head{font-weight:600}
 .plot .grid{stroke:var(--line);stroke-width:1}.plot .interval{stroke:var(--ink);stroke-width:1.25;fill:none}
+.plot .run{fill:var(--paper);stroke:var(--ink);stroke-width:.75}
 .plot .series{fill:none;stroke-width:2}.plot .end{text-anchor:end}.plot .middle{text-anchor:middle}`;
 
 export function seriesColor(index: number): string {
