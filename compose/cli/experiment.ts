@@ -92,6 +92,9 @@ async function compiled(file: string, options: Options): Promise<ExperimentPlan>
   const { plan, diagnostics } = await compileExperiment(loaded, disk, calls);
   if (plan === undefined || diagnostics.length > 0 && !options.json) print(diagnostics, options);
   if (plan === undefined) Deno.exit(Exit.FAILED);
+  if (options.quick && !plan.quick) {
+    console.error(`compose: ${file} has no section "quick": it is run in full`);
+  }
   return plan;
 }
 

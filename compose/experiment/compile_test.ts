@@ -111,6 +111,19 @@ Deno.test("quick replaces lists", async () => {
   assertEquals([cases.length, repetitions, quick], [5, 1, true]);
 });
 
+Deno.test("a constraint may leave certain values", async () => {
+  const text = experiment.replace(
+    "constraints:",
+    'constraints:\n  - { when: { size: ["1"] }, only: { depth: ["64"], system: [apart] } }',
+  );
+  const { cases } = await planOf(text);
+  assertEquals(cases.filter(({ workload }) => workload === "sized").map(({ id }) => id), [
+    "apart sized depth=4 size=2",
+    "apart sized depth=64 size=1",
+    "apart sized depth=64 size=2",
+  ]);
+});
+
 Deno.test("programs beside a workload run before it", async () => {
   const beside = experiment.replace("  plain:\n", "  plain:\n    beside: [other]\n");
   const { cases } = await planOf(beside);

@@ -10,6 +10,7 @@ import { entryAt, takeEntry } from "./trees.ts";
 export interface LoadedExperiment {
   /** path of its file, as it was asked for */
   file: string;
+  /** whether it was asked for in little, and says what that is */
   quick: boolean;
   root: Node;
   /** there where its structure is sound */
@@ -45,7 +46,7 @@ export async function loadExperiment(
   const decoded = decode(experimentShape, root, "the experiment", report);
   const loaded: LoadedExperiment = {
     file: path,
-    quick,
+    quick: quick && little !== undefined,
     root,
     experiment: diagnostics.length === 0 ? decoded : undefined,
     systems: new Map(),

@@ -26,7 +26,8 @@ export function glanceTable(plan: ExperimentPlan, { figures }: Summary): string 
     "A mean, and in brackets how many times that of the baseline it is. Coloured is what the interval " +
     "tells apart from the baseline: better, or worse.";
   const head = ["", "unit", ...systems.map(({ title }) => title)];
-  return tableOf(head, cells, systems.map((_, index) => index + 2)) +
+  const table = tableOf(head, cells, systems.map((_, index) => index + 2));
+  return element("div", { class: "glance" }, table) +
     element("p", { class: "note" }, escapeText(note));
 }
 

@@ -18,11 +18,13 @@ export interface Panel {
 
 const WIDTH = 880;
 const HEIGHT = 220;
+const TOP = 4;
 const HEAD = 22;
-const LEFT = 64;
-const GAP = 18;
+const GAP = 22;
 const FOOT = 44;
 const LEGEND_ROW = 20;
+/** What the legend leaves for the unit. */
+const CAPTION = 230;
 /** From this ratio of the largest to the smallest on, each doubling has the same room. */
 const LOGARITHMIC_FROM = 20;
 
@@ -30,16 +32,17 @@ const LOGARITHMIC_FROM = 20;
 export function linePlot(title: string, unit: string, horizontal: string, panels: Panel[]): Plot {
   const lines = panels.flatMap((panel) => panel.lines);
   const points = lines.flatMap((line) => line.points);
+  const vertical = verticalScale(points.map(({ mean }) => mean));
+  const { marks, up } = vertical;
+  const left = 12 + Math.max(...marks.map((mark) => textWidth(tickText(mark))));
   const columns = Math.min(panels.length, 3), rows = Math.ceil(panels.length / columns);
-  const width = (WIDTH - LEFT - GAP * (columns - 1)) / columns;
-  const marks = ticks(Math.max(...points.map(({ mean }) => highOf(mean))), 5);
+  const width = (WIDTH - left - GAP * (columns - 1)) / columns;
   const places = [...new Set(points.map(({ x }) => x))].sort((a, b) => a - b);
-  const across = scale(places, width);
-  const up = (value: number) => HEIGHT * (1 - value / marks.at(-1)!);
+  const across = horizontalScale(places, width);
   const { body: legend, height: legendHeight } = legendMarkup(lines);
   const rowHeight = HEAD + HEIGHT + FOOT;
   const drawn = panels.map((panel, index) => {
-    const x = LEFT + (index % columns) * (width + GAP);
+    const x = left + (index % columns) * (width + GAP);
     const y = legendHeight + Math.floor(index / columns) * rowHeight + HEAD;
     const scales = marks.map((mark) =>
       element("line", { x1: 0, x2: width, y1: up(mark), y2: up(mark), class: "grid" }) +
@@ -58,7 +61,9 @@ export function linePlot(title: string, unit: string, horizontal: string, panels
       ...panel.lines.map((line) => lineMarkup(line, across, up)),
     );
   });
-  const caption = label(WIDTH, legendHeight + 12, unit, { class: "muted end" });
+  const caption = label(WIDTH, TOP + 12, vertical.logarithmic ? `${unit}, logarithmic` : unit, {
+    class: "muted end",
+  });
   return {
     width: WIDTH,
     height: legendHeight + rows * rowHeight,
@@ -71,7 +76,48 @@ function highOf({ value, high }: Interval): number {
   return Number.isFinite(high) ? Math.min(high, 2 * value) : value;
 }
 
-function scale(places: number[], width: number): (value: number) => number {
+interface VerticalScale {
+  marks: number[];
+  logarithmic: boolean;
+  /** from the top of a panel */
+  up(value: number): number;
+}
+
+/** From zero, or over powers of ten where small values would lie on the axis. */
+function verticalScale(means: Interval[]): VerticalScale {
+  const least = Math.min(...means.map(({ value }) => value));
+  const most = Math.max(...means.map(highOf));
+  if (!(least > 0) || most / least < LOGARITHMIC_FROM) {
+    const marks = ticks(most, 5), end = marks.at(-1)!;
+    return { marks, logarithmic: false, up: (value) => HEIGHT * (1 - Math.max(0, value) / end) };
+  }
+  const marks = logarithmicMarks(least, most);
+  const begin = Math.log(marks[0]), span = Math.log(marks.at(-1)!) - begin;
+  return {
+    marks,
+    logarithmic: true,
+    up: (value) => HEIGHT * (1 - (Math.log(Math.max(value, marks[0])) - begin) / span),
+  };
+}
+
+/** Numbers that begin with 1, 2 or 5, from the last one below to the first one above. */
+function logarithmicMarks(least: number, most: number): number[] {
+  const marks: number[] = [];
+  for (
+    let power = Math.floor(Math.log10(least));
+    marks.at(-1)! < most || marks.length < 2;
+    power++
+  ) {
+    for (const digit of [1, 2, 5]) {
+      const mark = Number(`${digit}e${power}`);
+      if (mark <= least) marks[0] = mark;
+      else if (marks.length === 0 || marks.at(-1)! < most) marks.push(mark);
+    }
+  }
+  return marks;
+}
+
+function horizontalScale(places: number[], width: number): (value: number) => number {
   const least = places[0], most = places.at(-1)!;
   const of = least > 0 && most / least >= LOGARITHMIC_FROM ? Math.log : (value: number) => value;
   const begin = of(least), span = of(most) - begin || 1, margin = 24;
@@ -96,7 +142,7 @@ function lineMarkup(
       ? element("line", {
         x1: at,
         x2: at,
-        y1: up(Math.max(0, mean.low)),
+        y1: up(mean.low),
         y2: up(highOf(mean)),
         stroke: color,
         "stroke-width": 1.25,
@@ -109,11 +155,11 @@ function lineMarkup(
 
 function legendMarkup(lines: Line[]): { body: string; height: number } {
   const names = new Map(lines.map(({ name, series }) => [name, series]));
-  let x = 0, y = 12;
+  let x = 0, y = TOP + 12;
   const parts: string[] = [];
   for (const [name, series] of names) {
     const width = textWidth(name) + 34;
-    if (x > 0 && x + width > WIDTH - 80) [x, y] = [0, y + LEGEND_ROW];
+    if (x > 0 && x + width > WIDTH - CAPTION) [x, y] = [0, y + LEGEND_ROW];
     parts.push(
       element("rect", { x, y: y - 10, width: 12, height: 12, rx: 2, fill: seriesColor(series) }),
       label(x + 18, y, name),

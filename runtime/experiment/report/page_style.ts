@@ -5,7 +5,7 @@ export const pageStyle = `
 ${colorStyle(":root")}
 *{box-sizing:border-box}
 body{margin:0;background:var(--paper);color:var(--ink);font:15px/1.55 system-ui,sans-serif}
-main{max-width:64rem;margin:0 auto;padding:2.5rem 1.5rem 5rem}
+main{max-width:68rem;margin:0 auto;padding:2.5rem 1.5rem 5rem}
 h1{font-size:1.9rem;line-height:1.2;margin:0 0 .6rem;letter-spacing:-.01em}
 h2{font-size:1.2rem;margin:2.8rem 0 .8rem;padding-top:.9rem;border-top:1px solid var(--line)}
 .lead{font-size:1.05rem;color:var(--muted);max-width:46rem;margin:0 0 1.4rem}
@@ -20,8 +20,12 @@ figcaption{font-size:.85rem;color:var(--muted)}
 table{border-collapse:collapse;font-size:.85rem;line-height:1.35;min-width:100%}
 th,td{text-align:left;padding:.34rem .7rem;vertical-align:top;border-bottom:1px solid var(--line)}
 td:nth-child(-n+3){min-width:6rem}
+.glance td:first-child{min-width:17rem}
+.glance td:nth-child(2){min-width:0}
 th{font-weight:600;color:var(--muted);white-space:nowrap}
-.number{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}
+.glance th{white-space:normal;vertical-align:bottom}
+.number{text-align:right;font-variant-numeric:tabular-nums}
+td.number{white-space:nowrap}
 .better{background:var(--better)}
 .worse{background:var(--worse)}
 details{margin:.6rem 0}
