@@ -57,6 +57,8 @@ const FIRST_CALL_LIMIT_MS = 1000;
 /** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
+/** Up to here the wait before a restart doubles, as long as no instance lives to answer a call. */
+const MOST_BACKOFF_MS = 2000;
 
 export class Supervisor {
   /** it failed, and is not started again */
@@ -74,6 +76,8 @@ export class Supervisor {
   #failed = Promise.withResolvers<void>();
   /** the last of them, as long as no call has been answered */
   #unanswered: Recovery | undefined;
+  /** restarts since a call was answered */
+  #fruitless = 0;
   #stopping = false;
   /** what is to go wrong once the domain is there again */
   readonly #toInject: FaultDescription[] = [];
@@ -218,6 +222,7 @@ export class Supervisor {
       return sinceMs - recovery.restartedMs! > FIRST_CALL_LIMIT_MS ? WATCH_MS : START_POLL_MS;
     }
     recovery.firstCallMs = sinceMs;
+    this.#fruitless = 0;
     this.#unanswered = undefined;
     this.machine.event({ kind: "domain-recovered", ...recovery });
     return WATCH_MS;
@@ -256,13 +261,17 @@ export class Supervisor {
         return false;
       }
       this.restarts++;
+      const backoffMs = Math.min(
+        recovery.backoffMs * 2 ** this.#fruitless++,
+        Math.max(recovery.backoffMs, MOST_BACKOFF_MS),
+      );
       this.machine.event({
         kind: "domain-restarting",
         domain: name,
         generation: this.generation + 1,
-        backoffMs: recovery.backoffMs,
+        backoffMs,
       });
-      await this.machine.sleep(recovery.backoffMs);
+      await this.machine.sleep(backoffMs);
       failure = await this.#launch();
     }
     outage.restartedMs = this.#sinceMs(outage);

@@ -242,6 +242,26 @@ Deno.test("a failure is told with its cause, how long it took to restart, and un
   ]);
 });
 
+Deno.test("a storm is slowed down: the wait doubles until an instance has answered a call", async () => {
+  const world = new World({ maxRestarts: 12 });
+  await world.supervisor.start();
+  const { boot } = world;
+  world.boot = (status) => status.fail("again");
+  world.supervisor.fail("first");
+  const waits = () =>
+    world.events.flatMap((event) => event.kind === "domain-restarting" ? [event.backoffMs] : []);
+  await world.until(() => waits().length === 10);
+  assertEquals(waits(), [7, 14, 28, 56, 112, 224, 448, 896, 1792, 2000]);
+  world.boot = boot;
+  world.answered = true;
+  await world.until(() => world.events.at(-1)?.kind === "domain-recovered");
+  world.supervisor.fail("much later");
+  await world.until(() => waits().length > 10 && world.supervisor.ready);
+  assertEquals(waits().at(-1), 7);
+  await world.until(() => world.events.at(-1)?.kind === "domain-recovered");
+  await world.stop();
+});
+
 Deno.test("with policy fail it is not restarted", async () => {
   const world = new World({ policy: "fail", maxRestarts: 0 });
   await world.supervisor.start();
