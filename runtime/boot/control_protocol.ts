@@ -147,13 +147,22 @@ function fault(value: unknown): FaultDescription {
   };
 }
 
-const STEPS = ["index", "fetch", "unpack", "write", "note"] as const;
+const steps: Record<ImageProgress["step"], true> = {
+  index: true,
+  fetch: true,
+  unpack: true,
+  write: true,
+  prepare: true,
+  note: true,
+};
 
 function progress(value: unknown): ImageProgress {
   const { device, step, what, done, total } = fieldsOf(value, "progress");
   return {
     device: text(device, "a device"),
-    step: STEPS.find((each) => each === step) ?? wrong("a step"),
+    step: Object.hasOwn(steps, text(step, "a step"))
+      ? step as ImageProgress["step"]
+      : wrong("a step"),
     what: text(what, "progress"),
     done: integer(done, Number.MAX_SAFE_INTEGER, "progress"),
     total: integer(total, Number.MAX_SAFE_INTEGER, "progress"),

@@ -37,6 +37,7 @@ Deno.test("what is said is what is understood", () => {
     { refused: "no" },
     { done: true },
     { making: { device: "disk0", step: "fetch", what: "dash", done: 1, total: 3 } },
+    { making: { device: "disk0", step: "prepare", what: "ldconfig", done: 0, total: 1 } },
     { ready: { ms: 1.5 } },
     { notReady: "why" },
     { stopped: 143 },
