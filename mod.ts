@@ -38,6 +38,7 @@ export {
 export type { TerminalSize } from "./runtime/hardware/device/virtio.ts";
 export type { DomainEvent, Recovery } from "./runtime/hypervisor/supervisor.ts";
 export type {
+  DomainCounts,
   DomainReport,
   DomainState,
   MachineEvent,
@@ -45,6 +46,7 @@ export type {
   MachineState,
   ProgramReport,
   ProgramState,
+  RingState,
 } from "./runtime/report.ts";
 
 // What programs use.

@@ -64,24 +64,74 @@ export interface ProgramState {
   restarts: number;
 }
 
+/** What a domain has counted, over all its instances. */
+export interface DomainCounts {
+  /** system calls (or requests of a cut edge) served; for the primary, those its programs made */
+  calls: number;
+  /** calls to it that went through a ring and back */
+  roundTrips: number;
+  /** signals sent because the other side of one of its rings slept */
+  doorbells: number;
+  /** turns of its loop that found nothing to do */
+  spins: number;
+  /** payload bytes that its callers moved into the arenas of its rings and out of them */
+  bytesCopied: number;
+  /** calls to it without an answer, as each further one was sent: the mean, and the most */
+  ringOccupancy: number;
+  ringOccupancyMost: number;
+  /** pages of files that were in memory when a reader came, and those that it had to wait for */
+  pageCacheHits: number;
+  pageCacheMisses: number;
+  /** faults the IOMMU recorded for its devices */
+  faults: number;
+  /** times it was restarted */
+  restarts: number;
+  /** the instance it is in; 1 is that of the boot */
+  generation: number;
+  /** how long calls to it took their callers: what half of those that were timed did not exceed */
+  latencyP50Ns?: number;
+  /** and 99 of a hundred */
+  latencyP99Ns?: number;
+  /** and 999 of a thousand */
+  latencyP999Ns?: number;
+}
+
+/** What a ring has carried, over all its generations. */
+export interface RingState {
+  /** as the plan names it */
+  name: string;
+  /** the domain that calls through it */
+  client: string;
+  /** the domain that serves it */
+  server: string;
+  /** calls that went through it and back */
+  calls: number;
+  /** calls without an answer, as each further one was sent: the mean */
+  ringOccupancy: number;
+  /** and the most */
+  ringOccupancyMost: number;
+  /** payload bytes that the client moved into its arena and out of it */
+  bytesCopied: number;
+  /** times that its server slept and was woken for a call */
+  doorbells: number;
+  /** calls that were timed: how many took at least so many nanoseconds, and less than so many */
+  latencies: [fromNs: number, toNs: number, count: number][];
+}
+
 /** How a domain is doing. */
-export interface DomainState {
+export interface DomainState extends DomainCounts {
   /** as the manifest names it */
   name: string;
   /** how it is kept apart */
   isolation: Isolation;
   /** "gone": failed, and not started again */
   state: "running" | "restarting" | "gone";
-  /** times it was restarted */
-  restarts: number;
-  /** the one it is in; 1 is that of the boot */
-  generation: number;
   /** its memory object, and what its kernel code takes */
   memoryBytes: number;
 }
 
 /** What a domain took and did. */
-export interface DomainReport {
+export interface DomainReport extends DomainCounts {
   /** as the manifest names it */
   name: string;
   /** how it was kept apart */
@@ -90,18 +140,6 @@ export interface DomainReport {
   memoryBytes: number;
   /** what the heap of its kernel code takes at the end */
   heapBytes: number;
-  /** system calls (or requests of a cut edge) served; for the primary, those its programs made */
-  calls: number;
-  /** calls that went through a ring and back */
-  roundTrips: number;
-  /** signals sent because the other side slept */
-  doorbells: number;
-  /** times it was restarted */
-  restarts: number;
-  /** the one it ended in; 1 is that of the boot */
-  generation: number;
-  /** faults the IOMMU recorded for its devices */
-  faults: number;
 }
 
 /** How a machine that runs is doing. */
@@ -110,6 +148,8 @@ export interface MachineState {
   programs: ProgramState[];
   /** the primary first */
   domains: DomainState[];
+  /** in the order of the plan */
+  rings: RingState[];
   /** whether all programs have been ready */
   ready: boolean;
   /** system calls that programs have made */

@@ -81,7 +81,7 @@ export class StatusLine {
 
 /** A machine in a line. */
 export function describe(
-  state: Omit<MachineState, "domains" | "ready">,
+  state: Omit<MachineState, "domains" | "ready" | "rings">,
   callsPerSecond: number,
 ): string {
   const programs = state.programs.map(({ name, state, status }) =>

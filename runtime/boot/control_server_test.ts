@@ -17,6 +17,7 @@ import type { ExecutionEnd, OutputTaker } from "./executions.ts";
 const state: MachineState = {
   programs: [{ name: "web", state: "running", restarts: 0 }],
   domains: [],
+  rings: [],
   ready: true,
   calls: 0,
   memoryBytes: 0,

@@ -104,6 +104,7 @@ export function runDomain(
         peerBell,
         accuseOf(line, plan.name),
         plan.style === "trap" ? trap : undefined,
+        nowNs,
       );
       connection.lose("down");
       sources.push(connection);
@@ -154,6 +155,8 @@ export function runDomain(
       calls: servers.reduce((sum, server) => sum + server.ring.calls, 0),
       refused: servers.reduce((sum, server) => sum + server.ring.refused, 0),
       doorbells: servers.reduce((sum, server) => sum + server.ring.doorbells, 0),
+      spins: loop.spins,
+      ...assembly.counters,
       heapBytes: heapBytes(),
     });
 

@@ -7,6 +7,7 @@ import { ControlPage } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import { Assembly } from "../kernel/assembly.ts";
+import type { ComponentCounters } from "../kernel/component.ts";
 import { type Coroutine, Tasks, WaitQueue } from "../kernel/coroutine.ts";
 import { createDomainMemory } from "../kernel/domain_memory.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
@@ -67,10 +68,10 @@ export type HartRequest =
   | { kind: "counters" }
   | { kind: "stop" };
 
-export interface HartCounters {
+export interface HartCounters extends ComponentCounters {
   calls: number;
-  /** by index of the ring in the plan */
-  rings: { index: number; roundTrips: number; doorbells: number }[];
+  /** turns of its loop that found nothing to do */
+  spins: number;
   missing: [name: string, count: number][];
   heapBytes: number;
 }
@@ -132,6 +133,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
         control.accuse(index);
       },
       ring.style === "trap" ? trap : undefined,
+      nowNs,
     );
     connection.lose("down");
     sources.push(connection);
@@ -357,11 +359,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   };
   const counters = (): HartCounters => ({
     calls: hart.calls,
-    rings: links.map(({ index, connection: { ring } }) => ({
-      index,
-      roundTrips: ring.roundTrips,
-      doorbells: ring.doorbells,
-    })),
+    spins: loop.spins,
+    ...assembly.counters,
     missing: [...missing],
     heapBytes: Deno.memoryUsage().heapUsed,
   });

@@ -2,6 +2,7 @@
 // them down in the order in which they need each other.
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
+import { readRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { FaultDescription, Plan } from "../../schemas/plan.ts";
@@ -11,11 +12,12 @@ import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { FaultSchedule } from "./fault_schedule.ts";
 import { HartThread } from "./hart_thread.ts";
+import type { HartCounters } from "./hart_worker.ts";
 import { prepareImages } from "./images.ts";
 import { MachineMemory } from "./machine_memory.ts";
 import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
 import { checkHealth, type CheckingMachine } from "./health_checks.ts";
-import { makeReport } from "./machine_report.ts";
+import { type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
@@ -173,27 +175,39 @@ export class Machine implements RunningMachine {
   }
 
   async look(): Promise<MachineState> {
-    const { calls, heapBytes } = await this.#hart.counters();
-    const domains = this.#plan.domains.map(({ name, isolation, memory }): DomainState => {
+    const [counters, faults] = await Promise.all([this.#hart.counters(), this.#devices.faults()]);
+    const counted = this.#counted(counters, faults);
+    const domains = this.#plan.domains.map((domain): DomainState => {
+      const { name, isolation, memory } = domain;
       const supervisor = this.#domains!.find(name);
       const up = supervisor === undefined || supervisor.ready;
       return {
         name,
         isolation,
         state: supervisor?.gone ? "gone" : up ? "running" : "restarting",
-        restarts: supervisor?.restarts ?? 0,
-        generation: supervisor?.generation ?? 1,
         memoryBytes: memory.sizeBytes +
-          (supervisor === undefined ? heapBytes : supervisor.counters.heapBytes),
+          (supervisor === undefined ? counters.heapBytes : supervisor.counters.heapBytes),
+        ...countsOf(counted, domain),
       };
     });
     return {
       programs: this.#programs.states,
       domains,
+      rings: ringStates(counted),
       ready: this.#programs.ready,
-      calls,
+      calls: counters.calls,
       memoryBytes: domains.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
       restarts: domains.reduce((sum, { restarts }) => sum + restarts, 0),
+    };
+  }
+
+  #counted(counters: HartCounters, faults: number[]): Counted {
+    return {
+      plan: this.#plan,
+      counters,
+      faults,
+      rings: this.#memory.rings.map(({ buffer }) => readRingCounts(buffer)),
+      supervisor: (domain) => this.#domains!.find(domain),
     };
   }
 
@@ -251,11 +265,8 @@ export class Machine implements RunningMachine {
     await this.#domains!.stop();
     const faults = await this.#devices.faults();
     await this.#devices.stop();
-    const report = makeReport(this.#plan, {
-      counters,
-      faults,
+    const report = makeReport(this.#counted(counters, faults), {
       programs: this.#programs.reports,
-      supervisor: (domain) => this.#domains!.find(domain),
       recoveries: this.#domains!.recoveries,
       seconds,
     });

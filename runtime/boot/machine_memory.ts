@@ -5,6 +5,7 @@ import type { Doorbell } from "../hardware/doorbell.ts";
 import { CONTROL_BYTES, ControlPage } from "../hypervisor/control_page.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
+import { moveRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { STATUS_BYTES } from "../hypervisor/status_page.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
 
@@ -98,7 +99,9 @@ export class MachineMemory {
     Object.assign(own, this.#ownOf(domain, own.kind));
     return this.plan.rings.flatMap((ring, index) => {
       if (ring.server !== domain.name) return [];
+      const last = this.rings[index];
       this.rings[index] = this.#opener.create(`ring ${ring.name}`, ring.sizeBytes, own.kind);
+      moveRingCounts(last.buffer, this.rings[index].buffer);
       return [index];
     });
   }

@@ -1,46 +1,92 @@
-// What a machine tells at its end, put together from what its parts have counted.
+// What a machine tells of what its parts have counted: while it runs, and at its end.
+import { mergeHistograms, percentileNs } from "../hypervisor/ring/histogram.ts";
+import type { RingCounts } from "../hypervisor/ring/ring_counters.ts";
 import type { Recovery, Supervisor } from "../hypervisor/supervisor.ts";
-import type { Plan } from "../../schemas/plan.ts";
-import type { DomainReport, MachineReport, ProgramReport } from "../report.ts";
+import type { DomainPlan, Plan } from "../../schemas/plan.ts";
+import type {
+  DomainCounts,
+  DomainReport,
+  MachineReport,
+  ProgramReport,
+  RingState,
+} from "../report.ts";
 import type { HartCounters } from "./hart_worker.ts";
 
+/** What the parts of a machine have counted. */
+export interface Counted {
+  plan: Plan;
+  counters: HartCounters;
+  /** of the IOMMU, by index of the device */
+  faults: number[];
+  /** by index of the ring */
+  rings: RingCounts[];
+  supervisor(domain: string): Supervisor | undefined;
+}
+
+const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
+
+/** What there is to tell of one domain. */
+export function countsOf(counted: Counted, domain: DomainPlan): DomainCounts {
+  const { plan, counters } = counted;
+  const supervisor = counted.supervisor(domain.name), served = supervisor?.counters;
+  const rings = counted.rings.filter((_, index) => plan.rings[index].server === domain.name);
+  const roundTrips = sum(rings.map(({ calls }) => calls));
+  const latencies = mergeHistograms(rings.map((ring) => ring.latencies));
+  const entries = sum(rings.map(({ ringOccupancy, calls }) => ringOccupancy * calls));
+  return {
+    calls: served?.calls ?? counters.calls,
+    roundTrips,
+    doorbells: sum(rings.map(({ doorbells }) => doorbells)) + (served?.doorbells ?? 0),
+    spins: served?.spins ?? counters.spins,
+    bytesCopied: sum(rings.map(({ bytesCopied }) => bytesCopied)),
+    ringOccupancy: roundTrips === 0 ? 0 : entries / roundTrips,
+    ringOccupancyMost: Math.max(0, ...rings.map(({ ringOccupancyMost }) => ringOccupancyMost)),
+    pageCacheHits: served?.pageCacheHits ?? counters.pageCacheHits,
+    pageCacheMisses: served?.pageCacheMisses ?? counters.pageCacheMisses,
+    faults: sum(
+      plan.machine.devices.map((device, index) =>
+        device.domain === domain.name ? counted.faults[index] : 0
+      ),
+    ),
+    restarts: supervisor?.restarts ?? 0,
+    generation: supervisor?.generation ?? 1,
+    ...(latencies.length === 0 ? {} : {
+      latencyP50Ns: percentileNs(latencies, 0.5),
+      latencyP99Ns: percentileNs(latencies, 0.99),
+      latencyP999Ns: percentileNs(latencies, 0.999),
+    }),
+  };
+}
+
+/** What there is to tell of the rings. */
+export function ringStates({ plan, rings }: Counted): RingState[] {
+  return plan.rings.map(({ name, client, server }, index) => ({
+    name,
+    client,
+    server,
+    ...rings[index],
+  }));
+}
+
 export function makeReport(
-  plan: Plan,
-  { counters, faults, programs, supervisor, recoveries, seconds }: {
-    counters: HartCounters;
-    /** by index of the device */
-    faults: number[];
+  counted: Counted,
+  { programs, recoveries, seconds }: {
     programs: ProgramReport[];
-    supervisor(domain: string): Supervisor | undefined;
     recoveries: Recovery[];
     seconds: number;
   },
 ): MachineReport {
-  const sum = (values: number[]) => values.reduce((total, value) => total + value, 0);
-  const domains = plan.domains.map((domain): DomainReport => {
-    const watched = supervisor(domain.name), served = watched?.counters;
-    const own = counters.rings.filter(({ index }) => plan.rings[index].server === domain.name);
-    return {
-      name: domain.name,
-      isolation: domain.isolation,
-      memoryBytes: domain.memory.sizeBytes,
-      heapBytes: served?.heapBytes ?? counters.heapBytes,
-      calls: served?.calls ?? counters.calls,
-      roundTrips: sum(own.map((ring) => ring.roundTrips)),
-      doorbells: sum(own.map((ring) => ring.doorbells)) + (served?.doorbells ?? 0),
-      restarts: watched?.restarts ?? 0,
-      generation: watched?.generation ?? 1,
-      faults: sum(
-        plan.machine.devices.map((device, index) =>
-          device.domain === domain.name ? faults[index] : 0
-        ),
-      ),
-    };
-  });
+  const { plan, counters } = counted;
   return {
     name: plan.name,
     programs,
-    domains,
+    domains: plan.domains.map((domain): DomainReport => ({
+      name: domain.name,
+      isolation: domain.isolation,
+      memoryBytes: domain.memory.sizeBytes,
+      heapBytes: counted.supervisor(domain.name)?.counters.heapBytes ?? counters.heapBytes,
+      ...countsOf(counted, domain),
+    })),
     recoveries,
     missingCalls: counters.missing.map(([name, count]) => ({ name, count })),
     seconds,

@@ -33,8 +33,30 @@ export interface DomainCounters {
   calls: number;
   refused: number;
   doorbells: number;
+  /** turns of its loop that found nothing to do */
+  spins: number;
+  pageCacheHits: number;
+  pageCacheMisses: number;
   /** bytes its JavaScript heap and buffers take */
   heapBytes: number;
+}
+
+/** What a domain has counted that has done nothing. */
+export const nothingCounted: DomainCounters = {
+  calls: 0,
+  refused: 0,
+  doorbells: 0,
+  spins: 0,
+  pageCacheHits: 0,
+  pageCacheMisses: 0,
+  heapBytes: 0,
+};
+
+/** What two instances have counted together. */
+export function addCounters(one: DomainCounters, other: DomainCounters): DomainCounters {
+  return Object.fromEntries(
+    counterNames.map((name) => [name, one[name] + other[name]]),
+  ) as unknown as DomainCounters;
 }
 
 const STATE = 0;
@@ -47,7 +69,15 @@ const FOR_MS = 5;
 const OCCURRED = 32;
 const COUNTERS_AT = 256;
 const TEXT_AT = 1024;
-const counterNames = ["calls", "refused", "doorbells", "heapBytes"] as const;
+const counterNames = [
+  "calls",
+  "refused",
+  "doorbells",
+  "spins",
+  "pageCacheHits",
+  "pageCacheMisses",
+  "heapBytes",
+] as const satisfies (keyof DomainCounters)[];
 
 export class StatusPage {
   readonly #words: Int32Array;

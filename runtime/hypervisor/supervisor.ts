@@ -3,7 +3,14 @@
 // tested without one.
 import type { DomainFault, DomainPlan, FaultDescription } from "../../schemas/plan.ts";
 import type { DomainInstance } from "./isolation/domain_host.ts";
-import { Command, State, type StatusPage } from "./status_page.ts";
+import {
+  addCounters,
+  Command,
+  type DomainCounters,
+  nothingCounted,
+  State,
+  type StatusPage,
+} from "./status_page.ts";
 
 /** The rest of the machine, as a supervisor needs it. */
 export interface Surroundings {
@@ -67,8 +74,8 @@ export class Supervisor {
   generation = 0;
   /** one for each failure; those that failed while they started belong to the one before */
   readonly recoveries: Recovery[] = [];
-  /** calls and doorbells of instances that are no more */
-  #past = { calls: 0, doorbells: 0, refused: 0 };
+  /** what instances counted that are no more */
+  #past: DomainCounters = nothingCounted;
   #instance: DomainInstance | undefined;
   #status: StatusPage | undefined;
   #failure: string | undefined;
@@ -110,14 +117,9 @@ export class Supervisor {
   }
 
   /** Counters over all generations. */
-  get counters(): { calls: number; doorbells: number; refused: number; heapBytes: number } {
-    const now = this.#status?.counters;
-    return {
-      calls: this.#past.calls + (now?.calls ?? 0),
-      doorbells: this.#past.doorbells + (now?.doorbells ?? 0),
-      refused: this.#past.refused + (now?.refused ?? 0),
-      heapBytes: now?.heapBytes ?? 0,
-    };
+  get counters(): DomainCounters {
+    const now = this.#status?.counters ?? nothingCounted;
+    return { ...addCounters(this.#past, now), heapBytes: now.heapBytes };
   }
 
   /** Makes the domain fail now, as if it had by itself. */
@@ -249,10 +251,7 @@ export class Supervisor {
       await this.machine.closeRings(false);
       await this.machine.fenceDevices();
       await this.#instance!.kill();
-      const last = this.#status!.counters;
-      this.#past.calls += last.calls;
-      this.#past.doorbells += last.doorbells;
-      this.#past.refused += last.refused;
+      this.#past = addCounters(this.#past, this.#status!.counters);
       this.#instance = this.#status = undefined;
       if (this.#stopping || recovery.policy === "fail" || this.restarts >= recovery.maxRestarts) {
         this.gone = true;

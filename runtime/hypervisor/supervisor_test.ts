@@ -182,12 +182,28 @@ Deno.test("counters go on over generations", async () => {
   const world = new World();
   await world.supervisor.start();
   const publish = (calls: number) =>
-    world.status.publish({ calls, refused: 1, doorbells: 2, heapBytes: 100 * calls });
+    world.status.publish({
+      calls,
+      refused: 1,
+      doorbells: 2,
+      spins: 3,
+      pageCacheHits: 4,
+      pageCacheMisses: 5,
+      heapBytes: 100 * calls,
+    });
   publish(5);
   world.supervisor.fail("killed");
   await world.until(() => world.supervisor.generation === 2 && world.done.at(-1) === "open");
   publish(3);
-  assertEquals(world.supervisor.counters, { calls: 8, refused: 2, doorbells: 4, heapBytes: 300 });
+  assertEquals(world.supervisor.counters, {
+    calls: 8,
+    refused: 2,
+    doorbells: 4,
+    spins: 6,
+    pageCacheHits: 8,
+    pageCacheMisses: 10,
+    heapBytes: 300,
+  });
   await world.stop();
 });
 

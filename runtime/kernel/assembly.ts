@@ -2,7 +2,7 @@
 // directly, remote ones as the stand-ins that the domain's rings provide.
 import { interfaces } from "../../schemas/components.ts";
 import type { ComponentPlan, DomainPlan } from "../../schemas/plan.ts";
-import type { Component } from "./component.ts";
+import type { Component, ComponentCounters } from "./component.ts";
 import { constructors } from "./components.ts";
 import type { Coroutine } from "./coroutine.ts";
 import type { Environment } from "./environment.ts";
@@ -68,6 +68,17 @@ export class Assembly {
     for (const component of [...this.components.values()].reverse()) {
       if (component.stop) yield* component.stop();
     }
+  }
+
+  /** What its components have counted, together. */
+  get counters(): ComponentCounters {
+    const sum: ComponentCounters = { pageCacheHits: 0, pageCacheMisses: 0 };
+    for (const { counters } of this.components.values()) {
+      const own = counters?.();
+      sum.pageCacheHits += own?.pageCacheHits ?? 0;
+      sum.pageCacheMisses += own?.pageCacheMisses ?? 0;
+    }
+    return sum;
   }
 
   /** What a component of this domain provides. @throws Error where there is no such thing */

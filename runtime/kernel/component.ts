@@ -15,9 +15,18 @@ export interface ComponentConstructor {
   ): Component;
 }
 
+/** What components count. */
+export interface ComponentCounters {
+  /** pages of files that were in memory when a reader came, and those that it had to wait for */
+  pageCacheHits: number;
+  pageCacheMisses: number;
+}
+
 export interface Component {
   /** interface name -> implementation, for the components that need it */
   readonly provides: Record<string, unknown>;
+  /** what it has counted, for whoever shows it */
+  counters?(): ComponentCounters;
   /** runs before the domain says it is ready: mount, replay, probe */
   start?(): Coroutine<void>;
   /** runs on an orderly stop, in reverse order: write back, unmount */

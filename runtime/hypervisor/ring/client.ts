@@ -14,11 +14,18 @@ import {
   ringViews,
   slotBytes,
 } from "./layout.ts";
+import { countLatency } from "./histogram.ts";
+import { Counter, counterView, latencyView } from "./ring_counters.ts";
 
 /** Requests under way up to which each is told at once: the server may have nothing else to do. */
 const FEW = 4;
 /** Beyond them, requests written before the index is: one index store, a full fence, for several. */
 const PUBLISH_BATCH = 8;
+
+/** Of the first calls one in four is timed, later one in 64: reading the clock costs as much as a call's rest. */
+const FIRST_SAMPLES = 64;
+const FIRST_GAP_MASK = 7, GAP_MASK = 127;
+const NONE = -1;
 
 /** Takes the answer to a request. */
 export interface Completer {
@@ -50,17 +57,31 @@ export class RingClient {
   #payloads: Uint8Array[] = [];
   #free: Int32Array;
   #freeCount: number;
+  #counts: Float64Array;
+  #latencies: Int32Array;
+  #most = 0;
+  /** of the call that is being timed: its slot, and when it was sent */
+  #timedSlot = NONE;
+  #timedNs = 0;
+  #samples = 0;
+  #untilSample = 1;
+  /** gaps between calls that are timed are drawn, so that no pattern of calls is missed */
+  #gapState = 1;
 
+  /** @param nowNs the clock by which calls are timed; without one they are not */
   constructor(
     memory: ArrayBufferLike,
     private readonly shape: RingShape,
     generation: number,
     private bell: Bell,
+    private readonly nowNs?: () => number,
   ) {
     this.depth = shape.depth;
     this.#mask = shape.depth - 1;
     this.slotBytes = slotBytes(shape);
     this.#views = ringViews(memory, shape);
+    this.#counts = counterView(memory);
+    this.#latencies = latencyView(memory);
     this.#generation = generation & 0xffff;
     this.#pending = new Array(shape.depth).fill(undefined);
     this.#free = new Int32Array(shape.depth);
@@ -138,8 +159,34 @@ export class RingClient {
     for (let index = count; index < 6; index++, word += 2) requests[word] = requests[word + 1] = 0;
     this.#pending[slot] = completer;
     this.#tail = (this.#tail + 1) | 0;
-    const batch = this.depth - this.#freeCount <= FEW ? 1 : PUBLISH_BATCH;
+    const outstanding = this.depth - this.#freeCount;
+    const counts = this.#counts;
+    counts[Counter.SENT]++;
+    counts[Counter.OUTSTANDING_SUM] += outstanding;
+    if (outstanding > this.#most) counts[Counter.OUTSTANDING_MOST] = this.#most = outstanding;
+    if (--this.#untilSample === 0) this.#beginTiming(slot);
+    const batch = outstanding <= FEW ? 1 : PUBLISH_BATCH;
     if (((this.#tail - this.#published) | 0) >= batch) this.publish();
+  }
+
+  /** Says that payload bytes have been moved into the arena, or out of it. */
+  copied(bytes: number): void {
+    this.#counts[Counter.BYTES_COPIED] += bytes;
+  }
+
+  #beginTiming(slot: number): void {
+    this.#gapState = Math.imul(this.#gapState, 1_664_525) + 1_013_904_223 | 0;
+    const mask = this.#samples < FIRST_SAMPLES ? FIRST_GAP_MASK : GAP_MASK;
+    this.#untilSample = 1 + (this.#gapState >>> 16 & mask);
+    if (this.#timedSlot !== NONE || this.nowNs === undefined) return;
+    this.#timedSlot = slot;
+    this.#timedNs = this.nowNs();
+  }
+
+  #endTiming(): void {
+    this.#timedSlot = NONE;
+    this.#samples++;
+    countLatency(this.#latencies, this.nowNs!() - this.#timedNs);
   }
 
   /** Makes every request so far visible to the server. */
@@ -164,7 +211,9 @@ export class RingClient {
     if (this.#rung === this.#tail) return;
     this.publish();
     this.#rung = this.#tail;
-    if (this.bell.ring()) this.doorbells++;
+    if (!this.bell.ring()) return;
+    this.doorbells++;
+    this.#counts[Counter.DOORBELLS]++;
   }
 
   /**
@@ -210,8 +259,10 @@ export class RingClient {
       this.#pending[slot] = undefined;
       this.#free[this.#freeCount++] = slot;
       this.roundTrips++;
+      if (slot === this.#timedSlot) this.#endTiming();
       completer.complete(status, slot);
     }
+    this.#counts[Counter.CALLS] += count;
     return count;
   }
 
@@ -221,6 +272,7 @@ export class RingClient {
     this.#pending.fill(undefined);
     for (let slot = 0; slot < this.depth; slot++) this.#free[slot] = this.depth - 1 - slot;
     this.#freeCount = this.depth;
+    this.#timedSlot = NONE;
     return waiting;
   }
 
@@ -228,6 +280,8 @@ export class RingClient {
   attach(memory: ArrayBufferLike, generation: number, bell: Bell): void {
     this.bell = bell;
     this.#views = ringViews(memory, this.shape);
+    this.#counts = counterView(memory);
+    this.#latencies = latencyView(memory);
     this.#payloads = [];
     this.#generation = generation & 0xffff;
     this.#tail =

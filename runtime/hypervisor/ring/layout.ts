@@ -1,6 +1,8 @@
 // Where things lie in a ring's memory: a header of cache lines with one writer each, the request
-// queue, the completion queue, the payload arena. Tails count up and wrap at 2^32; each reader keeps
+// queue, the completion queue, the payload arena. The header ends with what ring_counters.ts counts. Tails count up and wrap at 2^32; each reader keeps
 // its head to itself: slots, not indices, bound what is outstanding. Nothing here may be believed by either side: see client.ts and server.ts.
+
+import { COUNTERS_AT } from "./ring_counters.ts";
 
 /** Bytes of one entry: a cache line. */
 export const ENTRY_BYTES = 64;
@@ -91,7 +93,7 @@ export function ringViews(memory: ArrayBufferLike, shape: RingShape): RingViews 
 
 /** Empties a ring for a new generation. Only the hypervisor calls it, while both sides are away. */
 export function resetRing(memory: ArrayBufferLike, generation: number): void {
-  const header = new Int32Array(memory, 0, HEADER_BYTES / 4);
+  const header = new Int32Array(memory, 0, COUNTERS_AT / 4);
   header.fill(0);
   Atomics.store(header, Header.GENERATION, generation & 0xffff);
 }

@@ -61,6 +61,7 @@ export class Connection implements PollSource {
   /**
    * @param accuse called when the server wrote nonsense into the ring
    * @param trap where calls trap: waits until the server has settled what was sent
+   * @param nowNs by which calls are timed; without it they are not
    */
   constructor(
     memory: ArrayBufferLike,
@@ -69,9 +70,10 @@ export class Connection implements PollSource {
     bell: Bell,
     private readonly accuse: (reason: string) => void,
     private readonly trap?: (ring: RingClient) => void,
+    nowNs?: () => number,
   ) {
     this.generation = generation;
-    this.ring = new RingClient(memory, shape, generation, bell);
+    this.ring = new RingClient(memory, shape, generation, bell, nowNs);
   }
 
   /** newest transaction numbers the server told */
@@ -118,6 +120,7 @@ export class Connection implements PollSource {
     const { number, payload } = call;
     if (payload.length > 0 && payloadFlow(number) !== "out") {
       ring.arena.set(payload, ring.payloadOffset(slot));
+      ring.copied(payload.length);
     }
     ring.submit(slot, number, args, index, payload.length, answer);
     this.trap?.(ring);
@@ -132,7 +135,9 @@ export class Connection implements PollSource {
     // The server says how much it wrote; more than there is room for cannot be.
     // Some answers carry a level above the count of bytes.
     const length = flow === "out" ? Math.min(status % 2 ** 32, payload.length) : payload.length;
-    if (length > 0) payload.set(this.ring.payload(slot, length));
+    if (length === 0) return;
+    payload.set(this.ring.payload(slot, length));
+    this.ring.copied(length);
   }
 
   /** The number by which the server knows a credential; -1 when there is no room to tell it. */

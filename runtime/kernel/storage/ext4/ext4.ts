@@ -461,6 +461,10 @@ export function createExt4(
   const filesystem = new Ext4(environment, needs.disk as BlockDevice, cacheBytes);
   return {
     provides: { filesystem },
+    counters: () => {
+      const { hits, misses } = filesystem.files.pageCache;
+      return { pageCacheHits: hits, pageCacheMisses: misses };
+    },
     start: () => filesystem.mount(),
     stop: () => filesystem.unmount(),
   };

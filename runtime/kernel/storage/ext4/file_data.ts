@@ -45,6 +45,9 @@ export class FileData implements PageOwner {
       else into.set(page.frame.bytes.subarray(within, within + part), done);
       done += part;
     }
+    const pages = Math.floor((offset + length - 1) / PAGE_BYTES) - Math.floor(offset / PAGE_BYTES) +
+      1;
+    this.context.pageCache.hits += pages;
     return true;
   }
 
@@ -73,8 +76,10 @@ export class FileData implements PageOwner {
       const page = this.pages.get(index);
       if (page?.ready) {
         page.referenced = true;
+        if (tries === 0) this.context.pageCache.hits++;
         return page;
       }
+      if (tries === 0) this.context.pageCache.misses++;
       if (page !== undefined) {
         yield this.context.pageCache.changed;
         continue;

@@ -38,6 +38,7 @@ const DIRTY_SHARE = 0.4;
 export class PageCache {
   readonly frames: number;
   dirty = 0;
+  /** pages that were there when a reader came, and pages that it had to wait for */
   hits = 0;
   misses = 0;
   /** woken when a page is ready, or a frame may be free */
