@@ -22,10 +22,12 @@ const FEW = 4;
 /** Beyond them, requests written before the index is: one index store, a full fence, for several. */
 const PUBLISH_BATCH = 8;
 
-/** Of the first calls one in four is timed, later one in 64: reading the clock costs as much as a call's rest. */
+/** Of the first calls one in four is timed, later one in 256: reading the clock costs as much as a call's rest. */
 const FIRST_SAMPLES = 64;
-const FIRST_GAP_MASK = 7, GAP_MASK = 127;
+const FIRST_GAP_MASK = 7, GAP_MASK = 511;
 const NONE = -1;
+/** Answers after which counters are shown, unless the ring is empty before. */
+const COUNT_BATCH = 256;
 
 /** Takes the answer to a request. */
 export interface Completer {
@@ -59,6 +61,10 @@ export class RingClient {
   #freeCount: number;
   #counts: Float64Array;
   #latencies: Int32Array;
+  /** what has been counted and not shown yet */
+  #answered = 0;
+  #sent = 0;
+  #outstandingSum = 0;
   #most = 0;
   /** of the call that is being timed: its slot, and when it was sent */
   #timedSlot = NONE;
@@ -160,10 +166,9 @@ export class RingClient {
     this.#pending[slot] = completer;
     this.#tail = (this.#tail + 1) | 0;
     const outstanding = this.depth - this.#freeCount;
-    const counts = this.#counts;
-    counts[Counter.SENT]++;
-    counts[Counter.OUTSTANDING_SUM] += outstanding;
-    if (outstanding > this.#most) counts[Counter.OUTSTANDING_MOST] = this.#most = outstanding;
+    this.#sent++;
+    this.#outstandingSum += outstanding;
+    if (outstanding > this.#most) this.#most = outstanding;
     if (--this.#untilSample === 0) this.#beginTiming(slot);
     const batch = outstanding <= FEW ? 1 : PUBLISH_BATCH;
     if (((this.#tail - this.#published) | 0) >= batch) this.publish();
@@ -172,6 +177,16 @@ export class RingClient {
   /** Says that payload bytes have been moved into the arena, or out of it. */
   copied(bytes: number): void {
     this.#counts[Counter.BYTES_COPIED] += bytes;
+  }
+
+  /** Adds what was counted since the last time to what others read. */
+  #showCounts(): void {
+    const counts = this.#counts;
+    counts[Counter.CALLS] += this.#answered;
+    counts[Counter.SENT] += this.#sent;
+    counts[Counter.OUTSTANDING_SUM] += this.#outstandingSum;
+    counts[Counter.OUTSTANDING_MOST] = this.#most;
+    this.#answered = this.#sent = this.#outstandingSum = 0;
   }
 
   #beginTiming(slot: number): void {
@@ -262,7 +277,8 @@ export class RingClient {
       if (slot === this.#timedSlot) this.#endTiming();
       completer.complete(status, slot);
     }
-    this.#counts[Counter.CALLS] += count;
+    this.#answered += count;
+    if (this.#freeCount === this.depth || this.#answered >= COUNT_BATCH) this.#showCounts();
     return count;
   }
 
