@@ -14,12 +14,12 @@ import type { Plan } from "../../schemas/plan.ts";
 import { compile } from "../compiler.ts";
 import { type Diagnostic, isError } from "../diagnostic/diagnostic.ts";
 import type { CallGroup } from "../plan/plan.ts";
-import { decodeSystem, merge, type Reader } from "../source/load.ts";
-import { type Node, nodeAt, type Span } from "../source/node.ts";
+import { decodeSystem, type Reader } from "../source/load.ts";
+import { nodeAt, type Span } from "../source/node.ts";
 import { checkExperiment } from "./check.ts";
 import { baselineOf, combinationsOf, excludedBy, idOf } from "./combinations.ts";
 import type { LoadedExperiment } from "./load.ts";
-import { entryAt, mapOf, reaches, scalarOf, setAt, substitute } from "./trees.ts";
+import { machineTree } from "./machine_tree.ts";
 
 interface Compiled {
   machine?: Plan;
@@ -49,31 +49,48 @@ export async function compileExperiment(
   await checkSystems(loaded, experiment, compileOne, report);
   if (diagnostics.some(isError)) return { diagnostics: inOrder(diagnostics) };
 
+  const sorted = await sortCombinations(loaded, experiment, compileOne, report);
+  if (sorted.cases.length === 0 && !diagnostics.some(isError)) {
+    const [first] = sorted.pruned;
+    report({
+      code: "E1107",
+      message: "no combination is left to run",
+      span: nodeAt(root, ["systems"]),
+      hint: first && `${first.code}: ${first.reason}`,
+    });
+  }
+  if (diagnostics.some(isError)) return { diagnostics: inOrder(diagnostics) };
+  return { plan: planOf(loaded, experiment, sorted), diagnostics };
+}
+
+type Sorted = Pick<ExperimentPlan, "cases" | "pruned" | "merged">;
+
+/** What becomes of each combination: a case, left out, or the same machine as a case. */
+async function sortCombinations(
+  { root }: LoadedExperiment,
+  experiment: Experiment,
+  compileOne: (combination: Combination) => Promise<Compiled>,
+  report: (diagnostic: Diagnostic) => void,
+): Promise<Sorted> {
   const cases: CasePlan[] = [], pruned: PrunedCase[] = [], merged: MergedCase[] = [];
-  const byMachine = new Map<string, string>(), standIn = new Map<string, string>();
+  const byMachine = new Map<string, string>(), standIns = new Map<string, string>();
+  const unknown = new Set<Span>();
   for (const combination of combinationsOf(experiment, root)) {
+    const leaveOut = (code: string, reason: string, span: Span) =>
+      pruned.push({ ...combination, code, reason, place: placeText(span) });
     const excluded = excludedBy(experiment, combination);
     if (excluded !== undefined) {
-      pruned.push({
-        ...combination,
-        code: "constraint",
-        reason: experiment.constraints[excluded].because ?? "left out by a constraint",
-        place: placeText(nodeAt(root, ["constraints", excluded])),
-      });
+      const { because = "left out by a constraint" } = experiment.constraints[excluded];
+      leaveOut("constraint", because, nodeAt(root, ["constraints", excluded]));
       continue;
     }
     const { machine, errors } = await compileOne(combination);
     if (machine === undefined) {
-      const unknown = errors.find(({ code }) => code === "E0103");
-      if (unknown !== undefined && !diagnostics.some(({ span }) => span === unknown.span)) {
-        report(unknown);
-      }
-      pruned.push({
-        ...combination,
-        code: errors[0].code,
-        reason: errors[0].message,
-        place: placeText(errors[0].span),
-      });
+      // A field that there is not is wrong with every value.
+      const field = errors.find(({ code }) => code === "E0103");
+      if (field !== undefined && !unknown.has(field.span)) report(field);
+      if (field !== undefined) unknown.add(field.span);
+      leaveOut(errors[0].code, errors[0].message, errors[0].span);
       continue;
     }
     const id = idOf(combination), key = JSON.stringify([combination.workload, machine]);
@@ -82,23 +99,14 @@ export async function compileExperiment(
       byMachine.set(key, id);
       cases.push({ ...combination, id, machine });
     } else merged.push({ ...combination, into: same });
-    standIn.set(id, same ?? id);
+    standIns.set(id, same ?? id);
   }
-  if (cases.length === 0) {
-    report({
-      code: "E1107",
-      message: "no combination is left to run",
-      span: nodeAt(root, ["systems"]),
-      hint: pruned[0] && `${pruned[0].code}: ${pruned[0].reason}`,
-    });
-  }
-  if (diagnostics.some(isError)) return { diagnostics: inOrder(diagnostics) };
   for (const each of cases) {
     const wanted = baselineOf(experiment, each);
-    const baseline = wanted === undefined ? undefined : standIn.get(idOf(wanted));
+    const baseline = wanted && standIns.get(idOf(wanted));
     if (baseline !== undefined && baseline !== each.id) each.baseline = baseline;
   }
-  return { plan: planOf(loaded, experiment, { cases, pruned, merged }), diagnostics };
+  return { cases, pruned, merged };
 }
 
 /** Systems with their workloads, as they are without parameters. */
@@ -121,65 +129,10 @@ async function checkSystems(
   }
 }
 
-/** The tree of a combination's machine: the system, parameters set, and the workload for its programs. */
-function machineTree(
-  { root, systems }: LoadedExperiment,
-  experiment: Experiment,
-  { system, parameters, workload }: Combination,
-): Node {
-  let tree = systems.get(system)!.root;
-  for (const [name, value] of Object.entries(parameters)) {
-    const { set, values } = experiment.parameters[name];
-    const place = ["parameters", name];
-    const given = entryAt(root, [...place, "values"])!.node as Node & { kind: "list" };
-    const node = given.items[values.indexOf(value)];
-    set.forEach((field, index) => {
-      const path = field.split(".");
-      const at = nodeAt(root, [...place, "set", index]);
-      if (reaches(tree, path)) tree = setAt(tree, path, node, at);
-    });
-  }
-  return merge(tree, programsTree(tree, root, experiment, workload, parameters));
-}
-
-function programsTree(
-  tree: Node,
-  root: Node,
-  experiment: Experiment,
-  workload: string,
-  parameters: Record<string, string>,
-): Node {
-  const { node, key } = entryAt(root, ["workloads", workload])!;
-  const { beside } = experiment.workloads[workload];
-  const field = (name: string) => {
-    const given = entryAt(node, [name])?.node;
-    return given && substitute(given, parameters);
-  };
-  const others = entryAt(tree, ["programs"])?.node;
-  const gone = others?.kind === "map"
-    ? [...others.entries.keys()].filter((name) => !beside.includes(name))
-    : [];
-  const waits = beside.map((name) => {
-    const healthy = entryAt(tree, ["programs", name, "health"]) !== undefined;
-    return [name, scalarOf(healthy ? "healthy" : "started", key)];
-  });
-  const program = mapOf({
-    run: field("run"),
-    args: field("args"),
-    env: field("env"),
-    cwd: field("cwd"),
-    uid: field("uid"),
-    gid: field("gid"),
-    depends_on: mapOf(Object.fromEntries(waits), key),
-  }, key);
-  const programs = Object.fromEntries(gone.map((name) => [name, scalarOf(null, key)]));
-  return mapOf({ programs: mapOf({ ...programs, [workload]: program }, key) }, key);
-}
-
 function planOf(
   { file, quick, systems }: LoadedExperiment,
   experiment: Experiment,
-  parts: Pick<ExperimentPlan, "cases" | "pruned" | "merged">,
+  parts: Sorted,
 ): ExperimentPlan {
   const { name, title = name, description = "", stop } = experiment;
   return {

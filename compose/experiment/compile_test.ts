@@ -1,5 +1,5 @@
 // From a manifest to cases: combinations, those that are pruned, those that are one machine, baselines.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
 import { parse } from "@std/yaml";
 import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
@@ -14,13 +14,17 @@ const root = new URL("../../", import.meta.url);
 const folder = new URL("compose/check/faults/", root).pathname;
 
 /** Compiles an experiment that lies beside the system of the faulty ones. */
-async function planOf(text: string, quick = false): Promise<ExperimentPlan> {
+async function compileText(text: string, quick = false) {
   const reader = {
     read: (path: string) => path.endsWith("/it.yaml") ? Promise.resolve(text) : disk.read(path),
     exists: (path: string) => Promise.resolve(/present\.(ts|img)$/.test(path)),
   };
   const loaded = await loadExperiment(`${folder}it.yaml`, reader, quick);
-  const { plan, diagnostics } = await compileExperiment(loaded, reader, calls);
+  return await compileExperiment(loaded, reader, calls);
+}
+
+async function planOf(text: string, quick = false): Promise<ExperimentPlan> {
+  const { plan, diagnostics } = await compileText(text, quick);
   assert(plan !== undefined, diagnostics.map((each) => render(each)).join("\n"));
   return plan;
 }
@@ -109,6 +113,14 @@ Deno.test("a machine has the workload's program alone, with its parameters", asy
 Deno.test("quick replaces lists", async () => {
   const { cases, repetitions, quick } = await planOf(experiment, true);
   assertEquals([cases.length, repetitions, quick], [5, 1, true]);
+});
+
+Deno.test("a field that systems do not have is an error, told once where it is named", async () => {
+  const text = experiment.replace("[domains.storage.ring.depth]", "[domains.storage.rign.depth]");
+  const diagnostics = (await compileText(text)).diagnostics.map((each) => render(each));
+  assertEquals(diagnostics.length, 1);
+  assertStringIncludes(diagnostics[0], 'E0103]: unknown field "rign"');
+  assertStringIncludes(diagnostics[0], "it.yaml:10:41");
 });
 
 Deno.test("a constraint may leave certain values", async () => {
