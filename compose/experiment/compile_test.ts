@@ -120,7 +120,7 @@ Deno.test("a field that systems do not have is an error, told once where it is n
   const diagnostics = (await compileText(text)).diagnostics.map((each) => render(each));
   assertEquals(diagnostics.length, 1);
   assertStringIncludes(diagnostics[0], 'E0103]: unknown field "rign"');
-  assertStringIncludes(diagnostics[0], "it.yaml:10:41");
+  assertStringIncludes(diagnostics[0], "it.yaml:10:38");
 });
 
 Deno.test("a constraint may leave certain values", async () => {
