@@ -190,7 +190,12 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     },
   });
   const spinNs = Math.max(0, ...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000;
-  const loop = new DomainLoop(sources, tasks, sleeper, { nowNs, spinNs, maxSleepNs });
+  const loop = new DomainLoop(sources, tasks, sleeper, {
+    nowNs,
+    spinNs,
+    maxSleepNs,
+    adaptive: true,
+  });
   const attention = new Attention(setup.attention);
   let stopping = false;
   const hart = new Hart(loop, tasks, {

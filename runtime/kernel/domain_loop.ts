@@ -15,12 +15,16 @@ export interface PollSource {
 
 export interface LoopSettings {
   nowNs(): number;
-  /** spin this long with nothing to do before sleeping */
+  /** spin at most this long with nothing to do before sleeping */
   spinNs: number;
+  /** whether to spin only where that has shown to pay: for whoever waits for others on the same processors */
+  adaptive?: boolean;
   /** sleep at most this long: bounds what a lost signal costs, and keeps the heartbeat alive */
   maxSleepNs: number;
 }
 
+/** After as many sleeps a loop that does not spin any more finds out whether it would pay now. */
+const SLEEPS_PER_TRIAL = 32;
 /** Turns between two looks at the clock: some microseconds. A power of two. */
 const TURNS_PER_CLOCK = 64;
 
@@ -32,6 +36,8 @@ export class DomainLoop {
   #turns = 0;
   #idleTurns = 0;
   #idleSinceNs = 0;
+  /** sleeps since spinning was last tried: none while it pays */
+  #sleptInARow = 0;
 
   constructor(
     private readonly sources: PollSource[],
@@ -49,6 +55,7 @@ export class DomainLoop {
     done += this.tasks.runReady();
     for (let index = 0; index < sources.length; index++) sources[index].notify();
     if (done === 0) return false;
+    if (this.#idleTurns > 0) this.#sleptInARow = 0;
     this.#idleTurns = 0;
     return true;
   }
@@ -63,13 +70,18 @@ export class DomainLoop {
     return (this.#turns & TURNS_PER_CLOCK - 1) === 0;
   }
 
-  /** To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. */
+  /**
+   * To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. Spinning
+   * takes a processor from those that are waited for, where there are few: an adaptive loop that had to
+   * sleep all the same sleeps at once the next times.
+   */
   wait(): void {
     this.spins++;
     if ((++this.#idleTurns & TURNS_PER_CLOCK - 1) !== 0) return Atomics.pause();
     const now = this.settings.nowNs();
     if (this.#idleTurns === TURNS_PER_CLOCK) this.#idleSinceNs = now;
-    if (now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
+    const spins = !this.settings.adaptive || this.#sleptInARow % SLEEPS_PER_TRIAL < 2;
+    if (spins && now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
     this.#sleep(now);
     this.#idleTurns = 0;
     this.#turns = 0;
@@ -83,6 +95,7 @@ export class DomainLoop {
       return;
     }
     this.sleeps++;
+    this.#sleptInARow++;
     this.sleeper.sleep(timeout);
   }
 }
