@@ -18,6 +18,7 @@ import { psCommand } from "./ps.ts";
 import { makeRunCommand } from "./run.ts";
 import { downCommand, stopCommand } from "./stop.ts";
 import { listSystems } from "./system_folder.ts";
+import { topCommand } from "./top.ts";
 import { upCommand } from "./up.ts";
 
 // What follows `--` belongs to a program that is to be run.
@@ -47,6 +48,7 @@ const main = new Command()
   .command("up", upCommand)
   .command("run", makeRunCommand(literal))
   .command("ps", psCommand)
+  .command("top", topCommand)
   .command("logs", logsCommand)
   .command("exec", makeExecCommand(literal))
   .command("kill", killCommand)

@@ -22,9 +22,12 @@ const FEW = 4;
 /** Beyond them, requests written before the index is: one index store, a full fence, for several. */
 const PUBLISH_BATCH = 8;
 
-/** Of the first calls one in four is timed, later one in 256: reading the clock costs as much as a call's rest. */
-const FIRST_SAMPLES = 64;
-const FIRST_GAP_MASK = 7, GAP_MASK = 511;
+/**
+ * Reading the clock costs as much as the rest of a call: where calls are many, one in up to a thousand is
+ * timed, so that there is a sample every {@link SAMPLE_NS} or so; where they are few, each is.
+ */
+const SAMPLE_NS = 200_000;
+const MOST_GAP_MASK = 2047;
 const NONE = -1;
 /** Answers after which counters are shown, unless the ring is empty before. */
 const COUNT_BATCH = 256;
@@ -69,10 +72,10 @@ export class RingClient {
   /** of the call that is being timed: its slot, and when it was sent */
   #timedSlot = NONE;
   #timedNs = 0;
-  #samples = 0;
   #untilSample = 1;
   /** gaps between calls that are timed are drawn, so that no pattern of calls is missed */
   #gapState = 1;
+  #gapMask = 0;
 
   /** @param nowNs the clock by which calls are timed; without one they are not */
   constructor(
@@ -191,16 +194,19 @@ export class RingClient {
 
   #beginTiming(slot: number): void {
     this.#gapState = Math.imul(this.#gapState, 1_664_525) + 1_013_904_223 | 0;
-    const mask = this.#samples < FIRST_SAMPLES ? FIRST_GAP_MASK : GAP_MASK;
-    this.#untilSample = 1 + (this.#gapState >>> 16 & mask);
+    this.#untilSample = 1 + (this.#gapState >>> 16 & this.#gapMask);
     if (this.#timedSlot !== NONE || this.nowNs === undefined) return;
+    const nowNs = this.nowNs(), sinceNs = nowNs - this.#timedNs;
+    if (sinceNs > 2 * SAMPLE_NS) this.#gapMask >>= 1;
+    else if (sinceNs < SAMPLE_NS / 2 && this.#gapMask < MOST_GAP_MASK) {
+      this.#gapMask = this.#gapMask << 1 | 1;
+    }
     this.#timedSlot = slot;
-    this.#timedNs = this.nowNs();
+    this.#timedNs = nowNs;
   }
 
   #endTiming(): void {
     this.#timedSlot = NONE;
-    this.#samples++;
     countLatency(this.#latencies, this.nowNs!() - this.#timedNs);
   }
 
