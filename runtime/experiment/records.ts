@@ -63,7 +63,11 @@ export class Records implements Disposable {
       if (!file.tryLockSync(true)) throw new NotOurs(`${path} is being written by another process`);
       // What a run was about to write when it was stopped is no line.
       const lines = Deno.readTextFileSync(path).split("\n").slice(0, -1);
-      const [first, ...runs] = lines.map((line) => JSON.parse(line));
+      const place = (index: number) => `${path}:${index + 1}`;
+      const first = lines.length > 0 ? parseLine<Header>(lines[0], place(0)) : undefined;
+      const runs = lines.slice(1).map((line, index) =>
+        parseLine<RunRecord>(line, place(index + 1))
+      );
       if (first !== undefined && first.digest !== header.digest) {
         const whose = first.experiment === header.experiment
           ? "another form of it"
@@ -96,5 +100,13 @@ export class Records implements Disposable {
 
   [Symbol.dispose](): void {
     this.file.close();
+  }
+}
+
+function parseLine<T>(line: string, place: string): T {
+  try {
+    return JSON.parse(line) as T;
+  } catch {
+    throw new NotOurs(`${place} is no result of an experiment`);
   }
 }

@@ -38,6 +38,9 @@ Deno.test("what was written is read again, but for half a line", () => {
     assertThrows(() => Records.open(path, header), NotOurs, "another process");
     records[Symbol.dispose]();
     assertThrows(() => Records.open(path, { ...header, digest: "2" }), NotOurs, "another form");
+    Deno.writeTextFileSync(path, "notes\n");
+    assertThrows(() => Records.open(path, header), NotOurs, "results.jsonl:1 is no result");
+    assertEquals(Deno.readTextFileSync(path), "notes\n");
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
