@@ -76,11 +76,13 @@ export interface DomainCounts {
   spins: number;
   /** payload bytes that its callers moved into the arenas of its rings and out of them */
   bytesCopied: number;
-  /** calls to it without an answer, as each further one was sent: the mean, and the most */
+  /** calls to it without an answer, as each further one was sent: the mean */
   ringOccupancy: number;
+  /** and the most */
   ringOccupancyMost: number;
-  /** pages of files that were in memory when a reader came, and those that it had to wait for */
+  /** pages of files that were in memory when a reader came */
   pageCacheHits: number;
+  /** and those that it had to wait for */
   pageCacheMisses: number;
   /** faults the IOMMU recorded for its devices */
   faults: number;

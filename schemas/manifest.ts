@@ -226,7 +226,7 @@ const health = record("how to tell whether it works: exactly one of run and conn
 });
 
 const fault = record(
-  "something that goes wrong: at exactly one of domain and device, and exactly one of after, at and random",
+  "something that goes wrong, in a domain or a device: after requests, at a time, or at random",
   {
     domain: optional(named("service domain in which it does")),
     device: optional(named("device in which it does")),
