@@ -76,7 +76,7 @@ export interface DomainCounts {
   spins: number;
   /** payload bytes that its callers moved into the arenas of its rings and out of them */
   bytesCopied: number;
-  /** calls to it without an answer, as each further one was sent: the mean */
+  /** calls to it without an answer, whenever further ones were shown to it: the mean */
   ringOccupancy: number;
   /** and the most */
   ringOccupancyMost: number;
@@ -108,7 +108,7 @@ export interface RingState {
   server: string;
   /** calls that went through it and back */
   calls: number;
-  /** calls without an answer, as each further one was sent: the mean */
+  /** calls without an answer, whenever further ones were shown to the server: the mean */
   ringOccupancy: number;
   /** and the most */
   ringOccupancyMost: number;

@@ -10,7 +10,8 @@ let pointed;
 const byId = (id) => document.getElementById(id);
 const count = (value) => Math.round(value).toLocaleString("en");
 const short = (value) => value >= 1e6 ? trim(value / 1e6) + "M" : value >= 1e3 ? trim(value / 1e3) + "k" : trim(value);
-const trim = (value) => String(Number(value.toFixed(value < 10 ? 1 : 0)));
+const trim = (value) => String(Number(value.toFixed(value < 1 ? 2 : value < 10 ? 1 : 0)));
+const bytes = (value) => value < 2 ** 20 ? count(value / 2 ** 10) + " KiB" : mebibytes(value);
 const mebibytes = (bytes) => count(bytes / 2 ** 20) + " MiB";
 const time = (ns) => ns === undefined || ns === null ? "" : ns < 1e3 ? trim(ns) + " ns" : ns < 1e6 ? trim(ns / 1e3) + " us"
   : ns < 1e9 ? trim(ns / 1e6) + " ms" : trim(ns / 1e9) + " s";
@@ -119,7 +120,7 @@ function show(sample) {
       each.faults, each.restarts, mebibytes(each.memoryBytes)]));
   fill("rings", ["ring", "from", "to", "calls/s", "p50", "p99", "p99.9", "occupancy", "most", "copied/s"],
     sample.rings.map((each) => [each.name, each.client, each.server, count(each.callsPerSecond), time(each.latencyP50Ns), time(each.latencyP99Ns), time(each.latencyP999Ns),
-      trim(each.ringOccupancy), each.ringOccupancyMost, mebibytes(each.bytesPerSecond)]));
+      trim(each.ringOccupancy), each.ringOccupancyMost, bytes(each.bytesPerSecond)]));
   fill("programs", ["program", "state", "ended with", "health", "restarts"],
     sample.programs.map((each) => [each.name, each.state, each.signal ?? each.status, each.health, each.restarts]));
 }

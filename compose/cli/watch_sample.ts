@@ -28,7 +28,7 @@ export interface RingSample extends Latencies {
   client: string;
   server: string;
   callsPerSecond: number;
-  /** calls without an answer, as each further one was sent: the mean of this time, and the most so far */
+  /** calls without an answer as further ones were sent: the mean of this time, and the most so far */
   ringOccupancy: number;
   ringOccupancyMost: number;
   bytesPerSecond: number;

@@ -65,8 +65,8 @@ export class RingClient {
   #counts: Float64Array;
   #latencies: Int32Array;
   /** what has been counted and not shown yet */
-  #answered = 0;
-  #sent = 0;
+  #shownHead = 0;
+  #publications = 0;
   #outstandingSum = 0;
   #most = 0;
   /** of the call that is being timed: its slot, and when it was sent */
@@ -168,12 +168,7 @@ export class RingClient {
     for (let index = count; index < 6; index++, word += 2) requests[word] = requests[word + 1] = 0;
     this.#pending[slot] = completer;
     this.#tail = (this.#tail + 1) | 0;
-    const outstanding = this.depth - this.#freeCount;
-    this.#sent++;
-    this.#outstandingSum += outstanding;
-    if (outstanding > this.#most) this.#most = outstanding;
-    if (--this.#untilSample === 0) this.#beginTiming(slot);
-    const batch = outstanding <= FEW ? 1 : PUBLISH_BATCH;
+    const batch = this.depth - this.#freeCount <= FEW ? 1 : PUBLISH_BATCH;
     if (((this.#tail - this.#published) | 0) >= batch) this.publish();
   }
 
@@ -185,14 +180,16 @@ export class RingClient {
   /** Adds what was counted since the last time to what others read. */
   #showCounts(): void {
     const counts = this.#counts;
-    counts[Counter.CALLS] += this.#answered;
-    counts[Counter.SENT] += this.#sent;
+    counts[Counter.CALLS] += this.#head - this.#shownHead | 0;
+    counts[Counter.PUBLICATIONS] += this.#publications;
     counts[Counter.OUTSTANDING_SUM] += this.#outstandingSum;
     counts[Counter.OUTSTANDING_MOST] = this.#most;
-    this.#answered = this.#sent = this.#outstandingSum = 0;
+    this.#shownHead = this.#head;
+    this.#publications = this.#outstandingSum = 0;
   }
 
-  #beginTiming(slot: number): void {
+  /** Of the newest request, from when the server can see it. */
+  #beginTiming(): void {
     this.#gapState = Math.imul(this.#gapState, 1_664_525) + 1_013_904_223 | 0;
     this.#untilSample = 1 + (this.#gapState >>> 16 & this.#gapMask);
     if (this.#timedSlot !== NONE || this.nowNs === undefined) return;
@@ -201,7 +198,8 @@ export class RingClient {
     else if (sinceNs < SAMPLE_NS / 2 && this.#gapMask < MOST_GAP_MASK) {
       this.#gapMask = this.#gapMask << 1 | 1;
     }
-    this.#timedSlot = slot;
+    const at = ((this.#tail - 1) & this.#mask) * ENTRY_WORDS;
+    this.#timedSlot = this.#views.requests[at + Request.SLOT] & 0xffff;
     this.#timedNs = nowNs;
   }
 
@@ -214,6 +212,12 @@ export class RingClient {
   publish(): void {
     if (this.#published === this.#tail) return;
     this.#published = this.#tail;
+    // What is counted is counted here, once for several calls: at each it would cost a tenth of it.
+    const outstanding = this.depth - this.#freeCount;
+    this.#publications++;
+    this.#outstandingSum += outstanding;
+    if (outstanding > this.#most) this.#most = outstanding;
+    if (--this.#untilSample === 0) this.#beginTiming();
     Atomics.store(this.#views.header, Header.REQUEST_TAIL, this.#tail);
   }
 
@@ -283,8 +287,9 @@ export class RingClient {
       if (slot === this.#timedSlot) this.#endTiming();
       completer.complete(status, slot);
     }
-    this.#answered += count;
-    if (this.#freeCount === this.depth || this.#answered >= COUNT_BATCH) this.#showCounts();
+    if (this.#freeCount === this.depth || (this.#head - this.#shownHead | 0) >= COUNT_BATCH) {
+      this.#showCounts();
+    }
     return count;
   }
 
@@ -306,9 +311,11 @@ export class RingClient {
     this.#latencies = latencyView(memory);
     this.#payloads = [];
     this.#generation = generation & 0xffff;
+    this.#showCounts();
     this.#tail =
       this.#published =
       this.#head =
+      this.#shownHead =
       this.#rung =
         0;
   }

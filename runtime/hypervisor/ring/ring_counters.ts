@@ -11,8 +11,8 @@ const HISTOGRAM_AT = 1024;
 export const Counter = {
   /** calls answered */
   CALLS: 0,
-  /** requests sent, and for all of them the sum of how many were then without an answer */
-  SENT: 1,
+  /** times that requests were shown to the server, and the sum of how many were without an answer then */
+  PUBLICATIONS: 1,
   OUTSTANDING_SUM: 2,
   OUTSTANDING_MOST: 3,
   /** payload bytes moved into the arena and out of it */
@@ -26,7 +26,7 @@ const COUNTERS = 6;
 export interface RingCounts {
   /** calls that went through it and back */
   calls: number;
-  /** requests without an answer, as each was sent: the mean, and the most */
+  /** requests without an answer, whenever some were shown to the server: the mean, and the most */
   ringOccupancy: number;
   ringOccupancyMost: number;
   /** payload bytes moved into its arena and out of it */
@@ -53,10 +53,10 @@ export function readRingCounts(memory: ArrayBufferLike): RingCounts {
     counterView(memory),
     (value) => value > 0 && value < 2 ** 53 ? value : 0,
   );
-  const sent = values[Counter.SENT];
+  const publications = values[Counter.PUBLICATIONS];
   return {
     calls: values[Counter.CALLS],
-    ringOccupancy: sent === 0 ? 0 : values[Counter.OUTSTANDING_SUM] / sent,
+    ringOccupancy: publications === 0 ? 0 : values[Counter.OUTSTANDING_SUM] / publications,
     ringOccupancyMost: values[Counter.OUTSTANDING_MOST],
     bytesCopied: values[Counter.BYTES_COPIED],
     doorbells: values[Counter.DOORBELLS],
