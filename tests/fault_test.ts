@@ -1,6 +1,6 @@
 // Faults that a manifest or somebody brings about: each at its place and moment, and what the machine makes
 // of it. Under `retry` a program's output is that of a run without faults.
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import type { DomainFault, FaultPlan, Plan } from "../mod.ts";
 import { checkImage, planOf, type Run, runMachine, withFolder } from "./boot_harness.ts";
 

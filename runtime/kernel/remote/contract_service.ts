@@ -12,12 +12,13 @@ import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
 import { HandleBook, type HandleRecord, type LockCall } from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
-import { changes, type RedoEntry, RedoLog } from "./redo_log.ts";
+import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts";
 
 /** Data that may be acknowledged and not durable: beyond it the server is asked to sync. */
 const MAX_REDO_BYTES = 16 << 20;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
+const NO_RECORDS: HandleRecord[] = [];
 
 /** The answer to a call of a program: what it means is for the contract to say. */
 class ContractAnswer extends RingAnswer {
@@ -26,6 +27,8 @@ class ContractAnswer extends RingAnswer {
     connection: Connection,
     readonly call: ServiceCall,
     readonly input: Uint8Array,
+    /** of its handles, where something is noted of them */
+    readonly records: HandleRecord[],
   ) {
     super(connection, call.number, call.payload);
   }
@@ -78,7 +81,13 @@ export class ContractService implements Service {
     }
     if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
     if (this.#ready) {
-      const answer = new ContractAnswer(this, this.connection, call, inputOf(call));
+      const answer = new ContractAnswer(
+        this,
+        this.connection,
+        call,
+        inputOf(call),
+        this.#recordsOf(call),
+      );
       if (this.connection.send(call, this.#book.translate(number, call.args), answer)) {
         return answer;
       }
@@ -92,25 +101,28 @@ export class ContractService implements Service {
     const settle = (value: number | undefined, failure: unknown) => answer.settle(value, failure);
     if (status === LOST) {
       if (this.contract !== "retry" || !repeatable(call)) answer.settle(-E.EIO);
-      else this.tasks.spawn(this.#callOnceReady(call), settle);
+      else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
       return;
     }
-    const result = this.#answered(call, answer.transaction, status, answer.input);
+    const { transaction, input, records } = answer;
+    const result = this.#answered(call, transaction, status, input, records);
     if (this.#log.bytes < MAX_REDO_BYTES || this.#syncing) answer.settle(result);
     else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
   }
 
   /** A call that has to wait for room in the ring, or for the server. */
-  *#callOnceReady(call: ServiceCall): Coroutine<number> {
+  *#callOnceReady(call: ServiceCall, records = this.#recordsOf(call)): Coroutine<number> {
     // Names are kept before the answer takes their place in the payload.
     const input = inputOf(call);
     for (;;) {
       if (!(yield* this.#available())) return -E.EIO;
+      // Closed meanwhile: its number may be that of another file by now.
+      if (records.some(({ uses }) => uses === 0)) return -E.EBADF;
       const args = this.#book.translate(call.number, call.args);
       const sent: ServiceCall = { ...call, args };
       const status = yield* this.connection.call(sent);
       if (status !== LOST) {
-        const result = this.#answered(call, sent.transaction ?? 0, status, input);
+        const result = this.#answered(call, sent.transaction ?? 0, status, input, records);
         if (this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing) yield* this.#relieve();
         return result;
       }
@@ -158,7 +170,18 @@ export class ContractService implements Service {
     return payload.length;
   }
 
-  #answered(call: ServiceCall, transaction: number, status: number, input: Uint8Array): number {
+  /** Who the handles of a call are, where that will be asked for: they may be closed before its answer. */
+  #recordsOf({ number, args }: ServiceCall): HandleRecord[] {
+    return concernsHandles(number) ? this.#book.recordsOf(number, args) : NO_RECORDS;
+  }
+
+  #answered(
+    call: ServiceCall,
+    transaction: number,
+    status: number,
+    input: Uint8Array,
+    records: HandleRecord[],
+  ): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
     if (status < 0) return status;
@@ -192,20 +215,13 @@ export class ContractService implements Service {
         locks: [],
         dead: false,
       };
-    } else if (number === Private.OPEN) this.#book.get(call.args[0]).flags = call.args[1];
-    else if (number === Private.COVER) this.#book.get(call.args[0]).cover = call.args[1];
-    else if (number === Call.FCNTL || number === Call.FLOCK) this.#noteLock(call);
+    } else if (number === Private.OPEN) records[0].flags = call.args[1];
+    else if (number === Private.COVER) records[0].cover = call.args[1];
+    else if (number === Call.FCNTL || number === Call.FLOCK) noteLock(call, records[0]);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, transaction, input, made);
+      this.#keep(call, transaction, input, made, records);
     }
     return result;
-  }
-
-  #noteLock(call: ServiceCall): void {
-    const record = this.#book.get(call.args[0]);
-    const args = Array.from(call.args).slice(1);
-    if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
-    record.locks = withLock(record.locks, { number: call.number, args });
   }
 
   #keep(
@@ -213,6 +229,7 @@ export class ContractService implements Service {
     transaction: number,
     input: Uint8Array,
     made: HandleRecord | undefined,
+    records: HandleRecord[],
   ): void {
     if (transaction <= this.connection.durable) return;
     const payload = payloadFlow(call.number) === "in" ? call.payload.slice() : input;
@@ -225,7 +242,7 @@ export class ContractService implements Service {
         transaction,
         made,
       },
-      (index) => this.#book.get(index),
+      records,
     );
   }
 
@@ -373,6 +390,12 @@ export class ContractService implements Service {
     if (!makesWithoutHandle(entry.number)) made.server = status;
     return true;
   }
+}
+
+function noteLock(call: ServiceCall, record: HandleRecord): void {
+  const args = Array.from(call.args).slice(1);
+  if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
+  record.locks = withLock(record.locks, { number: call.number, args });
 }
 
 const F_UNLCK = 2;

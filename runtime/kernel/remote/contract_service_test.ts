@@ -112,7 +112,14 @@ class World {
   }
 
   /** Begins a call. The result comes once it is there. */
-  begin(
+  begin(number: number, args: number[], payload?: Uint8Array): { status?: number } {
+    const result = this.submit(number, args, payload);
+    this.settle();
+    return result;
+  }
+
+  /** Sends a call that nobody has looked at yet. */
+  submit(
     number: number,
     args: number[],
     payload: Uint8Array = new Uint8Array(64),
@@ -126,7 +133,7 @@ class World {
       if (failure !== undefined && !(failure instanceof Errno)) throw failure;
       result.status = failure instanceof Errno ? -failure.errno : value;
     });
-    this.settle();
+    this.tasks.runReady();
     return result;
   }
 
@@ -329,4 +336,23 @@ Deno.test("a closed handle is not reopened", () => {
   world.restart();
   assertEquals(world.server.asked, ["RECOVERED", "REOPEN 0 2 1 -1", "DROP_ORPHANS"]);
   assertEquals(world.call(Call.STATX, [kept]), 0);
+});
+
+Deno.test("a file that is closed while it is written to: the write is not taken for another file's", () => {
+  const world = new World("retry");
+  const file = world.open(5);
+  // The descriptor is closed by whoever ended the program, and its number is given to another file.
+  const writing = world.submit(Call.PWRITE64, [file, 0, 0], Uint8Array.of(9));
+  world.submit(Call.CLOSE, [file]);
+  const other = world.submit(Private.ROOT, [6], new Uint8Array(64));
+  world.settle();
+  assertEquals([writing.status, other.status], [1, file]);
+  world.die();
+  world.restart();
+  const again = world.server.asked.filter((asked) => asked.startsWith("REOPEN"));
+  const written = world.server.asked.filter((asked) => asked.startsWith("PWRITE64"));
+  // Inode 5 is opened again for what was written to it, and not inode 6.
+  assertEquals(written.length, 1);
+  const handle = 200 + again.findIndex((asked) => asked.startsWith("REOPEN 0 5"));
+  assertEquals(written[0], `PWRITE64 ${handle}:9`);
 });

@@ -84,6 +84,11 @@ export class HandleBook {
     return this.#records.filter((record) => record !== undefined);
   }
 
+  /** Who the handles of a call are, whatever becomes of their numbers meanwhile. @throws Errno EBADF, EIO */
+  recordsOf(number: number, args: ArrayLike<number>): HandleRecord[] {
+    return handleArguments(number, args).map((index) => this.get(args[index]));
+  }
+
   /** The arguments as the server knows them. @throws Errno EBADF, EIO */
   translate(number: number, args: ArrayLike<number>): number[] {
     const translated: number[] = [];

@@ -36,6 +36,12 @@ const mutating = new Set<number>([
   Private.UNNAMED,
 ]);
 
+/** Whether the client notes something of the handles of a call once it has been answered. */
+export function concernsHandles(number: number): boolean {
+  return mutating.has(number) || number === Private.CREATE || number === Private.OPEN ||
+    number === Private.COVER || number === Call.FCNTL || number === Call.FLOCK;
+}
+
 const O_TRUNC = 0o1000;
 
 /** Whether a call changes the file system. CREATE does when it made the file; OPEN when it truncates. */
@@ -63,14 +69,14 @@ export class RedoLog {
     return this.#made.has(record);
   }
 
-  /** Keeps an acknowledged change; `args` are the client's. */
+  /** Keeps an acknowledged change. @param args the client's @param records of its handles, in order */
   add(
     entry: Omit<RedoEntry, "handles" | "args"> & { args: ArrayLike<number> },
-    record: (index: number) => HandleRecord,
+    records: readonly HandleRecord[],
   ): void {
     const args = Array.from(entry.args);
     const handles = new Map(
-      handleArguments(entry.number, args).map((index) => [index, record(args[index])]),
+      handleArguments(entry.number, args).map((index, each) => [index, records[each]]),
     );
     this.#entries.push({ ...entry, args, handles });
     this.bytes += entry.payload.length;
