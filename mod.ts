@@ -26,6 +26,8 @@ export type { System } from "./schemas/system.ts";
 export {
   boot,
   type BootOptions,
+  type ChromeEvent,
+  type ChromeTrace,
   type EngineName,
   type Execution,
   type ExecutionEnd,

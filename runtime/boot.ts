@@ -12,6 +12,7 @@ import { Machine } from "./boot/machine.ts";
 import type { EngineName } from "./hardware/hart/make_engine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";
 import type { MachineEvent, MachineReport, MachineState } from "./report.ts";
+import type { ChromeEvent, ChromeTrace } from "./trace/chrome_trace.ts";
 
 /** What `boot` tells while the machine runs, and what stops it. */
 export interface BootOptions {
@@ -29,6 +30,8 @@ export interface BootOptions {
   engine?: EngineName;
   /** gets translated code as text when the machine stops, a region each, with the name of a file for it */
   onTranslated?(file: string, text: string): void;
+  /** has the machine traced from its boot on, and gets the trace at its end */
+  onTrace?(trace: ChromeTrace): void;
   /** goes on when no program runs any more, until it is stopped */
   stays?: boolean;
   /** stops the machine in good order when it is aborted; before it has booted, `boot` throws the reason */
@@ -36,6 +39,8 @@ export interface BootOptions {
 }
 
 export type {
+  ChromeEvent,
+  ChromeTrace,
   EngineName,
   Execution,
   ExecutionEnd,
@@ -66,6 +71,12 @@ export interface RunningMachine {
   signal(program: string, number: number): void;
   /** Says that the host's terminal has another size. */
   resize(size: TerminalSize): void;
+  /**
+   * Traces it for some time, or to its end: what every thread did, and which of it caused which.
+   * @returns what Perfetto and Chrome's tracing show; of each thread the last 65,536 records
+   * @throws Error where it is being traced already
+   */
+  trace(ms: number): Promise<ChromeTrace>;
   /** How it is doing. Never resolves once it has ended. */
   look(): Promise<MachineState>;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */

@@ -26,6 +26,7 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
     devices: [],
     faults: [],
     deviceBell: bell.grant,
+    trace: status.grant,
   }, () => {});
   // It fills its memory until it is refused more, or killed by the runtime that is.
   await instance.ended;

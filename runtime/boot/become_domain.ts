@@ -15,6 +15,7 @@ function openGrant(grant: DomainGrant): OpenedGrant {
     memory: opener.open(grant.memory).buffer,
     status: opener.open(grant.status).buffer,
     control: opener.open(grant.control).buffer,
+    trace: opener.open(grant.trace).buffer,
     sleeper: bell(grant.bell),
     deviceBell: bell(grant.deviceBell),
     rings: grant.rings.map((ring) => ({

@@ -67,6 +67,7 @@ export class DeviceThread {
         bases: [...setup.bases],
         bell: memory.deviceBell.grant,
         attention,
+        trace: memory.traceOf(undefined).buffer as SharedArrayBuffer,
         grants,
         bells,
       } satisfies DeviceWorkerSetup,

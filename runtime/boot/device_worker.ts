@@ -18,6 +18,7 @@ import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../..
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
 import type { BaseImage } from "./root_file_systems.ts";
+import { Recorder } from "../trace/recorder.ts";
 import { self } from "./worker_scope.ts";
 
 /** The first message. */
@@ -30,6 +31,7 @@ export interface DeviceWorkerSetup {
   bases: [device: string, base: BaseImage][];
   bell: MemoryGrant;
   attention: SharedArrayBuffer;
+  trace: SharedArrayBuffer;
   /** every mapped object and bell it will ever be given, so that it can open them now */
   grants: MemoryGrant[];
   bells: MemoryGrant[];
@@ -124,7 +126,9 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const images: (FileImage | OverlayImage)[] = [];
   const bases = new Map(setup.bases);
   const consoles: VirtioConsole[] = [];
-  const platform = new Platform(setup.machine.iommu.directory, setup.machine.iommu.contexts, log);
+  const { directory, contexts } = setup.machine.iommu;
+  const trace = new Recorder(setup.trace, () => performance.timeOrigin + performance.now());
+  const platform = new Platform(directory, contexts, log, trace);
   const host = new HostCalls();
   const backends = new Backends(() => host.called());
   const nowMs = () => performance.now();

@@ -19,12 +19,14 @@ import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
 import { makeTrap } from "../kernel/remote/trap.ts";
+import { Recorder } from "../trace/recorder.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
 export interface OpenedGrant {
   memory: ArrayBufferLike;
   status: ArrayBufferLike;
   control: ArrayBufferLike;
+  trace: ArrayBufferLike;
   sleeper: Sleeper;
   rings: { memory: ArrayBufferLike; peerBell: Bell }[];
   windows: ArrayBufferLike[];
@@ -45,7 +47,7 @@ export function runDomain(
   const status = new StatusPage(opened.status);
   const control = new ControlPage(opened.control);
   const nowNs = () => performance.now() * 1e6;
-  const tasks = new Tasks(nowNs);
+  const tasks = new Tasks(nowNs, new Recorder(opened.trace, epochMs));
   const environment: Environment = {
     nowNs,
     realtimeNs: () =>
@@ -86,7 +88,7 @@ export function runDomain(
       const window = new WindowRegisters(opened.windows[index], opened.deviceBell, nowNs);
       const wild = new WildRegisters(window, opened.memory, address);
       registers.push(wild);
-      const made = new DeviceAttachment(wild);
+      const made = new DeviceAttachment(wild, grant.devices[index].id);
       sources.push(made);
       return made;
     },
@@ -105,6 +107,8 @@ export function runDomain(
         accuseOf(line, plan.name),
         plan.style === "trap" ? trap : undefined,
         nowNs,
+        tasks,
+        line,
       );
       connection.lose("down");
       sources.push(connection);
@@ -137,6 +141,7 @@ export function runDomain(
       opened.rings[index],
       environment,
       replaceableClient ? accuseOf(line, plan.name) : undefined,
+      line,
     );
     servers.push(server);
     faults.watch(plan.interface, server.ring);
@@ -204,6 +209,11 @@ function later(tasks: Tasks, ms: number, act: () => void): void {
   tasks.spawn(waiting(), (_value, failure) => {
     if (failure !== undefined) throw failure;
   });
+}
+
+/** Milliseconds since 1970, by a clock that does not jump. */
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
 }
 
 function heapBytes(): number {

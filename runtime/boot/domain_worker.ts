@@ -17,6 +17,7 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
       memory: buffer(grant.memory),
       status,
       control: buffer(grant.control),
+      trace: buffer(grant.trace),
       sleeper: bell(grant.bell),
       deviceBell: bell(grant.deviceBell),
       rings: grant.rings.map((ring) => ({

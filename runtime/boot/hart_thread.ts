@@ -75,6 +75,7 @@ export class HartThread {
           memory: window.memory.grant,
         })),
         control: memory.control.buffer as SharedArrayBuffer,
+        trace: memory.traceOf(this.#primary).buffer as SharedArrayBuffer,
         attention,
         rings: plan.rings.flatMap(({ client, server }, index) =>
           client !== this.#primary ? [] : [{

@@ -27,6 +27,7 @@ import type { ProcessView } from "../kernel/vfs/procfs.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
 import type { ClientContract, Plan } from "../../schemas/plan.ts";
 import { toByteString } from "../kernel/vfs/protocol.ts";
+import { Recorder } from "../trace/recorder.ts";
 import { startProgram } from "../user/guest/exec.ts";
 import { traceCalls } from "../user/guest/strace.ts";
 import { GuestHart } from "../user/guest/guest_hart.ts";
@@ -47,6 +48,7 @@ export interface HartWorkerSetup {
   deviceBell: MemoryGrant;
   windows: { device: string; memory: MemoryGrant }[];
   control: SharedArrayBuffer;
+  trace: SharedArrayBuffer;
   attention: SharedArrayBuffer;
   /** rings whose client is the primary, by index in the plan */
   rings: { index: number; memory: MemoryGrant; bell: MemoryGrant }[];
@@ -103,7 +105,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
   const domain = plan.domains.find((each) => each.primary)!;
   const opener = new MemoryOpener();
   const nowNs = () => performance.now() * 1e6;
-  const tasks = new Tasks(nowNs);
+  const trace = new Recorder(setup.trace, () => performance.timeOrigin + performance.now());
+  const tasks = new Tasks(nowNs, trace);
   const environment: Environment = {
     nowNs,
     realtimeNs: () =>
@@ -134,6 +137,8 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       },
       ring.style === "trap" ? trap : undefined,
       nowNs,
+      tasks,
+      index,
     );
     connection.lose("down");
     sources.push(connection);
@@ -174,6 +179,7 @@ async function run(setup: HartWorkerSetup): Promise<void> {
       const window = setup.windows.find((each) => each.device === device)!;
       const made = new DeviceAttachment(
         new WindowRegisters(opener.open(window.memory).buffer, deviceBell, nowNs),
+        plan.machine.devices.find(({ name }) => name === device)!.id,
       );
       sources.push(made);
       return made;

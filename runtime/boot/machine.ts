@@ -6,6 +6,7 @@ import { readRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { FaultDescription, Plan } from "../../schemas/plan.ts";
+import type { ChromeTrace } from "../trace/chrome_trace.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
@@ -18,6 +19,7 @@ import { MachineMemory } from "./machine_memory.ts";
 import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
 import { checkHealth, type CheckingMachine } from "./health_checks.ts";
 import { type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
+import { MachineTracer } from "./machine_trace.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
@@ -32,6 +34,7 @@ export class Machine implements RunningMachine {
   #devices!: DeviceThread;
   #hart!: HartThread;
   #domains: ServiceDomains | undefined;
+  #tracer!: MachineTracer;
   #consoles!: Consoles;
   #report: Promise<MachineReport> | undefined;
   readonly #faults: FaultSchedule;
@@ -112,6 +115,8 @@ export class Machine implements RunningMachine {
       output: this.options.onOutput,
       log: (line) => event({ kind: "log", domain: "console", line }),
     });
+    this.#tracer = new MachineTracer(plan, memory);
+    if (this.options.onTrace !== undefined) this.#tracer.begin();
     await this.#devices.ready;
     const primary = plan.domains.find((domain) => domain.primary)!;
     const { memory: own, windows } = memory.primary;
@@ -211,6 +216,14 @@ export class Machine implements RunningMachine {
     };
   }
 
+  async trace(ms: number): Promise<ChromeTrace> {
+    this.#tracer.begin();
+    // One that ends meanwhile is traced until then.
+    const over = this.#ended.promise.catch(() => {});
+    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, ms))]);
+    return await this.#tracer.take();
+  }
+
   execute(execution: Execution, take: OutputTaker): RunningProgram {
     if (!this.#booted || this.#hart.gone) throw new Error("The machine does not run programs now");
     const { min } = limits.userMemoryBytes, { userMemoryBytes } = this.#plan.machine;
@@ -265,6 +278,7 @@ export class Machine implements RunningMachine {
     await this.#domains!.stop();
     const faults = await this.#devices.faults();
     await this.#devices.stop();
+    if (this.options.onTrace !== undefined) this.options.onTrace(await this.#tracer.take());
     const report = makeReport(this.#counted(counters, faults), {
       programs: this.#programs.reports,
       recoveries: this.#domains!.recoveries,

@@ -7,6 +7,7 @@ import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
 import { moveRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { STATUS_BYTES } from "../hypervisor/status_page.ts";
+import { TRACE_BYTES } from "../trace/recorder.ts";
 import type { DomainPlan, Plan } from "../../schemas/plan.ts";
 
 /** The registers of a device. */
@@ -25,6 +26,9 @@ export interface DomainMemory {
   windows: Window[];
 }
 
+/** What the devices' records are kept under: no domain has this name. */
+const DEVICES = "";
+
 export class MachineMemory {
   /** the primary domain's */
   readonly primary: { memory: SharedMemory; windows: Window[]; control: ControlPage };
@@ -35,6 +39,8 @@ export class MachineMemory {
   readonly rings: SharedMemory[];
   /** by name of the service domain */
   readonly domains = new Map<string, DomainMemory>();
+  /** where threads record what they do: by name of the domain; of the devices under "" */
+  readonly traces = new Map<string, SharedMemory>();
   readonly #opener = new MemoryOpener();
 
   /** @param services the domains besides the primary */
@@ -55,8 +61,12 @@ export class MachineMemory {
       const server = plan.domains.find((domain) => domain.name === ring.server)!;
       return opener.create(`ring ${ring.name}`, ring.sizeBytes, kindOf(server));
     });
+    for (const name of [DEVICES, primary.name]) {
+      this.traces.set(name, opener.create(`trace ${name}`, TRACE_BYTES, "threads"));
+    }
     for (const domain of services) {
       const kind = kindOf(domain);
+      this.traces.set(domain.name, opener.create(`trace ${domain.name}`, TRACE_BYTES, kind));
       this.domains.set(domain.name, {
         kind,
         ...this.#ownOf(domain, kind),
@@ -68,6 +78,11 @@ export class MachineMemory {
   /** The bell of a domain: the hart's, for the primary. */
   bellOf(domain: string): SharedMemory {
     return this.domains.get(domain)?.bell ?? this.hartBell;
+  }
+
+  /** Where a domain records what it does; the devices, where none is named. */
+  traceOf(domain: string | undefined): SharedMemory {
+    return this.traces.get(domain ?? DEVICES)!;
   }
 
   doorbell(bell: SharedMemory): Doorbell {

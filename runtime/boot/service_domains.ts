@@ -257,6 +257,7 @@ export class ServiceDomains {
       status: own.status.grant,
       bell: own.bell.grant,
       control: own.control.grant,
+      trace: this.memory.traceOf(plan.name).grant,
       rings: rings.map(({ ring, index }) => ({
         index,
         plan: ring,

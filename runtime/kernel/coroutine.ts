@@ -1,6 +1,7 @@
 // Blocking kernel work: generator coroutines that yield the wait queue they sleep on, and the
 // scheduler of one domain that resumes them. No promises, no timers: a domain's loop drives this,
 // so the same code runs in parallel and in deterministic mode.
+import { type Recorder, silent } from "../trace/recorder.ts";
 import { Errno } from "./errno.ts";
 
 /** Kernel work that may block: yields the queue it waits on, returns its result. Generators are. */
@@ -117,6 +118,8 @@ export class Answer<T> implements Coroutine<T> {
 
 /** One running coroutine. */
 export class Task {
+  /** whose work it does: see {@link Tasks.context} */
+  readonly #context: number;
   #waitingOn: WaitQueue | undefined;
   #interruption: unknown;
 
@@ -124,7 +127,9 @@ export class Task {
     private readonly tasks: Tasks,
     private readonly body: Coroutine<unknown>,
     private readonly settled: (value: unknown, failure: unknown) => void,
-  ) {}
+  ) {
+    this.#context = tasks.context;
+  }
 
   /** Called by the wait queue that the task slept on. */
   wake(queue: WaitQueue): void {
@@ -164,6 +169,7 @@ export class Task {
 
   /** Runs until the next wait or the end. */
   step(): void {
+    this.tasks.context = this.#context;
     let result;
     try {
       result = this.body.next();
@@ -202,8 +208,14 @@ export class Tasks {
   #ready: Task[] = [];
   #timers: Timer[] = [];
 
-  /** @param nowNs monotonic clock, nanoseconds */
-  constructor(private readonly nowNs: () => number) {}
+  /** Whose work is being done, for traces: the number of a call or a request of this thread; 0 for nobody's. */
+  context = 0;
+
+  /**
+   * @param nowNs monotonic clock, nanoseconds
+   * @param trace takes what the domain does, where somebody wants to know
+   */
+  constructor(private readonly nowNs: () => number, readonly trace: Recorder = silent) {}
 
   /**
    * Starts a coroutine at once, up to its first wait. `settled` gets its value or what it threw;
@@ -289,10 +301,12 @@ export class Tasks {
 
   /** Runs what was ready when called. @returns how many tasks ran */
   runReady(): number {
+    this.context = 0;
     if (this.#ready.length === 0) return 0;
     const ready = this.#ready;
     this.#ready = [];
     for (const task of ready) task.step();
+    this.context = 0;
     return ready.length;
   }
 }

@@ -3,6 +3,7 @@
 import { type Blocking, isCoroutine, type Tasks } from "../kernel/coroutine.ts";
 import type { DomainLoop } from "../kernel/domain_loop.ts";
 import { Errno } from "../kernel/errno.ts";
+import { TraceEvent } from "../trace/recorder.ts";
 import { ReadyQueue, type UserThread } from "./thread.ts";
 
 /** Turns of microtasks that a native thread may take between two of its system calls. */
@@ -43,11 +44,11 @@ export class Hart {
   }
 
   /**
-   * Carries out a system call of a thread: `work` is what the kernel's handler answered.
+   * Carries out a system call of a thread: `handler` gives what the kernel's handler answered.
    * The thread is resumed with the result later, never from within this function.
    */
-  execute(thread: UserThread, handler: () => Blocking<number>): void {
-    this.calls++;
+  execute(thread: UserThread, number: number, handler: () => Blocking<number>): void {
+    this.begin(thread, number);
     let result: Blocking<number>;
     try {
       result = handler();
@@ -59,10 +60,24 @@ export class Hart {
     this.tasks.spawn(result, (value, failure) => this.#answer(thread, value, failure));
   }
 
-  #answer(thread: UserThread, status: number | undefined, failure: unknown): void {
-    if (failure instanceof Errno) this.ready.push(thread, -failure.errno);
-    else if (failure !== undefined) throw failure;
-    else this.ready.push(thread, status as number);
+  /** Counts a system call of a thread; what is done from here on is done for it. */
+  begin(thread: UserThread, number: number): void {
+    const { trace } = this.tasks;
+    this.tasks.context = ++this.calls;
+    if (trace.on) trace.record(TraceEvent.CALL, thread.tid, number, this.calls);
+  }
+
+  /** Notes that a call of a thread has its result. */
+  end(thread: UserThread, status: number): void {
+    const { trace } = this.tasks;
+    if (trace.on) trace.record(TraceEvent.CALL_END, thread.tid, status);
+  }
+
+  #answer(thread: UserThread, value: number | undefined, failure: unknown): void {
+    if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+    const status = failure instanceof Errno ? -failure.errno : value as number;
+    this.end(thread, status);
+    this.ready.push(thread, status);
   }
 
   /** Runs until `finished` says so; everything the kernel does happens inside. */

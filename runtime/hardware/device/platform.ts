@@ -1,6 +1,7 @@
 // The hardware of a machine as one loop body: the IOMMU and all devices. Whoever owns a host thread
 // for it calls `poll`; domains come and go through `admit` and `fence`.
 import type { IommuContextPlan } from "../../../schemas/plan.ts";
+import type { Recorder } from "../../trace/recorder.ts";
 import type { Bell } from "../doorbell.ts";
 import { Iommu } from "../iommu/iommu.ts";
 import type { FaultRecord } from "../iommu/fault_queue.ts";
@@ -15,11 +16,15 @@ export class Platform {
   readonly #tables: IommuTables;
   readonly #devices = new Map<string, { device: VirtioDevice; context: IommuContextPlan }>();
 
-  /** @param directory physical address of the hypervisor's memory for IOMMU tables */
+  /**
+   * @param directory physical address of the hypervisor's memory for IOMMU tables
+   * @param trace takes what devices do, where somebody wants to know
+   */
   constructor(
     directory: number,
     contexts: readonly IommuContextPlan[],
     private readonly log: (line: string) => void,
+    private readonly trace?: Recorder,
   ) {
     const buffer = new ArrayBuffer(iommuTableBytes(contexts));
     this.memory.add(directory, buffer);
@@ -32,7 +37,8 @@ export class Platform {
       setFirstStage: (root: number) => this.#tables.setFirstStage(context.deviceId, root),
       invalidate: () => this.#tables.invalidatePages(context),
     };
-    const device = new VirtioDevice(name, context.deviceId, model, this.iommu, calls, this.log);
+    const { iommu, log, trace } = this;
+    const device = new VirtioDevice(name, context.deviceId, model, iommu, calls, log, trace);
     this.#devices.set(name, { device, context });
     return device;
   }

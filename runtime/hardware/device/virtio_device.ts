@@ -1,5 +1,6 @@
 // What all virtio devices have in common: the MMIO registers, feature negotiation, queues, reset.
 // A model says what its features and configuration are and what to do with a request.
+import { type Recorder, silent, TraceEvent } from "../../trace/recorder.ts";
 import type { Iommu } from "../iommu/iommu.ts";
 import type { RegisterFile, WindowPort } from "./register_window.ts";
 import { type Chain, type Completion, QueueBroken, SplitQueue } from "./split_queue.ts";
@@ -46,6 +47,7 @@ export class VirtioDevice implements RegisterFile {
   /**
    * @param id IOMMU device id
    * @param log told what a driver did wrong
+   * @param trace takes what the device does, where somebody wants to know
    */
   constructor(
     readonly name: string,
@@ -54,6 +56,7 @@ export class VirtioDevice implements RegisterFile {
     iommu: Iommu,
     private readonly context: ContextCalls,
     private readonly log: (line: string) => void,
+    private readonly trace: Recorder = silent,
   ) {
     this.queues = Array.from({ length: model.queues }, () => new SplitQueue(iommu, id));
   }
@@ -143,7 +146,11 @@ export class VirtioDevice implements RegisterFile {
     const queue = this.queues[index];
     let completed = false;
     for (let chain = queue.take(); chain !== undefined; chain = queue.take()) {
-      queue.complete(chain.head, this.model.request(index, chain));
+      const { head } = chain;
+      if (this.trace.on) this.trace.record(TraceEvent.SERVE, this.id, head, index);
+      const written = this.model.request(index, chain);
+      if (this.trace.on) this.trace.record(TraceEvent.SERVE_END, this.id, head, written);
+      queue.complete(head, written);
       completed = true;
     }
     if (completed) this.#port?.interrupt();

@@ -24,6 +24,8 @@ export interface DomainGrant {
   status: MemoryGrant;
   /** who is at the other ends of its rings */
   control: MemoryGrant;
+  /** where it records what it does, where somebody wants to know */
+  trace: MemoryGrant;
   /** the bell it sleeps on */
   bell: MemoryGrant;
   rings: RingGrant[];

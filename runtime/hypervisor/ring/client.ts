@@ -103,6 +103,11 @@ export class RingClient {
     return this.#head;
   }
 
+  /** requests submitted in this generation */
+  get sent(): number {
+    return this.#tail;
+  }
+
   /** requests that can be submitted now */
   get room(): number {
     return this.#freeCount;

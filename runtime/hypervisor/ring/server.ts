@@ -105,6 +105,11 @@ export class RingServer {
         0;
   }
 
+  /** requests taken of this generation */
+  get taken(): number {
+    return this.#head;
+  }
+
   /** requests taken and not answered */
   get inFlight(): number {
     return this.#inFlight;

@@ -10,7 +10,8 @@ export class DeviceAttachment implements PollSource {
   onTurnEnd: () => void = () => {};
   interrupts = 0;
 
-  constructor(readonly registers: DeviceRegisters) {}
+  /** @param id of the device at the IOMMU, by which traces know it */
+  constructor(readonly registers: DeviceRegisters, readonly id = 0) {}
 
   poll(): number {
     if (!this.registers.takeInterrupt()) return 0;

@@ -3,6 +3,7 @@
 // domain's memory behind its queues, which is where the page cache is.
 import { Block, DeviceId } from "../../hardware/device/virtio.ts";
 import type { BlockDevice, BlockRequest } from "../block/block_device.ts";
+import { TraceEvent } from "../../trace/recorder.ts";
 import type { Component } from "../component.ts";
 import type { DmaBuffer, Environment } from "../environment.ts";
 import type { DeviceAttachment } from "./device_attachment.ts";
@@ -22,6 +23,14 @@ const NOT_WRITTEN = 0xff;
 interface Outstanding {
   request: BlockRequest;
   slot: number;
+  /** of its chain, by which traces know it */
+  head: number;
+}
+
+/** One that waits for room in the queue, and whose work it is. */
+interface Waiting {
+  request: BlockRequest;
+  context: number;
 }
 
 class VirtioBlkDriver implements BlockDevice {
@@ -35,7 +44,7 @@ class VirtioBlkDriver implements BlockDevice {
   readonly #slots: DmaBuffer;
   readonly #slotView: DataView;
   readonly #freeSlots: number[];
-  readonly #waiting: BlockRequest[] = [];
+  readonly #waiting: Waiting[] = [];
   readonly #probe: VirtioProbe;
 
   constructor(
@@ -82,11 +91,12 @@ class VirtioBlkDriver implements BlockDevice {
     ) {
       return this.#settle(request, "unsupported");
     }
-    if (this.#queue.hasRoom && this.#waiting.length === 0) this.#start(request);
-    else this.#waiting.push(request);
+    const { context } = this.environment.tasks;
+    if (this.#queue.hasRoom && this.#waiting.length === 0) this.#start(request, context);
+    else this.#waiting.push({ request, context });
   }
 
-  #start(request: BlockRequest): void {
+  #start(request: BlockRequest, context: number): void {
     const slot = this.#freeSlots.pop()!;
     const at = slot * SLOT_BYTES;
     const address = this.#slots.address + at;
@@ -117,12 +127,22 @@ class VirtioBlkDriver implements BlockDevice {
       else data.push({ address: buffer.address, length: buffer.bytes.length });
     }
     writable.push({ address: address + STATUS_OFFSET, length: 1 });
-    this.#queue.add({ request, slot }, readable, writable);
+    const outstanding: Outstanding = { request, slot, head: 0 };
+    const { trace } = this.environment.tasks;
+    if (trace.on) {
+      // Before the device can see it, so that it is not told of later than what the device does.
+      const bytes = request.buffers.reduce((sum, buffer) => sum + buffer.bytes.length, 0);
+      const { id } = this.attachment, { nextHead } = this.#queue;
+      trace.record(TraceEvent.REQUEST, id, nextHead, types[request.operation], context, bytes);
+    }
+    outstanding.head = this.#queue.add(outstanding, readable, writable);
     this.attachment.registers.notify(0);
   }
 
   #complete(): number {
-    const count = this.#queue.takeUsed(({ request, slot }) => {
+    const { trace } = this.environment.tasks;
+    const count = this.#queue.takeUsed(({ request, slot, head }) => {
+      if (trace.on) trace.record(TraceEvent.REQUEST_END, this.attachment.id, head);
       const status = this.#slotView.getUint8(slot * SLOT_BYTES + STATUS_OFFSET);
       this.#freeSlots.push(slot);
       this.#settle(
@@ -130,7 +150,10 @@ class VirtioBlkDriver implements BlockDevice {
         status === Block.OK ? "ok" : status === Block.UNSUPP ? "unsupported" : "io-error",
       );
     });
-    while (this.#waiting.length > 0 && this.#queue.hasRoom) this.#start(this.#waiting.shift()!);
+    while (this.#waiting.length > 0 && this.#queue.hasRoom) {
+      const { request, context } = this.#waiting.shift()!;
+      this.#start(request, context);
+    }
     return count;
   }
 

@@ -69,6 +69,11 @@ export class Virtqueue<T> {
     return this.#free.length > 0;
   }
 
+  /** head of the chain of the request that is added next, where there is room */
+  get nextHead(): number {
+    return this.#free.at(-1)!;
+  }
+
   /** requests that are not completed */
   get outstanding(): number {
     return this.size - this.#free.length;
@@ -79,8 +84,11 @@ export class Virtqueue<T> {
     Atomics.store(this.#availableFlags, 0, wanted ? 0 : NO_INTERRUPT);
   }
 
-  /** Makes a request available to the device; `token` comes back with its completion. */
-  add(token: T, readable: Segment[], writable: Segment[]): void {
+  /**
+   * Makes a request available to the device; `token` comes back with its completion.
+   * @returns the head of its chain of descriptors
+   */
+  add(token: T, readable: Segment[], writable: Segment[]): number {
     const head = this.#free.pop()!;
     const count = readable.length + writable.length;
     if (count === 0 || count > this.maxSegments) {
@@ -98,6 +106,7 @@ export class Virtqueue<T> {
     this.#availableRing[this.#nextAvailable % this.size] = head;
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
     Atomics.store(this.#availableIndex, 0, this.#nextAvailable);
+    return head;
   }
 
   #addIndirect(head: number, readable: Segment[], writable: Segment[]): void {

@@ -8,7 +8,8 @@ import {
   RingCall,
   type RingShape,
 } from "../../hypervisor/ring/layout.ts";
-import { Answer, type Coroutine, WaitQueue } from "../coroutine.ts";
+import { ringTraceId, silent, TraceEvent } from "../../trace/recorder.ts";
+import { Answer, type Coroutine, type Tasks, WaitQueue } from "../coroutine.ts";
 import type { PollSource } from "../domain_loop.ts";
 import type { Credential, ServiceCall } from "../service.ts";
 import { payloadFlow } from "./payload_flow.ts";
@@ -20,6 +21,8 @@ export type ConnectionState = "up" | "down" | "gone";
 
 /** The answer to one call, once it comes: a status, or {@link LOST}. */
 export class RingAnswer extends Answer<number> {
+  /** the place of its request among all of the ring's generation */
+  place = -1;
   /** the server's running transaction when it completed the call */
   transaction = 0;
 
@@ -36,6 +39,7 @@ export class RingAnswer extends Answer<number> {
   complete(status: number, slot: number): void {
     this.connection.copyOut(this.number, this.payload, status, slot);
     this.transaction = this.connection.transaction;
+    this.connection.traceAnswer(this.place, status);
     this.arrived(status);
   }
 
@@ -62,6 +66,8 @@ export class Connection implements PollSource {
    * @param accuse called when the server wrote nonsense into the ring
    * @param trap where calls trap: waits until the server has settled what was sent
    * @param nowNs by which calls are timed; without it they are not
+   * @param tasks those of the domain, which say whose work a call is
+   * @param index of the ring in the plan, by which traces know it
    */
   constructor(
     memory: ArrayBufferLike,
@@ -71,6 +77,8 @@ export class Connection implements PollSource {
     private readonly accuse: (reason: string) => void,
     private readonly trap?: (ring: RingClient) => void,
     nowNs?: () => number,
+    private readonly tasks: Pick<Tasks, "trace" | "context"> = { trace: silent, context: 0 },
+    private readonly index = 0,
   ) {
     this.generation = generation;
     this.ring = new RingClient(memory, shape, generation, bell, nowNs);
@@ -122,9 +130,24 @@ export class Connection implements PollSource {
       ring.arena.set(payload, ring.payloadOffset(slot));
       ring.copied(payload.length);
     }
+    const { trace } = this.tasks;
+    if (trace.on) {
+      answer.place = ring.sent;
+      trace.record(TraceEvent.SEND, this.#traceId, answer.place, number, this.tasks.context);
+    }
     ring.submit(slot, number, args, index, payload.length, answer);
     this.trap?.(ring);
     return true;
+  }
+
+  /** Notes that an answer has come. */
+  traceAnswer(place: number, status: number): void {
+    const { trace } = this.tasks;
+    if (trace.on) trace.record(TraceEvent.ANSWER, this.#traceId, place, status);
+  }
+
+  get #traceId(): number {
+    return ringTraceId(this.index, this.generation);
   }
 
   /** Copies a completed call's output before its slot is used again. */

@@ -16,11 +16,20 @@ export function serveInterface(
   end: { memory: ArrayBufferLike; peerBell: Bell },
   environment: Environment,
   accuse?: (reason: string) => void,
+  index = 0,
 ): ServiceServer {
   const service = ring.interface === "disk"
     ? new DiskServer(provided as BlockDevice, environment, ring)
     : provided as Service;
-  return new ServiceServer(end.memory, ring, end.peerBell, service, environment.tasks, accuse);
+  return new ServiceServer(
+    end.memory,
+    ring,
+    end.peerBell,
+    service,
+    environment.tasks,
+    accuse,
+    index,
+  );
 }
 
 /** What a component is handed in place of its neighbour in another domain. */

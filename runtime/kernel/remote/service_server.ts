@@ -4,6 +4,7 @@ import { RingServer } from "../../hypervisor/ring/server.ts";
 import type { RingRequest } from "../../hypervisor/ring/server.ts";
 import { RingBroken, type RingShape } from "../../hypervisor/ring/layout.ts";
 import type { Bell } from "../../hardware/doorbell.ts";
+import { ringTraceId, TraceEvent } from "../../trace/recorder.ts";
 import { isCoroutine, type Tasks } from "../coroutine.ts";
 import type { PollSource } from "../domain_loop.ts";
 import { Errno } from "../errno.ts";
@@ -14,10 +15,12 @@ import type { FollowingEnd } from "./link_follower.ts";
 export class ServiceServer implements PollSource, FollowingEnd {
   readonly ring: RingServer;
   #attached = false;
+  #traceId = 0;
 
   /**
    * @param accuse told that the client wrote nonsense, of which nothing more is then taken; without it
    * that is the domain's failure
+   * @param index of the ring in the plan, by which traces know it
    */
   constructor(
     memory: ArrayBufferLike,
@@ -26,6 +29,7 @@ export class ServiceServer implements PollSource, FollowingEnd {
     private readonly service: Service,
     private readonly tasks: Tasks,
     private readonly accuse?: (reason: string) => void,
+    private readonly index = 0,
   ) {
     this.ring = new RingServer(
       memory,
@@ -38,6 +42,7 @@ export class ServiceServer implements PollSource, FollowingEnd {
 
   up(generation: number): void {
     this.ring.attach(generation);
+    this.#traceId = ringTraceId(this.index, generation);
     this.#attached = true;
   }
 
@@ -67,6 +72,12 @@ export class ServiceServer implements PollSource, FollowingEnd {
   }
 
   #serve(request: RingRequest): void {
+    const { tasks, ring } = this;
+    const context = tasks.context = ring.calls << 6 | this.index;
+    if (tasks.trace.on) {
+      const { slot, number } = request;
+      tasks.trace.record(TraceEvent.TAKE, this.#traceId, ring.taken - 1, slot, number, context);
+    }
     try {
       const result = this.service.call(request);
       if (isCoroutine(result)) {
@@ -84,6 +95,8 @@ export class ServiceServer implements PollSource, FollowingEnd {
   }
 
   #complete(slot: number, status: number): void {
+    const { trace } = this.tasks;
+    if (trace.on) trace.record(TraceEvent.COMPLETE, this.#traceId, slot, status);
     this.ring.complete(slot, status, this.service.transaction, this.service.durable);
   }
 }

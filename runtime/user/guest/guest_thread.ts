@@ -172,7 +172,7 @@ export class GuestThread implements UserThread, ThreadHost {
   #systemCall(): boolean {
     const { words, hart } = this.guest;
     const number = words[A7 * 2];
-    hart.calls++;
+    hart.begin(this, number);
     words[State.BUDGET >> 2] -= CALL_INSTRUCTIONS;
     this.#call = { number, firstLow: words[A0 * 2], firstHigh: words[A0 * 2 + 1] };
     let result: Blocking<number>;
@@ -233,6 +233,7 @@ export class GuestThread implements UserThread, ThreadHost {
     const call = this.#call!;
     this.#call = undefined;
     const { words } = this.guest;
+    this.guest.hart.end(this, status);
     if (status === NO_RESULT) return;
     const registers = words.subarray(A0 * 2, A0 * 2 + 12);
     this.guest.observer.traced?.(this, call.number, registers, status);
@@ -268,6 +269,8 @@ export class GuestThread implements UserThread, ThreadHost {
     const address = this.#faultAddress();
     let begun = false, over = false;
     const { kernel, space } = this;
+    // The call before it is over: what is read for the page is not read for that.
+    this.guest.tasks.context = 0;
     this.#waiting = true;
     kernel.task = this.guest.tasks.spawn(space.fault(page, access), (fault, failure) => {
       kernel.task = undefined;

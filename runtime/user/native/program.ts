@@ -79,6 +79,7 @@ export class NativeProgram implements ThreadHost {
     if (handler === undefined && threadHandler === undefined) this.missing(number);
     this.hart.execute(
       thread,
+      number,
       () =>
         handler !== undefined
           ? handler(this.process, ...args)

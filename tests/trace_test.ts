@@ -1,0 +1,89 @@
+// A trace of a machine: one causal chain from a program's call over a ring and a domain to a device and back.
+import { assert, assertEquals } from "@std/assert";
+import type { ChromeEvent, ChromeTrace } from "../mod.ts";
+import { boot } from "../mod.ts";
+import { planOf, withFolder } from "./boot_harness.ts";
+
+/** Of two threads' clocks: what one says before the other is not wrong by more. */
+const SKEW_US = 500;
+/** Times are told in thousandths. */
+const ROUNDING_US = 0.002;
+
+Deno.test("trace: flows lead from calls over rings and domains to devices, and back", () =>
+  withFolder(async (folder) => {
+    const plan = await planOf("examples/quickstart.yaml", folder);
+    let trace: ChromeTrace | undefined;
+    const machine = await boot(plan, { onTrace: (taken) => trace = taken });
+    await machine.wait();
+    const { traceEvents, otherData } = trace!;
+    assertEquals(otherData.system, "quickstart");
+    assertEquals(Object.keys(otherData.lost).sort(), ["devices", "primary", "storage"]);
+    const named = (ph: string, name: string) =>
+      traceEvents.filter((event) => event.ph === ph && event.name === name);
+    const processes = new Map(
+      named("M", "process_name").map(({ pid, args }) => [args!.name as string, pid]),
+    );
+    const spans = traceEvents.filter(({ ph }) => ph === "X");
+    const at = ({ pid, tid, ts }: ChromeEvent) =>
+      spans.find((span) =>
+        span.pid === pid && span.tid === tid && span.ts! <= ts! &&
+        ts! <= span.ts! + span.dur! + ROUNDING_US
+      );
+    const flows = Map.groupBy(traceEvents.filter(({ id }) => id !== undefined), ({ id }) => id);
+    const sent = named("X", "fsync").find(({ cat, pid }) =>
+      cat === "call" && pid === processes.get("primary")
+    );
+    assert(sent !== undefined, "no call of a program is in the trace");
+    const kinds = new Set<string>();
+    for (const flow of flows.values()) {
+      const along = flow.map((event) => {
+        const span = at(event);
+        assert(span !== undefined, `${JSON.stringify(event)} is at no span`);
+        return span;
+      });
+      kinds.add(along.map(({ cat }) => cat).join(" "));
+      for (let index = 1; index < flow.length; index++) {
+        const late = flow[index - 1].ts! - flow[index].ts!;
+        assert(late <= SKEW_US, `${JSON.stringify(flow)}: ${late} us back in time`);
+      }
+    }
+    for (const kind of ["call serve call", "serve request serve", "request device request"]) {
+      assert(kinds.has(kind), `no flow is ${kind}: ${[...kinds].join(", ")}`);
+    }
+    // Spans of a line do not overlap: who shows them may nest them.
+    const lines = Map.groupBy(spans, ({ pid, tid }) => `${pid} ${tid}`);
+    for (const line of lines.values()) {
+      line.sort((a, b) => a.ts! - b.ts!);
+      for (let index = 1; index < line.length; index++) {
+        const before = line[index - 1];
+        assert(
+          before.ts! + before.dur! <= line[index].ts! + ROUNDING_US,
+          JSON.stringify(line[index]),
+        );
+      }
+    }
+  }));
+
+Deno.test("trace: a machine that runs can be traced for a while, again and again, one at a time", () =>
+  withFolder(async (folder) => {
+    const plan = await planOf("examples/quickstart.yaml", folder);
+    const started = Promise.withResolvers<void>();
+    const machine = await boot(plan, {
+      onEvent: ({ kind }) => kind === "program-started" && started.resolve(),
+    });
+    await started.promise;
+    for (let round = 0; round < 2; round++) {
+      const tracing = machine.trace(100);
+      let refused = "";
+      await machine.trace(1).catch((failure) => refused = failure.message);
+      assertEquals(refused, "The machine is being traced already");
+      const { traceEvents } = await tracing;
+      const calls = traceEvents.filter(({ ph, cat }) => ph === "X" && cat === "call");
+      assert(calls.length > 0, "nothing was traced");
+      assert(
+        calls.every(({ ts }) => ts! >= -1000 && ts! < 10e6),
+        "times are not since the beginning",
+      );
+    }
+    await machine.stop();
+  }));
