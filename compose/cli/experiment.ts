@@ -19,8 +19,9 @@ interface Options extends Shared {
 export const experimentCommand = new Command()
   .description(
     "Run workloads over systems and parameters, and report what they say.\n" +
-      "DIR gets results.jsonl, a line for each run as it ends, and at the end results.csv, plots and\n" +
-      "report.html. Stopped and started again, it goes on from what results.jsonl has.",
+      "The folder gets results.jsonl, a line for each run as it ends, and at the\n" +
+      "end results.csv, plots and report.html. Stopped and started again, it goes\n" +
+      "on from what results.jsonl has.",
   )
   .arguments("<file:file>")
   .option("-o, --out <folder:string>", "where results go; else results/NAME, or NAME-quick")

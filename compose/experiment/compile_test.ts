@@ -123,6 +123,19 @@ Deno.test("a field that systems do not have is an error, told once where it is n
   assertStringIncludes(diagnostics[0], "it.yaml:10:38");
 });
 
+Deno.test("a manifest of the other kind is told as that, and nothing else about it", async () => {
+  const of = async (file: string) => {
+    const { diagnostics } = await compileExperiment(await loadExperiment(file, disk), disk, calls);
+    return diagnostics.map(({ message, hint }) => `${message}: ${hint}`);
+  };
+  assertEquals(await of(`${folder}experiment_system.yaml`), [
+    "this is of kind System: `compose up` boots systems",
+  ]);
+  const experimental = experiment.replaceAll("experiment_system", "E1106_unknown_parameter");
+  const { diagnostics } = await compileText(experimental);
+  assertEquals(diagnostics.map(({ message }) => message), ["this is of kind Experiment"]);
+});
+
 Deno.test("a constraint may leave certain values", async () => {
   const text = experiment.replace(
     "constraints:",

@@ -2,7 +2,7 @@
 import { type Experiment, experimentShape } from "../../schemas/experiment_shape.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import { decode } from "../source/decode.ts";
-import { flatten, merge, pathAt, type Reader } from "../source/load.ts";
+import { flatten, isOtherKind, merge, pathAt, type Reader } from "../source/load.ts";
 import { type Node, parseNodes } from "../source/node.ts";
 import { entryAt, takeEntry } from "./trees.ts";
 
@@ -40,10 +40,11 @@ export async function loadExperiment(
   const diagnostics: Diagnostic[] = [];
   const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
   let root = await flatten(path, await reader.read(path), reader, report);
+  const other = isOtherKind(root, "System", "`compose up` boots systems", report);
   const little = takeEntry(root, "quick");
   if (quick && little !== undefined) root = merge(root, little, "replace");
   const overrides = takeOverrides(root);
-  const decoded = decode(experimentShape, root, "the experiment", report);
+  const decoded = other ? undefined : decode(experimentShape, root, "the experiment", report);
   const loaded: LoadedExperiment = {
     file: path,
     quick: quick && little !== undefined,

@@ -120,12 +120,11 @@ export async function decodeSystem(
   diagnostics: Diagnostic[],
   reader: Reader,
 ): Promise<Loaded> {
-  const decoded = decode(
-    systemShape,
-    root,
-    "the system",
-    (diagnostic) => void diagnostics.push(diagnostic),
-  );
+  const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
+  if (isOtherKind(root, "Experiment", "`compose experiment` runs experiments", report)) {
+    return { root, diagnostics, existing: new Set() };
+  }
+  const decoded = decode(systemShape, root, "the system", report);
   const system = diagnostics.length === 0 ? decoded : undefined;
   const existing = new Set<string>();
   if (system) {
@@ -134,6 +133,19 @@ export async function decodeSystem(
     }
   }
   return { root, system, diagnostics, existing };
+}
+
+/** Whether a manifest is of a kind that is not asked for here: nothing else about it is worth telling. */
+export function isOtherKind(
+  root: Node,
+  kind: "System" | "Experiment",
+  hint: string,
+  report: (diagnostic: Diagnostic) => void,
+): boolean {
+  const node = root.kind === "map" ? root.entries.get("kind")?.node : undefined;
+  if (node?.kind !== "scalar" || node.value !== kind) return false;
+  report({ code: "E0106", message: `this is of kind ${kind}`, span: node.span, hint });
+  return true;
 }
 
 /**
