@@ -1,11 +1,14 @@
 // A trace of a machine: one causal chain from a program's call over a ring and a domain to a device and back.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { ChromeEvent, ChromeTrace } from "../mod.ts";
 import { boot } from "../mod.ts";
-import { planOf, withFolder } from "./boot_harness.ts";
+import { composeCommand, planOf, withFolder } from "./boot_harness.ts";
+import { withWatchedSystem } from "./watched_system.ts";
 
 /** Of two threads' clocks: what one says before the other is not wrong by more. */
 const SKEW_US = 500;
+/** Long enough for a host that does much else. */
+const LIMIT_MS = 30_000;
 /** Times are told in thousandths. */
 const ROUNDING_US = 0.002;
 
@@ -86,4 +89,33 @@ Deno.test("trace: a machine that runs can be traced for a while, again and again
       );
     }
     await machine.stop();
+  }));
+
+Deno.test("trace: compose trace and --trace write what browsers show", () =>
+  withWatchedSystem(async (compose, folder) => {
+    const done = await compose("trace", "small", "--seconds", "0.2", "--out", "moment.json");
+    assertEquals([done.code, done.err], [0, ""]);
+    assertMatch(done.out, /^moment\.json: [\d,]+ spans, [\d,]+ flows between them/);
+    const read = (name: string): ChromeTrace =>
+      JSON.parse(Deno.readTextFileSync(`${folder}/${name}`));
+    const moment = read("moment.json");
+    assertEquals(moment.otherData.system, "small");
+    assert(moment.traceEvents.some(({ ph, cat }) => ph === "X" && cat === "serve"));
+    assertEquals((await compose("trace", "small", "--seconds", "-1")).code, 2);
+    assertEquals((await compose("up", "-d", "small.yaml", "--trace", "whole.json")).code, 2);
+    assertEquals((await compose("down", "small")).code, 0);
+    const up = composeCommand(folder, ["up", "small.yaml", "--trace", "whole.json"]).spawn();
+    const [ended] = await Promise.all([
+      up.output(),
+      (async () => {
+        const deadlineMs = performance.now() + LIMIT_MS;
+        while (!(await compose("ps", "small")).out.includes(" ready ")) {
+          if (performance.now() > deadlineMs) return up.kill("SIGKILL");
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+        await compose("stop", "small");
+      })(),
+    ]);
+    assertStringIncludes(new TextDecoder().decode(ended.stderr), "whole.json: ");
+    assert(read("whole.json").traceEvents.length > 0);
   }));

@@ -19,6 +19,7 @@ import { makeRunCommand } from "./run.ts";
 import { downCommand, stopCommand } from "./stop.ts";
 import { listSystems } from "./system_folder.ts";
 import { topCommand } from "./top.ts";
+import { traceCommand } from "./trace.ts";
 import { upCommand } from "./up.ts";
 
 // What follows `--` belongs to a program that is to be run.
@@ -49,6 +50,7 @@ const main = new Command()
   .command("run", makeRunCommand(literal))
   .command("ps", psCommand)
   .command("top", topCommand)
+  .command("trace", traceCommand)
   .command("logs", logsCommand)
   .command("exec", makeExecCommand(literal))
   .command("kill", killCommand)

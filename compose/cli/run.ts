@@ -12,6 +12,7 @@ import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
+import { writeTrace } from "./trace_file.ts";
 
 const NAME = "program";
 const ENGINES: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
@@ -21,6 +22,7 @@ interface Options extends Shared, ProgramOptions {
   strace?: boolean;
   engine?: string;
   dump?: string;
+  trace?: string;
   verbose?: boolean;
 }
 
@@ -44,6 +46,7 @@ export function makeRunCommand(words: string[]): Command {
       "--dump <folder:string>",
       "write translated code there when it has ended, a region a file",
     )
+    .option("--trace <file:string>", "write there what every thread did, for Perfetto")
     .option("--verbose", "print what the machine does on standard error")
     .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
     .example("A shell script", "compose run system.yaml -- /bin/sh -c 'ls /'")
@@ -97,6 +100,9 @@ async function run(file: string, words: string[], options: Options): Promise<voi
       ? undefined
       : (file, text) => Deno.writeTextFileSync(`${dump}/${file}`, text),
     strace: options.strace ? (line) => status.note(line) : undefined,
+    onTrace: options.trace === undefined
+      ? undefined
+      : (trace) => status.note(writeTrace(options.trace!, trace)),
     signal: interruption.signal,
   }).catch(fail);
   interruption.end();

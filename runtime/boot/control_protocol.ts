@@ -15,6 +15,7 @@ export const MAX_UNADMITTED_BYTES = 256 << 10;
 const MAX_WORDS = 4096;
 const MAX_GRACE_MS = 3_600_000;
 const MAX_SIGNAL = 64;
+const MAX_TRACE_MS = 3_600_000;
 
 /** What a connection is for: its first line. */
 export type ControlRequest =
@@ -26,6 +27,8 @@ export type ControlRequest =
   | { do: "signal"; programs: string[]; number: number }
   /** something goes wrong in a domain or a device */
   | { do: "fault"; place: string; fault: FaultDescription }
+  /** what the machine does is recorded for some time; the answer is JSON in pieces of output */
+  | { do: "trace"; ms: number }
   | { do: "execute"; execution: Execution };
 
 /** Further lines of who asked for `execute`. */
@@ -188,6 +191,8 @@ export function readRequest(line: string): ControlRequest {
       };
     case "fault":
       return { do: "fault", place: text(fields.place, "a place"), fault: fault(fields.fault) };
+    case "trace":
+      return { do: "trace", ms: integer(fields.ms, MAX_TRACE_MS, "a time") };
     case "execute":
       return { do: "execute", execution: execution(fields.execution) };
     default:

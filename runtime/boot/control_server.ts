@@ -7,6 +7,7 @@ import {
   type ControlAnswer,
   type ImageProgress,
   lineOf,
+  MAX_PIECE_BYTES,
   MAX_UNADMITTED_BYTES,
   ProtocolError,
   readExecutionInput,
@@ -24,7 +25,7 @@ const MAX_CONNECTIONS = 64;
 /** The machine, as it may be acted upon from outside. */
 export type ControlledMachine = Pick<
   RunningMachine,
-  "look" | "execute" | "signal" | "inject" | "stop"
+  "look" | "trace" | "execute" | "signal" | "inject" | "stop"
 >;
 
 /** Whether the system got ready. */
@@ -125,6 +126,8 @@ export class ControlServer {
       case "fault":
         (this.#machine ?? notBooted()).inject(request.place, request.fault);
         return await answer({ done: true });
+      case "trace":
+        return await this.#trace(request.ms, answer);
       case "execute":
         return await this.#execute(request.execution, lines, answer);
     }
@@ -155,6 +158,16 @@ export class ControlServer {
     return "ready" in outcome
       ? { state: "ready", machine }
       : { state: "not-ready", reason: outcome.notReady, machine };
+  }
+
+  async #trace(ms: number, answer: (answer: ControlAnswer) => Promise<void>): Promise<void> {
+    const trace = await (this.#machine ?? notBooted()).trace(ms);
+    const json = new TextEncoder().encode(JSON.stringify(trace));
+    for (let sent = 0; sent < json.length; sent += MAX_PIECE_BYTES) {
+      const output = json.subarray(sent, sent + MAX_PIECE_BYTES);
+      await answer({ output, stream: "stdout" });
+    }
+    await answer({ done: true });
   }
 
   #stop(graceMs: number | undefined): void {

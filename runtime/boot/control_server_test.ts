@@ -2,6 +2,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { withFolder } from "../../tests/boot_harness.ts";
 import type { MachineState } from "../report.ts";
+import type { ChromeTrace } from "../trace/chrome_trace.ts";
 import { LineConnection } from "./control_lines.ts";
 import {
   type ControlAnswer,
@@ -24,6 +25,13 @@ const state: MachineState = {
   restarts: 0,
 };
 
+/** Longer than any line may be. */
+const someTrace: ChromeTrace = {
+  displayTimeUnit: "ns",
+  otherData: { system: "é".repeat(MAX_LINE_BYTES), lost: {} },
+  traceEvents: [],
+};
+
 /** A machine that remembers what was done with it. */
 class Machine implements ControlledMachine {
   readonly did: string[] = [];
@@ -37,6 +45,10 @@ class Machine implements ControlledMachine {
   inject(place: string, fault: unknown) {
     if (place !== "storage") throw new Error(`There is no service domain "${place}"`);
     this.did.push(`inject ${place} ${JSON.stringify(fault)}`);
+  }
+  trace(ms: number) {
+    this.did.push(`trace ${ms}`);
+    return Promise.resolve(someTrace);
   }
   stop(graceMs?: number) {
     this.did.push(`stop ${graceMs}`);
@@ -154,6 +166,21 @@ Deno.test("a fault is brought about where it is asked for; a place that there is
     assertEquals(await wrong.next(), { refused: 'There is no service domain "sotrage"' });
     assertEquals(machine.did, ['inject storage {"kind":"crash"}']);
     for (const { connection } of [early, right, wrong]) await connection.close();
+  }));
+
+Deno.test("a trace comes in pieces, however long it is", () =>
+  withServer(async ({ server, machine, call }) => {
+    server.attach(machine);
+    const caller = await call(lineOf({ do: "trace", ms: 5 }));
+    const pieces: Uint8Array<ArrayBuffer>[] = [];
+    let answer = await caller.next();
+    for (; answer !== undefined && "output" in answer; answer = await caller.next()) {
+      pieces.push(answer.output as Uint8Array<ArrayBuffer>);
+    }
+    assertEquals(answer, { done: true });
+    assertEquals(JSON.parse(await new Blob(pieces).text()), someTrace);
+    assertEquals(machine.did, ["trace 5"]);
+    await caller.connection.close();
   }));
 
 Deno.test("a program whose caller is gone is ended", () =>
