@@ -4,27 +4,40 @@ import { findSpans, type Flow, type Span, type ThreadTrace, type TraceNames } fr
 
 /** One event; the format says what its fields mean. */
 export interface ChromeEvent {
+  /** what it is: a name (M), a span (X), or the begin, a step or the end of a flow */
   ph: "M" | "X" | "s" | "t" | "f";
+  /** the call or the request; for M, what is named */
   name: string;
+  /** of a span: a program's call, a request served, a request to a device, the device, or what no call waits for */
   cat?: string;
+  /** a domain, or the devices */
   pid: number;
+  /** a line of it */
   tid?: number;
-  /** microseconds */
+  /** when, microseconds since the tracing began */
   ts?: number;
+  /** of a span: how long, microseconds */
   dur?: number;
+  /** of a flow: which */
   id?: number;
+  /** of a flow: its end is bound to the span around it */
   bp?: "e";
+  /** a status, a count of bytes, a name */
   args?: Record<string, unknown>;
 }
 
 /** A trace, to be written as JSON. */
 export interface ChromeTrace {
+  /** how times are shown */
   displayTimeUnit: "ns";
+  /** what it is a trace of */
   otherData: {
+    /** name of the system */
     system: string;
     /** records of each thread that were overwritten before they were read */
     lost: Record<string, number>;
   };
+  /** names, then spans in the order in which they begin, then flows */
   traceEvents: ChromeEvent[];
 }
 
