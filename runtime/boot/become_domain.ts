@@ -22,6 +22,7 @@ function openGrant(grant: DomainGrant): OpenedGrant {
       memory: opener.open(ring.memory).buffer,
       peerBell: bell(ring.peerBell),
     })),
+    ...(grant.keep === undefined ? {} : { keep: opener.open(grant.keep).buffer }),
     windows: grant.devices.map((device) => opener.open(device.window).buffer),
   };
   opener.seal();

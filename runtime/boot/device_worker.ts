@@ -27,6 +27,8 @@ export interface DeviceWorkerSetup {
   consolePorts: number;
   /** what is to go wrong in devices at certain requests */
   faults: FaultPlan[];
+  /** domains whose connections outlive their instances */
+  outliving: string[];
   /** disks over images that stay as they are: by name of the device */
   bases: [device: string, base: BaseImage][];
   bell: MemoryGrant;
@@ -159,7 +161,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
       case "virtio-net": {
         const { network } = device;
         const cable = new LossyBackend(
-          await backends.open(network!),
+          await backends.open(network!, setup.outliving.includes(device.domain)),
           countdownsOf(device),
           nowMs,
           log,

@@ -31,6 +31,7 @@ export interface OpenedGrant {
   rings: { memory: ArrayBufferLike; peerBell: Bell }[];
   windows: ArrayBufferLike[];
   deviceBell: Bell;
+  keep?: ArrayBufferLike;
 }
 
 /** Sleeps are bounded: a signal that a hostile peer swallowed costs at most this. */
@@ -56,6 +57,7 @@ export function runDomain(
     tasks,
     memory: createDomainMemory(opened.memory, grant.plan.memory.address),
     log,
+    ...(opened.keep === undefined ? {} : { keep: new Uint8Array(opened.keep) }),
   };
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];

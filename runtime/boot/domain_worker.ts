@@ -24,6 +24,7 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
         memory: buffer(ring.memory),
         peerBell: bell(ring.peerBell),
       })),
+      ...(grant.keep === undefined ? {} : { keep: buffer(grant.keep) }),
       windows: grant.devices.map((device) => buffer(device.window)),
     }, (log) => self.postMessage({ log }));
   } catch (failure) {

@@ -3,6 +3,7 @@
 import { WINDOW_BYTES } from "../hardware/device/register_window.ts";
 import type { Doorbell } from "../hardware/doorbell.ts";
 import { CONTROL_BYTES, ControlPage } from "../hypervisor/control_page.ts";
+import { CHECKPOINT_BYTES } from "../kernel/network/tcpip/tcp/checkpoint.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
 import { moveRingCounts } from "../hypervisor/ring/ring_counters.ts";
@@ -24,6 +25,8 @@ export interface DomainMemory {
   control: SharedMemory;
   bell: SharedMemory;
   windows: Window[];
+  /** what each of its instances gets as the last one left it */
+  keep?: SharedMemory;
 }
 
 /** What the devices' records are kept under: no domain has this name. */
@@ -70,6 +73,9 @@ export class MachineMemory {
       this.domains.set(domain.name, {
         kind,
         ...this.#ownOf(domain, kind),
+        ...(keepsConnections(domain)
+          ? { keep: opener.create(`${domain.name} keep`, CHECKPOINT_BYTES, kind) }
+          : {}),
         bell: opener.createBell(`${domain.name} bell`, kind),
       });
     }
@@ -112,6 +118,11 @@ export class MachineMemory {
       return [];
     }
     Object.assign(own, this.#ownOf(domain, own.kind));
+    if (own.keep !== undefined) {
+      const last = new Uint8Array(own.keep.buffer);
+      own.keep = this.#opener.create(`${domain.name} keep`, CHECKPOINT_BYTES, own.kind);
+      new Uint8Array(own.keep.buffer).set(last);
+    }
     return this.plan.rings.flatMap((ring, index) => {
       if (ring.server !== domain.name) return [];
       const last = this.rings[index];
@@ -144,6 +155,12 @@ export class MachineMemory {
       memory: this.#opener.create(`window ${device}`, WINDOW_BYTES, kind),
     }));
   }
+}
+
+/** Whether connections outlive an instance: its callers are promised that calls are only late. */
+export function keepsConnections({ components, recovery }: DomainPlan): boolean {
+  return recovery.policy === "restart" && recovery.clients === "retry" &&
+    components.some(({ component }) => component === "tcpip");
 }
 
 function kindOf(domain: DomainPlan): MemoryGrant["kind"] {

@@ -274,6 +274,7 @@ export class ServiceDomains {
         return { name: device, component: driver, id, window: memory.grant };
       }),
       deviceBell: this.memory.reachable(this.memory.deviceBell, own.kind),
+      ...(own.keep === undefined ? {} : { keep: own.keep.grant }),
       faults: (this.plan.faults ?? []).flatMap((fault, index) =>
         fault.at === "domain" && fault.place === plan.name && fault.requests !== undefined
           ? [{ plan: fault, index, past: this.#past[index] }]

@@ -33,6 +33,8 @@ export interface Environment {
   random(into: Uint8Array): void;
   readonly tasks: Tasks;
   readonly memory: DomainMemory;
+  /** memory that the next instance of the domain gets as this one leaves it, where there is any */
+  readonly keep?: Uint8Array;
   /** one line for the supervisor's log */
   log(message: string): void;
 }

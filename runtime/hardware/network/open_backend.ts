@@ -26,9 +26,12 @@ export class Backends {
     return this.#opened.length > 0;
   }
 
-  /** @throws Error naming what of the host is not to be had */
-  async open(plan: NetworkPlan): Promise<NetworkBackend> {
-    const backend = await this.#open(plan);
+  /**
+   * @param outlives whether the machine's connections go on when the driver is another one
+   * @throws Error naming what of the host is not to be had
+   */
+  async open(plan: NetworkPlan, outlives = false): Promise<NetworkBackend> {
+    const backend = await this.#open(plan, outlives);
     const captured = plan.capture === undefined
       ? backend
       : Capture.toFile(backend, plan.capture, () => BigInt(Math.round(EPOCH_NS())));
@@ -36,7 +39,7 @@ export class Backends {
     return captured;
   }
 
-  async #open({ backend, mac }: NetworkPlan): Promise<NetworkBackend> {
+  async #open({ backend, mac }: NetworkPlan, outlives: boolean): Promise<NetworkBackend> {
     switch (backend.kind) {
       case "tap":
         return openTap(backend.name, this.wake);
@@ -45,7 +48,14 @@ export class Backends {
       case "user": {
         const random = (into: Uint8Array) =>
           void crypto.getRandomValues(into as Uint8Array<ArrayBuffer>);
-        const network = new UserNetwork(backend, parseMac(mac), hostSockets, random, this.wake);
+        const network = new UserNetwork(
+          backend,
+          parseMac(mac),
+          hostSockets,
+          random,
+          this.wake,
+          outlives,
+        );
         await network.listen();
         return network;
       }

@@ -32,6 +32,8 @@ export interface DomainGrant {
   /** register windows of its devices, and the bell of the thread that models them */
   devices: { name: string; component: string; id: number; window: MemoryGrant }[];
   deviceBell: MemoryGrant;
+  /** what the next instance gets as this one leaves it */
+  keep?: MemoryGrant;
   /** what is to go wrong in it at certain requests */
   faults: ArmedFault[];
 }

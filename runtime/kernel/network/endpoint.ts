@@ -66,6 +66,15 @@ export interface StreamEndpoint extends Endpoint {
   listen(backlog: number): void;
   /** The next established connection. @throws Errno EAGAIN, EINVAL where it does not listen */
   accept(): StreamEndpoint;
+  /** The handle by which its owner is to find it again, should this instance of the domain die. */
+  keep(handle: number): void;
+  /** The owner has got that many bytes, of those that `receive` gave since it was connected. */
+  confirm(bytes: number): void;
+  /**
+   * The owner of a connection that the instance before had is there again.
+   * @param received bytes that it has got @returns bytes that it has sent, as far as they were taken
+   */
+  claim(received: number): number;
 }
 
 /** An interface of the machine, for netlink, SIOCGIF… and /proc/net. */
@@ -116,4 +125,6 @@ export interface Transport {
   interfaces(): InterfaceInfo[];
   routes(): RouteInfo[];
   sockets(): SocketInfo[];
+  /** connections of the instance before, by handle: they wait to be claimed */
+  restored(): Map<number, StreamEndpoint>;
 }

@@ -25,7 +25,7 @@ export const SocketCall = {
   /** handle, flags, bytes of the sockaddr at the start of the payload; in: sockaddr, data -> level * 2^32 + bytes taken */
   SENDTO: 206,
   /**
-   * handle, flags, whether the sender is wanted; out: {@link RECEIVE_HEADER_BYTES} of header, data
+   * handle, flags, whether the sender is wanted, of a connection: bytes received so far; out: {@link RECEIVE_HEADER_BYTES} of header, data
    * -> level * 2^32 + bytes written with the header
    */
   RECVFROM: 207,
@@ -39,6 +39,11 @@ export const SocketCall = {
   CLOSE: 57,
   /** handle, or -1 for a request about interfaces; request; in and out: its structure */
   IOCTL: 29,
+  /**
+   * handle of a connection that the server before had, bytes received -> level; out: bytes sent, as far as
+   * they were taken, as a 64-bit floating-point number
+   */
+  CLAIM: 0x3002,
   /** waits; out: pairs of words (handle, level) -> bytes */
   EVENTS: 0x3000,
   /** which text of /proc/net (an index of {@link ProcNet}), offset; out: text -> bytes */

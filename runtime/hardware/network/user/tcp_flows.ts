@@ -95,10 +95,15 @@ export class TcpFlows implements FlowOwner {
     return undefined;
   }
 
-  /** The machine begins anew: its connections are no more, but for those that it has not heard of. */
-  reset(): void {
+  /**
+   * The machine begins anew: its connections are no more, but for those that it has not heard of.
+   * @param outlives all go on, and what was under way is sent again in time
+   */
+  reset(outlives = false): void {
     this.#last = [];
-    for (const flow of [...this.#flows.values()]) if (!flow.begunAnew()) flow.abandon();
+    for (const flow of [...this.#flows.values()]) {
+      if (!flow.begunAnew() && !outlives) flow.abandon();
+    }
   }
 
   close(): void {

@@ -39,6 +39,7 @@ export class UserNetwork implements NetworkBackend {
   /**
    * @param mac of the machine
    * @param random gets bytes that nobody foresees
+   * @param outlives whether the machine goes on with its connections when its end begins anew
    * @param wake called when there may be something to receive
    */
   constructor(
@@ -47,6 +48,7 @@ export class UserNetwork implements NetworkBackend {
     private readonly host: HostSockets,
     random: (into: Uint8Array) => void,
     private readonly wake: () => void,
+    private readonly outlives = false,
   ) {
     this.#writer = new HeadWriter(mac, OWN_MAC);
     this.#neighbours = new Neighbours(this.#writer, plan.guests);
@@ -136,7 +138,7 @@ export class UserNetwork implements NetworkBackend {
   reset(): void {
     this.#answers = [];
     this.#udp.reset();
-    this.tcp.reset();
+    this.tcp.reset(this.outlives);
   }
 
   close(): void {

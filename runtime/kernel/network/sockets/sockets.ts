@@ -32,6 +32,8 @@ interface Entry {
   queued: number;
   /** is in the list of those whose level gained a bit */
   noted: boolean;
+  /** the instance before had it, and the client has not asked for it since */
+  unclaimed: boolean;
 }
 
 export class SocketServer implements Service {
@@ -45,6 +47,17 @@ export class SocketServer implements Service {
   /** @param firstHandle no other instance's, so that what is known of an older one means nothing here */
   constructor(private readonly transport: Transport, firstHandle: number) {
     this.#lastHandle = firstHandle;
+    for (const [handle, endpoint] of transport.restored()) {
+      this.#entries.set(handle, {
+        handle,
+        endpoint,
+        told: 0,
+        queued: 0,
+        listens: false,
+        noted: false,
+        unclaimed: true,
+      });
+    }
   }
 
   call({ number, args, credential, payload }: ServiceCall): Blocking<number> {
@@ -61,11 +74,14 @@ export class SocketServer implements Service {
     }
     const entry = this.#entries.get(args[0]) ?? fail(E.EBADF);
     const { endpoint } = entry;
+    if (number === SocketCall.CLAIM) return this.#claim(entry, args[1], payload);
+    // What the client knows of the stream has to be compared first.
+    if (entry.unclaimed && number !== SocketCall.CLOSE) fail(E.EBADF);
     switch (number) {
       case SocketCall.SENDTO:
         return this.#send(entry, args[1], args[2], payload);
       case SocketCall.RECVFROM:
-        return this.#receive(entry, args[1], payload);
+        return this.#receive(entry, args[1], args[3] ?? 0, payload);
       case SocketCall.ACCEPT:
         return this.#accept(entry, payload);
       case SocketCall.CLOSE:
@@ -135,8 +151,10 @@ export class SocketServer implements Service {
       queued: 0,
       listens: false,
       noted: false,
+      unclaimed: false,
     };
     this.#entries.set(entry.handle, entry);
+    if ("keep" in endpoint) (endpoint as StreamEndpoint).keep(entry.handle);
     endpoint.changed = () => this.#note(entry);
     this.#note(entry);
     return entry;
@@ -203,9 +221,25 @@ export class SocketServer implements Service {
     }
   }
 
-  #receive(entry: Entry, flags: number, payload: Uint8Array): number {
+  #claim(entry: Entry, received: number, payload: Uint8Array): number {
+    const { endpoint } = entry;
+    if (!entry.unclaimed || payload.length < 8 || !(received >= 0)) fail(E.EBADF);
+    entry.unclaimed = false;
+    const sent = streamOf(endpoint as StreamEndpoint).claim(received);
+    new DataView(payload.buffer, payload.byteOffset).setFloat64(0, sent, true);
+    endpoint.changed = () => this.#note(entry);
+    const level = endpoint.readiness;
+    entry.told = level;
+    entry.queued = queuedOf(entry);
+    return level;
+  }
+
+  #receive(entry: Entry, flags: number, confirmed: number, payload: Uint8Array): number {
     if (payload.length < RECEIVE_HEADER_BYTES) fail(E.EINVAL);
     const into = payload.subarray(RECEIVE_HEADER_BYTES);
+    if (confirmed > 0 && "confirm" in entry.endpoint) {
+      (entry.endpoint as StreamEndpoint).confirm(confirmed);
+    }
     let got;
     try {
       got = entry.endpoint.receive(into, flags);

@@ -46,7 +46,13 @@ export class Stack {
   readonly #groups = new Map<string, number>();
   readonly #hashWords = new Int32Array(9);
 
-  constructor(environment: Environment, device: FrameDevice | undefined, settings: StackSettings) {
+  /** @param keep memory that outlives the domain, for connections */
+  constructor(
+    environment: Environment,
+    device: FrameDevice | undefined,
+    settings: StackSettings,
+    keep?: Uint8Array,
+  ) {
     this.nowNs = () => environment.nowNs();
     this.random = (into) => environment.random(into);
     this.timers = new Timers(environment);
@@ -74,7 +80,8 @@ export class Stack {
       },
     });
     this.udp = new Udp(this);
-    this.tcp = new Tcp(this, settings.tcp);
+    this.tcp = new Tcp(this, settings.tcp, keep);
+    this.tcp.restore();
   }
 
   #ethernet(device: FrameDevice, settings: StackSettings): EthernetLink {
@@ -185,6 +192,7 @@ export class Stack {
       interfaces: () => this.interfaces(),
       routes: () => this.routes.list(),
       sockets: () => [...this.tcp.list(), ...this.udp.list()],
+      restored: () => this.tcp.restored?.endpoints ?? new Map(),
     };
   }
 }

@@ -12,6 +12,6 @@ export const createTcpip: ComponentConstructor = (environment, needs, settings) 
       `Cannot start tcpip: it has addresses for one interface, not ${devices.length}`,
     );
   }
-  const stack = new Stack(environment, devices[0], readSettings(settings));
+  const stack = new Stack(environment, devices[0], readSettings(settings), environment.keep);
   return { provides: { transport: stack.transport() } };
 };

@@ -4,7 +4,12 @@
 import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { MSG, SO, SOCK, SOL } from "../../network/constants.ts";
-import { RECEIVE_HEADER_BYTES, SocketCall, splitLevel } from "../../network/protocol.ts";
+import {
+  RECEIVE_HEADER_BYTES,
+  SERVER_LOST,
+  SocketCall,
+  splitLevel,
+} from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
@@ -35,6 +40,17 @@ export class InternetSocket extends Socket implements ServedSocket {
   readonly #steps: Step[] = [];
   /** woken when the handle is another one, or none any more */
   readonly #moved = new WaitQueue();
+  /** how often it was claimed from another server, under the handle that it had */
+  #claims = 0;
+  /** bytes of the stream that were received, and that servers said they took */
+  #got = 0;
+  #put = 0;
+  /** bytes that a server took of a call, and died before it said so */
+  #untold = 0;
+  #sending = false;
+  readonly #sent = new WaitQueue();
+  /** where a connection is being made to */
+  #destination: Uint8Array | undefined;
 
   private constructor(
     private readonly server: InternetSockets,
@@ -69,13 +85,43 @@ export class InternetSocket extends Socket implements ServedSocket {
     this.readiness.wakeAll();
   }
 
+  get claims(): boolean {
+    return this.#connected && this.streams;
+  }
+
   serverLost(): void {
-    if (this.#connected || this.#connecting) return this.#end();
-    this.environment.tasks.spawn(this.#restore(), (_value, failure) => {
+    if (this.#connected && !this.claims) return this.#end();
+    const { server } = this;
+    const work = this.claims ? this.#claim() : server.first(this.#restore());
+    this.environment.tasks.spawn(work, (_value, failure) => {
       if (failure === undefined) return;
       if (!(failure instanceof Errno)) throw failure;
       this.#end();
     });
+  }
+
+  /** Goes on with its connection on a server that has it, too. */
+  *#claim(): Coroutine<void> {
+    const { server, credential } = this, { generation } = server, handle = this.#handle;
+    yield* server.afterFirst();
+    if (generation !== server.generation) return;
+    const payload = new Uint8Array(8);
+    const args = [handle, this.#got];
+    const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
+    // Should this server die too, its death is told, and all starts anew.
+    if (level === SERVER_LOST || generation !== server.generation) return;
+    if (level < 0) return this.#end();
+    for (const step of this.#steps) {
+      if (step.number !== SocketCall.SETSOCKOPT) continue;
+      const value = step.payload?.slice();
+      yield* server.status(step.number, [handle, ...step.args], value, credential);
+    }
+    if (generation !== server.generation) return;
+    this.#untold = new DataView(payload.buffer).getFloat64(0, true) - this.#put;
+    this.#claims++;
+    server.made(this, handle, generation);
+    this.became(level);
+    this.#moved.wakeAll();
   }
 
   /** Makes the socket again, on a server that knows nothing of it. @throws Errno where that cannot be */
@@ -91,6 +137,12 @@ export class InternetSocket extends Socket implements ServedSocket {
       const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
       if (isStale(status)) return;
       if (status < 0) fail(-status);
+    }
+    if (this.#connecting && this.#destination !== undefined) {
+      const args = [handle], address = this.#destination.slice();
+      const status = yield* server.status(SocketCall.CONNECT, args, address, credential);
+      if (status < 0 && status !== -E.EINPROGRESS && !isStale(status)) fail(-status);
+      if (isStale(status)) return;
     }
     this.#handle = handle;
     this.#moved.wakeAll();
@@ -117,7 +169,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   *#call(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
     for (;;) {
       if (this.#lost) fail(E.ECONNRESET);
-      const handle = this.#handle;
+      const handle = this.#handle, claims = this.#claims;
       const status = yield* this.server.status(
         number,
         [handle, ...args],
@@ -126,8 +178,11 @@ export class InternetSocket extends Socket implements ServedSocket {
       );
       if (status >= 0) return status;
       if (!isStale(status)) return fail(-status);
-      if (this.#connected) this.#end();
-      while (handle === this.#handle && !this.#lost) yield this.#moved;
+      while (handle === this.#handle && claims === this.#claims && !this.#lost) yield this.#moved;
+      if (number !== SocketCall.SENDTO || this.#untold <= 0) continue;
+      const taken = this.#untold;
+      this.#untold = 0;
+      return POLL.OUT * 2 ** 32 + taken;
     }
   }
 
@@ -137,6 +192,7 @@ export class InternetSocket extends Socket implements ServedSocket {
 
   *connect(_process: Process, address: Uint8Array): Coroutine<number> {
     if (!this.streams) return yield* this.#step(SocketCall.CONNECT, [], address);
+    this.#destination = address.slice();
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
     try {
       const status = yield* this.#call(SocketCall.CONNECT, [], address);
@@ -232,7 +288,7 @@ export class InternetSocket extends Socket implements ServedSocket {
         payload.set(part, address.length);
       }
       const args = [passed, address.length];
-      const transfer = () => this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+      const transfer = () => this.#sendPart(args, payload);
       if (sent > 0 && !this.mayWait(flags)) {
         sent += (yield* transfer()) ?? 0;
         break;
@@ -242,10 +298,28 @@ export class InternetSocket extends Socket implements ServedSocket {
     return sent;
   }
 
+  /** One call that sends. Of a stream there is one at a time: what a server took of one is told by a count. */
+  *#sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    if (!this.streams) return yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+    while (this.#sending) yield this.#sent;
+    this.#sending = true;
+    // Who sent it does not wait for its answer any more.
+    this.#put += this.#untold;
+    this.#untold = 0;
+    try {
+      const count = yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+      this.#put += count ?? 0;
+      return count;
+    } finally {
+      this.#sending = false;
+      this.#sent.wakeAll();
+    }
+  }
+
   *receive(message: Incoming, flags: number): Coroutine<number> {
     const room = roomOf(message);
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + Math.min(room, this.server.maxDataBytes));
-    const args = [flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB), 1];
+    const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
     let done = 0;
     do {
       const part = done === 0 ? payload : payload.subarray(
@@ -254,9 +328,10 @@ export class InternetSocket extends Socket implements ServedSocket {
       );
       const got = yield* this.whenReceivable(
         flags,
-        () => this.#transfer(POLL.IN, SocketCall.RECVFROM, args, part),
+        () => this.#transfer(POLL.IN, SocketCall.RECVFROM, [passed, 1, this.#got], part),
       );
       const count = got - RECEIVE_HEADER_BYTES;
+      if (this.streams && (flags & MSG.PEEK) === 0) this.#got += count;
       scatter(part.subarray(RECEIVE_HEADER_BYTES, got), message.parts, done);
       done += count;
       message.flags |= getInt(payload, 0);

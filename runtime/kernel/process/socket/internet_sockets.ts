@@ -20,6 +20,8 @@ const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 export interface ServedSocket {
   /** The server says what it is ready for. */
   became(level: number): void;
+  /** has a connection, which the next server may have, too */
+  readonly claims: boolean;
   /** The server has died: there is another, or will never be. */
   serverLost(): void;
 }
@@ -33,6 +35,8 @@ export class InternetSockets {
   /** how many servers have died: handles of the dead mean nothing */
   generation = 0;
   readonly #died = new WaitQueue();
+  #binding = 0;
+  readonly #bound = new WaitQueue();
   /** data that one call carries */
   readonly maxDataBytes: number;
 
@@ -50,6 +54,21 @@ export class InternetSockets {
   ): Coroutine<number> {
     this.#listen();
     return finish(this.service.call({ number, args, credential, payload }));
+  }
+
+  /** Makes a socket again that others wait for. */
+  *first<T>(work: Coroutine<T>): Coroutine<T> {
+    this.#binding++;
+    try {
+      return yield* work;
+    } finally {
+      if (--this.#binding === 0) this.#bound.wakeAll();
+    }
+  }
+
+  /** Waits until those have been made. */
+  *afterFirst(): Coroutine<void> {
+    while (this.#binding > 0) yield this.#bound;
   }
 
   /** A request about the interfaces of the machine, on whatever socket. */
@@ -77,7 +96,8 @@ export class InternetSockets {
 
   /** Has the server forget a socket; one that is no longer, or never was, needs not be told. */
   *close(handle: number): Coroutine<void> {
-    yield* this.status(SocketCall.CLOSE, [handle]);
+    // The next server may have what the last one had.
+    while ((yield* this.status(SocketCall.CLOSE, [handle])) === SERVER_LOST);
   }
 
   /**
@@ -132,7 +152,10 @@ export class InternetSockets {
     this.#died.wakeAll();
     this.#byHandle.clear();
     this.#early.clear();
-    for (const socket of [...this.#sockets]) socket.serverLost();
+    // Who claims a connection has its port again: whoever binds to that port comes before.
+    const sockets = [...this.#sockets];
+    for (const socket of sockets) if (!socket.claims) socket.serverLost();
+    for (const socket of sockets) if (socket.claims) socket.serverLost();
   }
 }
 

@@ -10,7 +10,16 @@ export class ByteRing {
   #bytes: Uint8Array = NO_BYTES;
   #mask = -1;
 
-  constructor(private readonly pool: BufferPool) {}
+  /** @param fixed a power of two of bytes, to be used as long as they are enough: whoever gives them has them */
+  constructor(private readonly pool: BufferPool, private readonly fixed: Uint8Array = NO_BYTES) {
+    this.#bytes = fixed;
+    this.#mask = fixed.length - 1;
+  }
+
+  /** Whether everything is in the bytes that were given. */
+  get inFixed(): boolean {
+    return this.#bytes === this.fixed;
+  }
 
   /** Makes room for all offsets in `[start, end)`, and keeps what is there. */
   reserve(start: number, end: number): void {
@@ -33,7 +42,7 @@ export class ByteRing {
     }
     this.#bytes = bytes;
     this.#mask = mask;
-    this.pool.give(old);
+    if (old !== this.fixed) this.pool.give(old);
   }
 
   /** Places `count` bytes at a stream offset, for which there is room. */
@@ -55,12 +64,12 @@ export class ByteRing {
 
   /** Nothing is in it at the moment: gives the memory back where it is much. */
   emptied(): void {
-    if (this.#bytes.length >= LEAST_SHARED_BYTES) this.release();
+    if (this.#bytes.length >= LEAST_SHARED_BYTES && !this.inFixed) this.release();
   }
 
   /** Gives the memory back. */
   release(): void {
-    this.pool.give(this.#bytes);
+    if (!this.inFixed) this.pool.give(this.#bytes);
     this.#bytes = NO_BYTES;
     this.#mask = -1;
   }

@@ -8,6 +8,7 @@ import type { Blocked } from "../link/link.ts";
 import type { Bound } from "../ports.ts";
 import type { SocketOptions } from "../socket_options.ts";
 import { ByteRing } from "./byte_ring.ts";
+import type { Checkpoint } from "./checkpoint.ts";
 import { ConnectionTimers } from "./connection_timers.ts";
 import { ConnectionVariables, DEFAULT_MSS_4, DEFAULT_MSS_6 } from "./connection_variables.ts";
 import type { Flow } from "./flow_table.ts";
@@ -32,9 +33,11 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
   /** undefined: nobody has it any more (an orphan) */
   owner: Owner | undefined;
   /** from the first byte not acknowledged to the last that the program gave */
-  readonly sent: ByteRing;
+  sent: ByteRing;
   /** from the first byte not read to the last that came, gaps and all */
-  readonly received: ByteRing;
+  received: ByteRing;
+  /** where it is kept for the next instance of the domain, where there is such a place */
+  checkpoint: Checkpoint | undefined;
   readonly timers: ConnectionTimers;
 
   constructor(
@@ -104,6 +107,7 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.sent.write(this.queued, data, 0, count);
     this.queued += count;
     if (this.established) output(this);
+    this.save();
     return count;
   }
 
@@ -113,9 +117,10 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.received.read(this.read, into, 0, count);
     if (!consume || count === 0) return count;
     this.read += count;
+    if (this.checkpoint === undefined) this.confirmed = this.read;
     if (this.read === this.rcvNxt && this.gaps.count === 0) this.received.emptied();
     // The peer hears of the room once there is much more than it knows of (RFC 9293, 3.8.6.2.2).
-    const gained = this.read + this.options.receiveBytes - this.rcvEdge;
+    const gained = this.receiveEnd - this.rcvEdge;
     const much = Math.min(this.options.receiveBytes >> 1, 2 * this.rcvMss);
     if (gained >= much && !this.ended && this.state !== State.TIME_WAIT) sendAck(this);
     return count;
@@ -128,8 +133,9 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.moreFollows = false;
     if (this.state === State.ESTABLISHED) this.state = State.FIN_WAIT_1;
     else if (this.state === State.CLOSE_WAIT) this.state = State.LAST_ACK;
-    else return;
+    else return this.save();
     output(this);
+    this.save();
   }
 
   /** The program closed it: what is left is sent by itself. */
@@ -137,7 +143,7 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     const unread = this.readable > 0;
     this.owner = undefined;
     if (this.state === State.CLOSED || this.state === State.TIME_WAIT) {
-      return this.received.release();
+      return this.#letGo();
     }
     // What nobody will read was not delivered, and the peer must know (RFC 2525, 2.17).
     if (this.options.linger === 0 || unread) return this.abort();
@@ -164,8 +170,54 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.timers.dispose();
     this.sent.release();
     this.sacked.clear();
-    if (this.owner === undefined) this.received.release();
+    if (this.owner === undefined) this.#letGo();
+    else this.save();
     this.owner?.happened(this);
+  }
+
+  /** Nobody reads what came any more. */
+  #letGo(): void {
+    this.received.release();
+    this.checkpoint?.clear();
+    this.checkpoint = undefined;
+  }
+
+  /** From here on it is kept for the next instance of the domain, where there is room. */
+  keep(): void {
+    const slot = this.tcp.checkpoints?.take();
+    if (slot === undefined) return;
+    slot.begin(this);
+    this.checkpoint = slot;
+    this.sent = new ByteRing(this.tcp.buffers, slot.sent);
+    this.received = new ByteRing(this.tcp.buffers, slot.received);
+  }
+
+  /** Writes down what the next instance has to know. @param sentEnd behind what is about to be sent */
+  save(sentEnd?: number): void {
+    const { checkpoint } = this;
+    if (checkpoint === undefined) return;
+    const over = this.state === State.CLOSED || this.state === State.TIME_WAIT;
+    if (this.received.inFixed && (over || this.sent.inFixed)) {
+      return checkpoint.save(this, sentEnd);
+    }
+    // Its buffers have become larger than what is kept: it does not survive.
+    this.checkpoint = undefined;
+    this.confirmed = this.read;
+    checkpoint.forget();
+  }
+
+  /** The program has got that many bytes for certain. */
+  confirm(bytes: number): void {
+    if (this.checkpoint === undefined) return;
+    this.confirmed = Math.min(this.read, Math.max(this.confirmed, 1 + bytes));
+  }
+
+  /** Behind the last byte for which there is room: what may have to be read again is kept. */
+  get receiveEnd(): number {
+    const most = this.checkpoint === undefined
+      ? Infinity
+      : this.confirmed + this.checkpoint.received.length;
+    return Math.min(this.read + this.options.receiveBytes, most);
   }
 
   /** It needs to remember for a while only that it was there. */
@@ -175,7 +227,8 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.timers.dispose();
     this.sent.release();
     this.sacked.clear();
-    if (this.owner === undefined) this.received.release();
+    if (this.owner === undefined) this.#letGo();
+    else this.save();
     this.news = true;
   }
 

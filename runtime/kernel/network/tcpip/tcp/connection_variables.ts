@@ -89,6 +89,10 @@ export class ConnectionVariables {
   rcvScale = 0;
   /** first byte that the program has not read */
   read = 1;
+  /** up to here the program is known to have what it read, where that may be lost on its way */
+  confirmed = 1;
+  /** by which the program's side knows the socket; 0 while nobody has accepted it */
+  handle = 0;
   /** offset of the peer's FIN, once it was seen */
   finAt = Infinity;
   readonly gaps = new RangeList(MAX_GAPS);

@@ -114,6 +114,7 @@ function establish(connection: Connection, segment: Segment, sequence: number): 
   if (connection.retries > 0) connection.roundTrip.handshakeRepeated();
   connection.timers.armKeepAlive();
   connection.news = true;
+  connection.keep();
 }
 
 /** What a SYN says of who sent it. */

@@ -40,13 +40,13 @@ export function receiveData(connection: Connection, segment: Segment, sequence: 
 
 /** Puts the bytes from offset `start` to `end` where they belong in the receive buffer. */
 function place(
-  { received, read }: Connection,
+  { received, confirmed }: Connection,
   { packet, dataAt }: Segment,
   start: number,
   sequence: number,
   end: number,
 ): void {
-  received.reserve(read, end);
+  received.reserve(confirmed, end);
   received.write(start, packet.bytes, dataAt + start - sequence, end - start);
 }
 

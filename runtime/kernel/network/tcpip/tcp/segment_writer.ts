@@ -50,6 +50,8 @@ class SegmentWriter implements Outgoing {
     const payload = this.payloadBytes(connection);
     this.segmentBytes = dataBytes > payload ? payload : 0;
     this.#dress(connection);
+    // Before anybody hears of it.
+    connection.save(offset + dataBytes + ((flags & Flag.FIN) !== 0 ? 1 : 0));
   }
 
   /** The next `write` is a SYN. */
@@ -98,7 +100,7 @@ class SegmentWriter implements Outgoing {
 
   /** Moves the edge of the window where there is enough room, and never back. */
   #window(connection: Connection, flags: number): number {
-    const { rcvNxt, rcvScale, options, tcpOptions, read } = connection;
+    const { rcvNxt, rcvScale, options, tcpOptions } = connection;
     if ((flags & Flag.SYN) !== 0) {
       // The first window is not scaled (RFC 7323, 2.2).
       const window = Math.min(65_535, options.receiveBytes);
@@ -106,7 +108,7 @@ class SegmentWriter implements Outgoing {
       return window;
     }
     const most = Math.min(tcpOptions.windowClamp || Infinity, 65_535 * 2 ** rcvScale);
-    const edge = Math.min(read + options.receiveBytes, rcvNxt + most);
+    const edge = Math.min(connection.receiveEnd, rcvNxt + most);
     const silly = Math.min(options.receiveBytes >> 1, connection.rcvMss);
     const gained = edge - connection.rcvEdge;
     if (gained >= silly || connection.rcvEdge - rcvNxt >= silly && gained > 0) {

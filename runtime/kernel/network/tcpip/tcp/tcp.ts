@@ -13,11 +13,13 @@ import type { Stack } from "../stack.ts";
 import { get32, sameBytes } from "../wire.ts";
 import { BareSegment } from "./bare_segment.ts";
 import { BufferPool } from "./buffer_pool.ts";
+import { Checkpoints } from "./checkpoint.ts";
 import { Connection } from "./connection.ts";
 import { FlowTable } from "./flow_table.ts";
 import { HalfOpen } from "./half_open.ts";
 import type { Listener } from "./listener.ts";
 import { enterLoss } from "./recovery.ts";
+import { RestoredConnections } from "./restore.ts";
 import { Flag, Segment } from "./segment.ts";
 import { State } from "./state.ts";
 import { TcpEndpoint } from "./tcp_endpoint.ts";
@@ -30,6 +32,10 @@ export class Tcp {
   readonly flows: FlowTable;
   readonly ports: Ports;
   readonly buffers = new BufferPool();
+  /** where connections are kept for the next instance of the domain */
+  readonly checkpoints: Checkpoints | undefined;
+  /** those of the instance before */
+  restored: RestoredConnections | undefined;
   /** when the segment that is being dealt with came */
   arrivedNs = 0;
   #arriving = false;
@@ -38,9 +44,16 @@ export class Tcp {
   /** by port: a SYN must not be compared with all connections of a busy server */
   readonly #listening = new Map<number, Set<TcpEndpoint>>();
 
-  constructor(readonly stack: Stack, readonly features: TcpFeatures) {
+  /** @param keep memory that the next instance of the domain is given */
+  constructor(readonly stack: Stack, readonly features: TcpFeatures, keep?: Uint8Array) {
+    this.checkpoints = keep && new Checkpoints(keep);
     this.flows = new FlowTable(stack.random);
     this.ports = new Ports(true, stack.random);
+  }
+
+  /** Takes over the connections of the instance before, once there are ways to their peers. */
+  restore(): void {
+    if (this.checkpoints) this.restored = new RestoredConnections(this, this.checkpoints);
   }
 
   /** The clock of timestamps, in milliseconds (RFC 7323, 5.4). */

@@ -23,9 +23,48 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   #connected = false;
   #readShut = false;
   #closed = false;
+  #handle = 0;
+  #claimed: (() => void) | undefined;
 
   constructor(stack: Stack, family: number) {
     super(stack, family, SOCK.STREAM, IPPROTO.TCP);
+  }
+
+  /** An endpoint for a connection of an instance before. @param claimed called when somebody asks for it */
+  static restored(
+    stack: Stack,
+    family: number,
+    connection: Connection,
+    claimed: () => void,
+  ): TcpEndpoint {
+    const endpoint = new TcpEndpoint(stack, family);
+    endpoint.#adopt(connection);
+    endpoint.#claimed = claimed;
+    return endpoint;
+  }
+
+  keep(handle: number): void {
+    this.#handle = handle;
+    if (this.#connection === undefined) return;
+    this.#connection.handle = handle;
+    this.#connection.save();
+  }
+
+  confirm(bytes: number): void {
+    this.#connection?.confirm(bytes);
+  }
+
+  claim(received: number): number {
+    const connection = this.#connection!;
+    this.#claimed?.();
+    this.#claimed = undefined;
+    connection.read = Math.min(
+      Math.max(connection.confirmed, 1 + received),
+      Math.min(connection.rcvNxt, connection.finAt),
+    );
+    connection.confirmed = connection.read;
+    if (connection.state !== State.CLOSED) this.stack.tcp.ports.add(connection);
+    return connection.queued - 1;
   }
 
   get connecting(): boolean {
@@ -95,6 +134,12 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
       const { six, options, tcpOptions } = this;
       this.listener = new Listener(tcp, six, options, tcpOptions, () => this.changed());
       tcp.startListening(this);
+      for (const connection of tcp.restored?.takeUnaccepted(this) ?? []) {
+        connection.owner = this.listener;
+        connection.options = options.copy();
+        connection.tcpOptions = tcpOptions.copy();
+        this.listener.ready.push(connection);
+      }
     }
     this.listener.backlog = backlog;
   }
@@ -146,6 +191,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
       tcpOptions,
       chosen,
     );
+    connection.handle = this.#handle;
     connection.resize();
     connection.owner = this;
     this.#connection = connection;
