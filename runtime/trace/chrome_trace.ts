@@ -1,5 +1,6 @@
 // A trace as the JSON that Perfetto and Chrome's tracing show ("Trace Event Format"): a process for each
 // domain, a line for each thread, spans as complete events (X), what causes what as flows (s, t, f).
+import { setClocks } from "./clocks.ts";
 import { findSpans, type Flow, type Span, type ThreadTrace, type TraceNames } from "./spans.ts";
 
 /** One event; the format says what its fields mean. */
@@ -52,7 +53,7 @@ export function chromeTrace(
   threads: readonly ThreadTrace[],
   names: SpanNames,
 ): ChromeTrace {
-  const { spans, flows } = findSpans(threads, names);
+  const { spans, flows } = findSpans(setClocks(threads), names);
   const places = new Places(threads.map(({ process }) => process));
   spans.sort((a, b) => a.fromUs - b.fromUs);
   for (const span of spans) places.put(span);

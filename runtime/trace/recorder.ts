@@ -16,13 +16,13 @@ export const TraceEvent = {
   TAKE: 5,
   /** ring, slot, status */
   COMPLETE: 6,
-  /** a driver's request to its device: device, head of its chain, operation, context, bytes */
+  /** a driver's request on its device's first queue: device, its place in it, operation, context, bytes */
   REQUEST: 7,
-  /** device, head */
+  /** device, place of the request */
   REQUEST_END: 8,
-  /** a device carries out what a driver asked for: device, head, queue */
+  /** a device carries out what a driver asked for: device, place of the request, queue */
   SERVE: 9,
-  /** device, head, bytes written */
+  /** device, place of the request, queue, bytes written */
   SERVE_END: 10,
 } as const;
 
@@ -52,13 +52,14 @@ export interface TraceRecord {
 export class Recorder {
   readonly #words: Int32Array;
   readonly #times: Float64Array;
-  readonly #mask: number;
 
-  /** @param nowMs milliseconds since 1970, with a fraction */
+  /**
+   * @param memory of {@link TRACE_BYTES}; a header will do where nobody ever traces
+   * @param nowMs milliseconds since 1970, with a fraction
+   */
   constructor(memory: ArrayBufferLike, private readonly nowMs: () => number) {
     this.#words = new Int32Array(memory);
     this.#times = new Float64Array(memory, 0, Math.floor(memory.byteLength / 8));
-    this.#mask = Math.floor((memory.byteLength - HEADER_BYTES) / RECORD_BYTES) - 1;
   }
 
   /** Whether somebody traces: to be asked before `record`. */
@@ -68,7 +69,7 @@ export class Recorder {
 
   record(kind: number, a: number, b = 0, c = 0, d = 0, e = 0): void {
     const words = this.#words, written = words[WRITTEN];
-    const at = HEADER_BYTES / 4 + (written & this.#mask) * RECORD_WORDS;
+    const at = HEADER_BYTES / 4 + (written & TRACE_RECORDS - 1) * RECORD_WORDS;
     this.#times[at >> 1] = this.nowMs() - this.#times[BASE];
     words[at + KIND] = kind;
     words[at + VALUES] = a;
@@ -86,10 +87,7 @@ export function ringTraceId(ring: number, generation: number): number {
 }
 
 /** What records nothing, for who is not traced. */
-export const silent: Recorder = new Recorder(
-  new ArrayBuffer(HEADER_BYTES + RECORD_BYTES),
-  () => 0,
-);
+export const silent: Recorder = new Recorder(new ArrayBuffer(HEADER_BYTES), () => 0);
 
 /** Has a thread record from now on. @param baseMs milliseconds since 1970, later times are relative to it */
 export function beginTrace(memory: ArrayBufferLike, baseMs: number): void {

@@ -59,11 +59,12 @@ export function findSpans(
   const sent = new Map<string, Sent>();
   const servers = new Map<string, Span>();
   const requests: { key: string; span: Span; parent: Span | undefined }[] = [];
-  const served = new Map<string, Span[]>();
+  // A device has one request of a place at a time; places come again, after 2^16 requests or a restart.
+  const devices = new Map<string, Span[]>();
   for (const { process, records } of threads) {
     const endUs = records.at(-1)?.atUs ?? 0;
     const calls = new Map<number, Span>(), slots = new Map<string, Span>();
-    const heads = new Map<string, Span>(), contexts = new Map<number, Span>();
+    const open = new Map<string, Span>(), contexts = new Map<number, Span>();
     const begin = (span: Omit<Span, "process" | "toUs">): Span => {
       const begun = { process, toUs: endUs, ...span };
       spans.push(begun);
@@ -102,26 +103,26 @@ export function findSpans(
           end(slots, `${a}:${b}`, atUs, c);
           break;
         case TraceEvent.REQUEST: {
-          const row = `${names.device(a)} driver`, key = `${a}:${b}`;
+          const row = `${names.device(a)} driver`, key = `${a}:0:${b}`;
           const span = begin({ row, kind: "request", number: c, fromUs: atUs, bytes: e });
           requests.push({ key, span, parent: contexts.get(d) });
-          heads.set(key, span);
+          open.set(key, span);
           break;
         }
         case TraceEvent.REQUEST_END:
-          end(heads, `${a}:${b}`, atUs);
+          end(open, `${a}:0:${b}`, atUs);
           break;
         case TraceEvent.SERVE: {
-          const key = `${a}:${b}`;
+          const key = `${a}:${c}:${b}`;
           const span = begin({ row: names.device(a), kind: "device", number: c, fromUs: atUs });
-          heads.set(key, span);
-          if (!served.has(key)) served.set(key, []);
-          served.get(key)!.push(span);
+          open.set(key, span);
+          if (!devices.has(key)) devices.set(key, []);
+          devices.get(key)!.push(span);
           break;
         }
         case TraceEvent.SERVE_END: {
-          const span = end(heads, `${a}:${b}`, atUs);
-          if (span !== undefined) span.bytes = c;
+          const span = end(open, `${a}:${c}:${b}`, atUs);
+          if (span !== undefined) span.bytes = d;
         }
       }
     }
@@ -148,10 +149,9 @@ export function findSpans(
     const through = server === undefined ? [] : [server];
     flows.push({ from, sentUs: atUs, through, answeredUs: answer?.atUs });
   }
-  for (const { key, span, parent } of requests) {
-    const device = served.get(key)?.findLast((each) =>
-      middle(each) >= span.fromUs && middle(each) <= span.toUs
-    );
+  for (const { key, span, parent } of requests.reverse()) {
+    // The oldest records of either side may be gone: the newest belong together.
+    const device = devices.get(key)?.pop();
     const through = device === undefined ? [] : [device];
     flows.push({ from: span, sentUs: span.fromUs, through, answeredUs: span.toUs });
     if (parent !== undefined && parent.toUs >= span.fromUs) {
@@ -162,6 +162,7 @@ export function findSpans(
   return { spans, flows };
 }
 
+/** @returns what is over now, where its begin is there */
 function end<K>(open: Map<K, Span>, key: K, atUs: number, status?: number): Span | undefined {
   const span = open.get(key);
   if (span === undefined) return undefined;
@@ -170,5 +171,3 @@ function end<K>(open: Map<K, Span>, key: K, atUs: number, status?: number): Span
   if (status !== undefined) span.status = status;
   return span;
 }
-
-const middle = ({ fromUs, toUs }: Span) => (fromUs + toUs) / 2;

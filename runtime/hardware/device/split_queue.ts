@@ -52,6 +52,11 @@ export class SplitQueue {
     this.#epoch = -1;
   }
 
+  /** requests taken since the reset, modulo 2^16 */
+  get taken(): number {
+    return this.#nextAvailable;
+  }
+
   /** Whether the driver has made buffers available that were not taken. */
   get pending(): boolean {
     if (!this.ready) return false;

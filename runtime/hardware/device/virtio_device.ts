@@ -146,11 +146,11 @@ export class VirtioDevice implements RegisterFile {
     const queue = this.queues[index];
     let completed = false;
     for (let chain = queue.take(); chain !== undefined; chain = queue.take()) {
-      const { head } = chain;
-      if (this.trace.on) this.trace.record(TraceEvent.SERVE, this.id, head, index);
+      const place = (queue.taken - 1) & 0xffff;
+      if (this.trace.on) this.trace.record(TraceEvent.SERVE, this.id, place, index);
       const written = this.model.request(index, chain);
-      if (this.trace.on) this.trace.record(TraceEvent.SERVE_END, this.id, head, written);
-      queue.complete(head, written);
+      if (this.trace.on) this.trace.record(TraceEvent.SERVE_END, this.id, place, index, written);
+      queue.complete(chain.head, written);
       completed = true;
     }
     if (completed) this.#port?.interrupt();

@@ -23,8 +23,8 @@ const NOT_WRITTEN = 0xff;
 interface Outstanding {
   request: BlockRequest;
   slot: number;
-  /** of its chain, by which traces know it */
-  head: number;
+  /** among all of the queue, by which traces know it */
+  place: number;
 }
 
 /** One that waits for room in the queue, and whose work it is. */
@@ -127,22 +127,22 @@ class VirtioBlkDriver implements BlockDevice {
       else data.push({ address: buffer.address, length: buffer.bytes.length });
     }
     writable.push({ address: address + STATUS_OFFSET, length: 1 });
-    const outstanding: Outstanding = { request, slot, head: 0 };
+    const place = this.#queue.added;
     const { trace } = this.environment.tasks;
     if (trace.on) {
       // Before the device can see it, so that it is not told of later than what the device does.
       const bytes = request.buffers.reduce((sum, buffer) => sum + buffer.bytes.length, 0);
-      const { id } = this.attachment, { nextHead } = this.#queue;
-      trace.record(TraceEvent.REQUEST, id, nextHead, types[request.operation], context, bytes);
+      const { id } = this.attachment;
+      trace.record(TraceEvent.REQUEST, id, place, types[request.operation], context, bytes);
     }
-    outstanding.head = this.#queue.add(outstanding, readable, writable);
+    this.#queue.add({ request, slot, place }, readable, writable);
     this.attachment.registers.notify(0);
   }
 
   #complete(): number {
     const { trace } = this.environment.tasks;
-    const count = this.#queue.takeUsed(({ request, slot, head }) => {
-      if (trace.on) trace.record(TraceEvent.REQUEST_END, this.attachment.id, head);
+    const count = this.#queue.takeUsed(({ request, slot, place }) => {
+      if (trace.on) trace.record(TraceEvent.REQUEST_END, this.attachment.id, place);
       const status = this.#slotView.getUint8(slot * SLOT_BYTES + STATUS_OFFSET);
       this.#freeSlots.push(slot);
       this.#settle(

@@ -69,9 +69,9 @@ export class Virtqueue<T> {
     return this.#free.length > 0;
   }
 
-  /** head of the chain of the request that is added next, where there is room */
-  get nextHead(): number {
-    return this.#free.at(-1)!;
+  /** requests that were added, modulo 2^16 */
+  get added(): number {
+    return this.#nextAvailable;
   }
 
   /** requests that are not completed */
@@ -84,11 +84,8 @@ export class Virtqueue<T> {
     Atomics.store(this.#availableFlags, 0, wanted ? 0 : NO_INTERRUPT);
   }
 
-  /**
-   * Makes a request available to the device; `token` comes back with its completion.
-   * @returns the head of its chain of descriptors
-   */
-  add(token: T, readable: Segment[], writable: Segment[]): number {
+  /** Makes a request available to the device; `token` comes back with its completion. */
+  add(token: T, readable: Segment[], writable: Segment[]): void {
     const head = this.#free.pop()!;
     const count = readable.length + writable.length;
     if (count === 0 || count > this.maxSegments) {
@@ -106,7 +103,6 @@ export class Virtqueue<T> {
     this.#availableRing[this.#nextAvailable % this.size] = head;
     this.#nextAvailable = (this.#nextAvailable + 1) & 0xffff;
     Atomics.store(this.#availableIndex, 0, this.#nextAvailable);
-    return head;
   }
 
   #addIndirect(head: number, readable: Segment[], writable: Segment[]): void {
