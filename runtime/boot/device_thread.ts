@@ -67,6 +67,9 @@ export class DeviceThread {
         ),
         bases: [...setup.bases],
         bell: memory.deviceBell.grant,
+        shortSleeps: [...memory.domains.values()].some(({ kind, windows }) =>
+          windows.length > 0 && kind !== memory.deviceBell.grant.kind
+        ),
         attention,
         trace: memory.traceOf(undefined).buffer as SharedArrayBuffer,
         grants,

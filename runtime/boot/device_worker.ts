@@ -32,6 +32,8 @@ export interface DeviceWorkerSetup {
   /** disks over images that stay as they are: by name of the device */
   bases: [device: string, base: BaseImage][];
   bell: MemoryGrant;
+  /** whether a domain with devices cannot ring the bell: the thread must not sleep for long */
+  shortSleeps: boolean;
   attention: SharedArrayBuffer;
   trace: SharedArrayBuffer;
   /** every mapped object and bell it will ever be given, so that it can open them now */
@@ -56,7 +58,9 @@ export type DeviceRequest =
   | { kind: "faults" }
   | { kind: "stop" };
 
-const SLEEP_NS = 20e6;
+const MAX_SLEEP_NS = 20e6;
+/** As a hart sleeps that a worker cannot wake: a request of a disk takes up to that long. */
+const SHORT_SLEEP_NS = 0.5e6;
 /**
  * Looking once more for this long before sleeping saves the wake-up of the next request. A thread with an
  * event loop to turn looks once: turning it takes as long as looking is worth.
@@ -121,6 +125,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   );
   const open = (grant: MemoryGrant) => opened.get(grant.name) ?? opener.open(grant);
   const sleeper = opener.doorbell(open(setup.bell));
+  const sleepNs = setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS;
   const bells = new Map(
     setup.bells.map((grant) => [grant.name, opener.doorbell(opener.open(grant))]),
   );
@@ -255,8 +260,8 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     }
     sleeper.prepare();
     if (platform.pending || attention.needed || host.takeCall()) sleeper.cancel();
-    else if (backends.eventful) await sleeper.sleepLightly(SLEEP_NS, host.call());
-    else sleeper.sleep(SLEEP_NS);
+    else if (backends.eventful) await sleeper.sleepLightly(sleepNs, host.call());
+    else sleeper.sleep(sleepNs);
     idleSince = 0;
   }
   for (const image of images) {
