@@ -156,6 +156,8 @@ export interface MachineState {
   ready: boolean;
   /** system calls that programs have made */
   calls: number;
+  /** and how often each, by its name, the most frequent first */
+  callCounts: { name: string; count: number }[];
   /** what the kernel code of all domains takes of its heaps, and their memory objects */
   memoryBytes: number;
   /** times that domains were restarted */
@@ -172,6 +174,8 @@ export interface MachineReport {
   domains: DomainReport[];
   /** failures of service domains, in the order in which they happened */
   recoveries: Recovery[];
+  /** system calls that programs made, and how often, the most frequent first */
+  callCounts: { name: string; count: number }[];
   /** system calls that nobody serves, and how often programs made them */
   missingCalls: { name: string; count: number }[];
   /** from the start of `boot` to the end of the last program */

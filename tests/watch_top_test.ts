@@ -21,13 +21,16 @@ Deno.test("watch: compose top tells of domains, rings and programs, as a table a
     const text = await compose("top", "small", "--once", "--interval", "300ms");
     assertEquals([text.code, text.err], [0, ""]);
     assertMatch(text.out, /^small: ready, [\d,]+ calls\/s, \d+ MiB, 0 restarts\n/);
-    assertMatch(text.out, /^storage +process +running +[\d,]+ +[\d.]+ [um]?s/m);
+    assertMatch(text.out, /^storage +process +running +0 +\d+ MiB +[\d,]+ +[\d.]+ [um]?s/m);
     assertMatch(text.out, /^primary-storage-files +primary +storage +[\d,]+/m);
     assertMatch(text.out, /^writer +running/m);
+    assertMatch(text.out, /^(write|pwrite64) +[\d,]+$/m);
     const line = await compose("top", "small", "--once", "--json", "--interval", "300ms");
     assertEquals(line.out.trimEnd().split("\n").length, 1);
     const sample: WatchSample = JSON.parse(line.out);
     assert(sample.callsPerSecond > 0 && sample.rings[0].callsPerSecond > 0);
+    const [most, ...others] = sample.busiest;
+    assert(others.every(({ callsPerSecond }) => callsPerSecond <= most.callsPerSecond));
     assert(sample.rings[0].latencyP50Ns! > 0 && sample.rings[0].bytesPerSecond > 0);
     for (const [place, status] of [["0.0.0.0:0", 2], ["nonsense", 2]] as const) {
       assertEquals((await compose("top", "small", "--serve", place)).code, status);

@@ -2,7 +2,7 @@
 import { writeAll } from "./streams.ts";
 
 const ENTER = "\x1b[?1049h\x1b[?25l", LEAVE = "\x1b[?25h\x1b[?1049l";
-const HOME = "\x1b[H", TO_LINE_END = "\x1b[K", TO_END = "\x1b[J";
+const HOME = "\x1b[H", ERASE_LINE = "\x1b[2K", TO_END = "\x1b[J";
 const CTRL_C = 3;
 
 export class LiveScreen {
@@ -22,7 +22,7 @@ export class LiveScreen {
   draw(text: string): void {
     const { rows, columns } = sizeNow();
     const lines = text.split("\n").slice(0, rows).map((line) => line.slice(0, columns));
-    write(HOME + lines.map((line) => line + TO_LINE_END).join("\r\n") + TO_END);
+    write(HOME + lines.map((line) => ERASE_LINE + line).join("\r\n") + TO_END);
   }
 
   leave(): void {

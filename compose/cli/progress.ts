@@ -81,7 +81,7 @@ export class StatusLine {
 
 /** A machine in a line. */
 export function describe(
-  state: Omit<MachineState, "domains" | "ready" | "rings">,
+  state: Pick<MachineState, "programs" | "calls" | "memoryBytes" | "restarts">,
   callsPerSecond: number,
 ): string {
   const programs = state.programs.map(({ name, state, status }) =>

@@ -58,6 +58,7 @@ Deno.test("systems, domains and programs are lined up; one that ended has no pro
             rings: [],
             ready: false,
             calls: 9,
+            callCounts: [],
             memoryBytes: 0,
             restarts: 4,
           },

@@ -2,6 +2,9 @@
 import { table } from "./table.ts";
 import type { Latencies, WatchSample } from "./watch_sample.ts";
 
+/** Of the system calls, the busiest. */
+const SHOWN_CALLS = 8;
+
 /** A line about the system, then its domains, rings and programs. */
 export function topText(sample: WatchSample): string {
   const { system, state, callsPerSecond, memoryBytes, restarts } = sample;
@@ -16,29 +19,29 @@ export function topText(sample: WatchSample): string {
         "domain",
         "isolation",
         "state",
+        "restarts",
+        "memory",
         "calls/s",
         "p50",
         "p99",
         "p99.9",
-        "spins/s",
-        "doorbells/s",
         "cache hits",
-        "restarts",
-        "memory",
+        "doorbells/s",
+        "spins/s",
       ],
       sample.domains.map((domain) => [
         domain.name,
         domain.isolation,
         domain.state,
+        String(domain.restarts),
+        mebibytes(domain.memoryBytes),
         countText(domain.callsPerSecond),
         ...latencyCells(domain),
-        countText(domain.spinsPerSecond),
-        countText(domain.doorbellsPerSecond),
         domain.pageCacheHitShare === undefined
           ? ""
           : `${(domain.pageCacheHitShare * 100).toFixed(1)}%`,
-        String(domain.restarts),
-        mebibytes(domain.memoryBytes),
+        countText(domain.doorbellsPerSecond),
+        countText(domain.spinsPerSecond),
       ]),
     ));
   }
@@ -65,6 +68,15 @@ export function topText(sample: WatchSample): string {
         state === "ended" ? `ended with ${signal ?? status}` : state,
         health ?? "",
         String(restarts),
+      ]),
+    ));
+  }
+  if (sample.busiest.length > 0) {
+    tables.push(table(
+      ["system call", "calls/s"],
+      sample.busiest.slice(0, SHOWN_CALLS).map(({ name, callsPerSecond }) => [
+        name,
+        countText(callsPerSecond),
       ]),
     ));
   }

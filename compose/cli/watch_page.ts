@@ -33,6 +33,7 @@ export function watchPage(system: string): string {
   <table id="domains"></table>
   <table id="rings"></table>
   <table id="programs"></table>
+  <table id="busiest"></table>
 </section>
 <script>${watchPageScript}</script>
 </body>

@@ -121,6 +121,7 @@ function show(sample) {
   fill("rings", ["ring", "from", "to", "calls/s", "p50", "p99", "p99.9", "occupancy", "most", "copied/s"],
     sample.rings.map((each) => [each.name, each.client, each.server, count(each.callsPerSecond), time(each.latencyP50Ns), time(each.latencyP99Ns), time(each.latencyP999Ns),
       trim(each.ringOccupancy), each.ringOccupancyMost, bytes(each.bytesPerSecond)]));
+  fill("busiest", ["system call", "calls/s"], sample.busiest.slice(0, 10).map((each) => [each.name, count(each.callsPerSecond)]));
   fill("programs", ["program", "state", "ended with", "health", "restarts"],
     sample.programs.map((each) => [each.name, each.state, each.signal ?? each.status, each.health, each.restarts]));
 }

@@ -65,6 +65,8 @@ export interface WatchSample {
   restarts: number;
   domains: DomainSample[];
   rings: RingSample[];
+  /** system calls that programs made, the most first */
+  busiest: { name: string; callsPerSecond: number }[];
   programs: ProgramState[];
 }
 
@@ -126,6 +128,11 @@ export function sampleOf(system: string, before: Look, now: Look): WatchSample {
         ...latenciesOf([ring]),
       };
     }),
+    busiest: (machine?.callCounts ?? []).map(({ name, count }) => {
+      const earlier = last?.callCounts.find((each) => each.name === name)?.count;
+      return { name, callsPerSecond: rate(count, earlier) };
+    }).filter(({ callsPerSecond }) => callsPerSecond > 0)
+      .sort((a, b) => b.callsPerSecond - a.callsPerSecond),
     programs: machine?.programs ?? [],
   };
 }

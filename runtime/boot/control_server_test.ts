@@ -21,6 +21,7 @@ const state: MachineState = {
   rings: [],
   ready: true,
   calls: 0,
+  callCounts: [],
   memoryBytes: 0,
   restarts: 0,
 };

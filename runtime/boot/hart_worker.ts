@@ -74,6 +74,7 @@ export interface HartCounters extends ComponentCounters {
   calls: number;
   /** turns of its loop that found nothing to do */
   spins: number;
+  callCounts: [name: string, count: number][];
   missing: [name: string, count: number][];
   heapBytes: number;
 }
@@ -372,6 +373,9 @@ async function run(setup: HartWorkerSetup): Promise<void> {
     calls: hart.calls,
     spins: loop.spins,
     ...assembly.counters,
+    callCounts: Array.from(hart.callCounts.entries()).filter(([, count]) => count > 0)
+      .sort(([, a], [, b]) => b - a)
+      .map(([number, count]) => [systemCall(number)?.name ?? String(number), count]),
     missing: [...missing],
     heapBytes: Deno.memoryUsage().heapUsed,
   });

@@ -18,7 +18,7 @@ import { prepareImages } from "./images.ts";
 import { MachineMemory } from "./machine_memory.ts";
 import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
 import { checkHealth, type CheckingMachine } from "./health_checks.ts";
-import { type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
+import { callCounts, type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
 import { MachineTracer } from "./machine_trace.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
 import { prepareRootFileSystems } from "./root_file_systems.ts";
@@ -201,6 +201,7 @@ export class Machine implements RunningMachine {
       rings: ringStates(counted),
       ready: this.#programs.ready,
       calls: counters.calls,
+      callCounts: callCounts(counters),
       memoryBytes: domains.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
       restarts: domains.reduce((sum, { restarts }) => sum + restarts, 0),
     };

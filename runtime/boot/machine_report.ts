@@ -68,6 +68,11 @@ export function ringStates({ plan, rings }: Counted): RingState[] {
   }));
 }
 
+/** How often programs made which system calls. */
+export function callCounts({ callCounts }: HartCounters): { name: string; count: number }[] {
+  return callCounts.map(([name, count]) => ({ name, count }));
+}
+
 export function makeReport(
   counted: Counted,
   { programs, recoveries, seconds }: {
@@ -88,6 +93,7 @@ export function makeReport(
       ...countsOf(counted, domain),
     })),
     recoveries,
+    callCounts: callCounts(counters),
     missingCalls: counters.missing.map(([name, count]) => ({ name, count })),
     seconds,
     residentBytes: Deno.memoryUsage().rss,

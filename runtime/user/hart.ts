@@ -9,6 +9,9 @@ import { ReadyQueue, type UserThread } from "./thread.ts";
 /** Turns of microtasks that a native thread may take between two of its system calls. */
 const MICROTASK_TURNS = 64;
 
+/** Numbers of system calls are below this. */
+const CALL_NUMBERS = 512;
+
 /** What the hart asks of the thread of the host that it runs on. */
 export interface HartHost {
   /** Looks at control words; cheap. Called on every turn. */
@@ -23,6 +26,8 @@ export class Hart {
   readonly ready = new ReadyQueue();
   /** system calls begun, and those of them that had to wait */
   calls = 0;
+  /** by number, of those that there can be */
+  readonly callCounts: Float64Array = new Float64Array(CALL_NUMBERS);
   blockedCalls = 0;
   /** threads that go on by themselves, in microtasks or events of the host, until they come back */
   #away = 0;
@@ -64,6 +69,7 @@ export class Hart {
   begin(thread: UserThread, number: number): void {
     const { trace } = this.tasks;
     this.tasks.context = ++this.calls;
+    if (number >>> 0 < CALL_NUMBERS) this.callCounts[number]++;
     if (trace.on) trace.record(TraceEvent.CALL, thread.tid, number, this.calls);
   }
 
