@@ -19,6 +19,7 @@ Deno.test("systems, domains and programs are lined up; one that ended has no pro
             programs: [{ name: "main", status: 139, signal: "SIGSEGV", seconds: 1 }],
             domains: [],
             recoveries: [],
+            callCounts: [],
             missingCalls: [],
             seconds: 1,
             residentBytes: 0,
