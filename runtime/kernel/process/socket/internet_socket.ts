@@ -85,14 +85,18 @@ export class InternetSocket extends Socket implements ServedSocket {
     this.readiness.wakeAll();
   }
 
-  get claims(): boolean {
-    return this.#connected && this.streams;
+  get later(): boolean {
+    return this.streams && (this.#connected || this.#destination !== undefined);
   }
 
   serverLost(): void {
-    if (this.#connected && !this.claims) return this.#end();
+    if (this.#connected && !this.streams) return this.#end();
     const { server } = this;
-    const work = this.claims ? this.#claim() : server.first(this.#restore());
+    const work = this.#connected
+      ? this.#claim()
+      : this.later
+      ? this.#restore()
+      : server.first(this.#restore());
     this.environment.tasks.spawn(work, (_value, failure) => {
       if (failure === undefined) return;
       if (!(failure instanceof Errno)) throw failure;
@@ -128,6 +132,8 @@ export class InternetSocket extends Socket implements ServedSocket {
   *#restore(): Coroutine<void> {
     const { server, credential, family, type, protocol } = this;
     const before = server.generation;
+    if (this.later) yield* server.afterFirst();
+    if (before !== server.generation) return;
     const { handle, generation } = yield* server.open(family, type, protocol, credential);
     // Should this server die too, its death is told, and all starts anew.
     if (generation !== before) return yield* server.close(handle);

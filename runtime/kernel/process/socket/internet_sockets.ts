@@ -20,8 +20,8 @@ const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 export interface ServedSocket {
   /** The server says what it is ready for. */
   became(level: number): void;
-  /** has a connection, which the next server may have, too */
-  readonly claims: boolean;
+  /** has a connection or is making one: for that, others have to be there again */
+  readonly later: boolean;
   /** The server has died: there is another, or will never be. */
   serverLost(): void;
 }
@@ -152,10 +152,10 @@ export class InternetSockets {
     this.#died.wakeAll();
     this.#byHandle.clear();
     this.#early.clear();
-    // Who claims a connection has its port again: whoever binds to that port comes before.
+    // Who binds to a port comes before those that have it for their connections, or connect to it.
     const sockets = [...this.#sockets];
-    for (const socket of sockets) if (!socket.claims) socket.serverLost();
-    for (const socket of sockets) if (socket.claims) socket.serverLost();
+    for (const socket of sockets) if (!socket.later) socket.serverLost();
+    for (const socket of sockets) if (socket.later) socket.serverLost();
   }
 }
 

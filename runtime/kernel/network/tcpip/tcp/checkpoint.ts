@@ -13,6 +13,8 @@ const SLOT_BYTES = HEADER_BYTES + 2 * STREAM_BYTES;
 const SLOTS = 128;
 export const CHECKPOINT_BYTES = SLOTS * SLOT_BYTES;
 
+/** In the first slot: whether there has been an instance. */
+const STARTED_AT = 0;
 const ADDRESSES_AT = 64;
 const COPY_AT = [256, 1024];
 const BEGUN = 0, DONE = 1;
@@ -137,10 +139,14 @@ export class Checkpoint {
 
 export class Checkpoints {
   readonly #free: Checkpoint[] = [];
+  /** whether there was no instance before */
+  readonly first: boolean;
   readonly #saved: { slot: Checkpoint; connection: SavedConnection }[] = [];
 
   /** @param memory as the last instance left it, {@link CHECKPOINT_BYTES} */
   constructor(memory: Uint8Array) {
+    this.first = memory[STARTED_AT] === 0;
+    memory[STARTED_AT] = 1;
     for (let at = memory.length - SLOT_BYTES; at >= 0; at -= SLOT_BYTES) {
       const slot = new Checkpoint(memory.subarray(at, at + SLOT_BYTES), this);
       const connection = slot.load();

@@ -19,6 +19,8 @@ import { TcpOptions } from "./tcp_options.ts";
 const CLOCK_AHEAD_MS = 20;
 /** A connection that nobody asks for in this time was not known to anybody. */
 const UNCLAIMED_NS = 10e9;
+/** Who wants to connect tries again: for this long, listening sockets may not be back yet. */
+const SETTLING_NS = 1e9;
 
 /** Has a connection until somebody asks for it. */
 const nobody: Owner = { happened: () => {} };
@@ -29,15 +31,16 @@ export class RestoredConnections {
   readonly #unclaimed = new Set<Connection>();
   readonly #unaccepted: Connection[] = [];
   readonly #timer: Timer;
+  readonly #sinceNs: number;
 
   constructor(private readonly tcp: Tcp, checkpoints: Checkpoints) {
     const { stack } = tcp;
+    this.#sinceNs = checkpoints.first ? -Infinity : stack.nowNs();
     for (const { slot, connection: saved } of checkpoints.takeSaved()) {
       const connection = restore(tcp, slot, saved);
       if (connection === undefined) slot.clear();
       else if (saved.orphan) tcp.ports.add(connection);
       else {
-        connection.owner = nobody;
         this.#unclaimed.add(connection);
         if (saved.handle === 0) this.#unaccepted.push(connection);
         else {
@@ -53,6 +56,11 @@ export class RestoredConnections {
     }
     this.#timer = stack.timers.create(() => this.#expire());
     if (this.#unclaimed.size > 0) this.#timer.setAt(stack.nowNs() + UNCLAIMED_NS);
+  }
+
+  /** Whether a port at which nobody listens may be one at which somebody did a moment ago. */
+  get settling(): boolean {
+    return this.tcp.now() - this.#sinceNs < SETTLING_NS;
   }
 
   /** Those that came to a port and were not accepted: they are for whoever listens there now. */
@@ -94,6 +102,8 @@ function restore(tcp: Tcp, slot: Checkpoint, saved: SavedConnection): Connection
     new TcpOptions(),
     saved.chosen,
   );
+  // What is sent from here on saves it again.
+  connection.owner = saved.orphan ? undefined : nobody;
   connection.checkpoint = slot;
   connection.sent = new ByteRing(tcp.buffers, slot.sent);
   connection.received = new ByteRing(tcp.buffers, slot.received);

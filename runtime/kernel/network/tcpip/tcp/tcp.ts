@@ -95,6 +95,7 @@ export class Tcp {
     if (segment.has(Flag.SYN) && !segment.has(Flag.ACK)) {
       const listener = this.listenerFor(segment);
       if (listener !== undefined) return listener.receiveSyn(segment);
+      if (this.restored?.settling) return;
     }
     this.refuse(segment);
   }
