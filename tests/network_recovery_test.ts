@@ -1,7 +1,7 @@
 // The network's domain dies under connections. With the contract `retry` they go on as if nothing had been:
 // every byte comes once and in its place. With `error` they are reset. Listening sockets come back.
 import { assert, assertEquals } from "@std/assert";
-import { boot, compile, type FaultPlan, load, type Plan } from "../mod.ts";
+import { boot, compile, type FaultPlan, load, type Plan, type RunningMachine } from "../mod.ts";
 import { type Run, runMachine, withFolder } from "./boot_harness.ts";
 
 const manifest = (isolation: string, contract: string, program: string, device: string) => `
@@ -71,6 +71,25 @@ for (const isolation of ["process", "worker"]) {
     }));
 }
 
+for (const kind of ["hang", "corrupt-ring", "slow"] as const) {
+  Deno.test(`retry: a connection goes on over ${kind}`, () =>
+    withFolder(async (folder) => {
+      const program = `["exchange", "80", "${BYTES}"]`;
+      const fault: FaultPlan = {
+        place: "network",
+        at: "domain",
+        kind,
+        requests: { call: "sendto", numbers: { sockets: 206 }, counts: [60, 90] },
+        ...(kind === "slow" ? { byMs: 3, forMs: 200 } : {}),
+      };
+      const plan = await planWith(folder, manifest("process", "retry", program, ""), [fault]);
+      plan.domains.find(({ name }) => name === "network")!.recovery.heartbeatMs = 200;
+      const run = await runMachine(plan);
+      assertEquals(run.output.get("main"), `listening\n${BYTES} bytes came back\n`, story(run));
+      assertEquals(run.report.recoveries.length, kind === "slow" ? 0 : 2, story(run));
+    }));
+}
+
 Deno.test("error: a connection is reset", () =>
   withFolder(async (folder) => {
     const program = `["exchange", "80", "${BYTES}"]`;
@@ -109,55 +128,116 @@ async function within<T>(
   }
 }
 
+const wild: FaultPlan = {
+  place: "network",
+  at: "domain",
+  kind: "wild-dma",
+  requests: { call: "sendto", numbers: { sockets: 206 }, counts: [20, 30] },
+};
+const lossy: FaultPlan = {
+  place: "net0",
+  at: "device",
+  kind: "packet-loss",
+  rate: 0.02,
+  seed: 5,
+  atMs: [0],
+};
+
+for (const [fault, bytes] of [[wild, 2_000_000], [lossy, 400_000]] as const) {
+  Deno.test(`retry: what the host sends comes back as it was, over ${fault.kind}`, () =>
+    withServer("retry", [fault], async (port, machine) => {
+      const sent = new Uint8Array(bytes).map((_, at) => at * 7 ^ at >> 9);
+      const back = await echoed(port, sent);
+      assertEquals(back.length, sent.length);
+      assert(back.every((byte, at) => byte === sent[at]), "bytes differ");
+      await machine.stop(0);
+      const { recoveries, domains } = await machine.wait();
+      assertEquals(recoveries.length, fault === wild ? 2 : 0);
+      const { faults } = domains.find(({ name }) => name === "network")!;
+      assert(fault === wild ? faults >= 2 : faults === 0, `${faults} faults`);
+    }));
+}
+
+/** Sends everything and reads what comes back, up to the end. */
+async function echoed(port: number, sent: Uint8Array): Promise<Uint8Array> {
+  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
+  const write = async () => {
+    for (let done = 0; done < sent.length;) {
+      done += await connection.write(sent.subarray(done, done + 50_000));
+    }
+    await connection.closeWrite();
+  };
+  const writing = write();
+  const back = new Uint8Array(sent.length + 1);
+  let received = 0;
+  for (;;) {
+    const count = await connection.read(back.subarray(received));
+    if (count === null || count === 0) break;
+    received += count;
+  }
+  await writing;
+  return back.subarray(0, received);
+}
+
+/** Runs a body with a machine whose server listens at a port of the host. */
+function withServer(
+  contract: string,
+  faults: FaultPlan[],
+  body: (port: number, machine: RunningMachine) => Promise<void>,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    const port = freePort();
+    const device =
+      `{ model: virtio-net, backend: { user: { forward: [{ from: "127.0.0.1:${port}", to: 80 }] } } }`;
+    const text = manifest("process", contract, `["serve", "80"]`, device);
+    const listening = Promise.withResolvers<void>();
+    const machine = await boot(await planWith(folder, text, faults), {
+      onOutput: () => listening.resolve(),
+    });
+    const over = setTimeout(() => void machine.stop(0), 40_000);
+    try {
+      await listening.promise;
+      await body(port, machine);
+    } finally {
+      clearTimeout(over);
+      await machine.stop(0);
+    }
+  });
+}
+
 for (const contract of ["retry", "error"]) {
   Deno.test(`${contract}: a connection of the host to a machine whose network is killed`, () =>
-    withFolder(async (folder) => {
-      const port = freePort();
-      const device =
-        `{ model: virtio-net, backend: { user: { forward: [{ from: "127.0.0.1:${port}", to: 80 }] } } }`;
-      const plan = await planWith(
-        folder,
-        manifest("process", contract, `["serve", "80"]`, device),
-      );
-      const listening = Promise.withResolvers<void>();
-      const machine = await boot(plan, { onOutput: () => listening.resolve() });
-      const over = setTimeout(() => void machine.stop(0), 40_000);
-      try {
-        await listening.promise;
-        const connection = await Deno.connect({ hostname: "127.0.0.1", port });
-        const sent = new Uint8Array(2_000_000).map((_, at) => at * 7 ^ at >> 9);
-        const back = new Uint8Array(sent.length);
-        const write = async () => {
-          for (let done = 0; done < sent.length;) {
-            done += await connection.write(sent.subarray(done, done + 50_000));
-          }
-          await connection.closeWrite();
-        };
-        const writing = write().then(() => "sent", () => "reset");
-        let received = 0, kills = 0;
-        for (;;) {
-          const count = await connection.read(back.subarray(received)).catch(() => null);
-          if (count === null || count === 0) break;
-          received += count;
-          if (received > kills * 500_000 && kills < 3) {
-            machine.kill("network");
-            kills++;
-          }
+    withServer(contract, [], async (port, machine) => {
+      const connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      const sent = new Uint8Array(2_000_000).map((_, at) => at * 7 ^ at >> 9);
+      const back = new Uint8Array(sent.length);
+      const write = async () => {
+        for (let done = 0; done < sent.length;) {
+          done += await connection.write(sent.subarray(done, done + 50_000));
         }
-        connection.close();
-        if (contract === "retry") {
-          assertEquals([await writing, received, kills], ["sent", sent.length, 3]);
-          assert(back.every((byte, at) => byte === sent[at]), "bytes differ");
-        } else {
-          await writing;
-          assert(received < sent.length);
+        await connection.closeWrite();
+      };
+      const writing = write().then(() => "sent", () => "reset");
+      let received = 0, kills = 0;
+      for (;;) {
+        const count = await connection.read(back.subarray(received)).catch(() => null);
+        if (count === null || count === 0) break;
+        received += count;
+        if (received > kills * 500_000 && kills < 3) {
+          machine.kill("network");
+          kills++;
         }
-        // Who connects now is answered, whatever became of the others.
-        const answers = await within(10_000, () => ask(port));
-        assertEquals(answers, [1, 2, 3]);
-      } finally {
-        clearTimeout(over);
-        await machine.stop(0);
       }
+      connection.close();
+      if (contract === "retry") {
+        assertEquals([await writing, received, kills], ["sent", sent.length, 3]);
+        assert(back.every((byte, at) => byte === sent[at]), "bytes differ");
+      } else {
+        await writing;
+        assert(received < sent.length);
+      }
+      // Who connects now is answered, whatever became of the others.
+      const answers = await within(10_000, () => ask(port));
+      assertEquals(answers, [1, 2, 3]);
     }));
 }
