@@ -2,7 +2,7 @@
 import { Private } from "../kernel/vfs/protocol.ts";
 import { DiskCall } from "../kernel/remote/payload_flow.ts";
 import { type ChromeTrace, chromeTrace } from "../trace/chrome_trace.ts";
-import { beginTrace, endTrace, readTrace } from "../trace/recorder.ts";
+import { beginTrace, endTrace, PAGE_FAULT, readTrace } from "../trace/recorder.ts";
 import type { Span } from "../trace/spans.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
@@ -62,5 +62,6 @@ export class MachineTracer {
 function nameOf({ kind, number }: Span): string {
   if (kind === "device") return `queue ${number}`;
   if (kind === "request") return operations[number] ?? `request ${number}`;
+  if (kind === "call" && number === PAGE_FAULT) return "page fault";
   return systemCall(number)?.name ?? internal.get(number) ?? `call ${number}`;
 }

@@ -4,7 +4,7 @@
 
 /** What a record tells; what its five values mean. */
 export const TraceEvent = {
-  /** a system call, or a page fault as call -1: thread, call number, its context */
+  /** a system call, or a page fault in place of one: thread, call number, its context */
   CALL: 1,
   /** thread, status */
   CALL_END: 2,
@@ -25,6 +25,9 @@ export const TraceEvent = {
   /** device, place of the request, queue, bytes written */
   SERVE_END: 10,
 } as const;
+
+/** What a page fault has in place of the number of a call. */
+export const PAGE_FAULT = -1;
 
 const HEADER_BYTES = 64;
 /** Words of the header: whether somebody traces, and how many records have been written. */

@@ -3,7 +3,7 @@
 import { type Blocking, isCoroutine, type Tasks } from "../kernel/coroutine.ts";
 import type { DomainLoop } from "../kernel/domain_loop.ts";
 import { Errno } from "../kernel/errno.ts";
-import { TraceEvent } from "../trace/recorder.ts";
+import { PAGE_FAULT, TraceEvent } from "../trace/recorder.ts";
 import { ReadyQueue, type UserThread } from "./thread.ts";
 
 /** Turns of microtasks that a native thread may take between two of its system calls. */
@@ -29,6 +29,8 @@ export class Hart {
   /** by number, of those that there can be */
   readonly callCounts: Float64Array = new Float64Array(CALL_NUMBERS);
   blockedCalls = 0;
+  /** counted down, so that none has the number of a call */
+  #pageFaults = 0;
   /** threads that go on by themselves, in microtasks or events of the host, until they come back */
   #away = 0;
 
@@ -73,7 +75,14 @@ export class Hart {
     if (trace.on) trace.record(TraceEvent.CALL, thread.tid, number, this.calls);
   }
 
-  /** Notes that a call of a thread has its result. */
+  /** A thread needs a page: what is done from here on is done for that. */
+  beginPageFault(thread: UserThread): void {
+    const { trace } = this.tasks;
+    this.tasks.context = --this.#pageFaults;
+    if (trace.on) trace.record(TraceEvent.CALL, thread.tid, PAGE_FAULT, this.#pageFaults);
+  }
+
+  /** Notes that a call of a thread has its result, or that its page is there. */
   end(thread: UserThread, status: number): void {
     const { trace } = this.tasks;
     if (trace.on) trace.record(TraceEvent.CALL_END, thread.tid, status);

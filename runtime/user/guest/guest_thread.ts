@@ -269,13 +269,13 @@ export class GuestThread implements UserThread, ThreadHost {
     const address = this.#faultAddress();
     let begun = false, over = false;
     const { kernel, space } = this;
-    // The call before it is over: what is read for the page is not read for that.
-    this.guest.tasks.context = 0;
+    this.guest.hart.beginPageFault(this);
     this.#waiting = true;
     kernel.task = this.guest.tasks.spawn(space.fault(page, access), (fault, failure) => {
       kernel.task = undefined;
       if (failure !== undefined) throw failure;
       over = true;
+      this.guest.hart.end(this, 0);
       if (fault !== undefined) this.#fault(fault, address);
       // A thread that is not on the hart learns of a fault when it is.
       if (begun) this.guest.hart.ready.push(this, GO_ON);
