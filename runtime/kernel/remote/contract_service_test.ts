@@ -25,7 +25,7 @@ class Server {
   readonly #ring: RingServer;
 
   /** @param firstHandle so that handles of two generations differ */
-  constructor(memory: ArrayBufferLike, generation: number, private firstHandle: number) {
+  constructor(memory: ArrayBufferLike, generation: number, public firstHandle: number) {
     this.#ring = new RingServer(memory, shape, generation, silent, (request) => {
       if (request.number === Call.SYNC) this.durable = this.transaction;
       const status = this.#answer(request);
@@ -355,4 +355,16 @@ Deno.test("a file that is closed while it is written to: the write is not taken 
   assertEquals(written.length, 1);
   const handle = 200 + again.findIndex((asked) => asked.startsWith("REOPEN 0 5"));
   assertEquals(written[0], `PWRITE64 ${handle}:9`);
+});
+
+Deno.test("a file that is closed while its server is away is not another file of the next server", () => {
+  const world = new World("retry");
+  const files = [5, 6, 7].map((ino) => world.open(ino));
+  world.die();
+  const closing = world.begin(Call.CLOSE, [files[0]]);
+  // The next instance numbers its handles from where the last one did.
+  world.restart((server) => server.firstHandle = 100);
+  assertEquals(closing.status, 0);
+  assertEquals(world.server.asked.filter((asked) => asked.startsWith("CLOSE")), []);
+  assertEquals(world.server.asked.filter((asked) => asked.startsWith("REOPEN")).length, 2);
 });
