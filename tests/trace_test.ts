@@ -1,5 +1,11 @@
 // A trace of a machine: one causal chain from a program's call over a ring and a domain to a device and back.
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import type { ChromeEvent, ChromeTrace } from "../mod.ts";
 import { boot } from "../mod.ts";
 import { composeCommand, planOf, withFolder } from "./boot_harness.ts";
@@ -67,28 +73,32 @@ Deno.test("trace: flows lead from calls over rings and domains to devices, and b
     }
   }));
 
-Deno.test("trace: a machine that runs can be traced for a while, again and again, one at a time", () =>
+Deno.test("trace: a machine that runs is traced for a while, one at a time; domains may die meanwhile", () =>
   withFolder(async (folder) => {
     const plan = await planOf("examples/quickstart.yaml", folder);
-    const started = Promise.withResolvers<void>();
+    const started = Promise.withResolvers<void>(), recovered = Promise.withResolvers<void>();
     const machine = await boot(plan, {
-      onEvent: ({ kind }) => kind === "program-started" && started.resolve(),
+      onEvent: ({ kind }) => {
+        if (kind === "program-started") started.resolve();
+        if (kind === "domain-recovered") recovered.resolve();
+      },
     });
     await started.promise;
-    for (let round = 0; round < 2; round++) {
-      const tracing = machine.trace(100);
-      let refused = "";
-      await machine.trace(1).catch((failure) => refused = failure.message);
-      assertEquals(refused, "The machine is being traced already");
-      const { traceEvents } = await tracing;
-      const calls = traceEvents.filter(({ ph, cat }) => ph === "X" && cat === "call");
-      assert(calls.length > 0, "nothing was traced");
-      assert(
-        calls.every(({ ts }) => ts! >= -1000 && ts! < 10e6),
-        "times are not since the beginning",
-      );
-    }
-    await machine.stop();
+    const look = ({ traceEvents }: ChromeTrace) => {
+      const spans = traceEvents.filter(({ ph }) => ph === "X");
+      assert(spans.some(({ cat }) => cat === "call"), "no program made a call");
+      assert(spans.every(({ ts }) => ts! >= -1000), "times are not since the beginning");
+      return spans.filter(({ cat }) => cat === "serve").map(({ name }) => name);
+    };
+    const tracing = machine.trace(100);
+    await assertRejects(() => machine.trace(1), Error, "The machine is being traced already");
+    assert(!look(await tracing).includes("recovered"));
+    // The next instance records where the last one did; the trace ends with the machine.
+    const whole = machine.trace(LIMIT_MS);
+    machine.kill("storage");
+    await Promise.race([recovered.promise, machine.wait()]);
+    const [trace] = await Promise.all([whole, machine.stop()]);
+    assert(look(trace).includes("recovered"), "the recovery's calls are missing");
   }));
 
 Deno.test("trace: compose trace and --trace write what browsers show", () =>

@@ -35,6 +35,8 @@ export class Machine implements RunningMachine {
   #hart!: HartThread;
   #domains: ServiceDomains | undefined;
   #tracer!: MachineTracer;
+  /** the trace that somebody waits for: its memory has to stay */
+  #tracing: Promise<unknown> | undefined;
   #consoles!: Consoles;
   #report: Promise<MachineReport> | undefined;
   readonly #faults: FaultSchedule;
@@ -221,8 +223,14 @@ export class Machine implements RunningMachine {
     this.#tracer.begin();
     // One that ends meanwhile is traced until then.
     const over = this.#ended.promise.catch(() => {});
-    await Promise.race([over, new Promise((resolve) => setTimeout(resolve, ms))]);
-    return await this.#tracer.take();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const passed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
+    const taken = Promise.race([over, passed]).then(() => {
+      clearTimeout(timer);
+      return this.#tracer.take();
+    });
+    this.#tracing = taken;
+    return await taken;
   }
 
   execute(execution: Execution, take: OutputTaker): RunningProgram {
@@ -285,6 +293,7 @@ export class Machine implements RunningMachine {
       recoveries: this.#domains!.recoveries,
       seconds,
     });
+    await this.#tracing;
     this.#memory.release();
     return report;
   }
