@@ -311,7 +311,8 @@ export class ContractService implements Service {
     for (const entry of this.#log.entries) {
       for (const record of entry.handles.values()) records.add(record);
     }
-    for (const record of records) record.server = -1;
+    // A closed file that has become durable is not had again, and has no number any more.
+    for (const record of [...records, ...this.#unclosed]) record.server = -1;
     if (this.contract === "retry") {
       const recovered = yield* send(Private.RECOVERED, [0]);
       if (recovered === LOST) return;

@@ -368,3 +368,18 @@ Deno.test("a file that is closed while its server is away is not another file of
   assertEquals(world.server.asked.filter((asked) => asked.startsWith("CLOSE")), []);
   assertEquals(world.server.asked.filter((asked) => asked.startsWith("REOPEN")).length, 2);
 });
+
+Deno.test("a file that was closed and became durable is not closed on the next server", () => {
+  const world = new World("retry");
+  const root = world.root(2), other = world.root(3);
+  const file = world.call(Private.CREATE, [root, 1, O.RDWR | O.CREAT, 0o644])!;
+  // It may have to be made again, so the server hears of the end only once it is durable.
+  world.call(Call.CLOSE, [file]);
+  world.server.durable = 1;
+  world.call(Call.STATX, [root]);
+  world.die();
+  world.restart((server) => server.firstHandle = 100);
+  world.call(Call.CLOSE, [other]);
+  const closed = world.server.asked.filter((asked) => asked.startsWith("CLOSE"));
+  assertEquals(closed, ["CLOSE 101"]);
+});
