@@ -90,6 +90,9 @@ Deno.test("watch: the page of compose top is alive while its system is, in a bro
               await page.evaluate("document.querySelector('#state').textContent"),
               "ready",
             );
+            assertEquals((await compose("fault", "small", "storage", "crash")).code, 0);
+            const marks = () => page.evaluate("document.querySelectorAll('.restart').length");
+            await until(async () => Number(await marks()) >= 4, "no chart shows the restart");
             assertEquals((await compose("stop", "small")).code, 0);
             const state = () => page.evaluate("document.querySelector('#state').textContent");
             await until(async () => await state() === "ended", "its end is not shown");

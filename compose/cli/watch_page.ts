@@ -79,6 +79,7 @@ figure { margin: 0; padding: 12px 14px; position: relative; }
 svg { display: block; width: 100%; height: 190px; overflow: visible; }
 svg text { fill: var(--faint); font-size: 11px; font-variant-numeric: tabular-nums; }
 .grid { stroke: var(--grid); } .cross { stroke: var(--faint); }
+.restart { stroke: var(--bad); stroke-dasharray: 3 3; }
 .series { fill: none; stroke-width: 2; stroke-linejoin: round; }
 .legend { display: flex; flex-wrap: wrap; gap: 2px 14px; color: var(--quiet); font-size: 12px; min-height: 18px; }
 .legend i { display: inline-block; width: 10px; height: 10px; border-radius: 3px; margin-right: 5px; }

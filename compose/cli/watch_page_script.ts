@@ -18,7 +18,7 @@ const time = (ns) => ns === undefined || ns === null ? "" : ns < 1e3 ? trim(ns) 
 
 /** An element with attributes and children; text is text. */
 function make(name, attributes, ...children) {
-  const svg = ["svg", "path", "line", "text", "circle", "rect"].includes(name);
+  const svg = ["svg", "path", "line", "text", "title"].includes(name);
   const made = svg ? document.createElementNS("http://www.w3.org/2000/svg", name) : document.createElement(name);
   for (const [key, value] of Object.entries(attributes ?? {})) made.setAttribute(key, value);
   made.append(...children);
@@ -72,6 +72,12 @@ function draw(chart) {
     const seconds = Math.round(span * (1 - share) / 1000);
     svg.append(make("text", { x: LEFT + (WIDTH - LEFT - RIGHT) * share, y: HEIGHT - 4, "text-anchor": anchor }, share === 1 ? "now" : "-" + seconds + " s"));
   }
+  samples.forEach((sample, index) => {
+    if (index === 0 || sample.restarts <= samples[index - 1].restarts) return;
+    const mark = make("line", { class: "restart", x1: x(sample.atMs), x2: x(sample.atMs), y1: TOP, y2: HEIGHT - BOTTOM });
+    mark.append(make("title", {}, "a domain was restarted"));
+    svg.append(mark);
+  });
   const shown = pointed === undefined ? samples.at(-1) : nearest(pointed);
   const legend = make("div", { class: "legend" });
   names.forEach((name, index) => {
