@@ -271,9 +271,10 @@ export class ContractService implements Service {
       this.#unclosed = [];
       for (const each of needed) (this.#log.needs(each) ? this.#unclosed : closing).push(each);
     }
-    for (const record of closing) {
-      const { server, dead } = record, generation = this.#generation;
-      if (server < 0 || dead || !(yield* this.#available())) continue;
+    const numbers = closing.map(({ server }) => server), generation = this.#generation;
+    for (const [index, record] of closing.entries()) {
+      const server = numbers[index];
+      if (server < 0 || record.dead || !(yield* this.#available())) continue;
       // A server that did not get it back may have given its number to another file.
       if (this.#generation !== generation && record.server === server) continue;
       yield* this.connection.call({

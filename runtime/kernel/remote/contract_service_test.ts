@@ -383,3 +383,21 @@ Deno.test("a file that was closed and became durable is not closed on the next s
   const closed = world.server.asked.filter((asked) => asked.startsWith("CLOSE"));
   assertEquals(closed, ["CLOSE 101"]);
 });
+
+Deno.test("of several files that are closed at once, none is another file of the next server", () => {
+  const world = new World("retry");
+  const root = world.root(2), others = [3, 4, 5, 6].map((ino) => world.root(ino));
+  for (const name of [1, 2, 3]) {
+    world.call(Call.CLOSE, [world.call(Private.CREATE, [root, name, O.RDWR | O.CREAT, 0o644])!]);
+  }
+  world.server.durable = 1;
+  world.call(Call.STATX, [root]);
+  // Now all of them are closed; the server dies with the first.
+  world.server.silentOn.add(Call.CLOSE);
+  const closing = world.begin(Call.CLOSE, [others[0]]);
+  assertEquals(closing.status, undefined);
+  world.die();
+  world.restart((server) => server.firstHandle = 100);
+  assertEquals(closing.status, 0);
+  assertEquals(world.server.asked.filter((asked) => asked.startsWith("CLOSE")), []);
+});
