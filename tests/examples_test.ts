@@ -1,6 +1,6 @@
 // Every example, booted by the command as a user would, prints what lies beside it in examples/*.txt.
 // Compared are the lines of each program, in its order, and the closing table without what depends on
-// time: sizes, counts of calls, seconds. `UPDATE=1` writes the files anew.
+// time: sizes, counts of calls, seconds, and which of several failures came first. `UPDATE=1` writes the files anew.
 import { assert, assertEquals } from "@std/assert";
 import type { ProgramReport } from "../mod.ts";
 import { checkImage, composeCommand, withFolder } from "./boot_harness.ts";
@@ -75,7 +75,7 @@ function settled(output: string): { programs: Record<string, string[]>; closing:
     line.replace(/\s+/g, " ").replace(/\d+\.\d+ s$/, "TIME").replace(
       / \d+ MiB \d+ \d+ \d+ (\d+ \d+)$/,
       " SIZE CALLS $1",
-    )
+    ).replace(/^(\S+) \d+\.\d+ s (\d+ ms|-) (\d+ ms|-) .*$/, "$1 FAILED")
   );
   return { programs, closing };
 }
