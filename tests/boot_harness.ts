@@ -30,6 +30,9 @@ export interface Run {
   output: Map<string, string>;
 }
 
+/** No machine of a test runs this long: one that does hangs, and would hold up all tests. */
+const LIMIT_MS = 180_000;
+
 /** Runs a machine to its end. `during` is told each event, with the machine once it runs. */
 export async function runMachine(
   plan: Plan,
@@ -46,8 +49,15 @@ export async function runMachine(
       during(event, () => machine);
     },
   });
-  const report = await machine.wait();
-  return { report, events, output };
+  let late = false;
+  const limit = setTimeout(() => {
+    late = true;
+    void machine.stop(0);
+  }, LIMIT_MS);
+  const report = await machine.wait().finally(() => clearTimeout(limit));
+  if (!late) return { report, events, output };
+  const story = [...output.values(), ...events.map((event) => JSON.stringify(event))].join("\n");
+  throw new Error(`The machine did not end within ${LIMIT_MS / 1000} s:\n${story}`);
 }
 
 /** Runs `body` with a folder that goes away afterwards. */

@@ -215,8 +215,9 @@ export class SocketServer implements Service {
         : endpoint.send(data, flags, destination(payload, addressBytes));
       return this.#withLevel(entry, count);
     } catch (failure) {
-      // The client takes from an error that there is no room: a later bit is news.
-      this.#forgotten(entry);
+      // The client takes from an error that there is no room: that there is some is news again, and only that.
+      entry.told &= ~POLL.OUT;
+      this.#note(entry);
       throw failure;
     }
   }
@@ -244,7 +245,9 @@ export class SocketServer implements Service {
     try {
       got = entry.endpoint.receive(into, flags);
     } catch (failure) {
-      this.#forgotten(entry);
+      entry.told &= ~POLL.IN;
+      entry.queued = 0;
+      this.#note(entry);
       throw failure;
     }
     const from = got.from === undefined
@@ -268,7 +271,8 @@ export class SocketServer implements Service {
     try {
       made = streamOf(endpoint).accept();
     } catch (failure) {
-      this.#forgotten(entry);
+      entry.told &= ~POLL.IN;
+      this.#note(entry);
       throw failure;
     }
     const { handle } = this.#add(made);

@@ -350,8 +350,17 @@ export class InternetSocket extends Socket implements ServedSocket {
     return done;
   }
 
-  shutdown(how: number): Coroutine<number> {
-    return this.#call(SocketCall.SHUTDOWN, [how]);
+  *shutdown(how: number): Coroutine<number> {
+    const claims = this.#claims;
+    try {
+      return yield* this.#call(SocketCall.SHUTDOWN, [how]);
+    } catch (failure) {
+      // A server that died had done it already, and the peer has gone since.
+      const repeated = claims !== this.#claims && failure instanceof Errno &&
+        failure.errno === E.ENOTCONN;
+      if (repeated) return 0;
+      throw failure;
+    }
   }
 
   *localName(): Coroutine<Uint8Array> {

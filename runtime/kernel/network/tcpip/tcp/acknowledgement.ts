@@ -70,9 +70,10 @@ export function windowOf({ windowScale }: Connection, segment: Segment): number 
   return segment.has(Flag.SYN) ? segment.window : segment.window * 2 ** windowScale;
 }
 
+/** What acknowledges more is newer also where it repeats old data: else its window would be counted twice. */
 function takeWindow(connection: Connection, window: number, sequence: number, ack: number): void {
-  const { windowSequence, windowAcknowledgement } = connection;
-  const newer = sequence > windowSequence ||
+  const { una, windowSequence, windowAcknowledgement } = connection;
+  const newer = ack > una || sequence > windowSequence ||
     sequence === windowSequence && ack >= windowAcknowledgement;
   if (!newer) return;
   connection.windowSequence = sequence;

@@ -212,6 +212,15 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.confirmed = Math.min(this.read, Math.max(this.confirmed, 1 + bytes));
   }
 
+  /** Its program has got everything before an offset from the instance before, of which that may not have told. */
+  readBefore(offset: number): void {
+    const read = Math.min(Math.max(this.confirmed, offset), this.finAt, this.rcvEdge);
+    this.read = this.confirmed = read;
+    this.rcvNxt = Math.max(this.rcvNxt, read);
+    // The peer may know of less room, or of none.
+    if (this.state !== State.CLOSED && this.state !== State.TIME_WAIT) sendAck(this);
+  }
+
   /** Behind the last byte for which there is room: what may have to be read again is kept. */
   get receiveEnd(): number {
     const most = this.checkpoint === undefined

@@ -24,6 +24,7 @@ class SegmentWriter implements Outgoing {
   #dataBytes = 0;
   #flags = 0;
   #blocks = 0;
+  #window = 0;
 
   /** Payload bytes of one segment, beside the options that it has now. */
   payloadBytes(connection: Connection): number {
@@ -50,6 +51,7 @@ class SegmentWriter implements Outgoing {
     const payload = this.payloadBytes(connection);
     this.segmentBytes = dataBytes > payload ? payload : 0;
     this.#dress(connection);
+    this.#window = moveWindow(connection);
     // Before anybody hears of it.
     connection.save(offset + dataBytes + ((flags & Flag.FIN) !== 0 ? 1 : 0));
   }
@@ -64,6 +66,9 @@ class SegmentWriter implements Outgoing {
     this.length = this.headerBytes;
     this.segmentBytes = 0;
     this.#dress(connection);
+    // The first window is not scaled (RFC 7323, 2.2).
+    this.#window = Math.min(65_535, connection.options.receiveBytes);
+    connection.rcvEdge = Math.max(connection.rcvEdge, connection.rcvNxt + this.#window);
   }
 
   #dress({ path, options }: Connection): void {
@@ -81,7 +86,7 @@ class SegmentWriter implements Outgoing {
     put32(into, at + 8, acknowledgement);
     into[at + 12] = this.headerBytes << 2;
     into[at + 13] = flags;
-    put16(into, at + 14, this.#window(connection, flags));
+    put16(into, at + 14, this.#window);
     put32(into, at + 16, 0);
     if ((flags & Flag.SYN) !== 0) return writeSynOptions(into, at + TCP_BYTES, this.#synOptions());
     let optionsAt = at + TCP_BYTES;
@@ -96,25 +101,6 @@ class SegmentWriter implements Outgoing {
     if (this.#dataBytes > 0) {
       connection.sent.read(this.#offset, into, at + this.headerBytes, this.#dataBytes);
     }
-  }
-
-  /** Moves the edge of the window where there is enough room, and never back. */
-  #window(connection: Connection, flags: number): number {
-    const { rcvNxt, rcvScale, options, tcpOptions } = connection;
-    if ((flags & Flag.SYN) !== 0) {
-      // The first window is not scaled (RFC 7323, 2.2).
-      const window = Math.min(65_535, options.receiveBytes);
-      connection.rcvEdge = Math.max(connection.rcvEdge, rcvNxt + window);
-      return window;
-    }
-    const most = Math.min(tcpOptions.windowClamp || Infinity, 65_535 * 2 ** rcvScale);
-    const edge = Math.min(connection.receiveEnd, rcvNxt + most);
-    const silly = Math.min(options.receiveBytes >> 1, connection.rcvMss);
-    const gained = edge - connection.rcvEdge;
-    if (gained >= silly || connection.rcvEdge - rcvNxt >= silly && gained > 0) {
-      connection.rcvEdge = edge;
-    }
-    return Math.min(65_535, Math.max(0, Math.floor((connection.rcvEdge - rcvNxt) / 2 ** rcvScale)));
   }
 
   #synOptions(): SynOptions {
@@ -152,6 +138,19 @@ class SegmentWriter implements Outgoing {
       at += 8;
     }
   }
+}
+
+/** Moves the edge of the window where there is enough room, and never back. @returns the window, scaled */
+function moveWindow(connection: Connection): number {
+  const { rcvNxt, rcvScale, options, tcpOptions } = connection;
+  const most = Math.min(tcpOptions.windowClamp || Infinity, 65_535 * 2 ** rcvScale);
+  const edge = Math.min(connection.receiveEnd, rcvNxt + most);
+  const silly = Math.min(options.receiveBytes >> 1, connection.rcvMss);
+  const gained = edge - connection.rcvEdge;
+  if (gained >= silly || connection.rcvEdge - rcvNxt >= silly && gained > 0) {
+    connection.rcvEdge = edge;
+  }
+  return Math.min(65_535, Math.max(0, Math.floor((connection.rcvEdge - rcvNxt) / 2 ** rcvScale)));
 }
 
 export const writer = new SegmentWriter();

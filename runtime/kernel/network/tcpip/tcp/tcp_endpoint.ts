@@ -58,11 +58,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     const connection = this.#connection!;
     this.#claimed?.();
     this.#claimed = undefined;
-    connection.read = Math.min(
-      Math.max(connection.confirmed, 1 + received),
-      Math.min(connection.rcvNxt, connection.finAt),
-    );
-    connection.confirmed = connection.read;
+    connection.readBefore(1 + received);
     if (connection.state !== State.CLOSED) this.stack.tcp.ports.add(connection);
     return connection.queued - 1;
   }

@@ -7,7 +7,7 @@ import { AF, SOCK } from "../../constants.ts";
 import { parseAddress } from "../ip/address_text.ts";
 import { readSettings, type TcpFeatures } from "../settings.ts";
 import { Stack } from "../stack.ts";
-import { type LinkFaults, SimulatedLink } from "./simulated_link.ts";
+import { type LinkFaults, type SimulatedDevice, SimulatedLink } from "./simulated_link.ts";
 
 /** Numbers that look random, from a seed (a multiplicative generator with its bits mixed). */
 export function seededRandom(seed: number): () => number {
@@ -29,36 +29,60 @@ export interface WorldSettings extends LinkFaults {
   offload?: boolean;
   features?: Partial<TcpFeatures>;
   farFeatures?: Partial<TcpFeatures>;
+  /** memory that outlives the near host's stack */
+  keep?: Uint8Array;
 }
 
 export const NEAR = "10.0.0.1", FAR = "10.0.0.2";
 export const NEAR_6 = "fd00::1", FAR_6 = "fd00::2";
 
+/** The end of a stack: nothing that it was about to do is done. */
+export class Death extends Error {}
+
 /** Host `near` and host `far`, and the link between them. */
 export class World {
   nowNs = 1e9;
-  readonly tasks = new Tasks(() => this.nowNs);
   readonly random: () => number;
   readonly link: SimulatedLink;
-  readonly near: Host;
+  near: Host;
   readonly far: Host;
+  /** readings of the clock after which the near host's stack dies: in the midst of anything */
+  readingsLeft = Infinity;
+  /** those of each host: who does not run any more does nothing */
+  readonly #tasks = new Map<SimulatedDevice, Tasks>();
 
-  constructor(settings: WorldSettings = {}) {
+  constructor(private readonly settings: WorldSettings = {}) {
     this.random = seededRandom(settings.seed ?? 1);
     this.link = new SimulatedLink(settings, this.random, () => this.nowNs);
     const { offload = false, mtu = 1500, farMtu = mtu } = settings;
-    this.near = new Host(this, this.link.attach(mtu, offload), NEAR, NEAR_6, settings.features);
-    this.far = new Host(this, this.link.attach(farMtu, offload), FAR, FAR_6, settings.farFeatures);
+    const nearDevice = this.link.attach(mtu, offload);
+    const farDevice = this.link.attach(farMtu, offload);
+    this.near = new Host(this, nearDevice, NEAR, NEAR_6, settings.features, settings.keep);
+    this.far = new Host(this, farDevice, FAR, FAR_6, settings.farFeatures);
   }
 
-  environment(): Environment {
+  /** Another stack takes the place of the near host's, with what was kept. */
+  revive(): void {
+    this.readingsLeft = Infinity;
+    const { features, keep } = this.settings;
+    this.near = new Host(this, this.link.devices[0], NEAR, NEAR_6, features, keep);
+  }
+
+  /** What a stack has around it, in place of the last one with the same device. */
+  environment(device = this.link.devices[0]): Environment {
+    const tasks = new Tasks(() => this.nowNs);
+    this.#tasks.set(device, tasks);
+    const mortal = device === this.link.devices[0];
     return {
-      nowNs: () => this.nowNs,
+      nowNs: () => {
+        if (mortal && --this.readingsLeft < 0) throw new Death();
+        return this.nowNs;
+      },
       realtimeNs: () => BigInt(Math.floor(this.nowNs)),
       random: (into) => {
         for (let index = 0; index < into.length; index++) into[index] = this.random() * 256;
       },
-      tasks: this.tasks,
+      tasks,
       memory: undefined as never,
       log: () => {},
     };
@@ -68,10 +92,11 @@ export class World {
   run(done: () => boolean, limitNs = 600e9): boolean {
     const end = this.nowNs + limitNs;
     for (;;) {
-      this.tasks.run();
+      for (const tasks of this.#tasks.values()) tasks.run();
       if (done()) return true;
-      if (!this.tasks.idle) continue;
-      const next = Math.min(this.tasks.nextDeadlineNs, this.link.nextNs);
+      const all = [...this.#tasks.values()];
+      if (all.some(({ idle }) => !idle)) continue;
+      const next = Math.min(this.link.nextNs, ...all.map(({ nextDeadlineNs }) => nextDeadlineNs));
       if (next > end) {
         this.nowNs = Math.max(this.nowNs, end);
         return false;
@@ -98,13 +123,14 @@ export class Host {
     readonly ip: string,
     readonly ip6: string,
     features: Partial<TcpFeatures> = {},
+    keep?: Uint8Array,
   ) {
     const settings = readSettings({
       addresses: [`${ip}/24`, `${ip6}/64`],
       gateway: "10.0.0.254",
       tcp: features,
     });
-    this.stack = new Stack(world.environment(), device, settings);
+    this.stack = new Stack(world.environment(device), device, settings, keep);
     this.transport = this.stack.transport();
   }
 
