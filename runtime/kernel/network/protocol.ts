@@ -2,9 +2,10 @@
 // is a handle of the server. Nothing but EVENTS waits there: what would wait is EAGAIN, and the caller waits
 // for readiness at home, where a signal can end it.
 //
-// Readiness: the server keeps the level of each socket. Every answer to a call on a handle, and every event,
-// is about that handle's level at that moment; EVENTS answers with the handles whose level gained a bit since
-// the client was last told. The client keeps the levels, so that poll and epoll ask nobody.
+// Readiness: the server keeps the level of each socket. Answers to calls that transfer data, and events, carry
+// it as it is at that moment; EVENTS answers with the handles whose level gained a bit since the client was
+// last told, where an answer has told of the bit alone that its call is about: those who wait for others hear
+// of them by an event. The client keeps the levels, so that poll and epoll ask nobody.
 
 /** Calls have the riscv64 numbers of those they stand for. Arguments after the handle; payload as said. */
 export const SocketCall = {

@@ -197,11 +197,14 @@ export class SocketServer implements Service {
     }
   }
 
-  /** The level goes with the answer: the client knows it from now on. */
-  #withLevel(entry: Entry, count: number): number {
+  /**
+   * The level goes with the answer. Of the bit that the call is about the client has now been told; others may
+   * wait for the rest, who are woken by an event.
+   */
+  #withLevel(entry: Entry, bit: number, count: number): number {
     const level = entry.endpoint.readiness;
-    entry.told = level;
-    entry.queued = queuedOf(entry);
+    entry.told = entry.told & ~bit | level & bit;
+    if (bit === POLL.IN) entry.queued = queuedOf(entry);
     return level * 2 ** 32 + count;
   }
 
@@ -213,7 +216,7 @@ export class SocketServer implements Service {
       const count = endpoint instanceof NetlinkEndpoint
         ? endpoint.send(data)
         : endpoint.send(data, flags, destination(payload, addressBytes));
-      return this.#withLevel(entry, count);
+      return this.#withLevel(entry, POLL.OUT, count);
     } catch (failure) {
       // The client takes from an error that there is no room: that there is some is news again, and only that.
       entry.told &= ~POLL.OUT;
@@ -260,7 +263,7 @@ export class SocketServer implements Service {
     view.setInt32(4, from.length, true);
     view.setInt32(8, got.count, true);
     payload.set(from, 12);
-    return this.#withLevel(entry, RECEIVE_HEADER_BYTES + Math.min(got.count, into.length));
+    return this.#withLevel(entry, POLL.IN, RECEIVE_HEADER_BYTES + Math.min(got.count, into.length));
   }
 
   #accept(entry: Entry, payload: Uint8Array): number {

@@ -123,8 +123,9 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (generation !== server.generation) return;
     this.#untold = new DataView(payload.buffer).getFloat64(0, true) - this.#put;
     this.#claims++;
-    server.made(this, handle, generation);
     this.became(level);
+    // What has happened since is told here.
+    server.made(this, handle, generation);
     this.#moved.wakeAll();
   }
 
@@ -188,7 +189,7 @@ export class InternetSocket extends Socket implements ServedSocket {
       if (number !== SocketCall.SENDTO || this.#untold <= 0) continue;
       const taken = this.#untold;
       this.#untold = 0;
-      return POLL.OUT * 2 ** 32 + taken;
+      return this.level * 2 ** 32 + taken;
     }
   }
 

@@ -1,0 +1,131 @@
+// What a client of the socket server is told of readiness: every bit that it has to know of, and no noise.
+import { assertEquals } from "@std/assert";
+import { type Coroutine, isCoroutine } from "../../coroutine.ts";
+import { E, Errno } from "../../errno.ts";
+import { POLL } from "../../vfs/constants.ts";
+import { encodeAddress } from "../address.ts";
+import { AF, SOCK } from "../constants.ts";
+import type { StreamEndpoint } from "../endpoint.ts";
+import { RECEIVE_HEADER_BYTES, SocketCall, splitLevel } from "../protocol.ts";
+import { errnoOf } from "../tcpip/testing/transfer.ts";
+import { at, FAR, World } from "../tcpip/testing/world.ts";
+import { SocketServer } from "./sockets.ts";
+
+const credential = { uid: 0, gid: 0, groups: [] };
+
+/** A socket of the near host's server, connected to a program on the far one. */
+class Connected {
+  readonly world = new World({ delayNs: 1e6 });
+  readonly server = new SocketServer(this.world.near.transport, 1);
+  readonly handle: number;
+  readonly far: StreamEndpoint;
+
+  constructor() {
+    const listener = this.world.far.listen(80);
+    this.handle = this.call(SocketCall.SOCKET, [AF.INET, SOCK.STREAM, 0]);
+    const address = encodeAddress(at(FAR, 80));
+    assertEquals(this.call(SocketCall.CONNECT, [this.handle], address), -E.EINPROGRESS);
+    let far: StreamEndpoint | undefined;
+    this.world.run(() => errnoOf(() => far = listener.accept()) === 0);
+    this.far = far!;
+    this.world.pass(10e6);
+    assertEquals(this.events(), [POLL.OUT]);
+    assertEquals(this.events(), []);
+  }
+
+  /** @returns its status; undefined where it waits */
+  try(number: number, args: number[], payload: Uint8Array): number | undefined {
+    try {
+      const result = this.server.call({ number, args, credential, payload });
+      if (!isCoroutine(result)) return result;
+      const { done, value } = (result as Coroutine<number>).next();
+      return done ? value : undefined;
+    } catch (failure) {
+      if (failure instanceof Errno) return -failure.errno;
+      throw failure;
+    }
+  }
+
+  call(number: number, args: number[], payload: Uint8Array = new Uint8Array(0)): number {
+    return this.try(number, args, payload)!;
+  }
+
+  /** Levels that are told of the socket, until there is nothing to tell. */
+  events(): number[] {
+    const payload = new Uint8Array(64);
+    const bytes = this.try(SocketCall.EVENTS, [], payload) ?? 0;
+    const view = new DataView(payload.buffer);
+    return Array.from({ length: bytes / 8 }, (_, index) => view.getInt32(index * 8 + 4, true));
+  }
+
+  send(data: Uint8Array): number {
+    return this.call(SocketCall.SENDTO, [this.handle, 0, 0], data);
+  }
+
+  /** Sends until nothing more is taken, however long one waits. */
+  fill(): void {
+    for (let taken = true; taken;) {
+      taken = false;
+      while (this.send(new Uint8Array(60_000)) >= 0) taken = true;
+      this.world.pass(100e6);
+    }
+  }
+
+  receive(bytes: number): number {
+    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
+    return this.call(SocketCall.RECVFROM, [this.handle, 0, 0, 0], payload);
+  }
+
+  /** The far program sends, and it arrives. */
+  farSends(text: string): void {
+    this.far.send(new TextEncoder().encode(text), 0);
+    this.world.pass(100e6);
+  }
+}
+
+Deno.test("an answer to who sends leaves the news for who waits to receive", () => {
+  const socket = new Connected();
+  socket.farSends("news");
+  assertEquals(splitLevel(socket.send(new Uint8Array(5))), { level: POLL.IN | POLL.OUT, count: 5 });
+  assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
+  assertEquals(socket.events(), []);
+});
+
+Deno.test("an answer to who receives leaves the news for who waits to send", () => {
+  const socket = new Connected();
+  socket.fill();
+  assertEquals(socket.events(), []);
+  socket.farSends("beside");
+  assertEquals(socket.events(), [POLL.IN]);
+  const room = new Uint8Array(100_000);
+  for (let count = 1; count > 0;) {
+    count = 0;
+    socket.world.pass(10e6);
+    errnoOf(() => count = socket.far.receive(room, 0).count);
+  }
+  const { level } = splitLevel(socket.receive(100));
+  assertEquals(level, POLL.OUT);
+  assertEquals(socket.events(), [POLL.OUT]);
+});
+
+Deno.test("who could not send is not told again of what it can receive", () => {
+  const socket = new Connected();
+  socket.farSends("unread");
+  assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
+  socket.fill();
+  assertEquals(socket.events(), []);
+  socket.farSends("more");
+  assertEquals(socket.events(), [POLL.IN]);
+  assertEquals(socket.send(new Uint8Array(1)), -E.EAGAIN);
+  assertEquals(socket.events(), []);
+});
+
+Deno.test("who has received everything is told of what comes then", () => {
+  const socket = new Connected();
+  socket.farSends("one");
+  assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
+  assertEquals(splitLevel(socket.receive(100)).count, RECEIVE_HEADER_BYTES + 3);
+  assertEquals(socket.receive(100), -E.EAGAIN);
+  socket.farSends("two");
+  assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
+});
