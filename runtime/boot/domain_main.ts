@@ -9,17 +9,15 @@ import { corruptRing } from "../hypervisor/fault/corrupt_ring.ts";
 import { DomainFaults } from "../hypervisor/fault/domain_faults.ts";
 import { Command, State, StatusPage } from "../hypervisor/status_page.ts";
 import { Assembly } from "../kernel/assembly.ts";
-import { type Coroutine, Tasks } from "../kernel/coroutine.ts";
-import { createDomainMemory } from "../kernel/domain_memory.ts";
+import type { Coroutine, Tasks } from "../kernel/coroutine.ts";
 import { DomainLoop, type PollSource } from "../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../kernel/drivers/device_attachment.ts";
-import type { Environment } from "../kernel/environment.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
 import { makeTrap } from "../kernel/remote/trap.ts";
-import { Recorder } from "../trace/recorder.ts";
+import { kernelEnvironment, nowNs } from "./kernel_environment.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
 export interface OpenedGrant {
@@ -47,24 +45,15 @@ export function runDomain(
 ): void {
   const status = new StatusPage(opened.status);
   const control = new ControlPage(opened.control);
-  const nowNs = () => performance.now() * 1e6;
-  const tasks = new Tasks(nowNs, new Recorder(opened.trace, epochMs));
-  const environment: Environment = {
-    nowNs,
-    realtimeNs: () =>
-      BigInt(Math.round((performance.timeOrigin + performance.now()) * 1e3)) * 1000n,
-    random: (into) => into.set(crypto.getRandomValues(new Uint8Array(into.length))),
-    tasks,
-    memory: createDomainMemory(opened.memory, grant.plan.memory.address),
-    log,
-    ...(opened.keep === undefined ? {} : { keep: new Uint8Array(opened.keep) }),
-  };
+  const { address, sizeBytes } = grant.plan.memory;
+  const { keep } = opened;
+  const environment = kernelEnvironment(opened.memory, address, opened.trace, log, keep);
+  const { tasks } = environment;
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];
   const links: LinkFollower[] = [];
   const trap = makeTrap(opened.sleeper, nowNs, MAX_SLEEP_NS);
   const registers: WildRegisters[] = [];
-  const { address, sizeBytes } = grant.plan.memory;
   const served = grant.rings.flatMap(({ plan }, index) =>
     plan.server === grant.plan.name ? [{ plan, ...opened.rings[index] }] : []
   );
@@ -211,11 +200,6 @@ function later(tasks: Tasks, ms: number, act: () => void): void {
   tasks.spawn(waiting(), (_value, failure) => {
     if (failure !== undefined) throw failure;
   });
-}
-
-/** Milliseconds since 1970, by a clock that does not jump. */
-function epochMs(): number {
-  return performance.timeOrigin + performance.now();
 }
 
 function heapBytes(): number {

@@ -27,7 +27,7 @@ eval "exec ${CAT[1]}>&-"; wait "$CAT_PID"
 set -o pipefail; false | true; echo "pipefail $?"; set +o pipefail
 trap 'echo "caught USR1"' USR1; kill -USR1 $$; trap - USR1
 (sleep 0.05; exit 5) & wait $!; echo "wait $?"
-sleep 20 & sleep 21 & jobs -r | wc -l; kill %1 %2; wait 2>/dev/null; jobs | wc -l
+sleep 20 & sleep 21 & jobs -r | wc -l; kill %1 %2; wait 2>/dev/null; jobs -r | wc -l
 set -m; (exit 6) & wait %%; echo "group $?"; set +m
 select_name() { local -n ref=$1; ref=changed; }; v=old; select_name v; echo $v
 cat <<< "a here string"

@@ -1,0 +1,38 @@
+// What kernel code of a domain has of the host: clocks, randomness, memory, and a way to say something.
+import { createDomainMemory } from "../kernel/domain_memory.ts";
+import type { Environment } from "../kernel/environment.ts";
+import { Tasks } from "../kernel/coroutine.ts";
+import { Recorder } from "../trace/recorder.ts";
+
+/** Nanoseconds of a clock that does not jump, from the start of this thread or process on. */
+export function nowNs(): number {
+  return performance.now() * 1e6;
+}
+
+/** Milliseconds since 1970, by a clock that does not jump. */
+function epochMs(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/**
+ * @param memory of the domain @param address where it lies in the machine's
+ * @param trace where its thread records what it does
+ * @param keep memory that outlives the domain
+ */
+export function kernelEnvironment(
+  memory: ArrayBufferLike,
+  address: number,
+  trace: ArrayBufferLike,
+  log: (line: string) => void,
+  keep?: ArrayBufferLike,
+): Environment & { tasks: Tasks } {
+  return {
+    nowNs,
+    realtimeNs: () => BigInt(Math.round(epochMs() * 1e3)) * 1000n,
+    random: (into) => into.set(crypto.getRandomValues(new Uint8Array(into.length))),
+    tasks: new Tasks(nowNs, new Recorder(trace, epochMs)),
+    memory: createDomainMemory(memory, address),
+    log,
+    ...(keep === undefined ? {} : { keep: new Uint8Array(keep) }),
+  };
+}
