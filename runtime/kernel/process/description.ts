@@ -193,7 +193,17 @@ export class FileDescription implements Description {
 
   /** With O_APPEND the data goes to the end, whatever the offset, as Linux has it (pwrite(2), BUGS). */
   pwrite(from: Uint8Array, offset: number): Blocking<number> {
-    return this.call(Call.PWRITE64, this.#appends ? [0, 1] : [offset, 0], from);
+    const written = this.call(Call.PWRITE64, this.#appends ? [0, 1] : [offset, 0], from);
+    return (this.flags & O.DSYNC) === 0 ? written : this.#madeDurable(written);
+  }
+
+  /** With O_DSYNC data is durable when the write returns, with O_SYNC what stat(2) tells of it too. */
+  *#madeDurable(result: Blocking<number>): Coroutine<number> {
+    const written = yield* finish(result);
+    if (written <= 0 || !this.seekable) return written;
+    const all = (this.flags & O.SYNC) === O.SYNC;
+    const status = yield* finish(this.call(all ? Call.FSYNC : Call.FDATASYNC, []));
+    return status < 0 ? status : written;
   }
 
   get #appends(): boolean {

@@ -195,7 +195,7 @@ export class Connection implements PollSource {
       return count;
     } catch (failure) {
       if (!(failure instanceof RingBroken)) throw failure;
-      this.lose("down");
+      this.#leave("down");
       this.accuse(failure.message);
       return 1;
     }
@@ -209,8 +209,25 @@ export class Connection implements PollSource {
     if (this.state === "up") this.ring.notify();
   }
 
-  /** The server is away ("down", it may come back) or for good ("gone"): every call ends as LOST. */
+  /**
+   * The server is away ("down", it may come back) or for good ("gone"). Calls that it still answered
+   * have their answers; every other one ends as LOST.
+   */
   lose(state: "down" | "gone"): void {
+    if (this.state === "up") this.#takeLastAnswers();
+    this.#leave(state);
+  }
+
+  #takeLastAnswers(): void {
+    try {
+      this.ring.poll();
+    } catch (failure) {
+      // It is not there any more to be accused of what else it wrote.
+      if (!(failure instanceof RingBroken)) throw failure;
+    }
+  }
+
+  #leave(state: "down" | "gone"): void {
     this.state = state;
     for (const completer of this.ring.detach()) completer.complete(LOST, 0);
     this.#room.wakeAll();

@@ -1,8 +1,9 @@
 // A remote file server under its recovery contract. `error`: what was pending or open when it died is
 // EIO, new work goes to the new instance. `retry`: calls wait for the new instance, open files come
-// back, and acknowledged changes that were not durable are done again, so that programs see a pause.
-// A call that was under way and is not safe to repeat is EIO under both.
-import { systemCall } from "../../../schemas/syscalls.ts";
+// back, acknowledged changes that were not durable are done again, and so are calls that were under
+// way: programs see a pause. A change without an answer cannot have become durable, since what makes
+// it so is another call, sent after its answer; but for the moment between the two that the server's
+// own commits may fall into.
 import type { ClientContract } from "../../../schemas/plan.ts";
 import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../coroutine.ts";
 import { E } from "../errno.ts";
@@ -100,7 +101,7 @@ export class ContractService implements Service {
     const { call } = answer;
     const settle = (value: number | undefined, failure: unknown) => answer.settle(value, failure);
     if (status === LOST) {
-      if (this.contract !== "retry" || !repeatable(call)) answer.settle(-E.EIO);
+      if (this.contract !== "retry") answer.settle(-E.EIO);
       else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
       return;
     }
@@ -126,7 +127,7 @@ export class ContractService implements Service {
         if (this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing) yield* this.#relieve();
         return result;
       }
-      if (this.contract !== "retry" || !repeatable(call)) return -E.EIO;
+      if (this.contract !== "retry") return -E.EIO;
     }
   }
 
@@ -469,23 +470,5 @@ function inputBytes(call: ServiceCall): number {
       return call.args[1];
     default:
       return 0;
-  }
-}
-
-/** Whether a call may be sent again after its server died without an answer. */
-function repeatable(call: ServiceCall): boolean {
-  switch (call.number) {
-    case Private.CREATE:
-      return (call.args[2] & O.EXCL) === 0;
-    case Call.PWRITE64:
-      return call.args[2] === 0 || call.args[2] === undefined;
-    case Call.FSETXATTR:
-      return call.args[3] === 0;
-    case Call.FCNTL:
-    case Call.FLOCK:
-      return true;
-    default:
-      return call.number >= Private.NULL ||
-        (systemCall(call.number)?.repeat ?? "unsafe") === "safe";
   }
 }
