@@ -246,9 +246,11 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   while (!stopping) {
     const listen = backends.eventful && busyTurns++ % TURNS_PER_EVENT_LOOP === 0;
     if (attention.needed || listen) await attention.turnEventLoop();
-    if (platform.poll()) {
+    const worked = platform.poll();
+    // Also of what a backend delivered when the event loop turned: there may be nothing else to do any more.
+    for (const fault of platform.takeFaults()) self.postMessage({ kind: "fault", fault });
+    if (worked) {
       idleSince = 0;
-      for (const fault of platform.takeFaults()) self.postMessage({ kind: "fault", fault });
       continue;
     }
     busyTurns = 0;

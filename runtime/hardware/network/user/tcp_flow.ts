@@ -254,7 +254,9 @@ export class TcpFlow {
       return this.#send(Flag.ACK | Flag.FIN, this.#advance(1), NOTHING);
     }
     if (!this.#acknowledgeDue) return undefined;
-    return this.#send(Flag.ACK, this.#next, NOTHING);
+    // A probe's byte is beyond the window, and so would be what comes after it.
+    const inWindow = (this.#unacknowledged + Math.min(flying, this.#window)) >>> 0;
+    return this.#send(Flag.ACK, inWindow, NOTHING);
   }
 
   /** @returns where the bytes begin */

@@ -52,8 +52,9 @@ function isAcceptable(connection: Connection, segment: Segment, sequence: number
     if (old && age < TIMESTAMP_LIFE_NS) return false;
   }
   const { length } = segment;
-  // An acknowledgement may have overtaken data that we have not acknowledged yet.
-  if (length === 0) return sequence >= rcvNxt - unacknowledged && sequence <= rcvEdge;
+  // An acknowledgement may have overtaken data that we have not acknowledged yet, and is valid also where the
+  // window is closed and the peer has probed it with a byte, which it counts as sent.
+  if (length === 0) return sequence >= rcvNxt - unacknowledged && sequence <= rcvEdge + 1;
   return sequence + length > rcvNxt && sequence <= Math.max(rcvEdge, rcvNxt);
 }
 

@@ -45,6 +45,25 @@ Deno.test("our window closes when the program does not read, and opens when it d
   assertEquals([opened.ack, opened.window], [c.ours, 8000]);
 });
 
+Deno.test("acknowledgements are taken while our window is closed and the peer probes it with a byte", () => {
+  const world = new World();
+  const c = new RawConnection(world);
+  const chunk = new Uint8Array(1000);
+  let window = 65_535;
+  while (window > 0) {
+    const data = chunk.subarray(0, Math.min(chunk.length, window));
+    c.send(ACK, { data });
+    c.ours += data.length;
+    for (const { ack, window: told } of c.peer.take(50e6)) window = ack + told - c.ours;
+  }
+  c.endpoint.send(new Uint8Array(3000), 0);
+  assertEquals(c.peer.take().length, 3);
+  c.send(ACK, { data: chunk.subarray(0, 1) });
+  c.peer.take();
+  c.send(ACK, { seq: c.ours + 1, ack: c.theirs + 3000 });
+  assertEquals(c.peer.take(2e9), []);
+});
+
 Deno.test("every second full segment is acknowledged at once, a single one after 40 ms", () => {
   const world = new World();
   const c = new RawConnection(world);
