@@ -45,7 +45,7 @@ Deno.test("dump: what each instruction became is beside it", () => {
   assertMatch(file, /^00000-10000[0-9a-f]\.txt$/);
   assertMatch(
     text,
-    /^region 0x10000[0-9a-f]\n6 instructions in 2 blocks, \d+ bytes of WebAssembly\n/,
+    /^region 0x10000[0-9a-f]\n5 instructions in 1 blocks, \d+ bytes of WebAssembly\n/,
   );
   const [, entered] = /^entered (\d+) times$/m.exec(text)!;
   // It loops by itself: it is left when the budget is used up, and when the page is not known yet.

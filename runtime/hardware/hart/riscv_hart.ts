@@ -155,7 +155,12 @@ export class RiscvHart implements Engine {
     const reader = new CodeReader(this.memory, this.#access);
     const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
     if (entry >= MOST_CODE) return undefined;
-    const region = collect(entry, (address) => reader.fetch(address), limits);
+    const region = collect(
+      entry,
+      (address) => reader.fetch(address),
+      limits,
+      (address) => this.#interpreter.reached(reader.place(address)!),
+    );
     if (region === undefined) return undefined;
     if (this.#cache.full) {
       this.#cache.clear();

@@ -106,6 +106,14 @@ export class Interpreter {
     if (frame === this.#frame) this.#frame = -1;
   }
 
+  /** Whether it has ever come to the instruction at a place in the hart's memory. */
+  reached(place: number): boolean {
+    const offset = place & PAGE_BYTES - 1;
+    // What crosses pages is not kept.
+    return offset === PAGE_BYTES - 2 ||
+      this.#pages.get(place - offset)?.[offset >> 1] !== undefined;
+  }
+
   /** Executes to the end of a block, or to a stop. @returns 0, or why it stopped */
   runBlock(): number {
     return this.#run(SLOTS);

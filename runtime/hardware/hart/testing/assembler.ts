@@ -127,15 +127,20 @@ export class Assembler {
     return this.li(a0, 0).li(a7, 93).emit("ecall");
   }
 
-  /** The program as a static ELF file. @param executableData whether data may be executed, too */
-  elf(executableData = false): Uint8Array<ArrayBuffer> {
+  /** The instructions as they are at TEXT_BASE. */
+  text(): Uint8Array<ArrayBuffer> {
     for (const { at, label, encode } of this.#fixups) {
       if (label.at === undefined) throw new Error("A label was never bound");
       const word = encode(label.at - (TEXT_BASE + at * 2));
       this.#text[at] = word & 0xffff;
       this.#text[at + 1] = word >>> 16;
     }
-    const text = new Uint8Array(new Uint16Array(this.#text).buffer);
+    return new Uint8Array(new Uint16Array(this.#text).buffer);
+  }
+
+  /** The program as a static ELF file. @param executableData whether data may be executed, too */
+  elf(executableData = false): Uint8Array<ArrayBuffer> {
+    const text = this.text();
     const dataAt = PAGE_BYTES + text.length + PAGE_BYTES - 1 & -PAGE_BYTES;
     const file = new Uint8Array(dataAt + this.#data.length);
     const view = new DataView(file.buffer);

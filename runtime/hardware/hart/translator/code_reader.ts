@@ -37,7 +37,8 @@ export class CodeReader {
     return this.#words.get(address)!;
   }
 
-  #half(address: number): number | undefined {
+  /** Where an address is in the hart's memory. @returns undefined where there is no code now */
+  place(address: number): number | undefined {
     const low = address | 0, high = Math.floor(address / 2 ** 32);
     const pageLow = low & ~PAGE_MASK;
     let page = this.pages.find((each) => each.low === pageLow && each.high === high);
@@ -46,6 +47,11 @@ export class CodeReader {
       if (frame < 0) return undefined;
       this.pages.push(page = { low: pageLow, high, frame });
     }
-    return this.memory.view.getUint16(page.frame + (low & PAGE_MASK), true);
+    return page.frame + (low & PAGE_MASK);
+  }
+
+  #half(address: number): number | undefined {
+    const place = this.place(address);
+    return place === undefined ? undefined : this.memory.view.getUint16(place, true);
   }
 }

@@ -77,11 +77,17 @@ const STOPS = new Set([
   Op.csrrci,
 ]);
 
-/** Collects the region of an entry. @returns undefined where not even its first instruction can be read */
+/**
+ * Collects the region of an entry.
+ * @param executed whether the instruction at an address has ever been executed: most code never is, and
+ * what is not becomes no part of it
+ * @returns undefined where not even its first instruction can be read
+ */
 export function collect(
   entry: number,
   fetch: Fetch,
   limits: RegionLimits,
+  executed: (address: number) => boolean = () => true,
 ): Region | undefined {
   const calls: Call[] = [{ returns: undefined, callee: entry, outer: -1, depth: 0 }];
   const leaders = new Set([entry]);
@@ -90,7 +96,10 @@ export function collect(
   let instructions = 0;
   const want = (place: Place): boolean => {
     if (leaders.has(place)) return true;
-    if (leaders.size >= limits.blocks || fetch(addressOf(place)) === undefined) return false;
+    const address = addressOf(place);
+    if (leaders.size >= limits.blocks || fetch(address) === undefined || !executed(address)) {
+      return false;
+    }
     leaders.add(place);
     queue.push(place);
     return true;

@@ -1,0 +1,53 @@
+// What becomes one region, and what of the program around it does not.
+import { assert, assertEquals } from "@std/assert";
+import { decode } from "../decode.ts";
+import { Assembler, Register, TEXT_BASE } from "../testing/assembler.ts";
+import { collect } from "./region.ts";
+
+const { a0, a1, ra, zero } = Register;
+const LIMITS = { blocks: 24, instructions: 160, depth: 2 };
+
+/** A loop that calls a function; both have a path for a case that may never come up. */
+function program() {
+  const a = new Assembler();
+  const again = a.label(), rare = a.label(), callee = a.label(), failure = a.label();
+  a.bind(again).to(callee, "jal", { rd: ra });
+  a.to(rare, "blt", { rs1: a0, rs2: zero });
+  a.emit("addi", { rd: a1, rs1: a1, imm: -1 }).to(again, "bne", { rs1: a1 }).emit("ecall");
+  a.bind(rare).emit("addi", { rd: a0, imm: 0 }).to(again, "jal", {});
+  a.bind(callee).emit("addi", { rd: a0, rs1: a0, imm: 1 }).to(failure, "beq", { rs1: a0 });
+  a.emit("jalr", { rs1: ra });
+  a.bind(failure).emit("addi", { rd: a0, imm: -1 }).emit("jalr", { rs1: ra });
+  return { text: a.text(), rare: rare.at!, failure: failure.at! };
+}
+
+function regionOf(text: Uint8Array, executed?: (address: number) => boolean) {
+  const view = new DataView(text.buffer, text.byteOffset, text.length);
+  const fetch = (address: number) =>
+    address - TEXT_BASE < text.length
+      ? decode(view.getUint32(address - TEXT_BASE, true))
+      : undefined;
+  const region = collect(TEXT_BASE, fetch, LIMITS, executed);
+  assert(region !== undefined);
+  return { ...region, addresses: [...region.blocks.values()].flatMap((each) => each.addresses) };
+}
+
+Deno.test("a region has what direct branches, jumps and calls lead to", () => {
+  const { text, rare, failure } = program();
+  const { addresses } = regionOf(text);
+  assert(addresses.includes(rare) && addresses.includes(failure));
+});
+
+Deno.test("a region has nothing of what was never executed, and leaves to it", () => {
+  const { text, rare, failure } = program();
+  const never = [rare, failure];
+  const { blocks, addresses } = regionOf(text, (address) => !never.includes(address));
+  assert(never.every((each) => !addresses.includes(each)));
+  const endings = [...blocks.values()].map(({ ending }) => ending.kind);
+  // The loop and the callee are whole: its call returns inside the region.
+  assertEquals(endings.toSorted(), ["branch", "branch", "branch", "jump", "return", "stop"]);
+  const targets = [...blocks.values()].flatMap(({ ending }) =>
+    ending.kind === "branch" ? [ending.taken % 2 ** 40] : []
+  );
+  assert(never.every((each) => targets.includes(each)));
+});
