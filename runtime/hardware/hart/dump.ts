@@ -51,7 +51,7 @@ export class RegionRecorder {
       symbol: findSymbol(this.memory, access, region.entry),
       prologue: code.prologue.bytes.slice(),
       body: code.bytes.slice(),
-      bytes: code.body().length,
+      bytes: code.size,
       watch,
     });
   }

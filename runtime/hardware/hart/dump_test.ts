@@ -97,7 +97,7 @@ Deno.test("dump: all that the translator writes can be printed, and instructions
 
 Deno.test("dump: operands are printed as the text format has them", () => {
   const code = new Code(0);
-  code.i32(-5).i64(2n ** 63n - 1n).op(W.drop).f64(0.1).memory(W.i64_load8_s, 300).call(1000);
+  code.i32(-5).i64(2n ** 63n - 1n).op(W.drop).f64(0.1).memory(W.i64_load8_s, 300).callIndex(1000);
   code.byte(W.if).byte(Type.I64).branch(W.br_if, 2).op(W.else, W.end).vector(0x21).byte(1);
   assertEquals(printWasm(code.bytes).map(({ text }) => text), [
     "i32.const -5",

@@ -1,7 +1,7 @@
 // The one WebAssembly memory that a hart addresses: its state block, the translation tables and jump caches
 // of address spaces, and the frames that user memory is made of. It has its full size from the start (the
 // host commits a page when it is first touched), so that views over it stay valid.
-import { NO_PAGE, PAGES_BYTES, State, STATE_BYTES } from "./state.ts";
+import { STATE_BYTES } from "./state.ts";
 import { PAGE_BYTES, TRANSLATION_BYTES } from "./translation_table.ts";
 
 /** Entries of a jump cache, 16 bytes each. */
@@ -12,7 +12,8 @@ export const TABLES = 48;
 const WASM_PAGE_BYTES = 65536;
 /** A WebAssembly memory with 32-bit addresses ends here. */
 const MAX_BYTES = 65536 * WASM_PAGE_BYTES;
-const STATE_BASE = WASM_PAGE_BYTES;
+/** Low, since translated code names it with every register: small addresses are short ones. */
+const STATE_BASE = 0;
 const IMMEDIATES_BASE = STATE_BASE + 16384;
 const TABLES_BASE = 2 * WASM_PAGE_BYTES;
 /** A table that no address space has: an engine may put another one's translations there. */
@@ -47,16 +48,6 @@ export class HartMemory {
     this.bytes = new Uint8Array(this.memory.buffer);
     this.words = new Int32Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
-    this.forgetPages();
-  }
-
-  /** Translations have changed, or are those of another address space: none may be remembered. */
-  forgetPages(): void {
-    const start = this.state + State.PAGES >> 2;
-    for (let at = start; at < start + PAGES_BYTES / 4; at += 4) {
-      this.words[at] = NO_PAGE;
-      this.words[at + 1] = 0;
-    }
   }
 
   /** Start of a translation table. @param index below TABLES */

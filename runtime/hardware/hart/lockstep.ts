@@ -75,8 +75,8 @@ export class LockstepEngine implements Engine {
     this.#interpreter = new Interpreter(memory, this.#pages, clock);
     const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
     const support = makeSupport(memory, table);
-    this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory, table) };
-    this.#compiler = new RegionCompiler(memory, table, support, this.#interpreter);
+    this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory) };
+    this.#compiler = new RegionCompiler(memory, support, this.#interpreter);
   }
 
   /** @throws LockstepDifference */
@@ -210,7 +210,7 @@ export class LockstepEngine implements Engine {
     const reader = new CodeReader(this.memory, this.#interpreter.access);
     const region = collect(entry, (address) => reader.fetch(address), limits);
     if (region === undefined) return undefined;
-    const code = this.makeCode(region, this.#host, (address) => reader.word(address), false);
+    const code = this.makeCode(region, this.#host, (address) => reader.word(address));
     const frames = reader.pages.map(({ frame }) => frame);
     for (const frame of frames) {
       if (this.#guarded.has(frame)) continue;

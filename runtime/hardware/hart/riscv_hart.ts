@@ -13,6 +13,7 @@ import { RegionCompiler } from "./translator/compile_region.ts";
 import { exitCode, HEATED, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
 import { collect, type Region, type RegionLimits } from "./translator/region.ts";
 import { makeSupport, multiplyAddIsFused, type Support } from "./translator/support.ts";
+import { ApartAccesses } from "./translator/apart_accesses.ts";
 import { translate } from "./translator/translate.ts";
 
 /**
@@ -54,6 +55,7 @@ export class RiscvHart implements Engine {
   readonly #support: Support;
   readonly #host: Host;
   readonly #compiler: RegionCompiler;
+  readonly #apart = new ApartAccesses();
   /** by frame: how often a block that begins at a half-word of it was interpreted */
   readonly #heat = new Map<number, Uint16Array<ArrayBuffer>>();
   #lastFrame = -1;
@@ -70,14 +72,15 @@ export class RiscvHart implements Engine {
     this.#cache = new CodeCache(memory, this.#access);
     const { table } = this.#cache;
     this.#support = makeSupport(memory, table);
-    this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory, table) };
-    this.#compiler = new RegionCompiler(memory, table, this.#support, this.#interpreter);
+    this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory) };
+    this.#compiler = new RegionCompiler(memory, this.#support, this.#interpreter);
   }
 
   run(): StopReason {
     const { words } = this.memory;
     const state = this.memory.state >> 2;
     const budget = state + (State.BUDGET >> 2), pc = state + (State.PC >> 2);
+    const apart = state + (State.APART >> 2);
     while (words[budget] > 0) {
       const low = words[pc], high = words[pc + 1];
       if (!this.#cache.linked(low, high)) {
@@ -96,6 +99,7 @@ export class RiscvHart implements Engine {
       if (code === exitCode(HEATED)) {
         this.#improve(words[pc], words[pc + 1]);
       } else if (code === exitCode(INTERPRET)) {
+        if (words[apart] !== 0) this.#noteApart(words[pc], words[pc + 1]);
         const reason = this.#interpreter.runBlock();
         if (reason !== 0) return reason as StopReason;
       } else return this.#stopped(code >> 1);
@@ -150,6 +154,13 @@ export class RiscvHart implements Engine {
     if (region !== undefined) this.#cache.link(region, MOST_HEAT);
   }
 
+  /** Code has left before a group of accesses that lies on pages that are apart. */
+  #noteApart(low: number, high: number): void {
+    this.memory.words[this.memory.state + State.APART >> 2] = 0;
+    const place = this.#access.place(low, high, Access.EXECUTE);
+    if (place >= 0 && this.#apart.note(place)) this.#cache.invalidate(place - (place & PAGE_MASK));
+  }
+
   #translate(low: number, high: number, place: number, limits: RegionLimits) {
     const started = performance.now();
     const reader = new CodeReader(this.memory, this.#access);
@@ -172,7 +183,7 @@ export class RiscvHart implements Engine {
       region,
       this.#host,
       (address) => reader.word(address),
-      limits === FIRST,
+      (address) => this.#apart.has(reader.place(address)!),
       watch,
     );
     if (watch !== undefined) this.recorder!.record(region, code, watch, this.#access);
@@ -190,6 +201,7 @@ export class RiscvHart implements Engine {
   invalidate(frame: number): void {
     this.#interpreter.invalidate(frame);
     this.#cache.invalidate(frame);
+    this.#apart.forget(frame);
     this.#forgetHeat(frame);
   }
 

@@ -27,20 +27,11 @@ export const State = {
   FAULT_ACCESS: 556,
   /** address that faulted; 64 bits */
   FAULT_ADDRESS: 560,
-  /**
-   * pages that translated code accessed last through each integer register, and what leads from there to
-   * their frames: 16 bytes for reads and 16 for writes of each, see `forgetPages`
-   */
-  PAGES: 2048,
+  /** not zero once translated code has left because accesses had no place together; 32 bits */
+  APART: 568,
   /** room for the engine's own counters and spills, up to STATE_BYTES */
   ENGINE: 1024,
 } as const;
-
-/** Bytes of `State.PAGES`. */
-export const PAGES_BYTES = 32 * 32;
-
-/** A remembered page that no address has: what it is compared with has no bit 11. */
-export const NO_PAGE = 0x800;
 
 /** What a thread has of the state: saved and restored when a hart goes from one thread to another. */
 export const THREAD_STATE_BYTES = State.BUDGET;

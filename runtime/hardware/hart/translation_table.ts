@@ -23,15 +23,8 @@ export class TranslationTable {
   readonly #words: Int32Array;
   readonly #touched = new Uint8Array(TRANSLATION_ENTRIES / CHUNK_ENTRIES);
 
-  /**
-   * @param base where the table begins in the hart's memory
-   * @param changed called when a translation is taken away: nobody may remember one
-   */
-  constructor(
-    memory: ArrayBufferLike,
-    readonly base: number,
-    private readonly changed: () => void = () => {},
-  ) {
+  /** @param base where the table begins in the hart's memory */
+  constructor(memory: ArrayBufferLike, readonly base: number) {
     this.#words = new Int32Array(memory, base, TRANSLATION_ENTRIES * 2);
   }
 
@@ -52,13 +45,11 @@ export class TranslationTable {
     const index = page % TRANSLATION_ENTRIES;
     this.#words[index * 2] = 0;
     this.#words[index * 2 + 1] = 0;
-    this.changed();
   }
 
   /** Takes away what is known of `count` pages. */
   clearRange(page: number, count: number): void {
     if (count >= TRANSLATION_ENTRIES) return this.clearAll();
-    this.changed();
     for (let done = 0; done < count;) {
       const index = (page + done) % TRANSLATION_ENTRIES;
       const chunk = index / CHUNK_ENTRIES | 0;
@@ -70,7 +61,6 @@ export class TranslationTable {
 
   /** Takes away everything. */
   clearAll(): void {
-    this.changed();
     for (let chunk = 0; chunk < this.#touched.length; chunk++) {
       if (this.#touched[chunk] === 0) continue;
       this.#words.fill(0, chunk * CHUNK_ENTRIES * 2, (chunk + 1) * CHUNK_ENTRIES * 2);

@@ -42,14 +42,12 @@ export class WrittenPages implements Pager {
   /** The kernel goes on with the table that it had. */
   leave(): void {
     this.#words[this.memory.state + State.TRANSLATIONS >> 2] = this.#theirs;
-    this.memory.forgetPages();
   }
 
   /** Takes every translation away. */
   #clear(): void {
     for (const entry of this.#entries) this.#words[entry] = this.#words[entry + 1] = 0;
     this.#entries.clear();
-    this.memory.forgetPages();
   }
 
   /** A piece begins: what it will write to is kept. */
@@ -58,7 +56,6 @@ export class WrittenPages implements Pager {
       const { page } = this.#pages.shift()!;
       this.#words[this.#entry(page)] &= ~Access.WRITE;
     }
-    this.memory.forgetPages();
     for (const page of this.#pages) {
       page.before.set(this.#contents(page));
       page.after.set(page.before);
@@ -72,13 +69,11 @@ export class WrittenPages implements Pager {
       page.after.set(contents);
       contents.set(page.before);
     }
-    this.memory.forgetPages();
   }
 
   /** Undoes without remembering. */
   restore(): void {
     for (const page of this.#pages) this.#contents(page).set(page.before);
-    this.memory.forgetPages();
   }
 
   /**

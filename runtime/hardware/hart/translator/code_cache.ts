@@ -109,8 +109,7 @@ export class CodeCache {
   invalidate(frame: number): void {
     const regions = this.#byFrame.get(frame);
     if (regions === undefined) return;
-    for (const region of regions) this.#remove(region);
-    for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
+    for (const region of regions) this.drop(region);
   }
 
   /** Drops a region; where it was linked nothing is found. */

@@ -1,9 +1,11 @@
-// What the lowering of every instruction works with: the code that is being made, the locals that hold
-// guest registers, and the ways out of a region.
+// What the lowering of every instruction works with: the code that is being made, its locals, and the ways
+// out of a region.
 import { StopReason } from "../engine.ts";
 import type { Instruction } from "../instruction.ts";
+import type { Access } from "./access_groups.ts";
 import { State } from "../state.ts";
-import { reads, type RegisterSet, written } from "./operands.ts";
+import { reads, written } from "./operands.ts";
+import { type Known, Registers } from "./registers.ts";
 import { Code, Type, VOID, W } from "./wasm_encoder.ts";
 
 /** What a region's function returns instead of an address: odd, which no address of code is. */
@@ -18,7 +20,7 @@ export const LOOK_UP = 65;
 /** A region has been entered so often that a better one should be made. */
 export const HEATED = 66;
 
-/** Indices of the functions that every module imports. */
+/** Functions that code may call: see `Code.call`. */
 export const Imported = {
   /** (address, size, access) -> what leads from the address to its place, or NOT_TRANSLATED */
   TRANSLATE: 0,
@@ -39,51 +41,28 @@ export interface Host {
 
 export class Emitter {
   readonly code = new Code(0);
-  /** code is to be small rather than fast: it will be made anew if it turns out to be hot */
-  compact = false;
-  /** the region has a loop: what is loaded once pays */
-  loops = true;
+  readonly registers: Registers;
   depth = 0;
   /** the instruction that is lowered, its address, and its word as it was fetched */
   instruction!: Instruction;
   address = 0;
   word = 0;
-  /** its base register was computed in the block, for this access alone */
-  accessedOnce = false;
+  /** what it is if it loads or stores */
+  access: Access | undefined;
+  /** where code goes that leaves an instruction, whose distance from the entry it pushes, to the interpreter */
+  interpretLabel = 0;
   #table: number | undefined;
-  readonly #x: number[] = [];
-  readonly #f: number[] = [];
   readonly #scratch = new Map<string, number>();
-  readonly #initial = new Map<number, bigint>();
-  #leaveLabel = 0;
-  #bailLabel = 0;
-  readonly reason = this.code.local(Type.I32);
-  readonly pc = this.code.local(Type.I64);
-  readonly budget = this.code.local(Type.I32);
 
-  /**
-   * @param used registers that the region reads or writes: each has a local
-   * @param changed those that it writes
-   */
-  constructor(
-    readonly host: Host,
-    private readonly used: RegisterSet,
-    private readonly changed: RegisterSet,
-  ) {
-    forEachBit(used.x, (register) => this.#x[register] = this.code.local(Type.I64));
-    forEachBit(used.f, (register) => this.#f[register] = this.code.local(Type.F64));
+  /** @param entry address where the region begins */
+  constructor(readonly host: Host, private readonly entry: number) {
+    this.registers = new Registers(this.code, host.state);
   }
 
-  /**
-   * A local of the region that is shared by all who ask for its name.
-   * @param initial what a 64-bit integer holds where the region begins; zero unless told
-   */
-  scratch(name: string, type: Type, initial = 0n): number {
+  /** A local of the region that is shared by all who ask for its name. */
+  scratch(name: string, type: Type): number {
     let local = this.#scratch.get(name);
-    if (local === undefined) {
-      this.#scratch.set(name, local = this.code.local(type));
-      if (initial !== 0n) this.#initial.set(local, initial);
-    }
+    if (local === undefined) this.#scratch.set(name, local = this.code.local(type));
     return local;
   }
 
@@ -94,11 +73,10 @@ export class Emitter {
 
   /** What has to run before everything else: known once everything else is. */
   prologue(): Code {
-    const prologue = new Code(0);
+    const prologue = new Code(0, 64);
     if (this.#table !== undefined) {
       prologue.i32(0).memory(W.i32_load, this.host.state + State.TRANSLATIONS).set(this.#table);
     }
-    for (const [local, value] of this.#initial) prologue.i64(value).set(local);
     return prologue;
   }
 
@@ -127,6 +105,11 @@ export class Emitter {
     this.code.branch(W.br, this.depth - label);
   }
 
+  /** Branches to what `open` returned if what is on the stack is so, which it nearly always is, or nearly never. */
+  branchIf(label: number, likely: boolean): void {
+    this.code.expect(likely).branch(W.br_if, this.depth - label);
+  }
+
   /** A word or number of the state block. */
   loadState(opcode: number, offset: number): void {
     this.code.i32(0).memory(opcode, this.host.state + offset);
@@ -139,82 +122,85 @@ export class Emitter {
     this.code.memory(opcode, this.host.state + offset);
   }
 
-  /** Pushes an integer register. */
+  /** Pushes an integer register: one that the instruction reads, see `Registers.load`. */
   x(register: number): this {
     if (register === 0) this.code.i64(0n);
-    else this.code.get(this.#x[register]);
+    else this.code.get(this.registers.x(register));
     return this;
   }
 
-  /** Pops into an integer register. */
+  /** Pops into an integer register: one that the instruction writes. */
   setX(register: number): void {
     if (register === 0) this.code.op(W.drop);
-    else this.code.set(this.#x[register]);
+    else this.code.set(this.registers.x(register));
   }
 
   /** Pushes the bits of a floating-point register, as a double. */
   f(register: number): this {
-    this.code.get(this.#f[register]);
+    this.code.get(this.registers.f(register));
     return this;
   }
 
   setF(register: number): void {
-    this.code.set(this.#f[register]);
+    this.code.set(this.registers.f(register));
   }
 
-  /** Registers come from the state block; the code up to `finish` is inside the way out. */
-  begin(): void {
+  /**
+   * Emits code that `interpretIf` may leave from.
+   * @param known what is known of registers all through it
+   * @param emit emits what does not end; gets what `interpretLabel` is to be within
+   */
+  leavable(known: Known, emit: (label: number) => void): void {
     const { code } = this;
-    forEachBit(this.used.x, (register) => {
-      this.loadState(W.i64_load, State.X + register * 8);
-      code.set(this.#x[register]);
-    });
-    forEachBit(this.used.f, (register) => {
-      this.loadState(W.f64_load, State.F + register * 8);
-      code.set(this.#f[register]);
-    });
-    this.loadState(W.i32_load, State.BUDGET);
-    code.set(this.budget);
-    this.#leaveLabel = this.open(W.block);
-    this.#bailLabel = this.open(W.block);
-  }
-
-  /** The ways out: all registers that the region changes go back to the state block. */
-  finish(): void {
-    const { code } = this;
+    emit(this.open(W.block, Type.I32));
     code.op(W.unreachable);
     this.close();
-    this.storeState(W.i64_store, State.PC, () => code.get(this.pc));
-    code.get(this.reason).op(W.i64_extend_i32_u).set(this.pc);
-    this.close();
-    forEachBit(
-      this.changed.x,
-      (register) => this.storeState(W.i64_store, State.X + register * 8, () => this.x(register)),
-    );
-    forEachBit(
-      this.changed.f,
-      (register) => this.storeState(W.f64_store, State.F + register * 8, () => this.f(register)),
-    );
-    this.storeState(W.i32_store, State.BUDGET, () => code.get(this.budget));
-    code.get(this.pc).op(W.return);
+    const distance = this.scratch("distance", Type.I32);
+    code.set(distance);
+    this.registers.known = known;
+    this.registers.storeHeld();
+    this.#leaveFor(exitCode(INTERPRET), () => {
+      code.get(distance).op(W.i64_extend_i32_s).i64(this.entry).op(W.i64_add);
+    });
   }
 
   /** Leaves the region before an instruction, for a reason. */
   bail(reason: number, address = this.address): void {
-    this.code.i32(exitCode(reason)).set(this.reason).i64(address).set(this.pc);
-    this.branch(this.#bailLabel);
+    this.registers.storeHeld();
+    this.#leaveFor(exitCode(reason), () => this.code.i64(address));
+  }
+
+  #leaveFor(exit: number, pushPc: () => void): void {
+    this.storeState(W.i64_store, State.PC, pushPc);
+    this.code.i64(exit).op(W.return);
+  }
+
+  /**
+   * Leaves so that the interpreter executes the instruction, if what `condition` pushes is so: it rarely is.
+   * The state block has to be up to date, but for what the loop at hand holds.
+   */
+  interpretIf(condition: () => void): void {
+    const { code } = this;
+    code.i32(this.address - this.entry);
+    condition();
+    code.expect(false).branch(W.br_if, this.depth - this.interpretLabel).op(W.drop);
   }
 
   /** Leaves for the address that is on the stack. */
   leave(): void {
-    this.code.set(this.pc);
-    this.branch(this.#leaveLabel);
+    this.code.op(W.return);
   }
 
   /** Takes instructions from the budget; leaves when it is used up. */
   spend(instructions: number, address: number): void {
-    this.code.get(this.budget).i32(instructions).op(W.i32_sub).tee(this.budget);
-    this.code.i32(0).op(W.i32_lt_s);
+    const { code, registers } = this;
+    const inLocal = registers.held !== undefined;
+    const budget = inLocal ? registers.budget : this.scratch("budget", Type.I32);
+    if (inLocal) code.get(budget);
+    else this.loadState(W.i32_load, State.BUDGET);
+    code.i32(instructions).op(W.i32_sub).set(budget);
+    if (!inLocal) this.storeState(W.i32_store, State.BUDGET, () => code.get(budget));
+    code.get(budget).i32(0).op(W.i32_lt_s);
     this.openExpecting(false);
     this.bail(StopReason.BUDGET, address);
     this.close();
@@ -222,28 +208,14 @@ export class Emitter {
 
   /** Has the interpreter carry the instruction out, on the state block. */
   fallBack(): void {
-    const { code, instruction } = this;
-    const sources = reads(instruction), results = written(instruction);
-    forEachBit(
-      sources.x,
-      (register) => this.storeState(W.i64_store, State.X + register * 8, () => this.x(register)),
-    );
-    forEachBit(
-      sources.f,
-      (register) => this.storeState(W.f64_store, State.F + register * 8, () => this.f(register)),
-    );
-    code.i32(this.word).call(Imported.FALL_BACK).op(W.i32_eqz);
-    this.openExpecting(false);
-    this.bail(INTERPRET);
-    this.close();
-    forEachBit(results.x, (register) => {
-      this.loadState(W.i64_load, State.X + register * 8);
-      this.setX(register);
-    });
-    forEachBit(results.f, (register) => {
-      this.loadState(W.f64_load, State.F + register * 8);
-      this.setF(register);
-    });
+    const { code, instruction, registers } = this;
+    // What is not held is there already: see `mayLeave`.
+    if (registers.held !== undefined) {
+      const sources = reads(instruction);
+      registers.store({ x: sources.x & registers.held.x, f: sources.f & registers.held.f });
+    }
+    this.interpretIf(() => code.i32(this.word).call(Imported.FALL_BACK).op(W.i32_eqz));
+    registers.reload(written(instruction));
     this.reloadFlags();
   }
 
@@ -256,8 +228,4 @@ export class Emitter {
     this.loadState(W.i32_load, State.FCSR);
     this.code.set(this.flags);
   }
-}
-
-export function forEachBit(set: number, visit: (index: number) => void): void {
-  for (let index = 0; index < 32; index++) if ((set >>> index & 1) !== 0) visit(index);
 }

@@ -1,18 +1,21 @@
-// Loads, stores and atomics as WebAssembly. For each base register the page of its last access is remembered,
-// and where that is: in locals of a region that loops, in the state block for others. Another page is looked
-// up in the translation table (support.ts). What is not to be found there, or crosses pages, the interpreter
-// does.
+// Loads, stores and atomics as WebAssembly: an address is looked up in the translation table. What is not to
+// be found there, is not aligned, or lies on pages that are apart, the interpreter does. Accesses that go by
+// the same value of a base register are looked up together; in a loop that holds its registers the page that
+// a base register accessed last is held, too.
 import { Access, type Access as Kind } from "../engine.ts";
 import type { Operation } from "../instruction.ts";
-import { NO_PAGE, State } from "../state.ts";
+import { State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
-import { type Emitter, Imported, INTERPRET } from "./emitter.ts";
+import type { AccessGroup } from "./access_groups.ts";
+import { type Emitter, Imported } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
 import { NOT_TRANSLATED } from "./support.ts";
 import { Type, W } from "./wasm_encoder.ts";
 
 const HIGH = 0xffff_ffff_0000_0000n;
 const PAGE = -4096n;
+/** A remembered page that no address has: what it is compared with has no bit 11. */
+const NO_PAGE = 0x800;
 const SP = 2;
 const ENTRY_SHIFT = 3;
 const ENTRY_MASK = (TRANSLATION_ENTRIES - 1) << ENTRY_SHIFT;
@@ -26,88 +29,104 @@ interface Remembered {
 function remembered(e: Emitter, register: number, access: Kind): Remembered {
   const name = `${register} ${access}`;
   return {
-    page: e.scratch(`page of ${name}`, Type.I64, BigInt(NO_PAGE)),
+    page: e.scratch(`page of ${name}`, Type.I64),
     delta: e.scratch(`delta of ${name}`, Type.I32),
   };
 }
 
-/** Sets the local "address" to rs1 + imm. */
-function address(e: Emitter): number {
-  const { rs1, imm } = e.instruction;
-  const local = e.scratch("address", Type.I64);
-  e.x(rs1);
-  if (imm !== 0) e.code.i64(imm).op(W.i64_add);
-  e.code.set(local);
-  return local;
+/** The stack is written sooner or later: one page is remembered for both. */
+function kindOf({ base, stores }: AccessGroup): Kind {
+  return stores || base === SP ? Access.WRITE : Access.READ;
 }
 
-/** Pushes where an access of `size` bytes at rs1 + imm goes. */
-function place(e: Emitter, size: number, access: Kind): void {
+/** Forgets the page that a group of accesses remembers: a loop begins. */
+export function forgetPage(e: Emitter, group: AccessGroup): void {
+  if (!group.once) e.code.i64(NO_PAGE).set(remembered(e, group.base, kindOf(group)).page);
+}
+
+/** Pushes where the instruction's access goes. @returns the distance from there */
+function place(e: Emitter): number {
   const { code } = e;
-  const { rs1 } = e.instruction;
-  const at = address(e);
-  if (e.accessedOnce) {
+  const { group, offset, first } = e.access!;
+  if (group.accesses === 1) {
+    find(e, group);
+    return offset;
+  }
+  const local = e.scratch(`place ${group.id}`, Type.I32);
+  if (first) {
+    find(e, group);
+    code.tee(local);
+  } else code.get(local);
+  return offset;
+}
+
+/** Pushes where the lowest byte of a group is. */
+function find(e: Emitter, group: AccessGroup): void {
+  const { code } = e;
+  const at = e.scratch("address", Type.I64);
+  e.x(group.base);
+  if (group.from !== 0) code.i64(group.from).op(W.i64_add);
+  code.set(at);
+  const kind = kindOf(group);
+  if (group.once || e.registers.held === undefined) {
     const delta = e.scratch("delta", Type.I32);
-    lookUp(e, at, size, access, delta);
+    lookUp(e, at, group, kind, delta);
     code.get(at).op(W.i32_wrap_i64).get(delta).op(W.i32_add);
     return;
   }
-  // The stack is written sooner or later: one page is remembered for both.
-  const kind = rs1 === SP ? Access.WRITE : access;
-  if (!e.loops) return placeKept(e, at, size, kind);
-  const { page, delta } = remembered(e, rs1, kind);
-  code.get(at).i64(PAGE | BigInt(size - 1)).op(W.i64_and).get(page).op(W.i64_ne);
+  const { page, delta } = remembered(e, group.base, kind);
+  elsewhere(e, at, group, page);
   e.openExpecting(false);
-  lookUp(e, at, size, kind, delta);
+  lookUp(e, at, group, kind, delta);
   code.get(at).i64(PAGE).op(W.i64_and).set(page);
   e.close();
   code.get(at).op(W.i32_wrap_i64).get(delta).op(W.i32_add);
 }
 
-/** As `place`, where the region is short: what is remembered stays in the state block between regions. */
-function placeKept(e: Emitter, at: number, size: number, access: Kind): void {
+/** Pushes whether a group is, or may be, elsewhere than on a page. @param page the local that has it */
+function elsewhere(e: Emitter, at: number, group: AccessGroup, page: number): void {
   const { code } = e;
-  const kept = State.PAGES + e.instruction.rs1 * 32 + (access === Access.WRITE ? 16 : 0);
-  const delta = e.scratch("delta", Type.I32);
-  code.get(at).i64(PAGE | BigInt(size - 1)).op(W.i64_and);
-  e.loadState(W.i64_load, kept);
-  code.op(W.i64_ne);
-  e.openExpecting(false);
-  lookUp(e, at, size, access, delta);
-  e.storeState(W.i64_store, kept, () => code.get(at).i64(PAGE).op(W.i64_and));
-  e.storeState(W.i32_store, kept + 8, () => code.get(delta));
-  e.close();
-  code.get(at).op(W.i32_wrap_i64);
-  e.loadState(W.i32_load, kept + 8);
-  code.op(W.i32_add);
+  const { bytes } = group;
+  const aligned = group.accesses === 1 ? BigInt(bytes - 1) : 0n;
+  code.get(at).i64(PAGE | aligned).op(W.i64_and).get(page).op(W.i64_ne);
+  if (group.accesses === 1) return;
+  code.get(at).i64(bytes - 1).op(W.i64_add).i64(PAGE).op(W.i64_and).get(page);
+  code.op(W.i64_ne, W.i32_or);
 }
 
 /** Sets `delta` to what leads from an address to its place, from its entry in the translation table. */
-function lookUp(e: Emitter, at: number, size: number, access: Kind, delta: number): void {
+function lookUp(e: Emitter, at: number, group: AccessGroup, access: Kind, delta: number): void {
   const { code } = e;
-  if (e.compact) {
-    translate(e, at, size, access);
-    code.tee(delta).i32(NOT_TRANSLATED).op(W.i32_eq);
-    e.openExpecting(false);
-    e.bail(INTERPRET);
-    e.close();
-    return;
-  }
+  const { bytes } = group;
   const entry = e.scratch("entry", Type.I64);
-  const low = BigInt(size - 1), allowed = BigInt(access);
-  code.get(at).op(W.i32_wrap_i64).i32(PAGE_SHIFT - ENTRY_SHIFT).op(W.i32_shr_u);
-  code.i32(ENTRY_MASK).op(W.i32_and).get(e.table).op(W.i32_add);
-  code.memory(W.i64_load, 0).tee(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
-  code.set(delta);
-  code.get(entry).get(at).i64(HIGH | low).op(W.i64_and, W.i64_xor);
-  code.i64(HIGH | low | allowed).op(W.i64_and).i64(allowed).op(W.i64_ne);
-  e.openExpecting(false);
+  const single = group.accesses === 1;
+  const low = single ? BigInt(bytes - 1) : 0n, allowed = BigInt(access);
+  const elsewhere = () => {
+    code.get(at).op(W.i32_wrap_i64).i32(PAGE_SHIFT - ENTRY_SHIFT).op(W.i32_shr_u);
+    code.i32(ENTRY_MASK).op(W.i32_and).get(e.table).op(W.i32_add);
+    code.memory(W.i64_load, 0).tee(entry).get(at).i64(HIGH | low).op(W.i64_and, W.i64_xor);
+    code.i64(HIGH | low | allowed).op(W.i64_and).i64(allowed).op(W.i64_ne);
+  };
+  const setDelta = () => {
+    code.get(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and).set(delta);
+  };
   // Not aligned, or not there.
-  translate(e, at, size, access);
-  code.tee(delta).i32(NOT_TRANSLATED).op(W.i32_eq);
-  e.openExpecting(false);
-  e.bail(INTERPRET);
+  if (single) {
+    e.interpretIf(elsewhere);
+    return setDelta();
+  }
+  const found = e.open(W.block), apart = e.open(W.block);
+  elsewhere();
+  e.branchIf(apart, false);
+  setDelta();
+  code.get(at).op(W.i32_wrap_i64).i32(PAGE_BYTES - 1).op(W.i32_and);
+  code.i32(PAGE_BYTES - bytes).op(W.i32_le_s);
+  e.branchIf(found, true);
   e.close();
+  e.interpretIf(() => {
+    translate(e, at, bytes, access);
+    code.tee(delta).i32(NOT_TRANSLATED).op(W.i32_eq);
+  });
   e.close();
 }
 
@@ -116,20 +135,19 @@ function translate(e: Emitter, at: number, size: number, access: Kind): void {
   e.code.get(at).i32(size).i32(access).call(Imported.TRANSLATE);
 }
 
-function load(size: number, opcode: number): Lower {
+function load(opcode: number): Lower {
   return (e) => {
-    place(e, size, Access.READ);
-    e.code.memory(opcode, 0);
+    e.code.memory(opcode, place(e));
     e.setX(e.instruction.rd);
   };
 }
 
 /** @param pushValue pushes the value, 64 bits */
-function store(size: number, opcode: number, pushValue: (e: Emitter) => void): Lower {
+function store(opcode: number, pushValue: (e: Emitter) => void): Lower {
   return (e) => {
-    place(e, size, Access.WRITE);
+    const offset = place(e);
     pushValue(e);
-    e.code.memory(opcode, 0);
+    e.code.memory(opcode, offset);
   };
 }
 
@@ -141,12 +159,11 @@ function atomicPlace(e: Emitter, size: number, access: Kind): number {
   const { code } = e;
   const at = e.scratch("address", Type.I64), found = e.scratch("place", Type.I32);
   e.x(e.instruction.rs1).code.set(at);
-  translate(e, at, size, access);
-  code.tee(found).i32(NOT_TRANSLATED).op(W.i32_eq);
-  code.get(at).i64(BigInt(size - 1)).op(W.i64_and, W.i64_eqz, W.i32_eqz, W.i32_or);
-  e.openExpecting(false);
-  e.bail(INTERPRET);
-  e.close();
+  e.interpretIf(() => {
+    translate(e, at, size, access);
+    code.tee(found).i32(NOT_TRANSLATED).op(W.i32_eq);
+    code.get(at).i64(BigInt(size - 1)).op(W.i64_and, W.i64_eqz, W.i32_eqz, W.i32_or);
+  });
   code.get(found).get(at).op(W.i32_wrap_i64, W.i32_add).set(found);
   return found;
 }
@@ -234,29 +251,27 @@ const combinations = {
 };
 
 export const memoryLowering: Partial<Record<Operation, Lower>> = {
-  lb: load(1, W.i64_load8_s),
-  lbu: load(1, W.i64_load8_u),
-  lh: load(2, W.i64_load16_s),
-  lhu: load(2, W.i64_load16_u),
-  lw: load(4, W.i64_load32_s),
-  lwu: load(4, W.i64_load32_u),
-  ld: load(8, W.i64_load),
+  lb: load(W.i64_load8_s),
+  lbu: load(W.i64_load8_u),
+  lh: load(W.i64_load16_s),
+  lhu: load(W.i64_load16_u),
+  lw: load(W.i64_load32_s),
+  lwu: load(W.i64_load32_u),
+  ld: load(W.i64_load),
   fld: (e) => {
-    place(e, 8, Access.READ);
-    e.code.memory(W.f64_load, 0);
+    e.code.memory(W.f64_load, place(e));
     e.setF(e.instruction.rd);
   },
   flw: (e) => {
-    place(e, 4, Access.READ);
-    e.code.memory(W.i64_load32_u, 0).i64(HIGH).op(W.i64_or, W.f64_reinterpret_i64);
+    e.code.memory(W.i64_load32_u, place(e)).i64(HIGH).op(W.i64_or, W.f64_reinterpret_i64);
     e.setF(e.instruction.rd);
   },
-  sb: store(1, W.i64_store8, integerValue),
-  sh: store(2, W.i64_store16, integerValue),
-  sw: store(4, W.i64_store32, integerValue),
-  sd: store(8, W.i64_store, integerValue),
-  fsw: store(4, W.i64_store32, floatValue),
-  fsd: store(8, W.i64_store, floatValue),
+  sb: store(W.i64_store8, integerValue),
+  sh: store(W.i64_store16, integerValue),
+  sw: store(W.i64_store32, integerValue),
+  sd: store(W.i64_store, integerValue),
+  fsw: store(W.i64_store32, floatValue),
+  fsd: store(W.i64_store, floatValue),
   lr_w: loadReserved(4),
   lr_d: loadReserved(8),
   sc_w: storeConditional(4),

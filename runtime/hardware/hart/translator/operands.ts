@@ -36,6 +36,17 @@ export interface RegisterSet {
   f: number;
 }
 
+export const NO_REGISTERS: RegisterSet = { x: 0, f: 0 };
+
+export function union(a: RegisterSet, b: RegisterSet): RegisterSet {
+  return { x: a.x | b.x, f: a.f | b.f };
+}
+
+/** What `a` has and `b` has not. */
+export function without(a: RegisterSet, b: RegisterSet): RegisterSet {
+  return { x: a.x & ~b.x, f: a.f & ~b.f };
+}
+
 /** What an instruction reads. */
 export function reads({ op, rs1, rs2, rs3 }: Instruction): RegisterSet {
   const { floatFirst, floatSecond, third } = operands[op];

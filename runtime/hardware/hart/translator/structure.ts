@@ -11,10 +11,11 @@ export interface Node {
   dominator: Node | undefined;
   /** nodes that it dominates at once, those that come last first */
   children: Node[];
-  loops: boolean;
+  /** nodes of the loop that it heads */
+  loop: Set<Node> | undefined;
   /** several paths lead to it that are not the loop's own */
   merges: boolean;
-  /** instructions of the loop that it heads */
+  /** instructions on the longest way around that loop, or more */
   loopInstructions: number;
 }
 
@@ -35,7 +36,7 @@ export function structure(region: Region): Graph {
       predecessors: [],
       dominator: undefined,
       children: [],
-      loops: false,
+      loop: undefined,
       merges: false,
       loopInstructions: 0,
     });
@@ -74,7 +75,7 @@ export function structure(region: Region): Graph {
 function rebuild(entry: Node, byPlace: Map<Place, Node>): Graph {
   for (;;) {
     for (const node of byPlace.values()) {
-      Object.assign(node, { order: -1, predecessors: [], dominator: undefined, loops: false });
+      Object.assign(node, { order: -1, predecessors: [], dominator: undefined, loop: undefined });
       Object.assign(node, { merges: false, loopInstructions: 0, children: [] });
     }
     const nodes = reversePostorder(entry);
@@ -161,8 +162,9 @@ function findLoops(nodes: Node[]): boolean {
     for (const predecessor of [...node.predecessors]) {
       if (predecessor.order < node.order) forward++;
       else if (dominates(node, predecessor)) {
-        node.loops = true;
-        node.loopInstructions = Math.max(node.loopInstructions, loopSize(node, predecessor));
+        const around = loopNodes(node, predecessor);
+        node.loop = new Set([...node.loop ?? [], ...around]);
+        node.loopInstructions = Math.max(node.loopInstructions, instructionsOf(around));
       } else {
         predecessor.successors = predecessor.successors.filter((each) => each !== node);
         broken = true;
@@ -173,8 +175,8 @@ function findLoops(nodes: Node[]): boolean {
   return broken;
 }
 
-/** Instructions on the paths from the end of a loop back to its head. */
-function loopSize(head: Node, end: Node): number {
+/** Nodes on the paths from the end of a loop back to its head. */
+function loopNodes(head: Node, end: Node): Set<Node> {
   const inside = new Set([head]);
   const queue = [end];
   for (let node = queue.pop(); node !== undefined; node = queue.pop()) {
@@ -182,7 +184,11 @@ function loopSize(head: Node, end: Node): number {
     inside.add(node);
     queue.push(...node.predecessors);
   }
+  return inside;
+}
+
+export function instructionsOf(nodes: Iterable<Node>): number {
   let count = 0;
-  for (const node of inside) count += node.block.instructions.length;
+  for (const { block } of nodes) count += block.instructions.length;
   return count;
 }

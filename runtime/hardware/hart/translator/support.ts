@@ -1,10 +1,11 @@
 // The module that translated code leans on: the dispatcher, which goes from function to function, the lookup
 // of addresses in the translation table, and the upper halves of products.
 import { type HartMemory, JUMP_ENTRIES } from "../hart_memory.ts";
+import { Access, StopReason } from "../engine.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { exitCode, HEATED, LOOK_UP } from "./emitter.ts";
-import { Code, encodeModule, type Signature, Type, W } from "./wasm_encoder.ts";
+import { Code, ModuleEncoder, type Signature, Type, VOID, W } from "./wasm_encoder.ts";
 
 /** Type of a region's function: the next address, or an exit code. */
 export const REGION: Signature = { parameters: [], results: [Type.I64] };
@@ -26,6 +27,9 @@ export interface Support {
   multiplyHighMixed: WebAssembly.ExportValue;
 }
 
+/** What the budget is charged for entering a region, whatever path is taken. */
+const ENTRY_COST = 16;
+
 /** Bytes of a jump cache's entry: an address, a table index, and how often it may still be entered. */
 export const JUMP_ENTRY_SHIFT = 4;
 
@@ -37,49 +41,72 @@ export function jumpIndex(low: number): number {
 function dispatcher(state: number): Code {
   const code = new Code(0);
   const pc = code.local(Type.I64), entry = code.local(Type.I32), jumps = code.local(Type.I32);
-  const left = code.local(Type.I32);
+  const left = code.local(Type.I32), budget = code.local(Type.I32);
+  const stopIf = (exit: number) => {
+    code.expect(false).all([W.if, VOID]);
+    code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
+    code.i32(exitCode(exit)).op(W.return, W.end);
+  };
   code.i32(0).memory(W.i64_load, state + State.PC).set(pc);
   code.i32(0).memory(W.i32_load, state + State.JUMPS).set(jumps);
   code.all([W.loop, 0x40]);
   code.get(pc).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(JUMP_ENTRIES - 1).op(W.i32_and);
   code.i32(JUMP_ENTRY_SHIFT).op(W.i32_shl).get(jumps).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
-  code.all([W.if, 0x40]);
-  code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
-  code.i32(exitCode(LOOK_UP)).op(W.return);
-  code.op(W.end);
+  stopIf(LOOK_UP);
+  code.i32(0).i32(0).memory(W.i32_load, state + State.BUDGET).i32(ENTRY_COST).op(W.i32_sub);
+  code.tee(budget).memory(W.i32_store, state + State.BUDGET);
+  code.get(budget).i32(0).op(W.i32_lt_s);
+  stopIf(StopReason.BUDGET);
   code.get(entry).get(entry).memory(W.i32_load, 12).i32(1).op(W.i32_sub).tee(left);
-  code.memory(W.i32_store, 12).get(left).op(W.i32_eqz).expect(false).all([W.if, 0x40]);
-  code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
-  code.i32(exitCode(HEATED)).op(W.return);
-  code.op(W.end);
+  code.memory(W.i32_store, 12).get(left).op(W.i32_eqz);
+  stopIf(HEATED);
   code.get(entry).memory(W.i32_load, 8).all([W.call_indirect, 0, 0]).tee(pc);
   code.op(W.i32_wrap_i64).i32(1).op(W.i32_and).op(W.i32_eqz).branch(W.br_if, 0);
   code.op(W.end);
   return code.get(pc).op(W.i32_wrap_i64);
 }
 
-/**
- * (address, size, access) -> the frame of the address minus its page, or NOT_TRANSLATED: checks an entry of
- * the table as translation_table.ts says, but takes addresses that are not aligned if they stay in the page.
- */
-function translator(state: number): Code {
-  const code = new Code(3);
-  const [address, size, access] = [0, 1, 2];
-  const entry = code.local(Type.I64);
-  code.get(address).op(W.i32_wrap_i64).i32(PAGE_SHIFT - 3).op(W.i32_shr_u);
+/** Sets `entry` to what the translation table has for an address. Pushes whether it allows an access. */
+function lookUp(code: Code, state: number, address: () => void, access: number, entry: number) {
+  address();
+  code.op(W.i32_wrap_i64).i32(PAGE_SHIFT - 3).op(W.i32_shr_u);
   code.i32((TRANSLATION_ENTRIES - 1) << 3).op(W.i32_and);
   code.i32(0).memory(W.i32_load, state + State.TRANSLATIONS).op(W.i32_add);
   code.memory(W.i64_load, 0).tee(entry);
   // The upper halves agree, and the access is allowed.
-  code.get(address).op(W.i64_xor).i64(32n).op(W.i64_shr_u, W.i64_eqz);
+  address();
+  code.op(W.i64_xor).i64(32n).op(W.i64_shr_u, W.i64_eqz);
   code.get(entry).op(W.i32_wrap_i64).get(access).op(W.i32_and).get(access).op(W.i32_eq, W.i32_and);
+}
+
+/**
+ * (address, size, access) -> what leads from the address to its place, or NOT_TRANSLATED: checks entries of
+ * the table as translation_table.ts says, but takes addresses that are not aligned. What lies on two pages
+ * has a place only if their frames are neighbours too. `State.APART` says that there is none.
+ */
+function translator(state: number): Code {
+  const code = new Code(3);
+  const [address, size, access] = [0, 1, 2];
+  const entry = code.local(Type.I64), other = code.local(Type.I64);
+  const delta = (of: number) => code.get(of).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
+  const found = () => void delta(entry).op(W.return, W.end);
+  lookUp(code, state, () => code.get(address), access, entry);
+  code.all([W.if, VOID]);
   code.get(address).op(W.i32_wrap_i64).i32(PAGE_BYTES - 1).op(W.i32_and);
-  code.get(size).op(W.i32_add).i32(PAGE_BYTES + 1).op(W.i32_lt_s, W.i32_and);
-  code.all([W.if, Type.I32]);
-  code.get(entry).op(W.i32_wrap_i64).i32(-PAGE_BYTES).op(W.i32_and);
-  code.op(W.else).i32(NOT_TRANSLATED).op(W.end);
-  return code;
+  code.get(size).op(W.i32_add).i32(PAGE_BYTES).op(W.i32_le_s).all([W.if, VOID]);
+  found();
+  const last = () => {
+    code.get(address).get(size).i32(1).op(W.i32_sub, W.i64_extend_i32_u, W.i64_add);
+  };
+  lookUp(code, state, last, access, other);
+  code.all([W.if, VOID]);
+  delta(entry);
+  delta(other).op(W.i32_eq).all([W.if, VOID]);
+  found();
+  code.op(W.end, W.end);
+  code.i32(0).i32(1).memory(W.i32_store, state + State.APART);
+  return code.i32(NOT_TRANSLATED);
 }
 
 /** The upper half of the product of two unsigned numbers, from four products of halves. */
@@ -117,7 +144,7 @@ function multiplyHigh(bothSigned: boolean, unsigned: number): Code {
   const [a, b] = [0, 1];
   const correct = (sign: number, operand: number) =>
     code.get(sign).i64(63n).op(W.i64_shr_s).get(operand).op(W.i64_and, W.i64_sub);
-  code.get(a).get(b).call(unsigned);
+  code.get(a).get(b).callIndex(unsigned);
   correct(a, b);
   if (bothSigned) correct(b, a);
   return code;
@@ -125,10 +152,11 @@ function multiplyHigh(bothSigned: boolean, unsigned: number): Code {
 
 export function makeSupport(memory: HartMemory, table: WebAssembly.Table): Support {
   const pair: Signature = { parameters: [Type.I64, Type.I64], results: [Type.I64] };
-  const module = encodeModule({
+  const module = new ModuleEncoder().encode({
     types: [REGION, { parameters: [], results: [Type.I32] }, pair, TRANSLATE],
     imports: [],
     memoryPages: memory.memory.buffer.byteLength / 65536,
+    table: true,
     functions: [
       { type: 1, code: dispatcher(memory.state), exported: "dispatch" },
       { type: 2, code: multiplyHighUnsigned(), exported: "multiplyHighUnsigned" },
@@ -143,20 +171,21 @@ export function makeSupport(memory: HartMemory, table: WebAssembly.Table): Suppo
 }
 
 /** Whether the relaxed multiply-add of this host rounds once. */
-export function multiplyAddIsFused(memory: HartMemory, table: WebAssembly.Table): boolean {
+export function multiplyAddIsFused(memory: HartMemory): boolean {
   const code = new Code(0);
   const one = 1 + 2 ** -30;
   // (1 + e)(1 + e) - (1 + 2e) is e squared where nothing was rounded before the sum.
   for (const value of [one, one, -(1 + 2 ** -29)]) code.f64(value).vector(0x14);
   code.vector(0x107).vector(0x21).byte(0);
-  const module = encodeModule({
+  const module = new ModuleEncoder().encode({
     types: [{ parameters: [], results: [Type.F64] }],
     imports: [],
     memoryPages: memory.memory.buffer.byteLength / 65536,
+    table: false,
     functions: [{ type: 0, code, exported: "probe" }],
   });
   if (!WebAssembly.validate(module)) return false;
-  const imports = { e: { memory: memory.memory, table } };
+  const imports = { e: { memory: memory.memory } };
   const { probe } = new WebAssembly.Instance(new WebAssembly.Module(module), imports).exports;
   return (probe as () => number)() === 2 ** -60;
 }

@@ -1,17 +1,18 @@
-// A region as a WebAssembly function: blocks along the dominator tree, registers in locals.
+// A region as a WebAssembly function: blocks along the dominator tree.
 import { type Instruction, Op, type Operation, operations } from "../instruction.ts";
+import { type Access, type Accesses, findAccesses } from "./access_groups.ts";
 import { Emitter, type Host, INTERPRET } from "./emitter.ts";
 import { floatLowering, roundsDynamically, usesFlags } from "./lower_float.ts";
 import { conditions, integerLowering, type Lower } from "./lower_integer.ts";
-import { memoryLowering } from "./lower_memory.ts";
-import { reads, type RegisterSet, written } from "./operands.ts";
+import { forgetPage, memoryLowering } from "./lower_memory.ts";
+import { type HeldLoop, heldLoops, nodesBetween, registersWritten } from "./held_loops.ts";
+import { NO_REGISTERS, reads, union, without, written } from "./operands.ts";
+import type { Known, Registers } from "./registers.ts";
+import { State } from "../state.ts";
 import { StopReason } from "../engine.ts";
 import { addressOf, type Block, type Place, type Region } from "./region.ts";
 import { type Graph, type Node, structure } from "./structure.ts";
-import { type Code, W } from "./wasm_encoder.ts";
-
-/** What the budget is charged for entering a region, whatever path is taken. */
-const MAX_ENTRY_COST = 32;
+import { type Code, Type, W } from "./wasm_encoder.ts";
 
 const lowering: Partial<Record<Operation, Lower>> = {
   ...integerLowering,
@@ -20,38 +21,28 @@ const lowering: Partial<Record<Operation, Lower>> = {
 };
 const byNumber: (Lower | undefined)[] = operations.map((name) => lowering[name]);
 
-function union(a: RegisterSet, b: RegisterSet): RegisterSet {
-  return { x: a.x | b.x, f: a.f | b.f };
+/** Whether an instruction may leave the region: the state block has to be up to date before. */
+function mayLeave(op: number, access: Access | undefined): boolean {
+  if (access !== undefined) return access.first;
+  const name = operations[op];
+  return integerLowering[name] === undefined;
 }
 
-const NONE: RegisterSet = { x: 0, f: 0 };
-
-/** What a region does to registers, and what it needs. */
-interface Summary {
-  used: RegisterSet;
-  changed: RegisterSet;
+/** What a region does with fcsr. */
+interface Rounding {
   flags: boolean;
-  rounds: boolean;
+  dynamic: boolean;
 }
 
-function summarize(region: Region): Summary {
-  const summary: Summary = {
-    used: NONE,
-    changed: NONE,
-    flags: false,
-    rounds: false,
-  };
-  for (const block of region.blocks.values()) {
-    for (const instruction of block.instructions) {
-      const name = operations[instruction.op];
-      const results = written(instruction);
-      summary.changed = union(summary.changed, results);
-      summary.used = union(summary.used, union(results, reads(instruction)));
-      summary.flags ||= usesFlags[instruction.op];
-      summary.rounds ||= roundsDynamically(name, instruction.rm);
+function roundingOf(region: Region): Rounding {
+  const rounding = { flags: false, dynamic: false };
+  for (const { instructions } of region.blocks.values()) {
+    for (const { op, rm } of instructions) {
+      rounding.flags ||= usesFlags[op];
+      rounding.dynamic ||= roundsDynamically(operations[op], rm);
     }
   }
-  return summary;
+  return rounding;
 }
 
 /** What somebody who looks at translated code wants to know of it besides. */
@@ -64,21 +55,17 @@ export interface Watch {
 
 /**
  * @param wordAt the instruction at an address, as it was fetched
- * @param first whether the code is to be made quickly; loops are made well all the same
+ * @param apart addresses of accesses that are checked by themselves: see `findAccesses`
  */
 export function translate(
   region: Region,
   host: Host,
   wordAt: (address: number) => number,
-  first: boolean,
+  apart: (address: number) => boolean = () => false,
   watch?: Watch,
 ): Code {
-  const graph = structure(region);
-  const summary = summarize(region);
-  const emitter = new Emitter(host, summary.used, summary.changed);
-  emitter.loops = graph.nodes.some((node) => node.loops);
-  emitter.compact = first && !emitter.loops;
-  new RegionTranslation(emitter, graph, summary, wordAt, watch).emit(region);
+  const emitter = new Emitter(host, region.entry);
+  new RegionTranslation(emitter, structure(region), wordAt, apart, watch).emit(region);
   const prologue = emitter.prologue();
   if (watch !== undefined) {
     const { counter } = watch;
@@ -89,45 +76,87 @@ export function translate(
 }
 
 class RegionTranslation {
+  readonly #registers: Registers;
+  readonly #held: Map<Node, HeldLoop>;
   readonly #loops = new Map<Node, number>();
   readonly #merges = new Map<Node, number>();
+  /** where code of a loop that holds its registers, and of others, leaves for the interpreter */
+  readonly #labels = new Map<HeldLoop | undefined, number>();
+  /** what is known of registers where a node ends */
+  readonly #after = new Map<Node, Known>();
+  readonly #accesses: Accesses;
   #from = 0;
 
   constructor(
     private readonly e: Emitter,
     private readonly graph: Graph,
-    private readonly summary: Summary,
     private readonly wordAt: (address: number) => number,
+    apart: (address: number) => boolean,
     private readonly watch: Watch | undefined,
-  ) {}
+  ) {
+    this.#registers = e.registers;
+    this.#accesses = findAccesses(graph, apart);
+    this.#held = heldLoops(graph.nodes);
+  }
 
   emit(region: Region): void {
-    const { e, summary } = this;
-    e.begin();
-    if (summary.flags) {
-      e.reloadFlags();
-      if (summary.rounds) {
-        // Another rounding mode than to the nearest is the interpreter's.
-        e.code.get(e.flags).i32(0xe0).op(W.i32_and);
-        e.open(W.if);
-        e.bail(INTERPRET, region.entry);
-        e.close();
-      }
+    const { e } = this;
+    const { flags, dynamic } = roundingOf(region);
+    if (flags) e.reloadFlags();
+    if (dynamic) {
+      // Another rounding mode than to the nearest is the interpreter's.
+      e.code.get(e.flags).i32(0xe0).op(W.i32_and);
+      e.open(W.if);
+      e.bail(INTERPRET, region.entry);
+      e.close();
     }
-    e.spend(Math.min(region.instructions, MAX_ENTRY_COST), region.entry);
-    this.#tree(this.graph.entry);
-    e.finish();
+    e.leavable(this.#registers.known, (label) => {
+      this.#labels.set(undefined, label);
+      this.#tree(this.graph.entry);
+    });
   }
 
   /** A node with all that it dominates. */
   #tree(node: Node): void {
-    const { e } = this;
     const merges = node.children.filter((child) => child.merges);
-    if (!node.loops) return this.#within(node, merges);
+    if (node.loop === undefined) return this.#within(node, merges);
+    const held = this.#held.get(node);
+    if (held?.head === node) return this.#heldLoop(held, merges);
+    if (held === undefined) {
+      const { known } = this.#registers;
+      const valid = without(known.valid, registersWritten(node.loop));
+      this.#registers.known = { ...known, valid };
+    }
+    this.#loop(node, merges);
+  }
+
+  #loop(node: Node, merges: Node[]): void {
+    const { e } = this;
     this.#loops.set(node, e.open(W.loop));
     e.spend(node.loopInstructions, addressOf(node.block.start));
     this.#within(node, merges);
     e.close();
+  }
+
+  /** A loop that has its registers in locals from here to where it is left. */
+  #heldLoop(held: HeldLoop, merges: Node[]): void {
+    const { e } = this;
+    const { head, nodes, used, changed } = held;
+    const registers = this.#registers;
+    registers.load(used);
+    e.loadState(W.i32_load, State.BUDGET);
+    e.code.set(registers.budget);
+    for (const { block } of nodes) {
+      this.#accesses.get(block)!.forEach((access) => {
+        if (access?.first === true) forgetPage(e, access.group);
+      });
+    }
+    const inside = { ...registers.known, held: changed };
+    e.leavable(inside, (label) => {
+      this.#labels.set(held, label);
+      registers.known = inside;
+      this.#loop(head, merges);
+    });
   }
 
   /** A node inside the blocks that end where paths from it meet. */
@@ -137,71 +166,101 @@ class RegionTranslation {
     this.#merges.set(last, this.e.open(W.block));
     this.#within(node, rest);
     this.e.close();
+    const { valid } = this.#after.get(node)!;
+    const kept = without(valid, registersWritten(nodesBetween(last)));
+    const held = this.#held.get(last);
+    // Within a loop that holds its registers they are valid all the way.
+    const inside = held !== undefined && held.head !== last;
+    this.#registers.known = {
+      valid: inside ? union(kept, held.used) : kept,
+      changed: NO_REGISTERS,
+      held: inside ? held.changed : undefined,
+    };
     this.#tree(last);
   }
 
   #block(node: Node): void {
     const { e } = this;
+    const registers = this.#registers;
     const { block } = node;
     const { instructions, addresses, ending } = block;
     const ends = ending.kind !== "leave" || endsWithCall(block);
     const body = ends && !(ending.kind === "jump" && !endsWithJump(block))
       ? instructions.length - 1
       : instructions.length;
-    const once = accessedOnce(block);
+    const accesses = this.#accesses.get(block)!;
+    e.interpretLabel = this.#labels.get(this.#held.get(node))!;
     for (let index = 0; index < body; index++) {
       this.#at(block, index);
-      e.accessedOnce = once.has(index);
-      const lower = byNumber[instructions[index].op];
+      e.access = accesses[index];
+      const instruction = instructions[index];
+      registers.load(reads(instruction));
+      if (mayLeave(instruction.op, e.access)) registers.flush();
+      const lower = byNumber[instruction.op];
       if (lower === undefined) e.fallBack();
       else lower(e);
+      registers.wrote(written(instruction));
       this.#done();
     }
-    if (body < instructions.length) this.#at(block, body);
+    if (body < instructions.length) {
+      this.#at(block, body);
+      if (ending.kind !== "stop") registers.load(reads(e.instruction));
+    }
     switch (ending.kind) {
       case "branch": {
         const { rs1, rs2, op } = e.instruction;
         const condition = conditions[operations[op]]!;
         if (rs2 === 0 && condition === W.i64_eq) e.x(rs1).code.op(W.i64_eqz);
         else e.x(rs1).x(rs2).code.op(condition);
+        const { known } = registers;
+        this.#after.set(node, known);
         e.open(W.if);
         this.#done();
         this.#go(node, ending.taken);
         e.close();
+        registers.known = known;
         return this.#go(node, ending.next);
       }
       case "jump":
         if (ending.links) this.#link(addresses[body]);
         if (body < instructions.length) this.#done();
+        this.#after.set(node, registers.known);
         return this.#go(node, ending.target);
       case "return": {
         const { rs1 } = e.instruction;
         e.x(rs1).code.i64(addressOf(ending.target)).op(W.i64_eq);
+        const { known } = registers;
+        this.#after.set(node, known);
         e.openExpecting(true);
         this.#done();
         this.#go(node, ending.target);
         e.close();
+        registers.known = known;
+        this.#leave();
         e.x(rs1).code.i64(-2).op(W.i64_and);
         return e.leave();
       }
       case "leave":
         if (body < instructions.length) this.#link(addresses[body]);
+        this.#leave();
         e.code.i64(ending.target);
         e.leave();
         if (body < instructions.length) this.#done();
         return;
       case "indirect": {
         const { rs1, imm } = e.instruction;
-        const target = e.pc;
+        const target = e.scratch("pc", Type.I64);
         e.x(rs1);
         if (imm !== 0) e.code.i64(imm).op(W.i64_add);
         e.code.i64(-2).op(W.i64_and).set(target);
         this.#link(addresses[body]);
+        this.#leave();
         e.code.get(target);
         e.leave();
         return this.#done();
       }
       case "stop":
+        registers.flush();
         e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
         return this.#done();
     }
@@ -226,50 +285,35 @@ class RegionTranslation {
     if (rd === 0) return;
     this.e.code.i64(address + size);
     this.e.setX(rd);
+    this.#registers.wrote(written(this.e.instruction));
+  }
+
+  /** Brings the state block up to date: the region is left. */
+  #leave(): void {
+    this.#registers.flush();
+    this.#registers.storeHeld();
   }
 
   #go(from: Node, target: Place): void {
     const { e } = this;
+    const registers = this.#registers;
     const node = this.graph.follow(from, target);
     if (node === undefined) {
+      this.#leave();
       e.code.i64(addressOf(target));
       return e.leave();
     }
+    const left = this.#held.get(from);
+    if (left !== undefined && left !== this.#held.get(node)) {
+      registers.storeHeld();
+      const { valid, changed } = registers.known;
+      registers.known = { valid, changed: without(changed, left.changed), held: undefined };
+    }
+    if (node.merges || node.loop !== undefined) registers.flush();
     if (node.order <= from.order) return e.branch(this.#loops.get(node)!);
     if (node.merges) return e.branch(this.#merges.get(node)!);
     this.#tree(node);
   }
-}
-
-/**
- * Accesses whose base register was computed in the block for them alone: there is no use in remembering
- * their page. A pointer that is moved on by a constant stays the same.
- */
-function accessedOnce({ instructions }: Block): Set<number> {
-  const last: (number | undefined)[] = [];
-  const counts: number[] = [];
-  const found = new Set<number>();
-  const settle = (register: number) => {
-    const at = last[register];
-    if (at !== undefined && counts[register] === 1) found.add(at);
-    last[register] = undefined;
-  };
-  const computed = new Array<boolean>(32).fill(false);
-  instructions.forEach((instruction, index) => {
-    const { op, rd, rs1 } = instruction;
-    if (memoryLowering[operations[op]] !== undefined) {
-      if (computed[rs1]) {
-        counts[rs1] = last[rs1] === undefined ? 1 : counts[rs1] + 1;
-        last[rs1] = index;
-      }
-    }
-    const { x } = written(instruction);
-    if (x === 0 || op === Op.addi && rd === rs1) return;
-    settle(rd);
-    computed[rd] = true;
-  });
-  for (let register = 1; register < 32; register++) settle(register);
-  return found;
 }
 
 function endsWithCall(block: Block): boolean {

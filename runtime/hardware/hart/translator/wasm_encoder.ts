@@ -46,6 +46,8 @@ export const W = {
   i32_eq: 0x46,
   i32_ne: 0x47,
   i32_lt_s: 0x48,
+  i32_gt_s: 0x4a,
+  i32_le_s: 0x4c,
   i64_eqz: 0x50,
   i64_eq: 0x51,
   i64_ne: 0x52,
@@ -145,11 +147,16 @@ export const VOID = 0x40;
 
 /** Bytes that are being written. */
 export class Writer {
-  #buffer = new Uint8Array(64);
+  #buffer: Uint8Array<ArrayBuffer>;
   length = 0;
 
+  /** @param room for so many bytes at first: small ones are cheap, others should seldom grow */
+  constructor(room = 64) {
+    this.#buffer = new Uint8Array(room);
+  }
+
   /** What has been written. */
-  get bytes(): Uint8Array {
+  get bytes(): Uint8Array<ArrayBuffer> {
     return this.#buffer.subarray(0, this.length);
   }
 
@@ -218,7 +225,24 @@ export class Writer {
   append(other: Writer): this {
     return this.all(other.bytes);
   }
+
+  /** What `write` writes, with its length before it. */
+  sized(write: () => void): this {
+    const at = this.length;
+    this.all(SIZE);
+    write();
+    let size = this.length - at - SIZE.length;
+    for (let index = 0; index < SIZE.length; index++, size >>>= 7) {
+      this.#buffer[at + index] = size & 0x7f | (index < SIZE.length - 1 ? 0x80 : 0);
+    }
+    return this;
+  }
 }
+
+/** A length in as many bytes as the longest has. */
+const SIZE = [0, 0, 0, 0, 0];
+/** Most code fits. */
+const CODE_ROOM = 4096;
 
 /** The body of a function: instructions, and the locals they use. */
 export class Code extends Writer {
@@ -227,9 +251,16 @@ export class Code extends Writer {
   /** places of `if` and `br_if` whose condition is nearly always the same */
   readonly #hints: { at: number; likely: boolean }[] = [];
 
+  readonly #callees: number[] = [];
+
   /** @param parameters how many locals the function's parameters are */
-  constructor(private readonly parameters: number) {
-    super();
+  constructor(private readonly parameters: number, room = CODE_ROOM) {
+    super(room);
+  }
+
+  /** Functions that it calls, in the order of the indices that it calls them by. */
+  get callees(): readonly number[] {
+    return this.#callees;
   }
 
   /** Another local. @returns its index */
@@ -277,7 +308,14 @@ export class Code extends Writer {
   branch(opcode: number, depth: number): this {
     return this.byte(opcode).unsigned(depth);
   }
-  call(index: number): this {
+  /** Calls a function that whoever makes a module of the code knows by a number. */
+  call(callee: number): this {
+    let index = this.#callees.indexOf(callee);
+    if (index < 0) index = this.#callees.push(callee) - 1;
+    return this.callIndex(index);
+  }
+  /** Calls a function of the same module, or one that it imports, by its index. */
+  callIndex(index: number): this {
     return this.byte(W.call).unsigned(index);
   }
   /** An instruction of the 0xfc page: saturating truncations. */
@@ -307,18 +345,21 @@ export class Code extends Writer {
     return start.append(this.#prologue);
   }
 
-  /** As the code section has it, with its size. */
-  body(): Writer {
-    const content = this.#start().append(this).byte(W.end);
-    return new Writer().unsigned(content.length).append(content);
+  /** Bytes of the function, with its locals. */
+  get size(): number {
+    return this.#start().length + this.length + 1;
   }
 
-  /** What is expected of its branches, as the branch hint section has it. */
-  hints(): Writer {
+  /** Writes it as the code section has it. */
+  writeBody(out: Writer): void {
+    out.sized(() => out.append(this.#start()).append(this).byte(W.end));
+  }
+
+  /** Writes what is expected of its branches, as the branch hint section has it. */
+  writeHints(out: Writer): void {
     const start = this.#start().length;
-    const out = new Writer().unsigned(this.#hints.length);
+    out.unsigned(this.#hints.length);
     for (const { at, likely } of this.#hints) out.unsigned(start + at).byte(1).byte(likely ? 1 : 0);
-    return out;
   }
 }
 
@@ -331,8 +372,10 @@ export interface ModuleParts {
   types: readonly Signature[];
   /** imported functions, from module "e", in the order of their indices */
   imports: readonly { name: string; type: number }[];
-  /** imports "e.memory", of at least so many pages, and "e.table" */
+  /** pages of the import "e.memory" */
   memoryPages: number;
+  /** whether there is an import "e.table" */
+  table: boolean;
   functions: readonly {
     type: number;
     code: Code;
@@ -342,42 +385,75 @@ export interface ModuleParts {
   }[];
 }
 
-function section(id: number, content: Writer): Writer {
-  return new Writer().byte(id).unsigned(content.length).append(content);
-}
+const Section = { CUSTOM: 0, TYPE: 1, IMPORT: 2, FUNCTION: 3, EXPORT: 7, CODE: 10 } as const;
+const MODULE_ROOM = 1 << 16;
 
-/** A module. */
-export function encodeModule(parts: ModuleParts): Uint8Array<ArrayBuffer> {
-  const out = new Writer().all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
-  const types = new Writer().unsigned(parts.types.length);
-  for (const { parameters, results } of parts.types) {
-    types.byte(0x60).unsigned(parameters.length).all(parameters);
-    types.unsigned(results.length).all(results);
+/** Makes modules, one after the other, in the same memory. */
+export class ModuleEncoder {
+  readonly #out = new Writer(MODULE_ROOM);
+
+  /** @returns the module; its bytes last until the next one is made */
+  encode(parts: ModuleParts): Uint8Array<ArrayBuffer> {
+    const out = this.#out;
+    out.length = 0;
+    out.all([0, 0x61, 0x73, 0x6d, 1, 0, 0, 0]);
+    this.#section(Section.TYPE, () => this.#types(parts));
+    this.#section(Section.IMPORT, () => this.#imports(parts));
+    this.#section(Section.FUNCTION, () => {
+      out.unsigned(parts.functions.length);
+      for (const { type } of parts.functions) out.unsigned(type);
+    });
+    this.#section(Section.EXPORT, () => {
+      this.#each(parts, (index, { exported }) => out.name(exported).byte(0).unsigned(index));
+    });
+    this.#section(Section.CUSTOM, () => {
+      out.name("metadata.code.branch_hint");
+      this.#each(parts, (index, { code }) => code.writeHints(out.unsigned(index)));
+    });
+    this.#section(Section.CODE, () => {
+      out.unsigned(parts.functions.length);
+      for (const { code } of parts.functions) code.writeBody(out);
+    });
+    this.#section(Section.CUSTOM, () => {
+      out.name("name");
+      const FUNCTION_NAMES = 1;
+      this.#section(FUNCTION_NAMES, () => {
+        this.#each(
+          parts,
+          (index, { name, exported }) => out.unsigned(index).name(name ?? exported),
+        );
+      });
+    });
+    return out.bytes;
   }
-  const imports = new Writer().unsigned(parts.imports.length + 2);
-  imports.name("e").name("memory").all([2, 1]).unsigned(parts.memoryPages);
-  imports.unsigned(parts.memoryPages);
-  imports.name("e").name("table").all([1, 0x70, 0]).unsigned(0);
-  for (const { name, type } of parts.imports) imports.name("e").name(name).byte(0).unsigned(type);
-  const functions = new Writer().unsigned(parts.functions.length);
-  for (const { type } of parts.functions) functions.unsigned(type);
-  const exports = new Writer().unsigned(parts.functions.length);
-  parts.functions.forEach(({ exported }, index) => {
-    exports.name(exported).byte(0).unsigned(parts.imports.length + index);
-  });
-  const code = new Writer().unsigned(parts.functions.length);
-  for (const each of parts.functions) code.append(each.code.body());
-  out.append(section(1, types)).append(section(2, imports)).append(section(3, functions));
-  const hints = new Writer().name("metadata.code.branch_hint").unsigned(parts.functions.length);
-  parts.functions.forEach(({ code }, index) => {
-    hints.unsigned(parts.imports.length + index).append(code.hints());
-  });
-  out.append(section(7, exports)).append(section(0, hints)).append(section(10, code));
-  const names = new Writer().unsigned(parts.functions.length);
-  parts.functions.forEach(({ name, exported }, index) => {
-    names.unsigned(parts.imports.length + index).name(name ?? exported);
-  });
-  const FUNCTION_NAMES = 1;
-  out.append(section(0, new Writer().name("name").append(section(FUNCTION_NAMES, names))));
-  return out.bytes.slice();
+
+  #section(id: number, content: () => void): void {
+    this.#out.byte(id).sized(content);
+  }
+
+  #types({ types }: ModuleParts): void {
+    const out = this.#out;
+    out.unsigned(types.length);
+    for (const { parameters, results } of types) {
+      out.byte(0x60).unsigned(parameters.length).all(parameters);
+      out.unsigned(results.length).all(results);
+    }
+  }
+
+  #imports({ imports, memoryPages, table }: ModuleParts): void {
+    const out = this.#out;
+    out.unsigned(imports.length + (table ? 2 : 1));
+    out.name("e").name("memory").all([2, 1]).unsigned(memoryPages).unsigned(memoryPages);
+    if (table) out.name("e").name("table").all([1, 0x70, 0]).unsigned(0);
+    for (const { name, type } of imports) out.name("e").name(name).byte(0).unsigned(type);
+  }
+
+  /** Counts the functions, and has each written with its index. */
+  #each(
+    { imports, functions }: ModuleParts,
+    write: (index: number, made: ModuleParts["functions"][number]) => void,
+  ): void {
+    this.#out.unsigned(functions.length);
+    functions.forEach((each, index) => write(imports.length + index, each));
+  }
 }

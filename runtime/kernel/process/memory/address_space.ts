@@ -41,6 +41,9 @@ export class AddressSpace implements MappingOwner {
   readonly id: number;
   static #ids = 0;
 
+  /** Frame of a page; 0 where it has none. */
+  readonly #frameAt = (page: number): Frame => frameOf(this.pages.get(page));
+
   constructor(readonly memory: UserMemory) {
     this.id = ++AddressSpace.#ids;
   }
@@ -80,7 +83,7 @@ export class AddressSpace implements MappingOwner {
     const { frames, zeroFrame } = this.memory;
     if (mapping.object === undefined) {
       if (access === Access.WRITE) {
-        const frame = frames.allocate(true);
+        const frame = frames.allocate(true, page, this.#frameAt);
         if (frame === 0) return 0;
         this.pages.set(page, frame, 0);
       } else {
@@ -104,7 +107,7 @@ export class AddressSpace implements MappingOwner {
       this.pages.set(page, old, 0);
       return old;
     }
-    const frame = frames.allocate(false);
+    const frame = frames.allocate(false, page, this.#frameAt);
     if (frame === 0) return 0;
     frames.bytes.copyWithin(frame, old, old + PAGE_BYTES);
     this.pages.set(page, frame, 0);
@@ -236,7 +239,7 @@ export class AddressSpace implements MappingOwner {
         let frame = frameOf(entry);
         if (!mapping.shared && frames.pinned(frame)) {
           // A system call is writing it for the parent: the child gets what is there now.
-          const copy = frames.allocate(false);
+          const copy = frames.allocate(false, page, child.#frameAt);
           if (copy === 0) {
             child.release();
             fail(E.ENOMEM);

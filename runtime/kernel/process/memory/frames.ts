@@ -5,19 +5,65 @@ import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 /** A place for one page in the hart's memory: its address there. 0 is no frame. */
 export type Frame = number;
 
+/**
+ * Pages whose addresses differ below this many get frames that lie to each other as they do, where that can be
+ * had: what lies on two pages then often is in one piece for the hart.
+ */
+const BLOCK_FRAMES = 16;
+const ALL_FREE = 0xffff;
+
+/** Marks of a frame. */
+const Mark = {
+  /** a hart has cached its code */
+  CODE: 1,
+  /** some translation allows writes to it */
+  OPEN: 2,
+  /** it has been used: it is not zero */
+  USED: 4,
+} as const;
+
+/** Blocks that may have something free. What is popped may no longer: whoever asks looks. */
+class Blocks {
+  readonly #stack: Int32Array;
+  readonly #listed: Uint8Array;
+  #count = 0;
+
+  constructor(blocks: number) {
+    this.#stack = new Int32Array(blocks);
+    this.#listed = new Uint8Array(blocks);
+  }
+
+  push(block: number): void {
+    if (this.#listed[block] !== 0) return;
+    this.#listed[block] = 1;
+    this.#stack[this.#count++] = block;
+  }
+
+  /** The block that was pushed last and for which `holds` is so. @returns -1 where there is none */
+  last(holds: (block: number) => boolean): number {
+    for (; this.#count > 0; this.#count--) {
+      const block = this.#stack[this.#count - 1];
+      if (holds(block)) return block;
+      this.#listed[block] = 0;
+    }
+    return -1;
+  }
+}
+
 export class Frames {
   readonly bytes: Uint8Array;
+  readonly total: number;
+  /** frames that nobody has */
+  available: number;
   /** users of each frame: pages of address spaces, and caches */
   readonly #uses: Uint32Array;
   /** system calls under way that read or write each frame */
   readonly #pins: Uint16Array;
-  /** bit 0: a hart has cached its code; bit 1: some translation allows writes to it */
   readonly #marks: Uint8Array;
-  /** frames that have been used and given back, the last one first */
-  readonly #free: Int32Array;
-  #freeCount = 0;
-  /** frames from here on have never been used: they are zero */
-  #fresh = 0;
+  /** by block, a bit for each frame that is free */
+  readonly #free: Uint16Array;
+  readonly #whole: Blocks;
+  readonly #partial: Blocks;
   /** called when a frame whose code is cached is written or given back */
   onCodeChange: (frame: Frame) => void = () => {};
   /** called before a frame whose code is cached must not be written unnoticed */
@@ -26,39 +72,66 @@ export class Frames {
   reclaim: () => boolean = () => false;
 
   constructor(readonly memory: HartMemory) {
+    const blocks = Math.floor(memory.frames / BLOCK_FRAMES);
+    this.total = this.available = blocks * BLOCK_FRAMES;
     this.bytes = memory.bytes;
-    this.#uses = new Uint32Array(memory.frames);
-    this.#pins = new Uint16Array(memory.frames);
-    this.#marks = new Uint8Array(memory.frames);
-    this.#free = new Int32Array(memory.frames);
+    this.#uses = new Uint32Array(this.total);
+    this.#pins = new Uint16Array(this.total);
+    this.#marks = new Uint8Array(this.total);
+    this.#free = new Uint16Array(blocks).fill(ALL_FREE);
+    this.#whole = new Blocks(blocks);
+    this.#partial = new Blocks(blocks);
+    for (let block = blocks - 1; block >= 0; block--) this.#whole.push(block);
   }
 
-  get total(): number {
-    return this.memory.frames;
-  }
-
-  get available(): number {
-    return this.#freeCount + this.total - this.#fresh;
-  }
-
-  /** A frame with one use. @param zeroed whether it must be zero @returns 0 when there is none left */
-  allocate(zeroed: boolean): Frame {
+  /**
+   * A frame with one use.
+   * @param zeroed whether it must be zero
+   * @param page number of the page that it is for
+   * @param frameAt what frame another page has, whose neighbour it might be; 0 for none
+   * @returns 0 when there is none left
+   */
+  allocate(zeroed: boolean, page = 0, frameAt: (page: number) => Frame = () => 0): Frame {
+    const beside = this.#beside(page, frameAt);
+    if (beside >= 0) return this.#take(beside, zeroed);
     for (;;) {
-      // What was never used comes first as long as there is plenty: it is zero, and neighbours in memory.
-      if (this.#fresh < this.total && (this.#freeCount < 64 || zeroed)) {
-        const index = this.#fresh++;
-        this.#uses[index] = 1;
-        return FRAMES_BASE + index * PAGE_BYTES;
-      }
-      if (this.#freeCount > 0) {
-        const index = this.#free[--this.#freeCount];
-        this.#uses[index] = 1;
-        const frame = FRAMES_BASE + index * PAGE_BYTES;
-        if (zeroed) this.bytes.fill(0, frame, frame + PAGE_BYTES);
-        return frame;
+      const whole = this.#whole.last((block) => this.#free[block] === ALL_FREE);
+      if (whole >= 0) return this.#take(whole * BLOCK_FRAMES + page % BLOCK_FRAMES, zeroed);
+      const partial = this.#partial.last((block) => this.#free[block] !== 0);
+      if (partial >= 0) {
+        const lowest = 31 - Math.clz32(this.#free[partial] & -this.#free[partial]);
+        return this.#take(partial * BLOCK_FRAMES + lowest, zeroed);
       }
       if (!this.reclaim()) return 0;
     }
+  }
+
+  /** The frame that lies to that of another page of its block as the pages do. @returns -1 if it is not free */
+  #beside(page: number, frameAt: (page: number) => Frame): number {
+    const own = page % BLOCK_FRAMES;
+    for (let each = 0; each < BLOCK_FRAMES; each++) {
+      const frame = each === own ? 0 : frameAt(page - own + each);
+      if (frame === 0) continue;
+      const index = (frame - FRAMES_BASE) / PAGE_BYTES;
+      if (index % BLOCK_FRAMES !== each) continue;
+      const block = (index - each) / BLOCK_FRAMES;
+      if ((this.#free[block] >> own & 1) !== 0) return index - each + own;
+    }
+    return -1;
+  }
+
+  #take(index: number, zeroed: boolean): Frame {
+    const frame = FRAMES_BASE + index * PAGE_BYTES;
+    if (zeroed && (this.#marks[index] & Mark.USED) !== 0) {
+      this.bytes.fill(0, frame, frame + PAGE_BYTES);
+    }
+    const block = Math.floor(index / BLOCK_FRAMES);
+    this.#free[block] &= ~(1 << index % BLOCK_FRAMES);
+    this.#partial.push(block);
+    this.#uses[index] = 1;
+    this.#marks[index] = Mark.USED;
+    this.available--;
+    return frame;
   }
 
   /** Another user. */
@@ -78,9 +151,12 @@ export class Frames {
   }
 
   #giveBack(index: number): void {
-    if ((this.#marks[index] & 1) !== 0) this.onCodeChange(FRAMES_BASE + index * PAGE_BYTES);
-    this.#marks[index] = 0;
-    this.#free[this.#freeCount++] = index;
+    if ((this.#marks[index] & Mark.CODE) !== 0) this.onCodeChange(FRAMES_BASE + index * PAGE_BYTES);
+    this.#marks[index] = Mark.USED;
+    const block = Math.floor(index / BLOCK_FRAMES);
+    this.#free[block] |= 1 << index % BLOCK_FRAMES;
+    (this.#free[block] === ALL_FREE ? this.#whole : this.#partial).push(block);
+    this.available++;
   }
 
   /** A system call reads or writes the frame until `unpin`, whatever happens to its page meanwhile. */
@@ -100,24 +176,24 @@ export class Frames {
   /** A hart caches what the frame's code means. */
   guardCode(frame: Frame): void {
     const index = (frame - FRAMES_BASE) / PAGE_BYTES;
-    if ((this.#marks[index] & 2) !== 0) {
+    if ((this.#marks[index] & Mark.OPEN) !== 0) {
       this.onGuard();
-      this.#marks.forEach((mark, each) => this.#marks[each] = mark & ~2);
+      this.#marks.forEach((mark, each) => this.#marks[each] = mark & ~Mark.OPEN);
     }
-    this.#marks[index] |= 1;
+    this.#marks[index] |= Mark.CODE;
   }
 
   holdsCode(frame: Frame): boolean {
-    return (this.#marks[(frame - FRAMES_BASE) / PAGE_BYTES] & 1) !== 0;
+    return (this.#marks[(frame - FRAMES_BASE) / PAGE_BYTES] & Mark.CODE) !== 0;
   }
 
   /** The frame is about to be written. @param open whether from now on unnoticed, through a translation */
   noteWrite(frame: Frame, open: boolean): void {
     const index = (frame - FRAMES_BASE) / PAGE_BYTES;
-    if ((this.#marks[index] & 1) !== 0) {
-      this.#marks[index] &= ~1;
+    if ((this.#marks[index] & Mark.CODE) !== 0) {
+      this.#marks[index] &= ~Mark.CODE;
       this.onCodeChange(frame);
     }
-    if (open) this.#marks[index] |= 2;
+    if (open) this.#marks[index] |= Mark.OPEN;
   }
 }

@@ -22,6 +22,8 @@ class MappedFile implements PageObject {
   #reader: Location | undefined;
   #writer: Location | undefined;
 
+  readonly #frameAt = (page: number): Frame => this.#pages.get(page) ?? 0;
+
   constructor(private readonly frames: Frames, private readonly tasks: Tasks) {}
 
   /** The file is about to be mapped through a descriptor on `location`. */
@@ -68,7 +70,7 @@ class MappedFile implements PageObject {
       for (const each of wanted) {
         const from = (each - first) * PAGE_BYTES;
         if (from >= count || this.#pages.has(each)) continue;
-        const frame = this.frames.allocate(false);
+        const frame = this.frames.allocate(false, each, this.#frameAt);
         if (frame === 0) {
           if (each === page) fail(E.ENOMEM);
           continue;

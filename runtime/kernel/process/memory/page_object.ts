@@ -30,7 +30,7 @@ export class SharedMemoryObject implements PageObject {
   present(page: number): Frame {
     let frame = this.#pages.get(page) ?? 0;
     if (frame === 0) {
-      frame = this.frames.allocate(true);
+      frame = this.frames.allocate(true, page, (each) => this.#pages.get(each) ?? 0);
       if (frame !== 0) this.#pages.set(page, frame);
     }
     return frame;

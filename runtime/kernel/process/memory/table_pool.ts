@@ -22,11 +22,7 @@ export class TablePool {
     private readonly forgetJumps: (jumps: number) => void,
   ) {
     this.#slots = Array.from({ length: TABLES }, (_, index) => ({
-      table: new TranslationTable(
-        memory.memory.buffer,
-        memory.translations(index),
-        () => memory.forgetPages(),
-      ),
+      table: new TranslationTable(memory.memory.buffer, memory.translations(index)),
       jumps: memory.jumps(index),
       borrower: undefined,
       lastUse: 0,
@@ -44,7 +40,6 @@ export class TablePool {
       space.slot = slot;
     }
     slot.lastUse = ++this.#clock;
-    this.memory.forgetPages();
     this.memory.view.setUint32(this.memory.state + State.TRANSLATIONS, slot.table.base, true);
     this.memory.view.setUint32(this.memory.state + State.JUMPS, slot.jumps, true);
   }
