@@ -2,6 +2,7 @@
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { EngineName } from "../hardware/hart/make_engine.ts";
+import type { CodeSaving } from "../hardware/hart/riscv_hart.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
@@ -19,6 +20,8 @@ export interface HartListener {
   session(message: SessionMessage): void;
   strace?(line: string): void;
   translated?(file: string, text: string): void;
+  /** gets translated code when the machine stops */
+  savedCode(code: Uint8Array<ArrayBuffer>): void;
   event(event: MachineEvent): void;
   failed(failure: Error): void;
 }
@@ -37,6 +40,7 @@ export class HartThread {
     shortSleeps: boolean,
     private readonly listener: HartListener,
     engine: EngineName = "translator",
+    savedCode?: CodeSaving,
   ) {
     this.#primary = plan.domains.find((domain) => domain.primary)!.name;
     const worker = new Worker(new URL("./hart_worker.ts", import.meta.url), {
@@ -87,6 +91,7 @@ export class HartThread {
         strace: listener.strace !== undefined,
         engine,
         dump: listener.translated !== undefined,
+        savedCode,
         shortSleeps,
       } satisfies HartWorkerSetup,
     );
@@ -165,6 +170,8 @@ export class HartThread {
         return this.#fail(new Error(String(message.reason)));
       case "translated":
         return listener.translated?.(String(message.file), String(message.text));
+      case "saved-code":
+        return listener.savedCode(message.code as Uint8Array<ArrayBuffer>);
       case "strace":
         return listener.strace?.(String(message.line));
       case "program-started":

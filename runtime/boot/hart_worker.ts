@@ -236,6 +236,8 @@ class Primary {
       for (const region of this.#programs?.texts() ?? []) {
         self.postMessage({ kind: "translated", ...region });
       }
+      const code = this.#programs?.savedCode();
+      if (code !== undefined) self.postMessage({ kind: "saved-code", code });
       self.postMessage({ reply: request, value: this.#counters() });
     });
   }

@@ -9,6 +9,7 @@ import type { FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { ChromeTrace } from "../trace/chrome_trace.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
+import { CodeFile } from "./code_file.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { FaultSchedule } from "./fault_schedule.ts";
@@ -123,6 +124,10 @@ export class Machine implements RunningMachine {
     const primary = plan.domains.find((domain) => domain.primary)!;
     const { memory: own, windows } = memory.primary;
     await this.#devices.admit(primary, own, windows, memory.hartBell);
+    // Who wants to see what is translated wants to see all of it.
+    const codeFile = this.options.onTranslated === undefined
+      ? CodeFile.beside([...bases.values()].map(({ base }) => base))
+      : undefined;
     this.#hart = new HartThread(
       plan,
       memory,
@@ -136,8 +141,16 @@ export class Machine implements RunningMachine {
         session: (message) => this.#executions.receive(message),
         strace: this.options.strace,
         translated: this.options.onTranslated,
+        savedCode: (code) => {
+          try {
+            codeFile?.write(code);
+          } catch (failure) {
+            event({ kind: "log", domain: "machine", line: (failure as Error).message });
+          }
+        },
       },
       this.options.engine,
+      codeFile === undefined ? undefined : { file: codeFile.read() },
     );
     await this.#hart.ready;
     const lost = () => this.#programs.stop();

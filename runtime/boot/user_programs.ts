@@ -1,6 +1,7 @@
 // The programs of a machine, on its hart: those of the plan and those that are started later, functions of
 // TypeScript and files of RISC-V code.
 import { type DumpedRegion, RegionRecorder } from "../hardware/hart/dump.ts";
+import { type CodeSaving, RiscvHart } from "../hardware/hart/riscv_hart.ts";
 import { type EngineName, makeEngine } from "../hardware/hart/make_engine.ts";
 import type { Coroutine, Tasks } from "../kernel/coroutine.ts";
 import type { Terminal } from "../kernel/drivers/terminal.ts";
@@ -25,6 +26,8 @@ export interface UserSettings {
   strace: boolean;
   /** whether translated code is told at the end */
   dump: boolean;
+  /** where translated code is to be kept beyond the machine's end; with what was kept before */
+  savedCode: CodeSaving | undefined;
 }
 
 export class UserPrograms {
@@ -34,6 +37,7 @@ export class UserPrograms {
   /** made for the first program that needs it: it has all of user memory */
   #guest: GuestHart | undefined;
   #recorder: RegionRecorder | undefined;
+  #translator: RiscvHart | undefined;
 
   /**
    * @param mains of programs that are functions, by their names
@@ -73,7 +77,12 @@ export class UserPrograms {
     return [...this.#missing];
   }
 
-  /** What was translated, where that is wanted. */
+  /** What was translated, for machines to come, where that is wanted and there is anything new. */
+  savedCode(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#translator?.save();
+  }
+
+  /** What was translated, as text, where that is wanted. */
   texts(): Iterable<DumpedRegion> {
     return this.#recorder?.texts() ?? [];
   }
@@ -122,7 +131,7 @@ export class UserPrograms {
   }
 
   #makeGuest(): GuestHart {
-    const { settings: { plan, engine, strace, dump }, processes } = this;
+    const { settings: { plan, engine, strace, dump, savedCode }, processes } = this;
     processes.provideMemory(plan.machine.userMemoryBytes);
     return new GuestHart(
       this.hart,
@@ -130,7 +139,9 @@ export class UserPrograms {
       processes,
       (memory, pager, clock) => {
         if (dump) this.#recorder = new RegionRecorder(memory);
-        return makeEngine(engine, memory, pager, clock, this.#recorder);
+        const made = makeEngine(engine, memory, pager, clock, this.#recorder, savedCode);
+        if (savedCode !== undefined && made instanceof RiscvHart) this.#translator = made;
+        return made;
       },
       {
         missing: (number) => this.#miss(number),

@@ -4,24 +4,25 @@ import type { Engine, HartClock, Pager } from "./engine.ts";
 import type { HartMemory } from "./hart_memory.ts";
 import { InterpretingEngine } from "./interpreting_engine.ts";
 import { LockstepEngine } from "./lockstep.ts";
-import { RiscvHart } from "./riscv_hart.ts";
+import { type CodeSaving, RiscvHart } from "./riscv_hart.ts";
 
 /** Translation with interpretation of what is rare; interpretation alone; both, compared. */
 export type EngineName = "translator" | "interpreter" | "lockstep";
 /** All there are. */
 export const engineNames: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
 
-/** @param recorder is told of translated code; only the translator has any that lasts */
+/** @param recorder is told of translated code, `saving` has it kept: only the translator has any that lasts */
 export function makeEngine(
   name: EngineName,
   memory: HartMemory,
   pager: Pager,
   clock: HartClock,
   recorder?: RegionRecorder,
+  saving?: CodeSaving,
 ): Engine {
   switch (name) {
     case "translator":
-      return new RiscvHart(memory, pager, clock, recorder);
+      return new RiscvHart(memory, pager, clock, recorder, saving);
     case "interpreter":
       return new InterpretingEngine(memory, pager, clock);
     case "lockstep":

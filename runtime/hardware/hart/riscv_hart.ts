@@ -7,11 +7,15 @@ import { Interpreter } from "./interpreter/interpreter.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
-import { CodeCache, type CodePage } from "./translator/code_cache.ts";
+import { CodeCache, type CodePage, type TranslatedRegion } from "./translator/code_cache.ts";
 import { CodeReader } from "./translator/code_reader.ts";
+import { piecesOf } from "./translator/code_pieces.ts";
+import { fingerprint } from "./translator/fingerprint.ts";
+import { ReachedCode } from "./translator/reached_code.ts";
+import { SavedCode } from "./translator/saved_code.ts";
 import { RegionCompiler } from "./translator/compile_region.ts";
 import { exitCode, HEATED, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
-import { collect, type Region, type RegionLimits } from "./translator/region.ts";
+import { collect, type RegionLimits } from "./translator/region.ts";
 import { makeSupport, multiplyAddIsFused, type Support } from "./translator/support.ts";
 import { ApartAccesses } from "./translator/apart_accesses.ts";
 import { translate } from "./translator/translate.ts";
@@ -37,14 +41,23 @@ const PAGE_MASK = PAGE_BYTES - 1;
 /** What a hart has done, for measurements. */
 export interface HartCounters {
   regions: number;
+  /** regions that an earlier machine made */
+  restoredRegions: number;
   translatedInstructions: number;
   interpretedBlocks: number;
   translatingMs: number;
 }
 
+/** Asks for translated code to be kept beyond the machine's end. */
+export interface CodeSaving {
+  /** what `RiscvHart.save` gave an earlier machine */
+  file: Uint8Array<ArrayBuffer> | undefined;
+}
+
 export class RiscvHart implements Engine {
   readonly counters: HartCounters = {
     regions: 0,
+    restoredRegions: 0,
     translatedInstructions: 0,
     interpretedBlocks: 0,
     translatingMs: 0,
@@ -56,6 +69,8 @@ export class RiscvHart implements Engine {
   readonly #host: Host;
   readonly #compiler: RegionCompiler;
   readonly #apart = new ApartAccesses();
+  readonly #reached = new ReachedCode();
+  readonly #saved: SavedCode | undefined;
   /** by frame: how often a block that begins at a half-word of it was interpreted */
   readonly #heat = new Map<number, Uint16Array<ArrayBuffer>>();
   #lastFrame = -1;
@@ -66,6 +81,7 @@ export class RiscvHart implements Engine {
     private readonly pager: Pager,
     clock: HartClock,
     private readonly recorder?: RegionRecorder,
+    saving?: CodeSaving,
   ) {
     this.#interpreter = new Interpreter(memory, pager, clock);
     this.#access = this.#interpreter.access;
@@ -74,6 +90,9 @@ export class RiscvHart implements Engine {
     this.#support = makeSupport(memory, table);
     this.#host = { state: memory.state, fusedMultiplyAdd: multiplyAddIsFused(memory) };
     this.#compiler = new RegionCompiler(memory, this.#support, this.#interpreter);
+    if (saving !== undefined) {
+      this.#saved = new SavedCode(this.#compiler, fingerprint(this.#host), saving.file);
+    }
   }
 
   run(): StopReason {
@@ -121,7 +140,7 @@ export class RiscvHart implements Engine {
       // Another address space may have made it hot already.
       if (heat[slot]++ !== 0) return false;
     }
-    let region = this.#cache.find(low, high, place);
+    let region = this.#cache.find(low, high, place) ?? this.#restore(low, high, place);
     if (region === undefined) {
       if (heat[slot] < HOT) return false;
       region = this.#translate(low, high, place, FIRST);
@@ -144,6 +163,31 @@ export class RiscvHart implements Engine {
     return this.#lastHeat = heat;
   }
 
+  /** Takes a region that an earlier machine made of what is at an address. */
+  #restore(low: number, high: number, place: number): TranslatedRegion | undefined {
+    if (this.#saved === undefined) return undefined;
+    const { bytes } = this.memory;
+    const reader = new CodeReader(this.memory, this.#access);
+    const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    const found = this.#saved.find(entry, (piece) => {
+      const at = reader.place(piece.address);
+      return at !== undefined && piece.bytes.every((byte, index) => bytes[at + index] === byte);
+    });
+    if (found === undefined) return undefined;
+    for (const page of reader.pages) this.pager.guardCode(page.frame);
+    for (const { address, bytes } of found.pieces) {
+      this.#reached.add(reader.place(address)!, bytes.length);
+    }
+    this.counters.restoredRegions++;
+    const pages = pagesOf(entry, reader.pages);
+    return this.#cache.add({ low, high, pages, first: found.first }, place, found.run);
+  }
+
+  /** Everything that was translated, for machines to come; undefined where hardly anything is new. */
+  save(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#saved?.save();
+  }
+
   /** Replaces a region that is entered often by a larger one. */
   #improve(low: number, high: number): void {
     const place = this.#access.place(low, high, Access.EXECUTE);
@@ -158,7 +202,9 @@ export class RiscvHart implements Engine {
   #noteApart(low: number, high: number): void {
     this.memory.words[this.memory.state + State.APART >> 2] = 0;
     const place = this.#access.place(low, high, Access.EXECUTE);
-    if (place >= 0 && this.#apart.note(place)) this.#cache.invalidate(place - (place & PAGE_MASK));
+    if (place < 0 || !this.#apart.note(place)) return;
+    this.#saved?.reject((high >>> 0) * 2 ** 32 + (low >>> 0));
+    this.#cache.invalidate(place - (place & PAGE_MASK));
   }
 
   #translate(low: number, high: number, place: number, limits: RegionLimits) {
@@ -170,7 +216,10 @@ export class RiscvHart implements Engine {
       entry,
       (address) => reader.fetch(address),
       limits,
-      (address) => this.#interpreter.reached(reader.place(address)!),
+      (address) => {
+        const place = reader.place(address)!;
+        return this.#interpreter.reached(place) || this.#reached.has(place);
+      },
     );
     if (region === undefined) return undefined;
     if (this.#cache.full) {
@@ -191,8 +240,9 @@ export class RiscvHart implements Engine {
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;
     this.counters.translatedInstructions += region.instructions;
-    const pages = pagesOf(region, reader.pages);
+    const pages = pagesOf(entry, reader.pages);
     const first = limits === FIRST;
+    this.#saved?.keep({ entry, first, pieces: piecesOf(region, reader), code: code.trim() });
     const translated = this.#cache.add({ low, high, pages, first }, place, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
@@ -202,6 +252,7 @@ export class RiscvHart implements Engine {
     this.#interpreter.invalidate(frame);
     this.#cache.invalidate(frame);
     this.#apart.forget(frame);
+    this.#reached.forget(frame);
     this.#forgetHeat(frame);
   }
 
@@ -216,9 +267,8 @@ export class RiscvHart implements Engine {
 }
 
 /** The pages of a region, that of its entry first. */
-function pagesOf(region: Region, pages: CodePage[]): CodePage[] {
-  const entry = region.entry | 0;
-  const high = Math.floor(region.entry / 2 ** 32);
-  const isFirst = (page: CodePage) => page.low === (entry & ~PAGE_MASK) && page.high === high;
+function pagesOf(entry: number, pages: CodePage[]): CodePage[] {
+  const low = entry & ~PAGE_MASK, high = Math.floor(entry / 2 ** 32);
+  const isFirst = (page: CodePage) => page.low === low && page.high === high;
   return [...pages.filter(isFirst), ...pages.filter((page) => !isFirst(page))];
 }

@@ -37,6 +37,12 @@ export class CodeReader {
     return this.#words.get(address)!;
   }
 
+  /** A copy of what is at an address. @param count bytes, all on a page that was read */
+  bytes(address: number, count: number): Uint8Array {
+    const place = this.place(address)!;
+    return this.memory.bytes.slice(place, place + count);
+  }
+
   /** Where an address is in the hart's memory. @returns undefined where there is no code now */
   place(address: number): number | undefined {
     const low = address | 0, high = Math.floor(address / 2 ** 32);

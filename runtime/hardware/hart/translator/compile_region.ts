@@ -1,7 +1,8 @@
-// Makes a function of a region's code: a WebAssembly module of its own, with what translated code imports.
+// Makes functions of regions' code: WebAssembly modules, with what translated code imports.
 import { setFlagsFromString } from "node:v8";
 import type { HartMemory } from "../hart_memory.ts";
 import type { Interpreter } from "../interpreter/interpreter.ts";
+import { Imported } from "./emitter.ts";
 import { REGION, type Support, TRANSLATE } from "./support.ts";
 import { type Code, ModuleEncoder, Type } from "./wasm_encoder.ts";
 
@@ -12,13 +13,13 @@ export type RunRegion = WebAssembly.ExportValue & (() => bigint);
 // more seconds of V8's other threads and for code that fits its caches less.
 for (const flag of ["--no-wasm-loop-peeling", "--no-wasm-loop-unrolling"]) setFlagsFromString(flag);
 
-/** What translated code imports, by its number in `Imported`. */
+/** What translated code imports. */
 const IMPORTS = [
-  { name: "translate", type: 1 },
-  { name: "fallBack", type: 2 },
-  { name: "multiplyHigh", type: 3 },
-  { name: "multiplyHighUnsigned", type: 3 },
-  { name: "multiplyHighMixed", type: 3 },
+  { name: "translate", type: 1, callee: Imported.TRANSLATE },
+  { name: "fallBack", type: 2, callee: Imported.FALL_BACK },
+  { name: "multiplyHigh", type: 3, callee: Imported.MULTIPLY_HIGH },
+  { name: "multiplyHighUnsigned", type: 3, callee: Imported.MULTIPLY_HIGH_UNSIGNED },
+  { name: "multiplyHighMixed", type: 3, callee: Imported.MULTIPLY_HIGH_MIXED },
 ];
 const { I32, I64 } = Type;
 const TYPES = [
@@ -30,11 +31,9 @@ const TYPES = [
 
 export class RegionCompiler {
   readonly #imports: WebAssembly.Imports;
-  readonly #memoryPages: number;
   readonly #encoder = new ModuleEncoder();
 
   constructor(memory: HartMemory, support: Support, interpreter: Interpreter) {
-    this.#memoryPages = memory.memory.buffer.byteLength / 65536;
     this.#imports = {
       e: {
         memory: memory.memory,
@@ -49,15 +48,33 @@ export class RegionCompiler {
 
   /** @param name as profilers show it */
   compile(code: Code, name: string): RunRegion {
-    const module = this.#encoder.encode({
+    return this.#instantiate(this.#encode([code], name), 1)[0];
+  }
+
+  /** Makes one module of several regions, to be loaded later. */
+  encode(codes: readonly Code[]): Uint8Array<ArrayBuffer> {
+    return this.#encode(codes, "guest").slice();
+  }
+
+  /** @param count functions of a module that `encode` made */
+  load(module: Uint8Array<ArrayBuffer>, count: number): RunRegion[] {
+    return this.#instantiate(module, count);
+  }
+
+  #encode(codes: readonly Code[], name: string): Uint8Array<ArrayBuffer> {
+    const callees = new Set(codes.flatMap((code) => [...code.callees]));
+    return this.#encoder.encode({
       types: TYPES,
       // Each import that there is costs time for every instance: only what is called is imported.
-      imports: code.callees.map((callee) => IMPORTS[callee]),
-      memoryPages: this.#memoryPages,
+      imports: IMPORTS.filter(({ callee }) => callees.has(callee)),
       table: false,
-      functions: [{ type: 0, code, exported: "run", name }],
+      functions: codes.map((code, index) => ({ type: 0, code, exported: String(index), name })),
     });
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(module), this.#imports);
-    return instance.exports.run as RunRegion;
+  }
+
+  #instantiate(bytes: Uint8Array<ArrayBuffer>, count: number): RunRegion[] {
+    const module = new WebAssembly.Module(bytes);
+    const { exports } = new WebAssembly.Instance(module, this.#imports);
+    return Array.from({ length: count }, (_, index) => exports[index] as RunRegion);
   }
 }

@@ -1,7 +1,7 @@
 // The module that translated code leans on: the dispatcher, which goes from function to function, the lookup
 // of addresses in the translation table, and the upper halves of products.
 import { type HartMemory, JUMP_ENTRIES } from "../hart_memory.ts";
-import { Access, StopReason } from "../engine.ts";
+import { StopReason } from "../engine.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { exitCode, HEATED, LOOK_UP } from "./emitter.ts";
@@ -155,7 +155,6 @@ export function makeSupport(memory: HartMemory, table: WebAssembly.Table): Suppo
   const module = new ModuleEncoder().encode({
     types: [REGION, { parameters: [], results: [Type.I32] }, pair, TRANSLATE],
     imports: [],
-    memoryPages: memory.memory.buffer.byteLength / 65536,
     table: true,
     functions: [
       { type: 1, code: dispatcher(memory.state), exported: "dispatch" },
@@ -180,7 +179,6 @@ export function multiplyAddIsFused(memory: HartMemory): boolean {
   const module = new ModuleEncoder().encode({
     types: [{ parameters: [], results: [Type.F64] }],
     imports: [],
-    memoryPages: memory.memory.buffer.byteLength / 65536,
     table: false,
     functions: [{ type: 0, code, exported: "probe" }],
   });

@@ -180,6 +180,17 @@ export class Writer {
     return this;
   }
 
+  /** Changes a byte that has been written. */
+  patch(at: number, value: number): void {
+    this.#buffer[at] = value;
+  }
+
+  /** Keeps what was written, and no room for more. */
+  trim(): this {
+    this.#buffer = this.bytes.slice();
+    return this;
+  }
+
   /** LEB128 of an unsigned number below 2^32. */
   unsigned(value: number): this {
     value >>>= 0;
@@ -251,16 +262,16 @@ export class Code extends Writer {
   /** places of `if` and `br_if` whose condition is nearly always the same */
   readonly #hints: { at: number; likely: boolean }[] = [];
 
-  readonly #callees: number[] = [];
+  readonly #calls: { at: number; callee: number }[] = [];
 
   /** @param parameters how many locals the function's parameters are */
   constructor(private readonly parameters: number, room = CODE_ROOM) {
     super(room);
   }
 
-  /** Functions that it calls, in the order of the indices that it calls them by. */
-  get callees(): readonly number[] {
-    return this.#callees;
+  /** Numbers of the functions that it calls. */
+  get callees(): Set<number> {
+    return new Set(this.#calls.map(({ callee }) => callee));
   }
 
   /** Another local. @returns its index */
@@ -308,13 +319,12 @@ export class Code extends Writer {
   branch(opcode: number, depth: number): this {
     return this.byte(opcode).unsigned(depth);
   }
-  /** Calls a function that whoever makes a module of the code knows by a number. */
+  /** Calls an imported function, by the number that it has in whatever module. @param callee below 128 */
   call(callee: number): this {
-    let index = this.#callees.indexOf(callee);
-    if (index < 0) index = this.#callees.push(callee) - 1;
-    return this.callIndex(index);
+    this.#calls.push({ at: this.length + 1, callee });
+    return this.callIndex(callee);
   }
-  /** Calls a function of the same module, or one that it imports, by its index. */
+  /** Calls a function of the same module. */
   callIndex(index: number): this {
     return this.byte(W.call).unsigned(index);
   }
@@ -350,9 +360,13 @@ export class Code extends Writer {
     return this.#start().length + this.length + 1;
   }
 
-  /** Writes it as the code section has it. */
-  writeBody(out: Writer): void {
-    out.sized(() => out.append(this.#start()).append(this).byte(W.end));
+  /** Writes it as the code section has it. @param indexOf index of an imported function by its number */
+  writeBody(out: Writer, indexOf: (callee: number) => number): void {
+    out.sized(() => {
+      const from = out.append(this.#start()).length;
+      out.append(this).byte(W.end);
+      for (const { at, callee } of this.#calls) out.patch(from + at, indexOf(callee));
+    });
   }
 
   /** Writes what is expected of its branches, as the branch hint section has it. */
@@ -370,10 +384,8 @@ export interface Signature {
 
 export interface ModuleParts {
   types: readonly Signature[];
-  /** imported functions, from module "e", in the order of their indices */
-  imports: readonly { name: string; type: number }[];
-  /** pages of the import "e.memory" */
-  memoryPages: number;
+  /** imported functions, from module "e", and the numbers that code knows them by; and "e.memory" */
+  imports: readonly { name: string; type: number; callee: number }[];
   /** whether there is an import "e.table" */
   table: boolean;
   functions: readonly {
@@ -387,6 +399,8 @@ export interface ModuleParts {
 
 const Section = { CUSTOM: 0, TYPE: 1, IMPORT: 2, FUNCTION: 3, EXPORT: 7, CODE: 10 } as const;
 const MODULE_ROOM = 1 << 16;
+/** Pages of a memory: any will do that has a state block. */
+const LEAST_PAGES = 1, MOST_PAGES = 65536;
 
 /** Makes modules, one after the other, in the same memory. */
 export class ModuleEncoder {
@@ -412,7 +426,8 @@ export class ModuleEncoder {
     });
     this.#section(Section.CODE, () => {
       out.unsigned(parts.functions.length);
-      for (const { code } of parts.functions) code.writeBody(out);
+      const indexOf = (callee: number) => parts.imports.findIndex((each) => each.callee === callee);
+      for (const { code } of parts.functions) code.writeBody(out, indexOf);
     });
     this.#section(Section.CUSTOM, () => {
       out.name("name");
@@ -440,10 +455,10 @@ export class ModuleEncoder {
     }
   }
 
-  #imports({ imports, memoryPages, table }: ModuleParts): void {
+  #imports({ imports, table }: ModuleParts): void {
     const out = this.#out;
     out.unsigned(imports.length + (table ? 2 : 1));
-    out.name("e").name("memory").all([2, 1]).unsigned(memoryPages).unsigned(memoryPages);
+    out.name("e").name("memory").all([2, 1]).unsigned(LEAST_PAGES).unsigned(MOST_PAGES);
     if (table) out.name("e").name("table").all([1, 0x70, 0]).unsigned(0);
     for (const { name, type } of imports) out.name("e").name(name).byte(0).unsigned(type);
   }
