@@ -32,6 +32,8 @@ domains:
     memory: 64MiB
     slices: [beside]
     devices: [disk1]
+    # Its reader is to notice how this domain does: all of its reads cross.
+    ring: { clientCache: false }
     recovery: { policy: restart, clients: retry }
 mounts:
   /: { filesystem: ext4, slice: storage }
