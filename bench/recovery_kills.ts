@@ -33,11 +33,21 @@ export async function killOverAndOver(
   };
   const machine = await boot(await recoveryPlan(folder, { program }), {
     onOutput: (_program, bytes) => {
-      if (domain === "network") stretches.take(bytes);
-      else text = (text + new TextDecoder().decode(bytes)).slice(-64);
+      // The writer is killed from its start on, the echoes once there is a connection.
+      if (domain === "network") {
+        if (stretches.total === 0 && kills === 0) void kill();
+        stretches.take(bytes);
+      }
+      text = (text + new TextDecoder().decode(bytes)).slice(-64);
     },
     onEvent: (event) => {
-      if (event.kind === "program-started") void kill();
+      if (event.kind === "program-started" && domain === "storage") void kill();
+      if (event.kind === "program-ended" && lastMs === 0) {
+        console.error(
+          `bench: the program of ${domain} ended after ${kills} kills: ${text.trimEnd()}`,
+        );
+        return over.resolve();
+      }
       if (event.kind !== "domain-ready" || event.domain !== domain || kills === 0) return;
       if (kills < count) return void kill();
       lastMs = Date.now();
@@ -49,8 +59,8 @@ export async function killOverAndOver(
   const { recoveries } = await machine.wait();
   const firstCalls = recoveries.flatMap(({ firstCallMs }: Recovery) => firstCallMs ?? []);
   if (domain === "network") {
-    // What follows in a stream came after all before it; one that stands still has lost something.
-    const lost = stretches.endMs > lastMs ? 0 : 1;
+    // What follows in a stream came after all before it; one that stands still or ended has lost something.
+    const lost = lastMs > 0 && stretches.endMs > lastMs ? 0 : 1;
     return { kills, acknowledged: stretches.total, lost, firstCalls };
   }
   const acknowledged = Number(text.trimEnd().split("\n").at(-1));

@@ -17,7 +17,7 @@ export class Stretches {
     this.#rest = lines.pop()!;
     for (const line of lines) {
       const [fromMs, toMs, count] = line.split(" ").map(Number);
-      this.#all.push({ fromMs, toMs, count });
+      if (count > 0) this.#all.push({ fromMs, toMs, count });
     }
   }
 
