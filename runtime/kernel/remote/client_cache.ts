@@ -15,9 +15,10 @@ import { Errno } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { O } from "../vfs/constants.ts";
 import { Call, CONTINUES, Private } from "../vfs/protocol.ts";
+import { CachedFile, type Transfer } from "./cached_file.ts";
 import type { ContractService } from "./contract_service.ts";
 import { type HandleRecord, identity } from "./handle_book.ts";
-import { CachedFile, PAGE_BYTES, type PagePool } from "./page_pool.ts";
+import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
 
 /** Reads up to this long are worth an answer that has more than was asked for. */
 const SMALL_BYTES = 4 * PAGE_BYTES;
@@ -30,16 +31,10 @@ const NO_PAGES: [page: number, frame: number][] = [];
 /** A change of a file that is under way. */
 interface Change {
   file: CachedFile;
-  /** its number once it is under way */
-  version: number;
+  /** where it is a write inside the file; else it may change anything */
+  write?: Transfer;
   /** pages that it replaces as a whole, as they will be once it is done; they belong to nobody yet */
   pages: [page: number, frame: number][];
-}
-
-/** When something was read, so far as that decides whether it may be kept. */
-interface Moment {
-  file: CachedFile;
-  version: number;
 }
 
 export class ClientCache implements Service {
@@ -116,25 +111,29 @@ export class ClientCache implements Service {
     const offset = call.args[1], length = call.payload.length, end = offset + length;
     const first = Math.floor(offset / PAGE_BYTES);
     const wanted = this.pool.askedAgain(file, first) || isNext;
-    if (!wanted || file.changing > 0) return this.server.call(call);
+    if (!wanted) return this.server.call(call);
     const start = first * PAGE_BYTES;
     const most = Math.floor(this.server.maxPayloadBytes / PAGE_BYTES) * PAGE_BYTES;
     const pages = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES - start;
     const bytes = Math.min(isNext ? Math.max(pages, AHEAD_BYTES) : pages, most);
-    const moment = { file, version: file.version };
     if (length > SMALL_BYTES || bytes < pages || bytes === length) {
-      return this.#keepAnswer(call, moment);
+      return this.#keepAnswer(call, file);
     }
-    return this.#fetchAround(call, moment, start, bytes);
+    return this.#fetchAround(call, file, start, bytes);
   }
 
   /** Reads more than was asked for. */
-  #fetchAround(call: ServiceCall, moment: Moment, start: number, bytes: number): Blocking<number> {
+  #fetchAround(
+    call: ServiceCall,
+    file: CachedFile,
+    start: number,
+    bytes: number,
+  ): Blocking<number> {
     const { args, payload } = call, before = args[1] - start;
     const buffer = new Uint8Array(bytes);
     const answer = new Answer<number>();
     const settle = (value?: number, failure?: unknown) => answer.settle(value, failure);
-    const around = this.#keepAnswer({ ...call, args: [args[0], start], payload: buffer }, moment);
+    const around = this.#keepAnswer({ ...call, args: [args[0], start], payload: buffer }, file);
     this.tasks.spawn(coroutineOf(around), (status, failure) => {
       // What lies around may be what cannot be read.
       if (failure !== undefined || status! < 0) {
@@ -147,26 +146,26 @@ export class ClientCache implements Service {
     return answer;
   }
 
-  #keepAnswer(call: ServiceCall, moment: Moment): Blocking<number> {
+  #keepAnswer(call: ServiceCall, file: CachedFile): Blocking<number> {
     const answer = this.server.call(call);
     // Only what one answer brings, and is looked at as it comes, is of one moment.
     if (!(answer instanceof Answer)) return answer;
+    const { args, payload } = call;
+    const read = file.begin(args[1], payload.length, false);
     return after(answer, this.tasks, (status) => {
-      if (status >= 0 && this.#stillIs(moment)) {
-        this.#keep(moment.file, call.args[1], call.payload, status);
+      if (file.end(read) && status >= 0 && this.#usable()) {
+        this.#keep(file, args[1], payload, status);
       }
       return status;
     });
   }
 
-  #stillIs({ file, version }: Moment): boolean {
-    return file.version === version && !file.forgotten && this.#usable();
-  }
-
   #keep(file: CachedFile, offset: number, bytes: Uint8Array, count: number): void {
     const end = offset + count;
-    // A file that ends here is known up to its end.
-    if (count > 0 && count < bytes.length) file.sizeBytes = end;
+    // One that is empty says nothing: it may be anywhere behind the end.
+    if (count === 0) return;
+    if (count < bytes.length) file.sizeBytes = end;
+    if (end > file.knownBytes) file.knownBytes = end;
     const first = Math.ceil(offset / PAGE_BYTES);
     for (let page = first; page * PAGE_BYTES < end; page++) {
       const at = page * PAGE_BYTES - offset, length = Math.min(PAGE_BYTES, count - at);
@@ -199,12 +198,29 @@ export class ClientCache implements Service {
 
   /** What a change may touch is not used any more. @param write of part of the file; else all of it */
   #begin(file: CachedFile, write: ServiceCall | undefined): Change {
-    const change: Change = { file, version: ++file.version, pages: NO_PAGES };
-    file.changing++;
+    if (write === undefined) {
+      file.beginSweep(true);
+      this.pool.dropAll(file);
+      return { file, pages: NO_PAGES };
+    }
+    const { args, payload } = write, offset = args[1], appends = args[2];
+    if (appends === 0 && file.isInside(offset, payload.length)) {
+      const transfer = file.begin(offset, payload.length, true);
+      return { file, write: transfer, pages: this.#replace(file, offset, payload) };
+    }
+    file.beginSweep(false);
     this.#dropEnd(file);
-    if (write === undefined) this.pool.dropAll(file);
-    else if (write.args[2] === 0 && file.frames.size > 0) change.pages = this.#replace(file, write);
-    return change;
+    // Whole pages that are kept are inside the file: of those, at most the first is touched.
+    if (appends === 0) this.#drop(file, offset, payload.length);
+    return { file, pages: NO_PAGES };
+  }
+
+  #drop(file: CachedFile, offset: number, length: number): void {
+    if (file.frames.size === 0) return;
+    const end = Math.min(offset + length, file.knownBytes);
+    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
+      this.pool.drop(file, page);
+    }
   }
 
   /** The page in which a file ends: whatever is written may put the end elsewhere. */
@@ -217,8 +233,9 @@ export class ClientCache implements Service {
   }
 
   /** Takes the pages of a write away. @returns those that it writes as a whole, with what it writes */
-  #replace(file: CachedFile, { args, payload }: ServiceCall): Change["pages"] {
-    const offset = args[1], end = offset + payload.length;
+  #replace(file: CachedFile, offset: number, payload: Uint8Array): Change["pages"] {
+    if (file.frames.size === 0) return NO_PAGES;
+    const end = offset + payload.length;
     const pages: Change["pages"] = [];
     for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
       const at = page * PAGE_BYTES - offset;
@@ -240,14 +257,13 @@ export class ClientCache implements Service {
 
   /** @param done all of it was */
   #end(change: Change, done: boolean): void {
-    const { file, pages, version } = change;
-    file.changing--;
+    const { file, write, pages } = change;
+    const isWhole = write !== undefined ? file.end(write) : (file.endSweep(), false);
     if (file.forgotten) this.#barriers--;
-    else if (done && file.version === version && this.#usable()) {
+    else if (isWhole && done && this.#usable()) {
       for (const [page, frame] of pages) this.pool.give(frame, file, page);
       change.pages = NO_PAGES;
     }
-    file.version++;
     this.#giveUp(change);
   }
 
@@ -273,7 +289,7 @@ export class ClientCache implements Service {
   #emptied(record: HandleRecord): void {
     const file = this.#files.get(identity(record));
     if (file === undefined) return;
-    file.version++;
+    file.swept();
     this.pool.dropAll(file);
   }
 

@@ -2,7 +2,7 @@
 // the same when the server is restarted and its own numbers change.
 import { E, fail } from "../errno.ts";
 import { Call, Private } from "../vfs/protocol.ts";
-import type { CachedFile } from "./page_pool.ts";
+import type { CachedFile } from "./cached_file.ts";
 
 /** A call of fcntl or flock that took or gave back a lock; arguments without the handle. */
 export interface LockCall {

@@ -1,30 +1,13 @@
 // Pages of files that a client keeps in its own memory, and the frames they are in. Replacement is by the
 // second-chance algorithm (clock): the hand takes the first frame that nobody read since it last passed.
 
+import type { CachedFile } from "./cached_file.ts";
+
 export const PAGE_BYTES = 4096;
 const NO_FRAME = -1;
 
 /** Places of the table of pages asked for lately; two that meet in one forget each other. */
 const ASKED = 4096;
-
-/** What a client keeps of one file: whole pages, and the last one where it knows the file's end. */
-export class CachedFile {
-  /** frames by page */
-  readonly frames = new Map<number, number>();
-  /** where it ends, bytes; -1 where that is not known */
-  sizeBytes = -1;
-  /** changes under way */
-  changing = 0;
-  /** counts changes at both their ends: what is read between two equal numbers is of one state */
-  version = 0;
-  /** it is not kept under its name any more, and whoever still has it must not keep anything in it */
-  forgotten = false;
-  /** where the last read through the ring ended: one that begins there is sequential */
-  lastEnd = -1;
-
-  /** @param number by which pages that were asked for are told apart */
-  constructor(readonly number: number) {}
-}
 
 export class PagePool {
   #bytes: Uint8Array = new Uint8Array(0);
