@@ -176,7 +176,7 @@ const domain = record("a unit of isolation", {
       clientCache: defaulted(
         flag(
           "the primary keeps pages of its files that programs read, in what is left of the primary's " +
-            "memory, and reads of them do not cross; never where calls trap",
+            "memory (at most 256 MiB), and reads of them do not cross; never where calls trap",
         ),
         true,
       ),

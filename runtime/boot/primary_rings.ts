@@ -19,6 +19,8 @@ import type { ClientContract, Plan, RingPlan } from "../../schemas/plan.ts";
 
 /** Of the domain's memory, for whoever asks for some later. */
 const SPARE_BYTES = 1 << 20;
+/** Most that goes to pages of files: each frame also takes 120 bytes of the kernel's heap. */
+const MOST_KEPT_BYTES = 256 << 20;
 
 /** One ring whose client is the primary. */
 export interface RingGrant {
@@ -116,7 +118,7 @@ export class PrimaryRings {
   keepPages(): void {
     if (this.#links.every(({ cache }) => cache === undefined)) return;
     const { memory } = this.environment;
-    const bytes = memory.freeBytes - SPARE_BYTES;
+    const bytes = Math.min(memory.freeBytes - SPARE_BYTES, MOST_KEPT_BYTES);
     if (bytes > 0) this.#pages.provide(memory.allocate(bytes).bytes);
   }
 
