@@ -1,5 +1,8 @@
 // What was measured of kills so far, kept in a file: a run that is ended early is gone on with by the next.
-const FILE = ".virtuos/bench/recovery.json";
+const FOLDER = ".virtuos/bench";
+
+/** A domain that is killed. */
+export type Killed = "storage" | "network";
 
 /** What one boot adds. */
 export interface Progress {
@@ -16,28 +19,34 @@ export class RecoveryResults {
   #rounds: Progress[];
   #random: number;
 
-  private constructor(private readonly file: string, rounds: Progress[]) {
+  private constructor(
+    readonly domain: Killed,
+    private readonly file: string,
+    rounds: Progress[],
+  ) {
     this.#rounds = rounds;
     this.#random = this.kills;
   }
 
   /** What there is, unless that is as much as is wanted: then all begins anew. */
-  static open(wanted: number): RecoveryResults {
-    const file = `${Deno.cwd()}/${FILE}`;
+  static open(domain: Killed, wanted: number): RecoveryResults {
+    const file = `${FOLDER}/recovery-${domain}-${wanted}.json`;
     let rounds: Progress[] = [];
     try {
       rounds = JSON.parse(Deno.readTextFileSync(file));
     } catch (failure) {
       if (!(failure instanceof Deno.errors.NotFound)) throw failure;
     }
-    const results = new RecoveryResults(file, rounds);
-    return results.kills < wanted ? results : new RecoveryResults(file, []);
+    const results = new RecoveryResults(domain, file, rounds);
+    return results.kills < wanted ? results : new RecoveryResults(domain, file, []);
   }
 
   add(progress: Progress): void {
     this.#rounds.push(progress);
-    Deno.mkdirSync(this.file.replace(/\/[^/]*$/, ""), { recursive: true });
-    Deno.writeTextFileSync(this.file, JSON.stringify(this.#rounds));
+    Deno.mkdirSync(FOLDER, { recursive: true });
+    // Ended in the middle, it leaves what there was.
+    Deno.writeTextFileSync(`${this.file}.unfinished`, JSON.stringify(this.#rounds));
+    Deno.renameSync(`${this.file}.unfinished`, this.file);
   }
 
   get rounds(): number {

@@ -1,5 +1,5 @@
-// The machine on which domains are killed: two storage domains with a disk each, one to be killed under its
-// writer, and one beside it whose reader is not to notice.
+// The machine on which domains are killed: two storage domains with a disk each, one to be killed and one beside
+// it whose reader is not to notice, and a network domain.
 import { compile, load, type Plan } from "../mod.ts";
 
 const manifest = `
@@ -15,6 +15,7 @@ machine:
 slices:
   storage: [vfs, ext4, virtio-blk]
   beside: [vfs, ext4, virtio-blk]
+  network: [sockets, tcpip]
   terminal: [devfs, virtio-console, virtio-rng]
 domains:
   primary:
@@ -32,7 +33,13 @@ domains:
     memory: 64MiB
     slices: [beside]
     devices: [disk1]
+    # Its reader is to notice how this domain does: all of its reads cross.
+    ring: { clientCache: false }
     recovery: { policy: restart, clients: retry }
+  network:
+    memory: 64MiB
+    slices: [network]
+    recovery: { policy: restart, clients: retry, backoff: 0ms, restarts: 1000, heartbeat: 5s }
 mounts:
   /: { filesystem: ext4, slice: storage }
   /beside: { filesystem: ext4, slice: beside }
@@ -45,6 +52,13 @@ export interface BenchProgram {
   module: string;
   args: string[];
 }
+
+/** Makes records durable. */
+export const writer: BenchProgram = { module: "./recovery_writer.ts", args: ["/log"] };
+/** Sends records to itself over TCP. */
+export const echo: BenchProgram = { module: "./recovery_echo.ts", args: ["80"] };
+/** Reads a page of the storage domain that is not killed. */
+export const reader: BenchProgram = { module: "./recovery_neighbour.ts", args: ["/beside/page"] };
 
 /** The plan of the machine with some programs; its disks are in the folder. */
 export async function recoveryPlan(

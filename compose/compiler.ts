@@ -37,13 +37,14 @@ const derived: Rule[] = [checkEdges, checkMemory];
 
 /** Everything that is wrong with a manifest, in the order of its lines. Structural faults hide the rest. */
 export function check(loaded: Loaded, calls: readonly CallGroup[] = []): Diagnostic[] {
-  const { system, root, existing } = loaded;
+  const { system, root, existing, kinds } = loaded;
   const diagnostics = [...loaded.diagnostics];
   if (system) {
     const context = makeContext({
       system,
       root,
       existing,
+      kinds,
       placement: place(system),
       calls: new Map(calls.map(({ name, group }) => [name, group])),
       report: (diagnostic) => void diagnostics.push(diagnostic),

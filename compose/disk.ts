@@ -21,6 +21,17 @@ export const disk: Reader = {
       throw error;
     }
   },
+  kind: async (path) => {
+    const { isFile, isDirectory } = await Deno.stat(path);
+    if (!isFile && !isDirectory) return "other";
+    try {
+      if (isFile) (await Deno.open(path)).close();
+      else await Deno.readDir(path)[Symbol.asyncIterator]().next();
+    } catch {
+      return "unreadable";
+    }
+    return isFile ? "file" : "folder";
+  },
 };
 
 /**

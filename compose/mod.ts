@@ -4,4 +4,4 @@ export { type Diagnostic, isError } from "./diagnostic/diagnostic.ts";
 export { explanations } from "./diagnostic/explanations.ts";
 export { render, toJson } from "./diagnostic/render.ts";
 export type { CallGroup } from "./plan/plan.ts";
-export { load, type Loaded, type Reader } from "./source/load.ts";
+export { type FileKind, load, type Loaded, type Reader } from "./source/load.ts";

@@ -80,7 +80,10 @@ export interface DomainCounts {
   ringOccupancy: number;
   /** and the most */
   ringOccupancyMost: number;
-  /** pages of files that were in memory when a reader came */
+  /**
+   * pages of files that were in memory when a reader came; of the primary also reads that were answered by
+   * pages it keeps of files of other domains
+   */
   pageCacheHits: number;
   /** and those that it had to wait for */
   pageCacheMisses: number;

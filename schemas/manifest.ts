@@ -48,7 +48,10 @@ const rootfs = record("a root file system: exactly one of debian, folder, tar an
   image: optional(text("an ext4 image of the host")),
   size: optional(number("bytes", "size of the file system; else room to spare", limits.imageBytes)),
   links: defaulted(map("symbolic links to add: where they lead, by path", text("a path")), {}),
-  files: defaulted(map("files of the host to add, by path", text("a file of the host")), {}),
+  files: defaulted(
+    map("files and folders of the host to add, by path", text("a file or folder of the host")),
+    {},
+  ),
   prepare: optional(list(
     "commands that the machine runs on it once, as root, before it is first used",
     text("a command for /bin/sh"),
@@ -170,6 +173,13 @@ const domain = record("a unit of isolation", {
         "exceptionless",
       ),
       arena: defaulted(number("bytes", "memory for payloads", limits.ringArenaBytes), "4MiB"),
+      clientCache: defaulted(
+        flag(
+          "the primary keeps pages of its files that programs read, in what is left of the primary's " +
+            "memory (at most 256 MiB), and reads of them do not cross; never where calls trap",
+        ),
+        true,
+      ),
     }),
     {},
   ),

@@ -316,6 +316,8 @@ export interface RingPlan {
   spinUs: number;
   /** each call signals the server, and its caller waits with the whole hart; absent: exceptionless */
   style?: "trap";
+  /** the client keeps pages of files that it read, as long as nothing changes them; absent: it keeps none */
+  clientCache?: true;
   /** physical address of the whole ring */
   address: number;
   /** of the whole ring */

@@ -47,7 +47,7 @@ export interface System {
         size?: number;
         /** symbolic links to add: where they lead, by path */
         links: Record<string, string>;
-        /** files of the host to add, by path */
+        /** files and folders of the host to add, by path */
         files: Record<string, string>;
         /** commands that the machine runs on it once, as root, before it is first used */
         prepare?: string[];
@@ -128,6 +128,8 @@ export interface System {
       style: "exceptionless" | "trap";
       /** memory for payloads; in bytes; "4MiB" unless told */
       arena: number;
+      /** the primary keeps pages of its files that programs read, in what is left of the primary's memory (at most 256 MiB), and reads of them do not cross; never where calls trap; true unless told */
+      clientCache: boolean;
     };
     /** what happens when it fails */
     recovery?: {

@@ -22,8 +22,14 @@ import {
 } from "../runtime/image/debian/root.ts";
 import { type Fetch, sha256Of, Store } from "../runtime/image/debian/store.ts";
 import { debianImage, imageFor } from "../runtime/image/image_cache.ts";
-import { directoryEntry, fileEntry, readData, symlinkEntry } from "../runtime/image/tree/entry.ts";
-import { treeOfFolder } from "../runtime/image/tree/folder.ts";
+import {
+  directoryEntry,
+  type Entry,
+  fileEntry,
+  readData,
+  symlinkEntry,
+} from "../runtime/image/tree/entry.ts";
+import { entriesOfHost, treeOfFolder } from "../runtime/image/tree/folder.ts";
 import { treeOfTar } from "../runtime/image/tree/tar_file.ts";
 import { Tree } from "../runtime/image/tree/tree.ts";
 import { writeExt4 } from "../runtime/image/write_ext4.ts";
@@ -523,6 +529,35 @@ Deno.test("folders and tar files of the host become images with the same content
       `Cannot read tar file ${archive}: its gzip`,
     );
     assertThrows(() => treeOfFolder(`${folder}/nowhere`));
+  });
+});
+
+Deno.test("a folder of the host is added to a tree with what is in it, a file as a file", async () => {
+  await withFolder((folder) => {
+    const source = `${folder}/source`;
+    Deno.mkdirSync(`${source}/deep`, { recursive: true });
+    Deno.writeTextFileSync(`${source}/deep/one`, "one");
+    Deno.linkSync(`${source}/deep/one`, `${source}/same`);
+    Deno.symlinkSync("deep", `${source}/link`);
+    Deno.chmodSync(`${source}/deep/one`, 0o755);
+    const tree = new Tree();
+    tree.addAll(entriesOfHost("etc/added", source), "replace");
+    tree.addAll(entriesOfHost("etc/added/deep/two", `${source}/deep/one`), "replace");
+    const text = (entry: Entry) =>
+      `${entry.kind} ${entry.path} ${entry.mode.toString(8)}` +
+      ("target" in entry ? ` ${entry.target}` : "");
+    assertEquals(tree.entries.filter(({ path }) => path !== "").map(text), [
+      "directory etc 755",
+      "directory etc/added 755",
+      "directory etc/added/deep 755",
+      "file etc/added/deep/one 755",
+      "symlink etc/added/link 777 deep",
+      "file etc/added/deep/two 755",
+      "hardlink etc/added/same 755 etc/added/deep/one",
+    ]);
+    const failure = assertThrows(() => entriesOfHost("etc/it", `${folder}/nowhere`), Error);
+    assertStringIncludes(failure.message, `Cannot add ${folder}/nowhere as /etc/it: `);
+    return Promise.resolve();
   });
 });
 

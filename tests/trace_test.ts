@@ -112,8 +112,15 @@ Deno.test("trace: compose trace and --trace write what browsers show", () =>
     assertEquals(moment.otherData.system, "small");
     assert(moment.traceEvents.some(({ ph, cat }) => ph === "X" && cat === "serve"));
     assertEquals((await compose("trace", "small", "--seconds", "-1")).code, 2);
-    assertEquals((await compose("up", "-d", "small.yaml", "--trace", "whole.json")).code, 2);
+    const refused = await compose("up", "small.yaml", "--trace", "nowhere/whole.json");
+    assertEquals(refused.code, 2);
+    assertStringIncludes(refused.err, "Cannot write the trace to nowhere/whole.json: ");
     assertEquals((await compose("down", "small")).code, 0);
+    const detached = await compose("up", "-d", "small.yaml", "--trace", "detached.json");
+    assertEquals(detached.code, 0, detached.err);
+    assertEquals((await compose("stop", "small")).code, 0);
+    assertStringIncludes((await compose("logs", "small")).out, "detached.json: ");
+    assert(read("detached.json").traceEvents.some(({ name }) => name === "fsync"));
     const up = composeCommand(folder, ["up", "small.yaml", "--trace", "whole.json"]).spawn();
     const [ended] = await Promise.all([
       up.output(),

@@ -2,6 +2,7 @@
 import type { System } from "../../schemas/manifest.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import type { Placement } from "../plan/placement.ts";
+import type { FileKind } from "../source/load.ts";
 import { keyAt, type Node, nodeAt, type Span } from "../source/node.ts";
 
 export interface Context {
@@ -10,6 +11,8 @@ export interface Context {
   placement: Placement;
   /** absolute paths of images and programs that exist */
   existing: Set<string>;
+  /** what those are, as far as that is known */
+  kinds: Map<string, FileKind>;
   /** names of system calls -> group that serves them */
   calls: Map<string, string>;
   report(diagnostic: Diagnostic): void;

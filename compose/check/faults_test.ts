@@ -3,6 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { compileExperiment } from "../experiment/compile.ts";
 import { loadExperiment } from "../experiment/load.ts";
 import { compile, explanations, load, render } from "../mod.ts";
+import type { FileKind } from "../source/load.ts";
 
 const folder = new URL("faults/", import.meta.url);
 const names = [...Deno.readDirSync(folder)].map((entry) => entry.name).filter((name) =>
@@ -16,6 +17,8 @@ const calls = [{ number: 56, name: "openat", group: "files" }, {
 const reader = {
   read: (path: string) => Deno.readTextFile(new URL(path, folder)),
   exists: (path: string) => Promise.resolve(/present\.(ts|img)$/.test(path)),
+  kind: (path: string): Promise<FileKind> =>
+    Promise.resolve(path.startsWith("unreadable") ? "unreadable" : "file"),
 };
 
 for (const name of names) {

@@ -1,11 +1,12 @@
 // Disks have images, one each, that exist or can be made.
-import { pathAt } from "../source/load.ts";
+import { type FileKind, pathAt } from "../source/load.ts";
 import type { Context, Rule } from "./context.ts";
 
 const SOURCES = ["debian", "folder", "tar", "image"] as const;
 
 /** A root file system is made of one thing, which exists. */
-function checkRootfs({ system, root, existing, report, at, key }: Context, name: string): void {
+function checkRootfs(context: Context, name: string): void {
+  const { system, report, at, key } = context;
   const { image, create, rootfs } = system.machine.devices[name];
   const place = ["machine", "devices", name];
   if (image !== undefined || create !== undefined) {
@@ -31,19 +32,13 @@ function checkRootfs({ system, root, existing, report, at, key }: Context, name:
       hint: `one of ${SOURCES.join(", ")}`,
     });
   }
-  const missing = (where: string[], path: string) => {
-    if (existing.has(pathAt(root, [...place, "rootfs", ...where], path))) return;
-    report({
-      code: "E0607",
-      message: `"${path}", which the root file system of "${name}" needs, does not exist`,
-      span: at(...place, "rootfs", ...where),
-    });
-  };
   for (const source of ["folder", "tar", "image"] as const) {
     const path = rootfs![source];
-    if (path !== undefined) missing([source], path);
+    if (path !== undefined) checkSource(context, name, [source], path, WANTED[source]);
   }
-  for (const [path, file] of Object.entries(rootfs!.files)) missing(["files", path], file);
+  for (const [path, file] of Object.entries(rootfs!.files)) {
+    checkSource(context, name, ["files", path], file, ["file", "folder"]);
+  }
   for (const field of ["links", "files"] as const) {
     for (const path of Object.keys(rootfs![field])) {
       if (isAbsolute(path)) continue;
@@ -64,6 +59,36 @@ function checkRootfs({ system, root, existing, report, at, key }: Context, name:
       related: [{ span: at(...place, "readOnly"), message: "writes are refused" }],
     });
   }
+}
+
+/** What each of these may be; an image may also be a device of the host. */
+const WANTED: Record<"folder" | "tar" | "image", FileKind[]> = {
+  folder: ["folder"],
+  tar: ["file"],
+  image: ["file", "other"],
+};
+
+/** Something of the host that a root file system is made of is there, and can be read as what it should be. */
+function checkSource(
+  { root, existing, kinds, report, at }: Context,
+  disk: string,
+  where: string[],
+  path: string,
+  wanted: FileKind[],
+): void {
+  const place = ["machine", "devices", disk, "rootfs", ...where];
+  const file = pathAt(root, place, path);
+  const needed = `"${path}", which the root file system of "${disk}" needs,`;
+  const span = at(...place);
+  if (!existing.has(file)) {
+    return report({ code: "E0607", message: `${needed} does not exist`, span });
+  }
+  const kind = kinds.get(file);
+  if (kind === undefined || wanted.includes(kind)) return;
+  const message = kind === "unreadable"
+    ? `${needed} cannot be read`
+    : `${needed} is no ${wanted.filter((each) => each !== "other").join(" and no ")}`;
+  report({ code: "E0610", message, span });
 }
 
 function isAbsolute(path: string): boolean {

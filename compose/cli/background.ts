@@ -1,14 +1,16 @@
 // The process of a system in the background, which `compose up --detach` starts: it has no terminal, and all
 // that it says goes to the log of its system.
-// Arguments: the absolute path of the manifest, the name to run it under, and whether it stays.
+// Arguments: the absolute path of the manifest, the name to run it under, where to write a trace at the end
+// (empty for nowhere), and whether it stays.
 import { boot } from "../../runtime/boot.ts";
 import { STAY } from "./detach.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
+import { writeTrace } from "./trace_file.ts";
 
-const [file, name, stay] = Deno.args;
+const [file, name, trace, stay] = Deno.args;
 const compiled = await plan(file, {});
 compiled.name = name;
 const interruption = new Interruption();
@@ -40,6 +42,7 @@ const machine = await boot(compiled, {
     hosted.event(event);
     giveUpNetwork(compiled, event.kind);
   },
+  onTrace: trace === "" ? undefined : (taken) => hosted.note(writeTrace(trace, taken)),
   stays: stay === STAY,
   signal: interruption.signal,
 }).catch(fail);

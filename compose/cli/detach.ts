@@ -30,7 +30,7 @@ type Outcome = { readyMs: number } | { notReady: string };
 export async function detach(
   plan: Plan,
   file: string,
-  options: Shared & { stay?: boolean },
+  options: Shared & { stay?: boolean; trace?: string },
 ): Promise<void> {
   const { name } = plan;
   const other = find(name);
@@ -50,6 +50,7 @@ export async function detach(
       new URL("./background.ts", import.meta.url).href,
       file,
       name,
+      options.trace ?? "",
       ...(options.stay ? [STAY] : []),
     ],
     stdin: "null",

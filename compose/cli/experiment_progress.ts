@@ -28,8 +28,8 @@ export class ExperimentProgress {
 
   readonly before = (id: string): void => {
     const { runs, seconds } = whatIsLeft(this.plan, this.runs);
-    const text = `${this.runs.length} of ${this.runs.length + runs} runs, ` +
-      `${durationText(seconds * 1000)} left  ${id}`;
+    const time = seconds === undefined ? "" : `, ${durationText(seconds * 1000)} left`;
+    const text = `${this.runs.length} of ${this.runs.length + runs} runs${time}  ${id}`;
     this.#status.show(text);
     const now = performance.now();
     if (!this.shown || Deno.stderr.isTerminal() || now - this.#lineMs < LINE_EVERY_MS) return;

@@ -52,6 +52,11 @@ export class HostedSystem {
     this.#log.write(program, bytes, stream);
   }
 
+  /** One more line of its log. */
+  note(text: string): void {
+    this.#log.note(text);
+  }
+
   event(event: MachineEvent): void {
     const text = eventTextForLog(event, this.name);
     if (text !== undefined) this.#log.note(this.#lastText = text);

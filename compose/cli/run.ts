@@ -12,7 +12,7 @@ import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
-import { writeTrace } from "./trace_file.ts";
+import { traceFile, writeTrace } from "./trace_file.ts";
 
 const NAME = "program";
 const ENGINES: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
@@ -46,7 +46,7 @@ export function makeRunCommand(words: string[]): Command {
       "--dump <folder:string>",
       "write translated code there when it has ended, a region a file",
     )
-    .option("--trace <file:string>", "write there what every thread did, for Perfetto")
+    .option("--trace <file:string>", "write there at the end what every thread did, for Perfetto")
     .option("--verbose", "print what the machine does on standard error")
     .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
     .example("A shell script", "compose run system.yaml -- /bin/sh -c 'ls /'")
@@ -56,6 +56,7 @@ export function makeRunCommand(words: string[]): Command {
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
   const program = programOf(words, options), engine = engineOf(options);
+  if (options.trace !== undefined) options.trace = traceFile(options.trace);
   const { dump } = options;
   if (dump !== undefined) await Deno.mkdir(dump, { recursive: true });
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);

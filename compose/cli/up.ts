@@ -14,7 +14,7 @@ import { Interruption, stopOnSignals } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { NameTaken } from "./system_folder.ts";
 import { Terminal } from "./terminal.ts";
-import { writeTrace } from "./trace_file.ts";
+import { traceFile, writeTrace } from "./trace_file.ts";
 
 interface Options extends Shared {
   detach?: boolean;
@@ -33,7 +33,7 @@ export const upCommand = new Command()
   .arguments("<file:string>")
   .option("-d, --detach", "leave it running in the background")
   .option("--stay", "go on when no program runs any more, until it is stopped")
-  .option("--trace <file:string>", "write there what every thread did, for Perfetto")
+  .option("--trace <file:string>", "write there at the end what every thread did, for Perfetto")
   .option("--name <name:string>", "run it under this name, in place of the manifest's")
   .example("Boot", "compose up examples/quickstart.yaml")
   .example("In the background", "compose up -d server.yaml")
@@ -42,9 +42,7 @@ export const upCommand = new Command()
   .action(up);
 
 async function up(options: Options, file: string): Promise<void> {
-  if (options.detach && options.trace !== undefined) {
-    throw new ValidationError("Trace a system in the background with compose trace, not --trace");
-  }
+  if (options.trace !== undefined) options.trace = traceFile(options.trace);
   const compiled = await plan(file, options);
   if (options.name !== undefined) compiled.name = checkedName(options.name);
   const path = resolvePath(`${Deno.cwd()}/`, file);

@@ -56,6 +56,8 @@ export const explanations: Record<string, string> = {
   E0607: "A folder, archive, image or file that a root file system is made of is missing.",
   E0608: "Links and files are added to a root file system at absolute paths.",
   E0609: "A disk that refuses writes has no changes, so there is nothing to keep of them.",
+  E0610:
+    "A folder, archive, image or file that a root file system is made of cannot be read, or is something else.",
   E0701: "Mount points are absolute, without empty parts, . and ...",
   E0702: "Programs need a root directory.",
   E0704: "A mount names a file system that no slice or domain has.",

@@ -185,15 +185,20 @@ function inOrder(diagnostics: Diagnostic[]): Diagnostic[] {
   return diagnostics.sort((a, b) => a.span.line - b.span.line || a.span.column - b.span.column);
 }
 
-/** Whether a file exists is asked once for all combinations. */
+/** Whether a file exists, and what it is, is asked once for all combinations. */
 function remembering(reader: Reader): Reader {
-  const known = new Map<string, Promise<boolean>>();
   return {
     read: (path) => reader.read(path),
-    exists: (path) => {
-      let answer = known.get(path);
-      if (answer === undefined) known.set(path, answer = reader.exists(path));
-      return answer;
-    },
+    exists: once((path) => reader.exists(path)),
+    ...(reader.kind && { kind: once((path) => reader.kind!(path)) }),
+  };
+}
+
+function once<T>(ask: (path: string) => Promise<T>): (path: string) => Promise<T> {
+  const known = new Map<string, Promise<T>>();
+  return (path) => {
+    let answer = known.get(path);
+    if (answer === undefined) known.set(path, answer = ask(path));
+    return answer;
   };
 }

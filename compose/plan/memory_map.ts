@@ -46,6 +46,7 @@ export function layOut(system: System, placement: Placement): Layout {
         depth: ring.depth,
         arenaBytes: ring.arena,
         ...(ring.style === "trap" ? { spinUs: 0, style: ring.style } : { spinUs: ring.spin }),
+        ...(name === "files" && ring.style !== "trap" && ring.clientCache && { clientCache: true }),
         ...take(ringBytes(ring)),
       });
     }

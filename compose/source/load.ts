@@ -10,7 +10,12 @@ export interface Reader {
   /** @throws Deno.errors.NotFound and the like */
   read(path: string): Promise<string>;
   exists(path: string): Promise<boolean>;
+  /** what something is that exists; absent: it is what it should be */
+  kind?(path: string): Promise<FileKind>;
 }
+
+/** Something of the host: "unreadable" is a file or folder that refuses to be read, "other" is neither. */
+export type FileKind = "file" | "folder" | "unreadable" | "other";
 
 /** A manifest as loaded; `system` is there where its structure is sound. */
 export interface Loaded {
@@ -22,6 +27,8 @@ export interface Loaded {
   diagnostics: Diagnostic[];
   /** absolute paths of images and programs that exist */
   existing: Set<string>;
+  /** what those are, where the reader says so */
+  kinds: Map<string, FileKind>;
 }
 
 /** Joins a path of a manifest to the folder of the file that says it. */
@@ -122,17 +129,21 @@ export async function decodeSystem(
 ): Promise<Loaded> {
   const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
   if (isOtherKind(root, "Experiment", "`compose experiment` runs experiments", report)) {
-    return { root, diagnostics, existing: new Set() };
+    return { root, diagnostics, existing: new Set(), kinds: new Map() };
   }
   const decoded = decode(systemShape, root, "the system", report);
   const system = diagnostics.length === 0 ? decoded : undefined;
   const existing = new Set<string>();
+  const kinds = new Map<string, FileKind>();
   if (system) {
     for (const file of referenced(system, root)) {
-      if (await reader.exists(file)) existing.add(file);
+      if (!await reader.exists(file)) continue;
+      existing.add(file);
+      const kind = await reader.kind?.(file);
+      if (kind !== undefined) kinds.set(file, kind);
     }
   }
-  return { root, system, diagnostics, existing };
+  return { root, system, diagnostics, existing, kinds };
 }
 
 /** Whether a manifest is of a kind that is not asked for here: nothing else about it is worth telling. */

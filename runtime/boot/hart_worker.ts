@@ -120,6 +120,7 @@ class Primary {
       },
       remote: (need) => rings.standIn(need.domain, need.interface),
     });
+    rings.keepPages();
     this.#loop = new DomainLoop(sources, environment.tasks, sleeper, {
       nowNs,
       spinNs: Math.max(0, ...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000,
@@ -251,10 +252,12 @@ class Primary {
   }
 
   #counters(): HartCounters {
+    const own = this.#assembly.counters, kept = this.#rings.counters;
     return {
       calls: this.#hart.calls,
       spins: this.#loop.spins,
-      ...this.#assembly.counters,
+      pageCacheHits: own.pageCacheHits + kept.pageCacheHits,
+      pageCacheMisses: own.pageCacheMisses + kept.pageCacheMisses,
       callCounts: Array.from(this.#hart.callCounts.entries()).filter(([, count]) => count > 0)
         .sort(([, a], [, b]) => b - a)
         .map(([number, count]) => [systemCall(number)?.name ?? String(number), count]),

@@ -5,14 +5,22 @@ import type { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { Bell } from "../hardware/doorbell.ts";
 import type { RingClient } from "../hypervisor/ring/client.ts";
+import type { ComponentCounters } from "../kernel/component.ts";
 import type { Tasks } from "../kernel/coroutine.ts";
 import type { Environment } from "../kernel/environment.ts";
+import { ClientCache } from "../kernel/remote/client_cache.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
+import { PagePool } from "../kernel/remote/page_pool.ts";
 import type { Service } from "../kernel/service.ts";
-import type { ClientContract, Plan } from "../../schemas/plan.ts";
+import type { ClientContract, Plan, RingPlan } from "../../schemas/plan.ts";
+
+/** Of the domain's memory, for whoever asks for some later. */
+const SPARE_BYTES = 1 << 20;
+/** Most that goes to pages of files: each frame also takes 120 bytes of the kernel's heap. */
+const MOST_KEPT_BYTES = 256 << 20;
 
 /** One ring whose client is the primary. */
 export interface RingGrant {
@@ -30,6 +38,8 @@ interface Link {
   connection: Connection;
   /** of a ring that files go through */
   files: ContractService | undefined;
+  /** and what the primary keeps of them */
+  cache: ClientCache | undefined;
   contract: ClientContract;
   memory: ArrayBufferLike;
   bell: Bell;
@@ -39,6 +49,7 @@ export class PrimaryRings {
   readonly #links: Link[];
   readonly #followers: LinkFollower[];
   readonly #control: ControlPage;
+  readonly #pages = new PagePool();
 
   /**
    * @param control where the supervisor tells what becomes of rings
@@ -88,8 +99,36 @@ export class PrimaryRings {
     const files = ring.interface === "files"
       ? new ContractService(connection, contract, environment.tasks)
       : undefined;
+    const cache = files && this.#isKept(ring)
+      ? new ClientCache(files, this.#pages, environment.tasks)
+      : undefined;
     const { interface: of, server: domain } = ring;
-    return { index, interface: of, domain, connection, files, contract, ...opened };
+    return { index, interface: of, domain, connection, files, cache, contract, ...opened };
+  }
+
+  /** Whether pages of a ring's files may be kept: who keeps them has to see every change. */
+  #isKept({ clientCache, server }: RingPlan): boolean {
+    const clients = this.plan.rings.filter((each) =>
+      each.server === server && each.interface === "files"
+    );
+    return clientCache === true && clients.length === 1;
+  }
+
+  /** Gives what is left of the domain's memory to pages of files that the primary read. */
+  keepPages(): void {
+    if (this.#links.every(({ cache }) => cache === undefined)) return;
+    const { memory } = this.environment;
+    const bytes = Math.min(memory.freeBytes - SPARE_BYTES, MOST_KEPT_BYTES);
+    if (bytes > 0) this.#pages.provide(memory.allocate(bytes).bytes);
+  }
+
+  /** Reads that pages kept here answered, and others that they could have. */
+  get counters(): ComponentCounters {
+    const caches = this.#links.flatMap(({ cache }) => cache ?? []);
+    return {
+      pageCacheHits: caches.reduce((sum, { hits }) => sum + hits, 0),
+      pageCacheMisses: caches.reduce((sum, { misses }) => sum + misses, 0),
+    };
   }
 
   #follower(link: Link): LinkFollower {
@@ -120,12 +159,14 @@ export class PrimaryRings {
   standIn(domain: string, name: string): unknown {
     const link = this.#links.find((each) => each.domain === domain && each.interface === name);
     if (link === undefined) throw new Error(`No ring leads to "${name}" of domain "${domain}"`);
-    return link.files ?? standIn(name, link.connection, link.contract, this.environment);
+    return link.cache ?? link.files ??
+      standIn(name, link.connection, link.contract, this.environment);
   }
 
   /** The files that a domain serves. */
   files(domain: string): Service {
-    return this.#links.find((link) => link.domain === domain && link.files !== undefined)!.files!;
+    const link = this.#links.find((link) => link.domain === domain && link.files !== undefined)!;
+    return link.cache ?? link.files!;
   }
 
   /** The server has new memory: it is used from the next opening of the ring on. */

@@ -5,8 +5,8 @@ import { type BootForPreparation, preparedImage } from "./prepared_image.ts";
 import { BUILDER_VERSION, debianImage, entriesKey, imageFor } from "../image/image_cache.ts";
 import { sha256Of } from "../image/debian/store.ts";
 import type { Progress } from "../image/progress.ts";
-import { type Entry, fileEntry, symlinkEntry } from "../image/tree/entry.ts";
-import { dataOfHostFile, treeOfFolder } from "../image/tree/folder.ts";
+import { type Entry, symlinkEntry } from "../image/tree/entry.ts";
+import { entriesOfHost, treeOfFolder } from "../image/tree/folder.ts";
 import { treeOfTar } from "../image/tree/tar_file.ts";
 
 /** What stands for a disk's image: a base that is read, and a file for what is written, if that is kept. */
@@ -20,7 +20,6 @@ export interface BaseImage {
 /** Where images and packages are kept, unless the environment says otherwise. */
 const CACHE = ".virtuos/cache";
 const ARCHITECTURE = "riscv64";
-const EXECUTABLE = 0o755;
 
 /**
  * The base images of a plan's disks, by name of the device; what is missing is made.
@@ -134,17 +133,13 @@ async function remembered(
   return path;
 }
 
-/** What is put on top: links, and files of the host with their permission to be executed. */
+/** What is put on top: links, and files and folders of the host with their permissions. */
 function entriesOf({ links, files }: RootfsPlan): Entry[] {
   const entries: Entry[] = Object.entries(links).map(([path, target]) =>
     symlinkEntry(withoutRoot(path), target)
   );
   for (const [path, file] of Object.entries(files)) {
-    const { mode } = Deno.statSync(file);
-    entries.push({
-      ...fileEntry(withoutRoot(path), "", { mode: (mode ?? EXECUTABLE) & 0o7777 }),
-      data: dataOfHostFile(file),
-    });
+    entries.push(...entriesOfHost(withoutRoot(path), file));
   }
   return entries;
 }

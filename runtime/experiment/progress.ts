@@ -5,8 +5,6 @@ import { countedRuns, widestInterval } from "./summary.ts";
 
 /** So many failures in a row, and a case is given up. */
 const GIVE_UP_AFTER = 2;
-/** How long a run takes of which nothing is known. */
-const UNKNOWN_SECONDS = 2;
 
 /** Runs of a case that are still to be made, as far as can be told from those that were. */
 export function runsLeft(plan: ExperimentPlan, one: CasePlan, runs: readonly RunRecord[]): number {
@@ -25,15 +23,15 @@ export function runsLeft(plan: ExperimentPlan, one: CasePlan, runs: readonly Run
   return Math.min(room, Math.max(1, Math.ceil(needed)));
 }
 
-/** Runs and time left, all cases together. */
+/** Runs and time left, all cases together; no time before a run has told how long one takes. */
 export function whatIsLeft(
   plan: ExperimentPlan,
   runs: readonly RunRecord[],
-): { runs: number; seconds: number } {
+): { runs: number; seconds: number | undefined } {
   const byCase = Map.groupBy(runs, (run) => run.case);
   const mean = (some: readonly RunRecord[]) =>
     some.reduce((sum, { seconds }) => sum + seconds, 0) / some.length;
-  const usual = runs.length > 0 ? mean(runs) : UNKNOWN_SECONDS;
+  const usual = runs.length > 0 ? mean(runs) : NaN;
   let left = 0, seconds = 0;
   for (const one of plan.cases) {
     const own = byCase.get(one.id) ?? [];
@@ -41,5 +39,5 @@ export function whatIsLeft(
     left += count;
     seconds += count * (own.length > 0 ? mean(own) : usual);
   }
-  return { runs: left, seconds };
+  return { runs: left, seconds: runs.length > 0 ? seconds : undefined };
 }

@@ -43,5 +43,6 @@ Deno.test("two failures in a row end a case; one does not", () => {
 });
 
 Deno.test("time left is that of the runs so far", () => {
+  assertEquals(whatIsLeft(plan, []), { runs: 4, seconds: undefined });
   assertEquals(whatIsLeft(plan, runs(1, 100)), { runs: 2, seconds: 4 });
 });

@@ -1,5 +1,5 @@
 // The tree of a folder of the host. Contents are read when the tree is written somewhere.
-import type { Entry, FileData } from "./entry.ts";
+import { type Entry, type FileData, fileEntry } from "./entry.ts";
 import { Tree } from "./tree.ts";
 
 export interface FolderOptions {
@@ -81,4 +81,29 @@ export function dataOfHostFile(path: string, sizeBytes = Deno.statSync(path).siz
       yield* (await Deno.open(path)).readable;
     },
   };
+}
+
+/**
+ * A file of the host, or a folder with what is in it, at a path of a tree.
+ * @throws Error that names what cannot be read
+ */
+export function entriesOfHost(path: string, file: string): Entry[] {
+  try {
+    const { mode, isDirectory } = Deno.statSync(file);
+    if (isDirectory) return treeOfFolder(file).entries.map((entry) => under(path, entry));
+    return [{
+      ...fileEntry(path, "", { mode: (mode ?? 0o755) & 0o7777 }),
+      data: dataOfHostFile(file),
+    }];
+  } catch (failure) {
+    throw new Error(`Cannot add ${file} as /${path}: ${(failure as Error).message}`);
+  }
+}
+
+/** An entry of a tree that is put at a path of another one. */
+function under(path: string, entry: Entry): Entry {
+  const at = (own: string) => own === "" ? path : `${path}/${own}`;
+  const placed = { ...entry, path: at(entry.path) };
+  if (placed.kind === "hardlink") placed.target = at(placed.target);
+  return placed;
 }

@@ -11,7 +11,7 @@ import type { Credential, Service, ServiceCall } from "../service.ts";
 import { F, LOCK, O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
-import { HandleBook, type HandleRecord, type LockCall } from "./handle_book.ts";
+import { HandleBook, type HandleRecord, identity, type LockCall } from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts";
 
@@ -68,6 +68,20 @@ export class ContractService implements Service {
     return this.connection.durable;
   }
 
+  /** of the server's instance that all handles are known to */
+  get generation(): number {
+    return this.#generation;
+  }
+
+  get maxPayloadBytes(): number {
+    return this.connection.maxPayloadBytes;
+  }
+
+  /** What is known of a handle. @throws Errno EBADF, EIO for one that died with its server */
+  record(handle: number): HandleRecord {
+    return this.#book.get(handle);
+  }
+
   /** Changes kept in case the server dies. */
   get redoEntries(): number {
     return this.#log.entries.length;
@@ -81,7 +95,7 @@ export class ContractService implements Service {
       return 0;
     }
     if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
-    if (this.#ready) {
+    if (this.ready) {
       const answer = new ContractAnswer(
         this,
         this.connection,
@@ -107,7 +121,10 @@ export class ContractService implements Service {
     }
     const { transaction, input, records } = answer;
     const result = this.#answered(call, transaction, status, input, records);
-    if (this.#log.bytes < MAX_REDO_BYTES || this.#syncing) answer.settle(result);
+    // Who only reads does not wait: what it read is in its payload, for it to look at now.
+    const waits = this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing &&
+      concernsHandles(call.number);
+    if (!waits) answer.settle(result);
     else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
   }
 
@@ -131,7 +148,8 @@ export class ContractService implements Service {
     }
   }
 
-  get #ready(): boolean {
+  /** Whether calls can be sent. */
+  get ready(): boolean {
     return this.connection.state === "up" && this.#generation === this.connection.generation;
   }
 
@@ -139,7 +157,7 @@ export class ContractService implements Service {
   *#available(): Coroutine<boolean> {
     for (;;) {
       if (this.connection.state === "gone") return false;
-      if (this.#ready) return true;
+      if (this.ready) return true;
       // New work goes to the instance that is there, as soon as it knows the old one's end.
       if (this.connection.state === "up") yield this.#recovered;
       else if (this.contract === "error") return false;
@@ -194,14 +212,14 @@ export class ContractService implements Service {
         number === Private.UNNAMED) &&
       status !== CONTINUES
     ) {
-      const { mount, ino, generation, flag } = getWalkResult(call.payload);
+      const { mount, ino, generation, flag, steady } = getWalkResult(call.payload);
       const flags = number === Private.CREATE
         ? call.args[2]
         : number === Private.UNNAMED
         ? call.args[1]
         : -1;
       isNew = number === Private.CREATE && flag;
-      result = this.#book.add({ server: status, mount, ino, generation, flags });
+      result = this.#book.add({ server: status, mount, ino, generation, flags, steady });
       made = this.#book.get(result);
     } else if (this.contract === "retry" && makesWithoutHandle(number)) {
       const { mount, ino, generation } = getWalkResult(call.payload);
@@ -215,6 +233,7 @@ export class ContractService implements Service {
         cover: 0,
         locks: [],
         dead: false,
+        steady: false,
       };
     } else if (number === Private.OPEN) records[0].flags = call.args[1];
     else if (number === Private.COVER) records[0].cover = call.args[1];
@@ -441,10 +460,6 @@ type Send = (
   payload?: Uint8Array,
   credential?: Credential,
 ) => Coroutine<number>;
-
-function identity(record: HandleRecord): string {
-  return `${record.mount}:${record.ino}:${record.generation}`;
-}
 
 /** What a call carries in its payload beside room for output: a copy. */
 function inputOf(call: ServiceCall): Uint8Array {

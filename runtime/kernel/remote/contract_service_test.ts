@@ -49,6 +49,7 @@ class Server {
         generation: 1,
         mode: 0,
         flag,
+        steady: false,
         name: "",
         above: NOWHERE,
       });

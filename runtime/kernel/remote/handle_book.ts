@@ -2,6 +2,7 @@
 // the same when the server is restarted and its own numbers change.
 import { E, fail } from "../errno.ts";
 import { Call, Private } from "../vfs/protocol.ts";
+import type { CachedFile } from "./cached_file.ts";
 
 /** A call of fcntl or flock that took or gave back a lock; arguments without the handle. */
 export interface LockCall {
@@ -25,6 +26,15 @@ export interface HandleRecord {
   locks: LockCall[];
   /** it could not be had again: every call on it is EIO */
   dead: boolean;
+  /** a regular file whose content changes by calls of clients alone */
+  steady: boolean;
+  /** what the client keeps of it, once it has been asked for */
+  cached?: CachedFile;
+}
+
+/** What tells an inode of a server from every other one. */
+export function identity(record: Pick<HandleRecord, "mount" | "ino" | "generation">): string {
+  return `${record.mount}:${record.ino}:${record.generation}`;
 }
 
 /** Which arguments of a call are handles. */
@@ -59,7 +69,9 @@ export class HandleBook {
   readonly #free: number[] = [];
 
   /** @returns the client's number for it */
-  add(record: Pick<HandleRecord, "server" | "mount" | "ino" | "generation" | "flags">): number {
+  add(
+    record: Pick<HandleRecord, "server" | "mount" | "ino" | "generation" | "flags" | "steady">,
+  ): number {
     const index = this.#free.pop() ?? this.#records.length;
     this.#records[index] = { ...record, uses: 1, cover: 0, locks: [], dead: false };
     return index;

@@ -39,6 +39,7 @@ function* tellMade(call: ServiceCall, mount: number, made: Inode): Coroutine<num
     generation,
     mode,
     flag: true,
+    steady: false,
     name: "",
     above: NOWHERE,
   });

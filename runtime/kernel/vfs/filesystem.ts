@@ -155,6 +155,8 @@ export interface FileSystem {
   /** a number for `st_dev`, unique in the domain */
   readonly device: number;
   readonly readOnly: boolean;
+  /** whether nothing but calls on it changes what regular files have in them; absent where other things do */
+  readonly steady?: boolean;
   /** the root directory, not held for the caller */
   readonly root: Inode;
   usage(): Blocking<Usage>;

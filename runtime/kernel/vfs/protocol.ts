@@ -134,6 +134,8 @@ export interface WalkResult {
   mode: number;
   /** CREATE: whether the file was made; WALK with PARENT: whether a slash follows the name */
   flag: boolean;
+  /** it is a regular file whose content nothing but calls of clients changes: they may keep what they read */
+  steady: boolean;
   /** WALK: the last name that led there; with PARENT, the one that is left */
   name: string;
   /** WALK without PARENT: the directory that has the name; inode 0 where none was passed */
@@ -151,6 +153,8 @@ export interface Continuation {
 }
 
 const TEXT_OFFSET = 32;
+/** Bits of the fifth word of a walk result. */
+const FLAG = 1, STEADY = 2;
 /** Bytes of a walk result without its name. */
 export const WALK_RESULT_BYTES = TEXT_OFFSET;
 
@@ -193,7 +197,7 @@ export function putWalkResult(payload: Uint8Array, result: WalkResult): void {
   view.setUint32(4, result.ino, true);
   view.setUint32(8, result.generation, true);
   view.setUint32(12, result.mode, true);
-  view.setUint32(16, result.flag ? 1 : 0, true);
+  view.setUint32(16, (result.flag ? FLAG : 0) | (result.steady ? STEADY : 0), true);
   view.setUint32(20, putBytes(result.name, payload, TEXT_OFFSET), true);
   view.setUint32(24, result.above.ino, true);
   view.setUint32(28, result.above.generation, true);
@@ -206,7 +210,8 @@ export function getWalkResult(payload: Uint8Array): WalkResult {
     ino: view.getUint32(4, true),
     generation: view.getUint32(8, true),
     mode: view.getUint32(12, true),
-    flag: view.getUint32(16, true) !== 0,
+    flag: (view.getUint32(16, true) & FLAG) !== 0,
+    steady: (view.getUint32(16, true) & STEADY) !== 0,
     name: getBytes(payload, TEXT_OFFSET, Math.min(view.getUint32(20, true), NAME_MAX)),
     above: { ino: view.getUint32(24, true), generation: view.getUint32(28, true) },
   };

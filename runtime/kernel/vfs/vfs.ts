@@ -151,6 +151,7 @@ export class FileServer implements Service {
       generation: inode.generation,
       mode,
       flag,
+      steady: (mode & S.IFMT) === S.IFREG && inode.filesystem.steady === true,
       name,
       above,
     });

@@ -34,6 +34,7 @@ let nextDevice = 8 << 8;
 
 export class Ext4 implements FileSystem {
   readonly type = "ext4";
+  readonly steady = true;
   readonly device = nextDevice++;
   readonly readOnly: boolean;
   readonly names = new Names(this);

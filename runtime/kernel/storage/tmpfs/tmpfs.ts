@@ -21,6 +21,7 @@ export function takeDeviceNumber(): number {
 export class MemoryFileSystem implements MemoryOwner {
   readonly device = takeDeviceNumber();
   readonly readOnly = false;
+  readonly steady = true;
   readonly transaction = 0;
   readonly durable = 0;
   readonly root: MemoryInode;

@@ -1,0 +1,362 @@
+// What a client keeps of the files of another domain, so that reading it again does not cross the ring.
+// The client is its server's only one, hence every change of a file passes here: what a change may touch
+// is given up when it is sent, and nothing that was read meanwhile is kept until it is answered. Nothing
+// outlives the server's instance. What may be kept, the server says (`steady` in protocol.ts).
+// docs/decisions/2026-11-30-clients-keep-pages.md has the argument.
+import {
+  Answer,
+  type Blocking,
+  type Coroutine,
+  finish,
+  isCoroutine,
+  type Tasks,
+} from "../coroutine.ts";
+import { Errno } from "../errno.ts";
+import type { Service, ServiceCall } from "../service.ts";
+import { O } from "../vfs/constants.ts";
+import { Call, CONTINUES, Private } from "../vfs/protocol.ts";
+import { CachedFile, type Transfer } from "./cached_file.ts";
+import type { ContractService } from "./contract_service.ts";
+import { type HandleRecord, identity } from "./handle_book.ts";
+import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
+
+/** Reads up to this long are worth an answer that has more than was asked for. */
+const SMALL_BYTES = 4 * PAGE_BYTES;
+/** What is asked for in place of a small read that goes on where the last one ended. */
+const AHEAD_BYTES = 16 * PAGE_BYTES;
+/** Files that something is noted of. */
+const MAX_FILES = 4096;
+const NO_PAGES: [page: number, frame: number][] = [];
+
+/** A change of a file that is under way. */
+interface Change {
+  file: CachedFile;
+  /** where it is a write inside the file; else it may change anything */
+  write?: Transfer;
+  /** pages that it replaces as a whole, as they will be once it is done; they belong to nobody yet */
+  pages: [page: number, frame: number][];
+}
+
+export class ClientCache implements Service {
+  /** reads answered from what is kept, and others of files that could have been */
+  hits = 0;
+  misses = 0;
+  readonly #files = new Map<string, CachedFile>();
+  #generation: number;
+  #numbers = 0;
+  /** calls under way that may change a file that is not known yet: until they end nothing is kept or used */
+  #barriers = 0;
+
+  /**
+   * @param server whose answers these are, under its contract
+   * @param pool frames, shared with other servers of the same client
+   * @param tasks of the domain that calls
+   */
+  constructor(
+    private readonly server: ContractService,
+    private readonly pool: PagePool,
+    private readonly tasks: Tasks,
+  ) {
+    this.#generation = server.generation;
+  }
+
+  get transaction(): number {
+    return this.server.transaction;
+  }
+
+  get durable(): number {
+    return this.server.durable;
+  }
+
+  call(call: ServiceCall): Blocking<number> {
+    switch (call.number) {
+      case Call.PREAD64:
+        return this.#read(call);
+      case Call.PWRITE64:
+      case Call.FTRUNCATE:
+      case Call.FALLOCATE:
+        return this.#change(call);
+      case Private.OPEN:
+        return (call.args[1] & O.TRUNC) !== 0 ? this.#change(call) : this.server.call(call);
+      case Private.CREATE:
+        return (call.args[2] & O.TRUNC) !== 0 ? this.#changeUnknown(call) : this.server.call(call);
+      default:
+        return this.server.call(call);
+    }
+  }
+
+  #read(call: ServiceCall): Blocking<number> {
+    const { args, payload } = call, offset = args[1];
+    const record = this.server.record(args[0]);
+    if (!mayKeep(record) || !(offset >= 0) || payload.length === 0 || !this.#usable()) {
+      return this.server.call(call);
+    }
+    const file = this.#fileOf(record);
+    const held = this.pool.read(file, offset, payload);
+    const isNext = file.lastEnd === offset;
+    file.lastEnd = offset + payload.length;
+    if (held >= 0) {
+      this.hits++;
+      return held;
+    }
+    this.misses++;
+    return this.#fetch(call, file, isNext && payload.length <= SMALL_BYTES);
+  }
+
+  /**
+   * A read that crosses. What it brings is kept where it was asked for before, or further reads will soon
+   * ask for what follows it.
+   */
+  #fetch(call: ServiceCall, file: CachedFile, isNext: boolean): Blocking<number> {
+    const offset = call.args[1], length = call.payload.length, end = offset + length;
+    const first = Math.floor(offset / PAGE_BYTES);
+    const wanted = this.pool.askedAgain(file, first) || isNext;
+    if (!wanted) return this.server.call(call);
+    const start = first * PAGE_BYTES;
+    const most = Math.floor(this.server.maxPayloadBytes / PAGE_BYTES) * PAGE_BYTES;
+    const pages = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES - start;
+    const bytes = Math.min(isNext ? Math.max(pages, AHEAD_BYTES) : pages, most);
+    if (length > SMALL_BYTES || bytes < pages || bytes === length) {
+      return this.#keepAnswer(call, file);
+    }
+    return this.#fetchAround(call, file, start, bytes);
+  }
+
+  /** Reads more than was asked for. */
+  #fetchAround(
+    call: ServiceCall,
+    file: CachedFile,
+    start: number,
+    bytes: number,
+  ): Blocking<number> {
+    const { args, payload } = call, before = args[1] - start;
+    const buffer = new Uint8Array(bytes);
+    const answer = new Answer<number>();
+    const settle = (value?: number, failure?: unknown) => answer.settle(value, failure);
+    const around = this.#keepAnswer({ ...call, args: [args[0], start], payload: buffer }, file);
+    this.tasks.spawn(coroutineOf(around), (status, failure) => {
+      // What lies around may be what cannot be read.
+      if (failure !== undefined || status! < 0) {
+        return void this.tasks.spawn(coroutineOf(this.server.call(call)), settle);
+      }
+      const count = Math.max(0, Math.min(status! - before, payload.length));
+      payload.set(buffer.subarray(before, before + count));
+      settle(count);
+    });
+    return answer;
+  }
+
+  #keepAnswer(call: ServiceCall, file: CachedFile): Blocking<number> {
+    const answer = this.server.call(call);
+    // Only what one answer brings, and is looked at as it comes, is of one moment.
+    if (!(answer instanceof Answer)) return answer;
+    const { args, payload } = call;
+    const read = file.begin(args[1], payload.length, false);
+    return after(answer, this.tasks, (status) => {
+      if (file.end(read) && status >= 0 && this.#usable()) {
+        this.#keep(file, args[1], payload, status);
+      }
+      return status;
+    });
+  }
+
+  #keep(file: CachedFile, offset: number, bytes: Uint8Array, count: number): void {
+    const end = offset + count;
+    // One that is empty says nothing: it may be anywhere behind the end.
+    if (count === 0) return;
+    if (count < bytes.length) file.sizeBytes = end;
+    if (end > file.knownBytes) file.knownBytes = end;
+    const first = Math.ceil(offset / PAGE_BYTES);
+    for (let page = first; page * PAGE_BYTES < end; page++) {
+      const at = page * PAGE_BYTES - offset, length = Math.min(PAGE_BYTES, count - at);
+      if (length < PAGE_BYTES && file.sizeBytes !== end) break;
+      this.pool.keep(file, page, bytes.subarray(at, at + length));
+    }
+  }
+
+  /** A call that changes the file of its handle. */
+  #change(call: ServiceCall): Blocking<number> {
+    const record = this.server.record(call.args[0]);
+    if (!record.steady) return this.server.call(call);
+    const isWrite = call.number === Call.PWRITE64;
+    const change = this.#begin(this.#fileOf(record), isWrite ? call : undefined);
+    let result: Blocking<number>;
+    try {
+      result = this.server.call(call);
+    } catch (failure) {
+      this.#end(change, false);
+      throw failure;
+    }
+    // Of what has not been sent yet it is not known what will be sent.
+    if (isCoroutine(result) && !(result instanceof Answer)) this.#giveUp(change);
+    const whole = isWrite ? call.payload.length : 0;
+    return after(result, this.tasks, (status) => {
+      this.#end(change, status === whole);
+      return status;
+    });
+  }
+
+  /** What a change may touch is not used any more. @param write of part of the file; else all of it */
+  #begin(file: CachedFile, write: ServiceCall | undefined): Change {
+    if (write === undefined) {
+      file.beginSweep(true);
+      this.pool.dropAll(file);
+      return { file, pages: NO_PAGES };
+    }
+    const { args, payload } = write, offset = args[1], appends = args[2];
+    if (appends === 0 && file.isInside(offset, payload.length)) {
+      const transfer = file.begin(offset, payload.length, true);
+      return { file, write: transfer, pages: this.#replace(file, offset, payload) };
+    }
+    file.beginSweep(false);
+    this.#dropEnd(file);
+    // Whole pages that are kept are inside the file: of those, at most the first is touched.
+    if (appends === 0) this.#drop(file, offset, payload.length);
+    return { file, pages: NO_PAGES };
+  }
+
+  #drop(file: CachedFile, offset: number, length: number): void {
+    if (file.frames.size === 0) return;
+    const end = Math.min(offset + length, file.knownBytes);
+    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
+      this.pool.drop(file, page);
+    }
+  }
+
+  /** The page in which a file ends: whatever is written may put the end elsewhere. */
+  #dropEnd(file: CachedFile): void {
+    if (file.sizeBytes < 0) return;
+    if (file.sizeBytes % PAGE_BYTES !== 0) {
+      this.pool.drop(file, Math.floor(file.sizeBytes / PAGE_BYTES));
+    }
+    file.sizeBytes = -1;
+  }
+
+  /** Takes the pages of a write away. @returns those that it writes as a whole, with what it writes */
+  #replace(file: CachedFile, offset: number, payload: Uint8Array): Change["pages"] {
+    if (file.frames.size === 0) return NO_PAGES;
+    const end = offset + payload.length;
+    const pages: Change["pages"] = [];
+    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
+      const at = page * PAGE_BYTES - offset;
+      if (at < 0 || at + PAGE_BYTES > payload.length) this.pool.drop(file, page);
+      else {
+        const frame = this.pool.withdraw(file, page);
+        if (frame < 0) continue;
+        this.pool.fill(frame, payload.subarray(at, at + PAGE_BYTES));
+        pages.push([page, frame]);
+      }
+    }
+    return pages;
+  }
+
+  #giveUp(change: Change): void {
+    for (const [, frame] of change.pages) this.pool.release(frame);
+    change.pages = NO_PAGES;
+  }
+
+  /** @param done all of it was */
+  #end(change: Change, done: boolean): void {
+    const { file, write, pages } = change;
+    const isWhole = write !== undefined ? file.end(write) : (file.endSweep(), false);
+    if (file.forgotten) this.#barriers--;
+    else if (isWhole && done && this.#usable()) {
+      for (const [page, frame] of pages) this.pool.give(frame, file, page);
+      change.pages = NO_PAGES;
+    }
+    this.#giveUp(change);
+  }
+
+  /** A call that may empty a file, which one is known once it is done. */
+  #changeUnknown(call: ServiceCall): Blocking<number> {
+    this.#barriers++;
+    const over = (status: number) => {
+      this.#barriers--;
+      if (status < 0) this.#reset();
+      else if (status !== CONTINUES) this.#emptied(this.server.record(status));
+      return status;
+    };
+    let result: Blocking<number>;
+    try {
+      result = this.server.call(call);
+    } catch (failure) {
+      over(-1);
+      throw failure;
+    }
+    return after(result, this.tasks, over);
+  }
+
+  #emptied(record: HandleRecord): void {
+    const file = this.#files.get(identity(record));
+    if (file === undefined) return;
+    file.swept();
+    this.pool.dropAll(file);
+  }
+
+  /** Whether what is kept is what the server has, which it is while the same instance is there. */
+  #usable(): boolean {
+    if (this.#generation !== this.server.generation) this.#reset();
+    return this.#barriers === 0 && this.server.ready;
+  }
+
+  /** Nothing is known any more. What was under way may yet be done, and by then something else be kept. */
+  #reset(): void {
+    this.#generation = this.server.generation;
+    for (const file of this.#files.values()) this.#forget(file);
+    this.#files.clear();
+  }
+
+  #forget(file: CachedFile): void {
+    this.pool.dropAll(file);
+    file.forgotten = true;
+    this.#barriers += file.changing;
+  }
+
+  #fileOf(record: HandleRecord): CachedFile {
+    const known = record.cached;
+    if (known !== undefined && !known.forgotten) return known;
+    const name = identity(record);
+    let file = this.#files.get(name);
+    if (file === undefined) {
+      if (this.#files.size >= MAX_FILES) this.#forgetSome();
+      this.#files.set(name, file = new CachedFile(this.#numbers++));
+    }
+    return record.cached = file;
+  }
+
+  /** The half of all files that were noted first. */
+  #forgetSome(): void {
+    let rest = MAX_FILES / 2;
+    for (const [name, file] of this.#files) {
+      if (rest-- === 0) return;
+      if (file.changing > 0) continue;
+      this.#forget(file);
+      this.#files.delete(name);
+    }
+  }
+}
+
+/** Whether reads through a handle may be answered by the client. */
+function mayKeep({ steady, flags }: HandleRecord): boolean {
+  return steady && flags >= 0 && (flags & O.ACCMODE) !== O.WRONLY && (flags & O.DIRECT) === 0;
+}
+
+function coroutineOf(value: Blocking<number>): Coroutine<number> {
+  return isCoroutine(value) ? value : finish(value);
+}
+
+/** The result that something makes of another one; it is told of errors, too, as negative numbers. */
+function after(
+  result: Blocking<number>,
+  tasks: Tasks,
+  then: (status: number) => number,
+): Blocking<number> {
+  if (!isCoroutine(result)) return then(result);
+  const answer = new Answer<number>();
+  tasks.spawn(result, (status, failure) => {
+    if (failure === undefined) return answer.settle(then(status!));
+    if (failure instanceof Errno) then(-failure.errno);
+    answer.settle(undefined, failure);
+  });
+  return answer;
+}
