@@ -54,7 +54,8 @@ function sysinfo({ kernel }: Process, out: Uint8Array): number {
 
 /** Bits of RISCV_HWPROBE_KEY_IMA_EXT_0: F and D, C, Zba, Zbb, Zbs. */
 const EXTENSIONS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5;
-const MISALIGNED_FAST = 3;
+/** Translated code leaves them to the interpreter. */
+const MISALIGNED_SLOW = 2;
 const VECTOR_MISALIGNED_UNSUPPORTED = 4;
 /** Values by key (Linux, Documentation/arch/riscv/hwprobe.rst). */
 const hardware = new Map<number, number>([
@@ -63,10 +64,10 @@ const hardware = new Map<number, number>([
   [2, 0], // MIMPID
   [3, 1], // BASE_BEHAVIOR: IMA
   [4, EXTENSIONS], // IMA_EXT_0
-  [5, MISALIGNED_FAST], // CPUPERF_0
+  [5, MISALIGNED_SLOW], // CPUPERF_0
   [7, 2 ** 38 - 1], // HIGHEST_VIRT_ADDRESS
   [8, 1e9], // TIME_CSR_FREQ
-  [9, MISALIGNED_FAST], // MISALIGNED_SCALAR_PERF
+  [9, MISALIGNED_SLOW], // MISALIGNED_SCALAR_PERF
   [10, VECTOR_MISALIGNED_UNSUPPORTED], // MISALIGNED_VECTOR_PERF
 ]);
 const PAIR_BYTES = 16;

@@ -5,10 +5,12 @@ import { type HartMemory, JUMP_BYTES, TABLES } from "../hart_memory.ts";
 import type { MemoryAccess } from "../memory_access.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES } from "../translation_table.ts";
-import { JUMP_ENTRY_SHIFT, jumpIndex } from "./support.ts";
+import { JUMP_ENTRY_BYTES, jumpSet } from "./support.ts";
 
 /** Functions that are kept: some ten kilobytes each of the host's memory. Beyond, all are made anew. */
 export const MAX_REGIONS = 16384;
+
+const ENTRY_WORDS = JUMP_ENTRY_BYTES / 4;
 
 /** A page of a region: its number, as two words of its address, and its frame. */
 export interface CodePage {
@@ -85,8 +87,13 @@ export class CodeCache {
    */
   link(region: TranslatedRegion, entries: number): void {
     const { words, state } = this.memory;
-    const jumps = words[state + State.JUMPS >> 2];
-    const at = jumps + (jumpIndex(region.low) << JUMP_ENTRY_SHIFT) >> 2;
+    const first = words[state + State.JUMPS >> 2] + jumpSet(region.low) >> 2;
+    let at = this.#entry(first, region.low, region.high);
+    if (at === undefined) {
+      // What was found last makes way for what is found from now on.
+      words.copyWithin(first + ENTRY_WORDS, first, first + ENTRY_WORDS);
+      at = first;
+    }
     words[at] = region.low;
     words[at + 1] = region.high;
     words[at + 2] = region.index;
@@ -96,8 +103,16 @@ export class CodeCache {
   /** Whether the dispatcher finds something at an address, in the current address space. */
   linked(low: number, high: number): boolean {
     const { words, state } = this.memory;
-    const at = words[state + State.JUMPS >> 2] + (jumpIndex(low) << JUMP_ENTRY_SHIFT) >> 2;
-    return words[at] === low && words[at + 1] === high;
+    const first = words[state + State.JUMPS >> 2] + jumpSet(low) >> 2;
+    return this.#entry(first, low, high) !== undefined;
+  }
+
+  /** @param first of a set, as an index of a word @returns that of the entry of an address */
+  #entry(first: number, low: number, high: number): number | undefined {
+    const { words } = this.memory;
+    if (words[first] === low && words[first + 1] === high) return first;
+    const second = first + ENTRY_WORDS;
+    return words[second] === low && words[second + 1] === high ? second : undefined;
   }
 
   /** Empties a jump cache: no address of code is all ones. */
@@ -117,8 +132,9 @@ export class CodeCache {
     this.#remove(region);
     const { words } = this.memory;
     for (let index = 0; index < TABLES; index++) {
-      const at = this.memory.jumps(index) + (jumpIndex(region.low) << JUMP_ENTRY_SHIFT) >> 2;
-      if (words[at] === region.low && words[at + 1] === region.high) words[at] = words[at + 1] = -1;
+      const first = this.memory.jumps(index) + jumpSet(region.low) >> 2;
+      const at = this.#entry(first, region.low, region.high);
+      if (at !== undefined) words[at] = words[at + 1] = -1;
     }
   }
 

@@ -30,12 +30,14 @@ export interface Support {
 /** What the budget is charged for entering a region, whatever path is taken. */
 const ENTRY_COST = 16;
 
-/** Bytes of a jump cache's entry: an address, a table index, and how often it may still be entered. */
-export const JUMP_ENTRY_SHIFT = 4;
+/** A jump cache has sets of two entries: an address, a table index, and how often it may still be entered. */
+export const JUMP_ENTRY_BYTES = 16;
+const JUMP_SET_SHIFT = 5;
+const JUMP_SETS = JUMP_ENTRIES / 2;
 
-/** Place of an address's entry in a jump cache. */
-export function jumpIndex(low: number): number {
-  return low >>> 1 & JUMP_ENTRIES - 1;
+/** Where in a jump cache the set of an address is. @param low half of the address @returns bytes */
+export function jumpSet(low: number): number {
+  return (low >>> 1 & JUMP_SETS - 1) << JUMP_SET_SHIFT;
 }
 
 function dispatcher(state: number): Code {
@@ -50,10 +52,13 @@ function dispatcher(state: number): Code {
   code.i32(0).memory(W.i64_load, state + State.PC).set(pc);
   code.i32(0).memory(W.i32_load, state + State.JUMPS).set(jumps);
   code.all([W.loop, 0x40]);
-  code.get(pc).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(JUMP_ENTRIES - 1).op(W.i32_and);
-  code.i32(JUMP_ENTRY_SHIFT).op(W.i32_shl).get(jumps).op(W.i32_add).tee(entry);
+  code.get(pc).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(JUMP_SETS - 1).op(W.i32_and);
+  code.i32(JUMP_SET_SHIFT).op(W.i32_shl).get(jumps).op(W.i32_add).tee(entry);
+  code.memory(W.i64_load, 0).get(pc).op(W.i64_ne).expect(false).all([W.if, VOID]);
+  code.get(entry).i32(JUMP_ENTRY_BYTES).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
   stopIf(LOOK_UP);
+  code.op(W.end);
   code.i32(0).i32(0).memory(W.i32_load, state + State.BUDGET).i32(ENTRY_COST).op(W.i32_sub);
   code.tee(budget).memory(W.i32_store, state + State.BUDGET);
   code.get(budget).i32(0).op(W.i32_lt_s);
