@@ -61,6 +61,20 @@ for (const program of ["unix_sockets", "internet_sockets"]) {
 }
 
 Deno.test({
+  name: "recvmmsg gives up after its timeout",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { out } = await runGuest(await socketPlan(folder, "several_messages", "process"));
+      assertEquals(
+        out,
+        "no time: 1 messages, left 0\nenough: 3 messages, left 1\nthe rest: 2 messages, left 1\n" +
+          "no moment: -1 Invalid argument, left 0\n",
+      );
+    }),
+});
+
+Deno.test({
   name: "a listening socket is there again when the network's domain was killed",
   ignore,
   fn: () =>

@@ -75,6 +75,11 @@ export interface StreamEndpoint extends Endpoint {
    * @param received bytes that it has got @returns bytes that it has sent, as far as they were taken
    */
   claim(received: number): number;
+  /**
+   * After `close`: seconds that SO_LINGER has the program wait, 0 once the peer has everything; `readiness`
+   * is then HUP.
+   */
+  readonly lingerSeconds: number;
 }
 
 /** An interface of the machine, for netlink, SIOCGIF… and /proc/net. */

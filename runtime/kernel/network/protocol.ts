@@ -36,7 +36,10 @@ export const SocketCall = {
   GETSOCKOPT: 209,
   /** handle, how */
   SHUTDOWN: 210,
-  /** handle */
+  /**
+   * handle, whether the caller waits -> 0, or the seconds that SO_LINGER has it wait until the peer has
+   * everything: then the level is HUP, and the socket is closed once more
+   */
   CLOSE: 57,
   /** handle, or -1 for a request about interfaces; request; in and out: its structure */
   IOCTL: 29,

@@ -8,6 +8,9 @@ export interface IoctlArgument {
 
 const TERMIOS_BYTES = 36, TERMIOS2_BYTES = 44, WINSIZE_BYTES = 8;
 
+/** Its argument points to another one: see `interfaceList`. */
+export const SIOCGIFCONF = 0x8912;
+
 const table = new Map<number, IoctlArgument>([
   [0x5401, { bytes: TERMIOS_BYTES, in: false, out: true }], // TCGETS
   [0x5402, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETS

@@ -34,6 +34,8 @@ interface Entry {
   noted: boolean;
   /** the instance before had it, and the client has not asked for it since */
   unclaimed: boolean;
+  /** it is closed, and its client waits until the peer has everything */
+  lingers: boolean;
 }
 
 export class SocketServer implements Service {
@@ -56,6 +58,7 @@ export class SocketServer implements Service {
         listens: false,
         noted: false,
         unclaimed: true,
+        lingers: false,
       });
     }
   }
@@ -76,7 +79,7 @@ export class SocketServer implements Service {
     const { endpoint } = entry;
     if (number === SocketCall.CLAIM) return this.#claim(entry, args[1], payload);
     // What the client knows of the stream has to be compared first.
-    if (entry.unclaimed && number !== SocketCall.CLOSE) fail(E.EBADF);
+    if ((entry.unclaimed || entry.lingers) && number !== SocketCall.CLOSE) fail(E.EBADF);
     switch (number) {
       case SocketCall.SENDTO:
         return this.#send(entry, args[1], args[2], payload);
@@ -85,10 +88,7 @@ export class SocketServer implements Service {
       case SocketCall.ACCEPT:
         return this.#accept(entry, payload);
       case SocketCall.CLOSE:
-        endpoint.changed = () => {};
-        endpoint.close();
-        this.#entries.delete(entry.handle);
-        return 0;
+        return this.#close(entry, args[1] === 1);
       case SocketCall.IOCTL:
         return this.#ioctl(endpoint, args[1], payload);
     }
@@ -152,6 +152,7 @@ export class SocketServer implements Service {
       listens: false,
       noted: false,
       unclaimed: false,
+      lingers: false,
     };
     this.#entries.set(entry.handle, entry);
     if ("keep" in endpoint) (endpoint as StreamEndpoint).keep(entry.handle);
@@ -223,6 +224,23 @@ export class SocketServer implements Service {
       this.#note(entry);
       throw failure;
     }
+  }
+
+  /** @returns seconds for which the client is to wait */
+  #close(entry: Entry, waits: boolean): number {
+    const { endpoint } = entry;
+    endpoint.close();
+    const seconds = waits && "lingerSeconds" in endpoint
+      ? (endpoint as StreamEndpoint).lingerSeconds
+      : 0;
+    if (seconds > 0) {
+      entry.lingers = true;
+      this.#forgotten(entry);
+      return seconds;
+    }
+    endpoint.changed = () => {};
+    this.#entries.delete(entry.handle);
+    return 0;
   }
 
   #claim(entry: Entry, received: number, payload: Uint8Array): number {

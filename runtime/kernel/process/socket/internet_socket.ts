@@ -12,6 +12,7 @@ import {
 } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
+import { NS_PER_SECOND } from "../clock.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
@@ -32,6 +33,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   level = 0;
   #handle: number;
   #lost = false;
+  #lingers = false;
   #released = false;
   #connecting = false;
   /** it has, or had, a connection: that no other server can go on with */
@@ -90,6 +92,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   serverLost(): void {
+    if (this.#lingers) return this.#end();
     if (this.#connected && !this.streams) return this.#end();
     const { server } = this;
     const work = this.#connected
@@ -137,7 +140,10 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (before !== server.generation) return;
     const { handle, generation } = yield* server.open(family, type, protocol, credential);
     // Should this server die too, its death is told, and all starts anew.
-    if (generation !== before) return yield* server.close(handle);
+    if (generation !== before) {
+      yield* server.close(handle);
+      return;
+    }
     this.level = 0;
     server.made(this, handle, generation);
     for (const { number, args, payload } of this.#steps) {
@@ -402,11 +408,37 @@ export class InternetSocket extends Socket implements ServedSocket {
     return this.level & (events | POLL.ERR | POLL.HUP);
   }
 
-  *release(): Coroutine<void> {
+  *release(waits = false): Coroutine<void> {
+    const { server } = this, handle = this.#handle;
     this.#released = true;
-    this.server.forget(this, this.#handle);
+    server.forget(this, handle);
     // A server that died, or has no such socket any more, needs not be told.
-    if (!this.#lost) yield* this.server.close(this.#handle);
+    if (this.#lost) return;
+    const seconds = yield* server.close(handle, waits);
+    // What was told of it on the way does not concern anybody.
+    server.forget(this, handle);
+    if (seconds > 0) yield* this.#linger(handle, seconds);
+  }
+
+  /** Waits until the peer has everything: at most so many seconds, and until a signal comes (SO_LINGER). */
+  *#linger(handle: number, seconds: number): Coroutine<void> {
+    const { server, environment: { tasks, nowNs } } = this;
+    this.level = 0;
+    this.#lingers = true;
+    server.made(this, handle, server.generation);
+    const deadline = nowNs() + seconds * NS_PER_SECOND;
+    const cancel = tasks.wakeAt(deadline, this.readiness);
+    try {
+      while ((this.level & POLL.HUP) === 0 && nowNs() < deadline) yield this.readiness;
+    } catch (failure) {
+      // The socket is closed all the same, and the signal is delivered.
+      if (!(failure instanceof Errno)) throw failure;
+    } finally {
+      cancel();
+    }
+    server.forget(this, handle);
+    yield* server.close(handle);
+    server.forget(this, handle);
   }
 }
 

@@ -94,10 +94,18 @@ export class InternetSockets {
     }
   }
 
-  /** Has the server forget a socket; one that is no longer, or never was, needs not be told. */
-  *close(handle: number): Coroutine<void> {
+  /**
+   * Has the server forget a socket; one that is no longer, or never was, needs not be told.
+   * @param waits whether the caller waits as long as SO_LINGER says
+   * @returns seconds that it is to wait, before it closes the socket once more
+   */
+  *close(handle: number, waits = false): Coroutine<number> {
+    let status;
     // The next server may have what the last one had.
-    while ((yield* this.status(SocketCall.CLOSE, [handle])) === SERVER_LOST);
+    do status = yield* this.status(SocketCall.CLOSE, [handle, waits ? 1 : 0]); while (
+      status === SERVER_LOST
+    );
+    return Math.max(0, status);
   }
 
   /**
