@@ -129,6 +129,8 @@ export interface Transport {
   open(family: number, type: number, protocol: number): Endpoint;
   interfaces(): InterfaceInfo[];
   routes(): RouteInfo[];
+  /** addresses of name servers, as text */
+  readonly nameServers: readonly string[];
   sockets(): SocketInfo[];
   /** connections of the instance before, by handle: they wait to be claimed */
   restored(): Map<number, StreamEndpoint>;

@@ -61,7 +61,17 @@ export const SERVER_LOST = -65536;
 export const RECEIVE_HEADER_BYTES = 12 + 28;
 
 /** Texts that the network's server keeps, by index. */
-export const ProcNet = ["dev", "tcp", "tcp6", "udp", "udp6", "route", "if_inet6", "snmp"] as const;
+export const ProcNet = [
+  "dev",
+  "tcp",
+  "tcp6",
+  "udp",
+  "udp6",
+  "route",
+  "if_inet6",
+  "snmp",
+  "pnp",
+] as const;
 
 /** The level and the count of an answer that carries both. */
 export function splitLevel(status: number): { level: number; count: number } {

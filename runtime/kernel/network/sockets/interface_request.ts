@@ -10,12 +10,16 @@ const SIOC = {
   GIFADDR: 0x8915,
   GIFBRDADDR: 0x8919,
   GIFNETMASK: 0x891b,
+  GIFMETRIC: 0x891d,
   GIFMTU: 0x8921,
   GIFHWADDR: 0x8927,
   GIFINDEX: 0x8933,
+  GIFTXQLEN: 0x8942,
 } as const;
 const REQUEST_BYTES = 40;
 const NAME_BYTES = 16;
+/** As SIOCGIFTXQLEN and netlink tell it. */
+export const SEND_QUEUE_FRAMES = 1000;
 const IFF = { UP: 1, BROADCAST: 2, LOOPBACK: 8, RUNNING: 0x40, MULTICAST: 0x1000 } as const;
 const ARPHRD = { ETHER: 1, LOOPBACK: 772 } as const;
 
@@ -63,6 +67,11 @@ export function interfaceRequest(
       return 0;
     case SIOC.GIFMTU:
       view.setInt32(NAME_BYTES, found.mtu, true);
+      return 0;
+    case SIOC.GIFMETRIC:
+      return 0;
+    case SIOC.GIFTXQLEN:
+      view.setInt32(NAME_BYTES, SEND_QUEUE_FRAMES, true);
       return 0;
     case SIOC.GIFHWADDR:
       view.setUint16(NAME_BYTES, hardwareType(found), true);

@@ -8,6 +8,7 @@ import { decodeAddress, encodeAddress, familyOf } from "../address.ts";
 import { AF, SHUT, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
+import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
 import { ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
@@ -15,9 +16,6 @@ import { procNetText } from "./proc_net.ts";
 
 /** Sockets that one client has. */
 const MAX_SOCKETS = 65_536;
-/** Ports below are root's. */
-const FIRST_UNPRIVILEGED_PORT = 1024;
-const MAX_BACKLOG = 4096;
 const EVENT_BYTES = 8;
 const SIOCINQ = 0x541b, SIOCOUTQ = 0x5411;
 
@@ -103,7 +101,7 @@ export class SocketServer implements Service {
         return 0;
       }
       case SocketCall.LISTEN:
-        streamOf(endpoint).listen(Math.min(Math.max(args[1], 0), MAX_BACKLOG));
+        streamOf(endpoint).listen(args[1]);
         entry.listens = true;
         this.#forgotten(entry);
         return 0;

@@ -77,6 +77,17 @@ export class InternetSockets {
     return status < 0 ? fail(-status) : status;
   }
 
+  /** A text of /proc/net that the server keeps, by its index in `ProcNet`. */
+  *text(index: number): Coroutine<string> {
+    const payload = new Uint8Array(this.maxDataBytes);
+    for (let text = "";;) {
+      const count = yield* this.status(SocketCall.PROC, [index, text.length], payload);
+      if (count < 0) return fail(-count);
+      text += new TextDecoder().decode(payload.subarray(0, count));
+      if (count < payload.length) return text;
+    }
+  }
+
   /** A new socket on whichever server is there, and that server's generation. */
   *open(
     family: number,
