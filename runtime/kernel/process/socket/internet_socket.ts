@@ -3,7 +3,7 @@
 // connection is made again on the next one, as it was; one with a connection is reset.
 import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { MSG, SO, SOCK, SOL } from "../../network/constants.ts";
+import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import {
   RECEIVE_HEADER_BYTES,
   SERVER_LOST,
@@ -16,10 +16,13 @@ import { NS_PER_SECOND } from "../clock.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
-import { type Incoming, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
+import { SendBehind } from "./send_behind.ts";
+import { type Incoming, intOption, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
 
 const MAX_ADDRESS_BYTES = 128;
 const SIOCINQ = 0x541b;
+/** A third of the buffer that a stream has (network/limits.ts) is much more. */
+const BEHIND_BYTES = 16 << 10;
 const nothing = new Uint8Array(0);
 
 /** A call that made a socket what it is: made again on another server. */
@@ -49,8 +52,10 @@ export class InternetSocket extends Socket implements ServedSocket {
   #put = 0;
   /** bytes that a server took of a call, and died before it said so */
   #untold = 0;
-  #sending = false;
-  readonly #sent = new WaitQueue();
+  readonly #behind: SendBehind;
+  /** its buffers are as large as the program wanted: there may be little room where there is some */
+  #ownBuffers = false;
+  #noWriting = false;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
 
@@ -65,6 +70,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   ) {
     super(server.environment, family, type, protocol, flags);
     this.#handle = handle;
+    this.#behind = new SendBehind(server.environment.tasks);
   }
 
   /** socket(2). @param flags SOCK_NONBLOCK, or none */
@@ -252,6 +258,7 @@ export class InternetSocket extends Socket implements ServedSocket {
       flags & SOCK.NONBLOCK,
     );
     socket.#connected = true;
+    socket.#ownBuffers = this.#ownBuffers;
     server.made(socket, handle, server.generation);
     return { socket, address: addressAt(payload, 4) };
   }
@@ -290,6 +297,13 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (message.rights.length > 0) fail(E.EINVAL);
     const { data, address = nothing } = message;
     const passed = flags & (MSG.OOB | MSG.MORE);
+    this.#behind.throwToSender();
+    if (this.#mayGoOn(data.length, passed)) {
+      const kept = data.slice();
+      this.#behind.begin(() => this.#sendAll(kept, passed));
+      this.#behind.throwToSender();
+      return data.length;
+    }
     let sent = 0;
     do {
       const part = data.subarray(sent, sent + this.server.maxDataBytes);
@@ -311,25 +325,40 @@ export class InternetSocket extends Socket implements ServedSocket {
     return sent;
   }
 
-  /** One call that sends. Of a stream there is one at a time: what a server took of one is told by a count. */
-  *#sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
-    if (!this.streams) return yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
-    while (this.#sending) yield this.#sent;
-    this.#sending = true;
-    // Who sent it does not wait for its answer any more.
-    this.#put += this.#untold;
-    this.#untold = 0;
-    try {
-      const count = yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
-      this.#put += count ?? 0;
-      return count;
-    } finally {
-      this.#sending = false;
-      this.#sent.wakeAll();
+  /** Whether the server will take so many bytes: a stream that is writable has a third of its buffer free. */
+  #mayGoOn(bytes: number, flags: number): boolean {
+    return this.streams && this.#connected && !this.#behind.busy && !this.#noWriting &&
+      !this.#ownBuffers && bytes > 0 && bytes <= BEHIND_BYTES && (flags & MSG.OOB) === 0 &&
+      (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
+  }
+
+  /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
+  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
+    for (let sent = 0; sent < data.length;) {
+      const count = yield* this.#sendCounted([flags, 0], data.subarray(sent));
+      if (count === undefined) yield this.readiness;
+      else sent += count;
     }
   }
 
+  /** One call that sends. */
+  #sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    if (!this.streams) return this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+    return this.#behind.inTurn(() => this.#sendCounted(args, payload));
+  }
+
+  /** One call that sends bytes of a stream, which are counted. */
+  *#sendCounted(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    // Who sent it does not wait for its answer any more.
+    this.#put += this.#untold;
+    this.#untold = 0;
+    const count = yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+    this.#put += count ?? 0;
+    return count;
+  }
+
   *receive(message: Incoming, flags: number): Coroutine<number> {
+    this.#behind.throwToReceiver();
     const room = roomOf(message);
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + Math.min(room, this.server.maxDataBytes));
     const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
@@ -358,6 +387,8 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *shutdown(how: number): Coroutine<number> {
+    yield* this.#behind.settled();
+    if (how !== SHUT.RD) this.#noWriting = true;
     const claims = this.#claims;
     try {
       return yield* this.#call(SocketCall.SHUTDOWN, [how]);
@@ -383,10 +414,16 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   protected setOwnOption(level: number, name: number, value: Uint8Array): Coroutine<number> {
+    const sendBuffer = name === SO.SNDBUF || name === SO.SNDBUFFORCE;
+    if (level === SOL.SOCKET && sendBuffer) this.#ownBuffers = true;
     return this.#step(SocketCall.SETSOCKOPT, [level, name], value);
   }
 
   protected *ownOption(level: number, name: number): Coroutine<Uint8Array> {
+    if (level === SOL.SOCKET && name === SO.ERROR) {
+      const failure = this.#behind.takeFailure();
+      if (failure !== undefined) return intOption(failure.errno);
+    }
     const payload = new Uint8Array(256);
     const count = yield* this.#call(SocketCall.GETSOCKOPT, [level, name], payload);
     if (level === SOL.SOCKET && name === SO.ERROR) this.level &= ~POLL.ERR;
@@ -409,6 +446,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *release(waits = false): Coroutine<void> {
+    yield* this.#behind.settled();
     const { server } = this, handle = this.#handle;
     this.#released = true;
     server.forget(this, handle);
