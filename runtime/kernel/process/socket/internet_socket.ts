@@ -21,8 +21,8 @@ import { type Incoming, intOption, type Outgoing, roomOf, scatter, Socket } from
 
 const MAX_ADDRESS_BYTES = 128;
 const SIOCINQ = 0x541b;
-/** A third of the buffer that a stream has (network/limits.ts) is much more. */
-const BEHIND_BYTES = 16 << 10;
+/** A third of the buffer that a stream has (network/limits.ts) is more. */
+const BEHIND_BYTES = 64 << 10;
 const nothing = new Uint8Array(0);
 
 /** A call that made a socket what it is: made again on another server. */
