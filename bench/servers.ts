@@ -39,8 +39,10 @@ function writeConfiguration(root: string, port: number): string {
   return path;
 }
 
+/** Where connections become scarce, nginx closes idle ones, which clients of a benchmark do not expect. */
 function configuration(root: string, port: number): string {
-  return `events {}
+  return `worker_rlimit_nofile 10000;
+events { worker_connections 8192; }
 http {
   access_log off;
   client_body_temp_path ${root}/tmp/body; proxy_temp_path ${root}/tmp/proxy;
