@@ -1,4 +1,4 @@
-// Side-by-side measurements: `deno task bench [NAME...] [--quick] [--json]`.
+// Side-by-side measurements: `deno task bench [NAME...] [--quick] [--json]`; of the soak, `--seconds N`.
 import { parseArgs } from "@std/cli/parse-args";
 import { hart } from "./hart.ts";
 import { memory } from "./memory.ts";
@@ -7,6 +7,7 @@ import { nullCall } from "./null_call.ts";
 import { pread } from "./pread.ts";
 import { recovery } from "./recovery.ts";
 import { sequential } from "./sequential.ts";
+import { soak } from "./soak.ts";
 import { type Row, table } from "./statistics.ts";
 
 const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<Row[]>> = {
@@ -16,12 +17,13 @@ const cases: Record<string, (folder: string, quick: boolean) => Row[] | Promise<
   memory,
   hart,
   net,
+  soak: (folder, quick) => soak(folder, Number(options.seconds ?? (quick ? 10 : 60))),
   recovery,
 };
 
 // `deno task bench -- --quick` hands the two dashes on.
 const given = Deno.args.filter((argument) => argument !== "--");
-const options = parseArgs(given, { boolean: ["quick", "json"] });
+const options = parseArgs(given, { boolean: ["quick", "json"], string: ["seconds"] });
 const names = options._.map(String);
 const unknown = names.find((name) => !(name in cases));
 if (unknown !== undefined) {
@@ -39,4 +41,4 @@ try {
   Deno.removeSync(folder, { recursive: true });
 }
 console.log(options.json ? JSON.stringify(rows, null, 2) : table(rows));
-Deno.exit(0);
+Deno.exit(rows.some(({ failed }) => failed) ? 1 : 0);

@@ -13,6 +13,8 @@ export interface Row {
   runs: number;
   /** largest ratio over smallest */
   spread: number;
+  /** the goal is one that must not be missed, and it was */
+  failed?: boolean;
 }
 
 export function median(values: number[]): number {

@@ -119,6 +119,8 @@ export interface RingState {
   bytesCopied: number;
   /** times that its server slept and was woken for a call */
   doorbells: number;
+  /** calls without an answer now */
+  outstanding: number;
   /** calls that were timed: how many took at least so many nanoseconds, and less than so many */
   latencies: [fromNs: number, toNs: number, count: number][];
 }

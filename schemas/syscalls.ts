@@ -311,9 +311,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(240, "rt_tgsigqueueinfo", "process", "int int int structIn128!"),
   missing(241, "perf_event_open", "process"),
   call(242, "accept4", "sockets", "fd returned size flags"),
-  call(243, "recvmmsg", "sockets", "fd messagesOut size flags structIn16", {
-    partial: "the timeout is ignored",
-  }),
+  call(243, "recvmmsg", "sockets", "fd messagesOut size flags structInOut16"),
   call(258, "riscv_hwprobe", "process", "arrayInOut16 size size arrayInBefore1 uint", {
     partial: "RISCV_HWPROBE_WHICH_CPUS answers EINVAL",
   }),

@@ -1,7 +1,7 @@
 // Sockets as programs see them: the same programs on a machine and under QEMU's user mode, which passes
 // their calls to the host's kernel, say the same; with the network slice in a domain of its own and in the
 // primary. A listening socket outlives its server.
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { compile, load, type Plan } from "../mod.ts";
 import { withFolder } from "./boot_harness.ts";
 import { compilePrograms, lacksTools, QEMU } from "./guest/cross_compiler.ts";
@@ -59,6 +59,43 @@ for (const program of ["unix_sockets", "internet_sockets"]) {
     });
   }
 }
+
+Deno.test({
+  name: "recvmmsg gives up after its timeout",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { out } = await runGuest(await socketPlan(folder, "several_messages", "process"));
+      assertEquals(
+        out,
+        "no time: 1 messages, left 0\nenough: 3 messages, left 1\nthe rest: 2 messages, left 1\n" +
+          "no moment: -1 Invalid argument, left 0\n",
+      );
+    }),
+});
+
+Deno.test({
+  name: "/proc/net and sock_diag tell of sockets",
+  ignore,
+  fn: () =>
+    withFolder(async (folder) => {
+      const { out } = await runGuest(await socketPlan(folder, "network_files", "process"));
+      const lines = out.trimEnd().split("\n");
+      assertMatch(lines[0], /^\/proc\/net\/tcp: +0: 0100007F:1F40 00000000:0000 0A /);
+      assertMatch(
+        lines[1],
+        /^\/proc\/self\/net\/unix: 0{16}: 00000002 0{8} 00010000 0001 01 +\d+ @hidden$/,
+      );
+      assertMatch(lines[2], /^\/proc\/net\/dev: +lo: /);
+      assertEquals(lines.slice(3), [
+        "family 2, state 10, port 8000",
+        "done, 7",
+        "done, 7",
+        "done, 7",
+        "error",
+      ]);
+    }),
+});
 
 Deno.test({
   name: "a listening socket is there again when the network's domain was killed",

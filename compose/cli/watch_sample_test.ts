@@ -30,6 +30,7 @@ const ring: RingState = {
   ringOccupancyMost: 4,
   bytesCopied: 4096,
   doorbells: 10,
+  outstanding: 1,
   latencies: [[1000, 1100, 500]],
 };
 

@@ -94,12 +94,15 @@ export function planSettings(
   );
   const device = edge?.providers[0]?.device;
   if (device === undefined) return {};
+  const { backend } = system.machine.devices[device];
   const { addresses, gateways } = addressesOf(system.machine.devices[device]);
+  const translated = backend?.tap === undefined && backend?.loop === undefined;
   const four = gateways.find((text) => !text.includes(":"));
   const six = gateways.find((text) => text.includes(":"));
   return {
     addresses,
     ...(four === undefined ? {} : { gateway: four }),
     ...(six === undefined ? {} : { gateway6: six }),
+    ...(translated ? { nameServers: gateways.map(nextAddress) } : {}),
   };
 }

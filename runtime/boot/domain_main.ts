@@ -145,6 +145,7 @@ export function runDomain(
     nowNs,
     spinNs,
     maxSleepNs: MAX_SLEEP_NS,
+    adaptive: true,
   });
   const report = () =>
     status.publish({

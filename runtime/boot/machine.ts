@@ -2,6 +2,7 @@
 // them down in the order in which they need each other.
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
+import { outstandingRequests } from "../hypervisor/ring/layout.ts";
 import { readRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
@@ -227,7 +228,10 @@ export class Machine implements RunningMachine {
       plan: this.#plan,
       counters,
       faults,
-      rings: this.#memory.rings.map(({ buffer }) => readRingCounts(buffer)),
+      rings: this.#memory.rings.map(({ buffer }) => ({
+        ...readRingCounts(buffer),
+        outstanding: outstandingRequests(buffer),
+      })),
       supervisor: (domain) => this.#domains!.find(domain),
     };
   }

@@ -19,7 +19,7 @@ export interface Counted {
   /** of the IOMMU, by index of the device */
   faults: number[];
   /** by index of the ring */
-  rings: RingCounts[];
+  rings: (RingCounts & { outstanding: number })[];
   supervisor(domain: string): Supervisor | undefined;
 }
 

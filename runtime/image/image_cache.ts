@@ -9,7 +9,7 @@ import type { Tree } from "./tree/tree.ts";
 import { writeExt4 } from "./write_ext4.ts";
 
 /** Raised whenever the same input would give other bytes. */
-export const BUILDER_VERSION = 2;
+export const BUILDER_VERSION = 3;
 const BASE_MODE = 0o444;
 
 export interface ImageRequest {

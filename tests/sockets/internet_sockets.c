@@ -17,7 +17,9 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *what, long result) {
@@ -112,6 +114,51 @@ static void resets(void) {
   say("write", send(client, "x", 1, MSG_NOSIGNAL));
   close(client);
   close(listener);
+}
+
+static void *read_later(void *fd) {
+  static char block[65536];
+  usleep(200000);
+  while (read((int)(long)fd, block, sizeof block) > 0);
+  return NULL;
+}
+
+static void ignore(int signal) { (void)signal; }
+
+/** Closes a connection with data that nobody reads yet, and says whether that took so long. */
+static void linger(const char *what, int seconds, int reads, int interrupted) {
+  static char block[65536];
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in address = bound(listener);
+  listen(listener, 1);
+  int client = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  connect(client, (struct sockaddr *)&address, sizeof address);
+  int served = accept(listener, NULL, NULL);
+  while (write(client, block, sizeof block) > 0) usleep(1000);
+  struct linger option = {seconds > 0, seconds};
+  setsockopt(client, SOL_SOCKET, SO_LINGER, &option, sizeof option);
+  pthread_t reader;
+  if (reads) pthread_create(&reader, NULL, read_later, (void *)(long)served);
+  struct sigaction action = {.sa_handler = ignore};
+  sigaction(SIGALRM, &action, NULL);
+  if (interrupted) setitimer(ITIMER_REAL, &(struct itimerval){.it_value.tv_usec = 200000}, NULL);
+  struct timespec before, after;
+  clock_gettime(CLOCK_MONOTONIC, &before);
+  int result = close(client);
+  clock_gettime(CLOCK_MONOTONIC, &after);
+  long ms = (after.tv_sec - before.tv_sec) * 1000 + (after.tv_nsec - before.tv_nsec) / 1000000;
+  printf("%s: %d, waited %d, for all %d\n", what, result, ms >= 100, ms >= 900);
+  fflush(stdout);
+  if (reads) pthread_join(reader, NULL);
+  close(served);
+  close(listener);
+}
+
+static void lingering(void) {
+  linger("in the background", 0, 1, 0);
+  linger("until it is read", 20, 1, 0);
+  linger("until the time is over", 1, 0, 0);
+  linger("until a signal comes", 20, 0, 1);
 }
 
 static void unblocked(void) {
@@ -231,11 +278,22 @@ static void interfaces(void) {
   say("loopback", found);
   freeifaddrs(all);
   say("index", if_nametoindex("lo"));
+  struct ifreq requests[8];
+  struct ifconf list = {.ifc_len = sizeof requests, .ifc_req = requests};
+  int fd = socket(AF_INET, SOCK_DGRAM, 0);
+  say("list", ioctl(fd, SIOCGIFCONF, &list));
+  printf("whole %d, first %s %s\n", list.ifc_len % (int)sizeof *requests, requests->ifr_name,
+         inet_ntoa(((struct sockaddr_in *)&requests->ifr_addr)->sin_addr));
+  list.ifc_len = sizeof *requests + 7;
+  say("short list", ioctl(fd, SIOCGIFCONF, &list));
+  say("holds one", list.ifc_len == sizeof *requests);
+  close(fd);
 }
 
 int main(void) {
   streams();
   resets();
+  lingering();
   unblocked();
   datagrams(AF_INET);
   datagrams(AF_INET6);

@@ -79,6 +79,12 @@ export interface RingViews {
 }
 
 /** @throws RangeError when the memory is smaller than the shape says */
+/** Requests of a ring without an answer now. Either end may write what it likes there: for showing only. */
+export function outstandingRequests(memory: ArrayBufferLike): number {
+  const header = new Int32Array(memory, 0, COUNTERS_AT / 4);
+  return header[Header.REQUEST_TAIL] - header[Header.COMPLETION_TAIL] >>> 0;
+}
+
 export function ringViews(memory: ArrayBufferLike, shape: RingShape): RingViews {
   const words = shape.depth * ENTRY_WORDS;
   const requestsAt = HEADER_BYTES;

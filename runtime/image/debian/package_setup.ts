@@ -36,7 +36,7 @@ d /tmp 1777
 d /root 0700
 f /etc/hostname 0644 root root - virtuos
 f /etc/hosts 0644 root root - 127.0.0.1\\tlocalhost virtuos\\n::1\\tlocalhost ip6-localhost ip6-loopback
-f /etc/resolv.conf 0644
+L /etc/resolv.conf - - - - /proc/net/pnp
 f /etc/fstab 0644
 f /etc/machine-id 0444
 f /etc/nsswitch.conf 0644 root root - passwd: files\\ngroup: files\\nshadow: files\\nhosts: files dns\\nnetworks: files\\nprotocols: files\\nservices: files

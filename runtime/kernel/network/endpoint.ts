@@ -75,6 +75,11 @@ export interface StreamEndpoint extends Endpoint {
    * @param received bytes that it has got @returns bytes that it has sent, as far as they were taken
    */
   claim(received: number): number;
+  /**
+   * After `close`: seconds that SO_LINGER has the program wait, 0 once the peer has everything; `readiness`
+   * is then HUP.
+   */
+  readonly lingerSeconds: number;
 }
 
 /** An interface of the machine, for netlink, SIOCGIF… and /proc/net. */
@@ -124,6 +129,8 @@ export interface Transport {
   open(family: number, type: number, protocol: number): Endpoint;
   interfaces(): InterfaceInfo[];
   routes(): RouteInfo[];
+  /** addresses of name servers, as text */
+  readonly nameServers: readonly string[];
   sockets(): SocketInfo[];
   /** connections of the instance before, by handle: they wait to be claimed */
   restored(): Map<number, StreamEndpoint>;

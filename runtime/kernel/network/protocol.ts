@@ -36,7 +36,10 @@ export const SocketCall = {
   GETSOCKOPT: 209,
   /** handle, how */
   SHUTDOWN: 210,
-  /** handle */
+  /**
+   * handle, whether the caller waits -> 0, or the seconds that SO_LINGER has it wait until the peer has
+   * everything: then the level is HUP, and the socket is closed once more
+   */
   CLOSE: 57,
   /** handle, or -1 for a request about interfaces; request; in and out: its structure */
   IOCTL: 29,
@@ -58,7 +61,17 @@ export const SERVER_LOST = -65536;
 export const RECEIVE_HEADER_BYTES = 12 + 28;
 
 /** Texts that the network's server keeps, by index. */
-export const ProcNet = ["dev", "tcp", "tcp6", "udp", "udp6", "route", "if_inet6", "snmp"] as const;
+export const ProcNet = [
+  "dev",
+  "tcp",
+  "tcp6",
+  "udp",
+  "udp6",
+  "route",
+  "if_inet6",
+  "snmp",
+  "pnp",
+] as const;
 
 /** The level and the count of an answer that carries both. */
 export function splitLevel(status: number): { level: number; count: number } {

@@ -28,8 +28,8 @@ export interface Description {
   available?(): Blocking<number>;
   /** woken when readiness may have changed */
   readonly readiness: WaitQueue;
-  /** the last descriptor is gone */
-  release(): Blocking<void>;
+  /** The last descriptor is gone. @param waits a program closed it, and waits where SO_LINGER says so */
+  release(waits?: boolean): Blocking<void>;
 }
 
 let nextOwner = 1;

@@ -86,9 +86,9 @@ export class DescriptorTable {
   }
 }
 
-/** One descriptor less refers to a description. */
-export function releaseUse(description: Description): Blocking<void> {
-  return --description.uses === 0 ? description.release() : undefined;
+/** One descriptor less refers to a description. @param waits whether the caller may wait: SO_LINGER */
+export function releaseUse(description: Description, waits = false): Blocking<void> {
+  return --description.uses === 0 ? description.release(waits) : undefined;
 }
 
 /** Releases descriptions, one after another. */

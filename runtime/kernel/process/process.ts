@@ -233,13 +233,14 @@ export class Process {
     return this.#closed(this.files.remove(fd));
   }
 
+  /** One that ends does not wait for what SO_LINGER has others wait for. */
   #closed(description: Description): Blocking<void> {
     const { lockedFiles } = this.files;
     if (
       lockedFiles.size > 0 && description instanceof FileDescription &&
       lockedFiles.delete(description.identity)
     ) return this.#closeLocked(description);
-    return releaseUse(description);
+    return releaseUse(description, this.ending === undefined);
   }
 
   /** Closing any descriptor of a file takes the process's locks on it away (fcntl_locking(2)). */

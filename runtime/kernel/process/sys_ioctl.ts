@@ -5,20 +5,24 @@ import { O } from "../vfs/constants.ts";
 import { setAsync } from "./async_io.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
+import type { InternetSockets } from "./socket/internet_sockets.ts";
 import { Socket } from "./socket/socket.ts";
+import type { Returned } from "./socket/sys_socket.ts";
 import type { Process } from "./process.ts";
 import { MasterDescription } from "./pty.ts";
 import { terminalRequest } from "./terminal_requests.ts";
 import { TtyDescription } from "./tty.ts";
 
 const FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
+/** What SIOCGIFCONF answers at most: more addresses than a machine may have. */
+const MOST_LIST_BYTES = 4096;
 
-/** @param argument a number, or the bytes that it points to */
+/** @param argument a number, or the bytes that it points to; of SIOCGIFCONF, the room for its answer */
 function ioctl(
   process: Process,
   fd: number,
   request: number,
-  argument: number | Uint8Array,
+  argument: number | Uint8Array | Returned,
 ): Blocking<number> {
   const description = process.description(fd);
   switch (request) {
@@ -41,13 +45,24 @@ function ioctl(
       if (description instanceof Socket) {
         const { internet } = process.kernel;
         if (internet === undefined || typeof argument === "number") return fail(E.ENOTTY);
+        if ("room" in argument) return listInterfaces(internet, request, argument);
         return internet.ioctl(request, argument);
       }
       if (description instanceof TtyDescription || description instanceof MasterDescription) {
-        return terminalRequest(process, description, request, argument);
+        return terminalRequest(process, description, request, argument as number | Uint8Array);
       }
       return fail(E.ENOTTY);
   }
+}
+
+function* listInterfaces(
+  internet: InternetSockets,
+  request: number,
+  out: Returned,
+): Coroutine<number> {
+  const bytes = new Uint8Array(Math.min(out.room, MOST_LIST_BYTES));
+  out.bytes = bytes.subarray(0, yield* internet.ioctl(request, bytes));
+  return 0;
 }
 
 function* putAvailable(out: Uint8Array, available: Blocking<number>): Coroutine<number> {

@@ -8,8 +8,15 @@ import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
-import { ioctlArgument } from "./ioctl_arguments.ts";
-import { messageIn, messageOut, messagesIn, messagesOut, returned } from "./socket_arguments.ts";
+import { ioctlArgument, SIOCGIFCONF } from "./ioctl_arguments.ts";
+import {
+  interfaceList,
+  messageIn,
+  messageOut,
+  messagesIn,
+  messagesOut,
+  returned,
+} from "./socket_arguments.ts";
 import type { UserAccess } from "./user_access.ts";
 
 /** Most bytes that one call transfers; what is left the program asks for again. */
@@ -149,6 +156,7 @@ const decoders: Record<string, Decoder> = {
   },
   ioctl: (registers, index, access, out) => {
     const request = registers[(index - 1) * 2] >>> 0;
+    if (request === SIOCGIFCONF) return interfaceList(registers, index, access, out);
     const described = ioctlArgument(request);
     if (described === undefined) return signed(registers, index);
     const address = unsigned(registers, index);

@@ -8,6 +8,9 @@ export interface IoctlArgument {
 
 const TERMIOS_BYTES = 36, TERMIOS2_BYTES = 44, WINSIZE_BYTES = 8;
 
+/** Its argument points to another one: see `interfaceList`. */
+export const SIOCGIFCONF = 0x8912;
+
 const table = new Map<number, IoctlArgument>([
   [0x5401, { bytes: TERMIOS_BYTES, in: false, out: true }], // TCGETS
   [0x5402, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETS
@@ -39,9 +42,11 @@ const table = new Map<number, IoctlArgument>([
   [0x8915, { bytes: 40, in: true, out: true }], // SIOCGIFADDR
   [0x8919, { bytes: 40, in: true, out: true }], // SIOCGIFBRDADDR
   [0x891b, { bytes: 40, in: true, out: true }], // SIOCGIFNETMASK
+  [0x891d, { bytes: 40, in: true, out: true }], // SIOCGIFMETRIC
   [0x8921, { bytes: 40, in: true, out: true }], // SIOCGIFMTU
   [0x8927, { bytes: 40, in: true, out: true }], // SIOCGIFHWADDR
   [0x8933, { bytes: 40, in: true, out: true }], // SIOCGIFINDEX
+  [0x8942, { bytes: 40, in: true, out: true }], // SIOCGIFTXQLEN
 ]);
 
 /** Undefined where the argument is a number, or the request is not known. */

@@ -51,6 +51,29 @@ function lengthOf(bytes: Uint8Array, copied: number): number {
   return Math.max(bytes.length, copied);
 }
 
+/** `struct ifconf` of SIOCGIFCONF (netdevice(7)): bytes of a buffer 0, where it is 8. */
+export function interfaceList(
+  registers: Registers,
+  index: number,
+  access: UserAccess,
+  out: Decoded,
+): Returned {
+  const at = unsigned(registers, index);
+  const structure = access.read(at, 16);
+  const buffer = getLong(structure, 8);
+  // Without a buffer it is asked how large one would have to be.
+  const result: Returned = { room: buffer === 0 ? Infinity : Math.max(0, getInt(structure, 0)) };
+  access.touch(at, 4, Access.WRITE);
+  out.finishers.push((status, user) => {
+    const { bytes } = result;
+    if (status < 0 || bytes === undefined) return;
+    if (buffer !== 0) user.write(buffer, bytes);
+    putInt(structure, 0, bytes.length);
+    user.write(at, structure.subarray(0, 4));
+  });
+  return result;
+}
+
 /** The pieces of a header as views of user memory, or as copies. */
 function pieces(
   header: Uint8Array,

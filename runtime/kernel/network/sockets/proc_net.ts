@@ -79,6 +79,9 @@ export function procNetText(transport: Transport, name: (typeof ProcNet)[number]
       return addresses6(transport);
     case "snmp":
       return "Ip: Forwarding DefaultTTL\nIp: 2 64\n";
+    case "pnp":
+      // What /etc/resolv.conf may lead to.
+      return transport.nameServers.map((address) => `nameserver ${address}\n`).join("");
     default:
       return sockets(transport.sockets(), name);
   }

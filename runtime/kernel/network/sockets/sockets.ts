@@ -8,6 +8,7 @@ import { decodeAddress, encodeAddress, familyOf } from "../address.ts";
 import { AF, SHUT, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
+import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
 import { ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
@@ -15,9 +16,6 @@ import { procNetText } from "./proc_net.ts";
 
 /** Sockets that one client has. */
 const MAX_SOCKETS = 65_536;
-/** Ports below are root's. */
-const FIRST_UNPRIVILEGED_PORT = 1024;
-const MAX_BACKLOG = 4096;
 const EVENT_BYTES = 8;
 const SIOCINQ = 0x541b, SIOCOUTQ = 0x5411;
 
@@ -34,6 +32,8 @@ interface Entry {
   noted: boolean;
   /** the instance before had it, and the client has not asked for it since */
   unclaimed: boolean;
+  /** it is closed, and its client waits until the peer has everything */
+  lingers: boolean;
 }
 
 export class SocketServer implements Service {
@@ -56,6 +56,7 @@ export class SocketServer implements Service {
         listens: false,
         noted: false,
         unclaimed: true,
+        lingers: false,
       });
     }
   }
@@ -76,7 +77,7 @@ export class SocketServer implements Service {
     const { endpoint } = entry;
     if (number === SocketCall.CLAIM) return this.#claim(entry, args[1], payload);
     // What the client knows of the stream has to be compared first.
-    if (entry.unclaimed && number !== SocketCall.CLOSE) fail(E.EBADF);
+    if ((entry.unclaimed || entry.lingers) && number !== SocketCall.CLOSE) fail(E.EBADF);
     switch (number) {
       case SocketCall.SENDTO:
         return this.#send(entry, args[1], args[2], payload);
@@ -85,10 +86,7 @@ export class SocketServer implements Service {
       case SocketCall.ACCEPT:
         return this.#accept(entry, payload);
       case SocketCall.CLOSE:
-        endpoint.changed = () => {};
-        endpoint.close();
-        this.#entries.delete(entry.handle);
-        return 0;
+        return this.#close(entry, args[1] === 1);
       case SocketCall.IOCTL:
         return this.#ioctl(endpoint, args[1], payload);
     }
@@ -103,7 +101,7 @@ export class SocketServer implements Service {
         return 0;
       }
       case SocketCall.LISTEN:
-        streamOf(endpoint).listen(Math.min(Math.max(args[1], 0), MAX_BACKLOG));
+        streamOf(endpoint).listen(args[1]);
         entry.listens = true;
         this.#forgotten(entry);
         return 0;
@@ -152,6 +150,7 @@ export class SocketServer implements Service {
       listens: false,
       noted: false,
       unclaimed: false,
+      lingers: false,
     };
     this.#entries.set(entry.handle, entry);
     if ("keep" in endpoint) (endpoint as StreamEndpoint).keep(entry.handle);
@@ -223,6 +222,23 @@ export class SocketServer implements Service {
       this.#note(entry);
       throw failure;
     }
+  }
+
+  /** @returns seconds for which the client is to wait */
+  #close(entry: Entry, waits: boolean): number {
+    const { endpoint } = entry;
+    endpoint.close();
+    const seconds = waits && "lingerSeconds" in endpoint
+      ? (endpoint as StreamEndpoint).lingerSeconds
+      : 0;
+    if (seconds > 0) {
+      entry.lingers = true;
+      this.#forgotten(entry);
+      return seconds;
+    }
+    endpoint.changed = () => {};
+    this.#entries.delete(entry.handle);
+    return 0;
   }
 
   #claim(entry: Entry, received: number, payload: Uint8Array): number {

@@ -4,7 +4,7 @@ import { type Coroutine, isCoroutine } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { encodeAddress } from "../address.ts";
-import { AF, SOCK } from "../constants.ts";
+import { AF, SO, SOCK, SOL } from "../constants.ts";
 import type { StreamEndpoint } from "../endpoint.ts";
 import { RECEIVE_HEADER_BYTES, SocketCall, splitLevel } from "../protocol.ts";
 import { errnoOf } from "../tcpip/testing/transfer.ts";
@@ -118,6 +118,32 @@ Deno.test("who could not send is not told again of what it can receive", () => {
   assertEquals(socket.events(), [POLL.IN]);
   assertEquals(socket.send(new Uint8Array(1)), -E.EAGAIN);
   assertEquals(socket.events(), []);
+});
+
+Deno.test("who closes with SO_LINGER is told when the peer has everything", () => {
+  const socket = new Connected();
+  const option = Uint8Array.of(1, 0, 0, 0, 9, 0, 0, 0);
+  socket.call(SocketCall.SETSOCKOPT, [socket.handle, SOL.SOCKET, SO.LINGER], option);
+  socket.fill();
+  assertEquals(socket.call(SocketCall.CLOSE, [socket.handle, 1]), 9);
+  assertEquals([socket.events(), socket.send(new Uint8Array(1))], [[], -E.EBADF]);
+  const room = new Uint8Array(100_000);
+  for (let count = 1; count > 0;) {
+    count = 0;
+    socket.world.pass(100e6);
+    errnoOf(() => count = socket.far.receive(room, 0).count);
+  }
+  assertEquals(socket.events(), [POLL.HUP]);
+  assertEquals(socket.call(SocketCall.CLOSE, [socket.handle, 0]), 0);
+  assertEquals(socket.call(SocketCall.CLOSE, [socket.handle, 0]), -E.EBADF);
+});
+
+Deno.test("who closes with SO_LINGER and does not wait is not asked to", () => {
+  const socket = new Connected();
+  const option = Uint8Array.of(1, 0, 0, 0, 9, 0, 0, 0);
+  socket.call(SocketCall.SETSOCKOPT, [socket.handle, SOL.SOCKET, SO.LINGER], option);
+  socket.fill();
+  assertEquals(socket.call(SocketCall.CLOSE, [socket.handle, 0]), 0);
 });
 
 Deno.test("who has received everything is told of what comes then", () => {

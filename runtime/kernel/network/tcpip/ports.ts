@@ -1,11 +1,10 @@
 // Which socket has which port, for one protocol: conflicts as Linux sees them (socket(7), SO_REUSEADDR and
 // SO_REUSEPORT), and ports chosen at random (RFC 6056) in the range of ip_local_port_range.
 import { E, fail } from "../../errno.ts";
+import { FIRST_EPHEMERAL_PORT, LAST_EPHEMERAL_PORT } from "../limits.ts";
 import { equalAddress } from "./ip/ip_address.ts";
 import type { SocketOptions } from "./socket_options.ts";
 
-export const FIRST_EPHEMERAL_PORT = 32_768;
-export const LAST_EPHEMERAL_PORT = 60_999;
 const EPHEMERAL_PORTS = LAST_EPHEMERAL_PORT - FIRST_EPHEMERAL_PORT + 1;
 
 /** Something that holds a port. */

@@ -14,23 +14,28 @@ export interface StackSettings {
   name: string;
   addresses: Network[];
   gateways: Uint8Array[];
+  /** for programs to ask; the stack asks nobody */
+  nameServers: string[];
   tcp: TcpFeatures;
 }
 
 /** @throws Error naming what is no address */
 export function readSettings(settings: Record<string, unknown>): StackSettings {
-  const { addresses = [], gateway, gateway6, name = "eth0", tcp = {} } = settings as {
-    addresses?: string[];
-    gateway?: string;
-    gateway6?: string;
-    name?: string;
-    tcp?: Partial<TcpFeatures>;
-  };
+  const { addresses = [], gateway, gateway6, nameServers = [], name = "eth0", tcp = {} } =
+    settings as {
+      addresses?: string[];
+      gateway?: string;
+      gateway6?: string;
+      nameServers?: string[];
+      name?: string;
+      tcp?: Partial<TcpFeatures>;
+    };
   const gateways = [gateway, gateway6].filter((each) => each !== undefined);
   return {
     name,
     addresses: addresses.map(parseNetwork),
     gateways: gateways.map(parseAddress),
+    nameServers,
     tcp: { timestamps: true, selectiveAcknowledgements: true, windowScaling: true, ...tcp },
   };
 }

@@ -2,11 +2,7 @@
 // written by level and name. What an endpoint must do more than remember, it does itself.
 import { E, fail } from "../../errno.ts";
 import { IP, IPV6, SO, SOL } from "../constants.ts";
-
-/** Bytes buffered in each direction by default, and the bounds of what a program may ask for. */
-export const DEFAULT_BUFFER_BYTES = 256 << 10;
-const LEAST_BUFFER_BYTES = 2304;
-const MOST_BUFFER_BYTES = 4 << 20;
+import { DEFAULT_BUFFER_BYTES, LEAST_BUFFER_BYTES, MOST_BUFFER_BYTES } from "../limits.ts";
 
 /** The state of the options of one endpoint. */
 export class SocketOptions {

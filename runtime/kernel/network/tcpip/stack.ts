@@ -45,6 +45,7 @@ export class Stack {
   /** multicast groups, and how many endpoints are in each */
   readonly #groups = new Map<string, number>();
   readonly #hashWords = new Int32Array(9);
+  readonly #nameServers: readonly string[];
 
   /** @param keep memory that outlives the domain, for connections */
   constructor(
@@ -53,6 +54,7 @@ export class Stack {
     settings: StackSettings,
     keep?: Uint8Array,
   ) {
+    this.#nameServers = settings.nameServers;
     this.nowNs = () => environment.nowNs();
     this.random = (into) => environment.random(into);
     this.timers = new Timers(environment);
@@ -191,6 +193,7 @@ export class Stack {
       open: (family, type, protocol) => this.open(family, type, protocol),
       interfaces: () => this.interfaces(),
       routes: () => this.routes.list(),
+      nameServers: this.#nameServers,
       sockets: () => [...this.tcp.list(), ...this.udp.list()],
       restored: () => this.tcp.restored?.endpoints ?? new Map(),
     };

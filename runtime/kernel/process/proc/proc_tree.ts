@@ -11,6 +11,7 @@ import {
   uptimeText,
   versionText,
 } from "./machine_text.ts";
+import { networkDirectory } from "./network_directory.ts";
 import { processDirectory } from "./process_directory.ts";
 import { settingsTree } from "./settings_tree.ts";
 
@@ -33,6 +34,7 @@ export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
     self: ownLink(String),
     "thread-self": ownLink((pid) => `${pid}/task/${pid}`),
     mounts: linkTo("self/mounts"),
+    net: linkTo("self/net"),
     cmdline: text(() => "\n"),
     cpuinfo: text(cpuInfoText),
     filesystems: text(() => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n"),
@@ -43,6 +45,7 @@ export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
     version: text(versionText),
     sys: settingsTree(kernel, pidMax),
   });
+  const net = networkDirectory(kernel);
   const directories = new WeakMap<Process, ProcDirectory>();
   return {
     ...machine,
@@ -54,7 +57,7 @@ export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
       const process = /^[1-9]\d*$/.test(name) ? kernel.process(Number(name)) : undefined;
       if (process === undefined) return machine.find(name);
       let found = directories.get(process);
-      if (found === undefined) directories.set(process, found = processDirectory(process));
+      if (found === undefined) directories.set(process, found = processDirectory(process, net));
       return found;
     },
   };

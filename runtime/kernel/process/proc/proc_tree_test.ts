@@ -216,6 +216,7 @@ Deno.test("the machine's files say what it is", () => {
   assertMatch(read(user, "/proc/filesystems"), /^nodev\tproc$/m);
   assertEquals(read(user, "/proc/sys/kernel/pid_max"), "4194304\n");
   assertEquals(read(user, "/proc/sys/net/core/somaxconn"), "4096\n");
+  assertEquals(read(user, "/proc/sys/net/ipv4/ip_local_port_range"), "32768\t60999\n");
   const uuid = /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\n$/;
   assertMatch(read(user, "/proc/sys/kernel/random/uuid"), uuid);
   const ids = [0, 1].map(() => read(user, "/proc/sys/kernel/random/boot_id"));

@@ -189,7 +189,8 @@ function threadDirectory(thread: Thread): ProcDirectory {
   });
 }
 
-export function processDirectory(process: Process): ProcDirectory {
+/** @param net what it sees of the network */
+export function processDirectory(process: Process, net: ProcDirectory): ProcDirectory {
   const threads = new WeakMap<Thread, ProcDirectory>();
   const threadOf = (tid: number) => [...process.threads].find((thread) => thread.tid === tid);
   const task: ProcDirectory = {
@@ -215,6 +216,7 @@ export function processDirectory(process: Process): ProcDirectory {
         () => process.name,
         () => threadOf(process.pid) ?? fail(E.ESRCH),
       ),
+      net,
       task,
     }),
     owner: () => ownerOf(process),

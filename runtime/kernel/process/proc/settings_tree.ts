@@ -1,4 +1,13 @@
 // /proc/sys: what is set for the machine as a whole (proc(5), sysctl(8)). Only its names can be changed.
+import {
+  DEFAULT_BUFFER_BYTES,
+  FIRST_EPHEMERAL_PORT,
+  FIRST_UNPRIVILEGED_PORT,
+  LAST_EPHEMERAL_PORT,
+  LEAST_BUFFER_BYTES,
+  MAX_BACKLOG,
+  MOST_BUFFER_BYTES,
+} from "../../network/limits.ts";
 import { directory, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
 import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
 import { MAX_THREADS } from "../limits.ts";
@@ -13,7 +22,6 @@ const POOL_BITS = 256;
 const OVERFLOW_ID = 65534;
 const MAX_MAPPINGS = 65530;
 const MAX_PIPE_BYTES = 1 << 20;
-const SOMAXCONN = 4096;
 
 /** A random UUID (RFC 9562, version 4). */
 function uuid(kernel: ProcessKernel): string {
@@ -36,6 +44,30 @@ function nameFile(kernel: ProcessKernel, which: "host" | "domain"): ProcFile {
     read: () => `${kernel.names[which]}\n`,
     write: (given) => kernel.names[which] = given.replace(/\n.*$/s, "").slice(0, 64),
   };
+}
+
+/** What servers look at: the network's own numbers, none of which changes. */
+function networkSettings(): ProcDirectory {
+  const buffers = `${LEAST_BUFFER_BYTES}\t${DEFAULT_BUFFER_BYTES}\t${MOST_BUFFER_BYTES}`;
+  return directory({
+    core: directory({
+      somaxconn: line(MAX_BACKLOG),
+      rmem_default: line(DEFAULT_BUFFER_BYTES),
+      rmem_max: line(MOST_BUFFER_BYTES),
+      wmem_default: line(DEFAULT_BUFFER_BYTES),
+      wmem_max: line(MOST_BUFFER_BYTES),
+    }),
+    ipv4: directory({
+      ip_forward: line(0),
+      ip_local_port_range: line(`${FIRST_EPHEMERAL_PORT}\t${LAST_EPHEMERAL_PORT}`),
+      ip_unprivileged_port_start: line(FIRST_UNPRIVILEGED_PORT),
+      tcp_congestion_control: line("cubic"),
+      tcp_available_congestion_control: line("cubic"),
+      tcp_rmem: line(buffers),
+      tcp_wmem: line(buffers),
+    }),
+    ipv6: directory({ conf: directory({ all: directory({ disable_ipv6: line(0) }) }) }),
+  });
 }
 
 /** @param pidMax highest process number */
@@ -81,6 +113,6 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
       }),
       "pipe-max-size": line(MAX_PIPE_BYTES),
     }),
-    net: directory({ core: directory({ somaxconn: line(SOMAXCONN) }) }),
+    net: networkSettings(),
   });
 }

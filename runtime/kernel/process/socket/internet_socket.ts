@@ -3,7 +3,7 @@
 // connection is made again on the next one, as it was; one with a connection is reset.
 import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { MSG, SO, SOCK, SOL } from "../../network/constants.ts";
+import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import {
   RECEIVE_HEADER_BYTES,
   SERVER_LOST,
@@ -12,13 +12,17 @@ import {
 } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
+import { NS_PER_SECOND } from "../clock.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
-import { type Incoming, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
+import { SendBehind } from "./send_behind.ts";
+import { type Incoming, intOption, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
 
 const MAX_ADDRESS_BYTES = 128;
 const SIOCINQ = 0x541b;
+/** A third of the buffer that a stream has (network/limits.ts) is more. */
+const BEHIND_BYTES = 64 << 10;
 const nothing = new Uint8Array(0);
 
 /** A call that made a socket what it is: made again on another server. */
@@ -32,6 +36,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   level = 0;
   #handle: number;
   #lost = false;
+  #lingers = false;
   #released = false;
   #connecting = false;
   /** it has, or had, a connection: that no other server can go on with */
@@ -47,8 +52,10 @@ export class InternetSocket extends Socket implements ServedSocket {
   #put = 0;
   /** bytes that a server took of a call, and died before it said so */
   #untold = 0;
-  #sending = false;
-  readonly #sent = new WaitQueue();
+  readonly #behind: SendBehind;
+  /** its buffers are as large as the program wanted: there may be little room where there is some */
+  #ownBuffers = false;
+  #noWriting = false;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
 
@@ -63,6 +70,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   ) {
     super(server.environment, family, type, protocol, flags);
     this.#handle = handle;
+    this.#behind = new SendBehind(server.environment.tasks);
   }
 
   /** socket(2). @param flags SOCK_NONBLOCK, or none */
@@ -90,6 +98,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   serverLost(): void {
+    if (this.#lingers) return this.#end();
     if (this.#connected && !this.streams) return this.#end();
     const { server } = this;
     const work = this.#connected
@@ -137,7 +146,10 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (before !== server.generation) return;
     const { handle, generation } = yield* server.open(family, type, protocol, credential);
     // Should this server die too, its death is told, and all starts anew.
-    if (generation !== before) return yield* server.close(handle);
+    if (generation !== before) {
+      yield* server.close(handle);
+      return;
+    }
     this.level = 0;
     server.made(this, handle, generation);
     for (const { number, args, payload } of this.#steps) {
@@ -246,6 +258,7 @@ export class InternetSocket extends Socket implements ServedSocket {
       flags & SOCK.NONBLOCK,
     );
     socket.#connected = true;
+    socket.#ownBuffers = this.#ownBuffers;
     server.made(socket, handle, server.generation);
     return { socket, address: addressAt(payload, 4) };
   }
@@ -284,6 +297,13 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (message.rights.length > 0) fail(E.EINVAL);
     const { data, address = nothing } = message;
     const passed = flags & (MSG.OOB | MSG.MORE);
+    this.#behind.throwToSender();
+    if (this.#mayGoOn(data.length, passed)) {
+      const kept = data.slice();
+      this.#behind.begin(() => this.#sendAll(kept, passed));
+      this.#behind.throwToSender();
+      return data.length;
+    }
     let sent = 0;
     do {
       const part = data.subarray(sent, sent + this.server.maxDataBytes);
@@ -305,25 +325,40 @@ export class InternetSocket extends Socket implements ServedSocket {
     return sent;
   }
 
-  /** One call that sends. Of a stream there is one at a time: what a server took of one is told by a count. */
-  *#sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
-    if (!this.streams) return yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
-    while (this.#sending) yield this.#sent;
-    this.#sending = true;
-    // Who sent it does not wait for its answer any more.
-    this.#put += this.#untold;
-    this.#untold = 0;
-    try {
-      const count = yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
-      this.#put += count ?? 0;
-      return count;
-    } finally {
-      this.#sending = false;
-      this.#sent.wakeAll();
+  /** Whether the server will take so many bytes: a stream that is writable has a third of its buffer free. */
+  #mayGoOn(bytes: number, flags: number): boolean {
+    return this.streams && this.#connected && !this.#behind.busy && !this.#noWriting &&
+      !this.#ownBuffers && bytes > 0 && bytes <= BEHIND_BYTES && (flags & MSG.OOB) === 0 &&
+      (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
+  }
+
+  /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
+  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
+    for (let sent = 0; sent < data.length;) {
+      const count = yield* this.#sendCounted([flags, 0], data.subarray(sent));
+      if (count === undefined) yield this.readiness;
+      else sent += count;
     }
   }
 
+  /** One call that sends. */
+  #sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    if (!this.streams) return this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+    return this.#behind.inTurn(() => this.#sendCounted(args, payload));
+  }
+
+  /** One call that sends bytes of a stream, which are counted. */
+  *#sendCounted(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    // Who sent it does not wait for its answer any more.
+    this.#put += this.#untold;
+    this.#untold = 0;
+    const count = yield* this.#transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
+    this.#put += count ?? 0;
+    return count;
+  }
+
   *receive(message: Incoming, flags: number): Coroutine<number> {
+    this.#behind.throwToReceiver();
     const room = roomOf(message);
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + Math.min(room, this.server.maxDataBytes));
     const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
@@ -352,6 +387,8 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *shutdown(how: number): Coroutine<number> {
+    yield* this.#behind.settled();
+    if (how !== SHUT.RD) this.#noWriting = true;
     const claims = this.#claims;
     try {
       return yield* this.#call(SocketCall.SHUTDOWN, [how]);
@@ -377,10 +414,16 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   protected setOwnOption(level: number, name: number, value: Uint8Array): Coroutine<number> {
+    const sendBuffer = name === SO.SNDBUF || name === SO.SNDBUFFORCE;
+    if (level === SOL.SOCKET && sendBuffer) this.#ownBuffers = true;
     return this.#step(SocketCall.SETSOCKOPT, [level, name], value);
   }
 
   protected *ownOption(level: number, name: number): Coroutine<Uint8Array> {
+    if (level === SOL.SOCKET && name === SO.ERROR) {
+      const failure = this.#behind.takeFailure();
+      if (failure !== undefined) return intOption(failure.errno);
+    }
     const payload = new Uint8Array(256);
     const count = yield* this.#call(SocketCall.GETSOCKOPT, [level, name], payload);
     if (level === SOL.SOCKET && name === SO.ERROR) this.level &= ~POLL.ERR;
@@ -402,11 +445,38 @@ export class InternetSocket extends Socket implements ServedSocket {
     return this.level & (events | POLL.ERR | POLL.HUP);
   }
 
-  *release(): Coroutine<void> {
+  *release(waits = false): Coroutine<void> {
+    yield* this.#behind.settled();
+    const { server } = this, handle = this.#handle;
     this.#released = true;
-    this.server.forget(this, this.#handle);
+    server.forget(this, handle);
     // A server that died, or has no such socket any more, needs not be told.
-    if (!this.#lost) yield* this.server.close(this.#handle);
+    if (this.#lost) return;
+    const seconds = yield* server.close(handle, waits);
+    // What was told of it on the way does not concern anybody.
+    server.forget(this, handle);
+    if (seconds > 0) yield* this.#linger(handle, seconds);
+  }
+
+  /** Waits until the peer has everything: at most so many seconds, and until a signal comes (SO_LINGER). */
+  *#linger(handle: number, seconds: number): Coroutine<void> {
+    const { server, environment: { tasks, nowNs } } = this;
+    this.level = 0;
+    this.#lingers = true;
+    server.made(this, handle, server.generation);
+    const deadline = nowNs() + seconds * NS_PER_SECOND;
+    const cancel = tasks.wakeAt(deadline, this.readiness);
+    try {
+      while ((this.level & POLL.HUP) === 0 && nowNs() < deadline) yield this.readiness;
+    } catch (failure) {
+      // The socket is closed all the same, and the signal is delivered.
+      if (!(failure instanceof Errno)) throw failure;
+    } finally {
+      cancel();
+    }
+    server.forget(this, handle);
+    yield* server.close(handle);
+    server.forget(this, handle);
   }
 }
 

@@ -77,6 +77,17 @@ export class InternetSockets {
     return status < 0 ? fail(-status) : status;
   }
 
+  /** A text of /proc/net that the server keeps, by its index in `ProcNet`. */
+  *text(index: number): Coroutine<string> {
+    const payload = new Uint8Array(this.maxDataBytes);
+    for (let text = "";;) {
+      const count = yield* this.status(SocketCall.PROC, [index, text.length], payload);
+      if (count < 0) return fail(-count);
+      text += new TextDecoder().decode(payload.subarray(0, count));
+      if (count < payload.length) return text;
+    }
+  }
+
   /** A new socket on whichever server is there, and that server's generation. */
   *open(
     family: number,
@@ -94,10 +105,18 @@ export class InternetSockets {
     }
   }
 
-  /** Has the server forget a socket; one that is no longer, or never was, needs not be told. */
-  *close(handle: number): Coroutine<void> {
+  /**
+   * Has the server forget a socket; one that is no longer, or never was, needs not be told.
+   * @param waits whether the caller waits as long as SO_LINGER says
+   * @returns seconds that it is to wait, before it closes the socket once more
+   */
+  *close(handle: number, waits = false): Coroutine<number> {
+    let status;
     // The next server may have what the last one had.
-    while ((yield* this.status(SocketCall.CLOSE, [handle])) === SERVER_LOST);
+    do status = yield* this.status(SocketCall.CLOSE, [handle, waits ? 1 : 0]); while (
+      status === SERVER_LOST
+    );
+    return Math.max(0, status);
   }
 
   /**

@@ -104,7 +104,7 @@ export abstract class Socket implements Description {
   abstract localName(): Blocking<Uint8Array>;
   abstract peerName(): Blocking<Uint8Array>;
   abstract poll(events: number): number;
-  abstract release(): Blocking<void>;
+  abstract release(waits?: boolean): Blocking<void>;
   /** bytes that wait to be read */
   abstract available(): Blocking<number>;
   /** Options that not all families have in common. */

@@ -2,9 +2,11 @@
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { AF, MSG, SOCK } from "../../network/constants.ts";
+import { putTimespec } from "../clock.ts";
 import { releaseAll } from "../descriptor_table.ts";
 import type { Handlers } from "../handler.ts";
 import type { Process } from "../process.ts";
+import { durationNs } from "../sys_signal.ts";
 import { readControl, writeControl } from "./control_message.ts";
 import { InternetSocket } from "./internet_socket.ts";
 import { incoming, senderOf, Socket } from "./socket.ts";
@@ -37,7 +39,6 @@ export interface ReceivedMessage {
 }
 
 const UNIX_TYPES: number[] = [SOCK.STREAM, SOCK.DGRAM, SOCK.SEQPACKET];
-/** Most messages of one sendmmsg or recvmmsg. */
 const none = new Uint8Array(0);
 
 function typeOf(type: number): number {
@@ -200,10 +201,11 @@ function* recvmsg(
   return count;
 }
 
-/** Calls with several messages: what was done before an error counts. */
+/** Calls with several messages: what was done before an error counts. @param enough asked after each */
 function* several<M extends { count: number }>(
   messages: M[],
   one: (message: M, index: number) => Coroutine<number>,
+  enough: () => boolean = () => false,
 ): Coroutine<number> {
   let done = 0;
   for (const message of messages) {
@@ -214,6 +216,7 @@ function* several<M extends { count: number }>(
       throw failure;
     }
     done++;
+    if (enough()) break;
   }
   return done;
 }
@@ -227,17 +230,30 @@ function sendmmsg(
   return several(messages, (message) => sendmsg(process, fd, message, flags));
 }
 
+/** @param timeout as on Linux looked at after each message only (recvmmsg(2), BUGS); what is left is put there */
 function recvmmsg(
   process: Process,
   fd: number,
   messages: ReceivedMessage[],
   flags: number,
+  timeout?: Uint8Array,
 ): Coroutine<number> {
+  const { nowNs } = process.kernel.environment;
   const waitsForOne = (flags & MSG.WAITFORONE) !== 0;
-  return several(messages, (message, index) => {
-    const waiting = waitsForOne && index > 0 ? MSG.DONTWAIT : 0;
-    return recvmsg(process, fd, message, flags & ~MSG.WAITFORONE | waiting);
-  });
+  const deadline = timeout === undefined ? Infinity : nowNs() + durationNs(timeout);
+  return several(
+    messages,
+    (message, index) => {
+      const waiting = waitsForOne && index > 0 ? MSG.DONTWAIT : 0;
+      return recvmsg(process, fd, message, flags & ~MSG.WAITFORONE | waiting);
+    },
+    () => {
+      if (timeout === undefined) return false;
+      const left = Math.max(0, deadline - nowNs());
+      putTimespec(timeout, 0, left);
+      return left === 0;
+    },
+  );
 }
 
 export const socketCalls: Handlers = {

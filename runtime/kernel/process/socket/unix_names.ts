@@ -78,6 +78,11 @@ export class UnixNames {
     return this.#bound.get(key) ?? fail(E.ECONNREFUSED);
   }
 
+  /** All sockets that have names. */
+  get all(): Iterable<UnixSocket> {
+    return this.#bound.values();
+  }
+
   release(key: string, socket: UnixSocket): void {
     if (this.#bound.get(key) === socket) this.#bound.delete(key);
   }

@@ -75,6 +75,14 @@ export class UnixSocket extends Socket {
     for (const end of [a, b]) end.#owner = end.#peerOwner = owner;
   }
 
+  get listening(): boolean {
+    return this.#backlog !== undefined;
+  }
+
+  get connected(): boolean {
+    return this.#peer !== undefined;
+  }
+
   *bind(process: Process, address: Uint8Array): Coroutine<number> {
     const named = this.#key !== undefined;
     [this.#name, this.#key] = yield* this.names.bind(process, this, address, named);

@@ -160,6 +160,9 @@ export function finAcknowledged(connection: Connection): void {
     connection.state = State.FIN_WAIT_2;
     connection.news = true;
     if (connection.owner === undefined) connection.timers.armOrphan();
-  } else if (connection.state === State.CLOSING) connection.enterTimeWait();
-  else if (connection.state === State.LAST_ACK) connection.end(0);
+    connection.lingering?.();
+  } else if (connection.state === State.CLOSING) {
+    connection.enterTimeWait();
+    connection.lingering?.();
+  } else if (connection.state === State.LAST_ACK) connection.end(0);
 }

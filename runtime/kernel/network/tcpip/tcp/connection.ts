@@ -32,6 +32,8 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
   nextFlow: Flow | undefined;
   /** undefined: nobody has it any more (an orphan) */
   owner: Owner | undefined;
+  /** told that the peer has everything, or that it ended: somebody waits for that (SO_LINGER) */
+  lingering: (() => void) | undefined;
   /** from the first byte not acknowledged to the last that the program gave */
   sent: ByteRing;
   /** from the first byte not read to the last that came, gaps and all */
@@ -173,6 +175,7 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     if (this.owner === undefined) this.#letGo();
     else this.save();
     this.owner?.happened(this);
+    this.lingering?.();
   }
 
   /** Nobody reads what came any more. */

@@ -1,5 +1,6 @@
 // A listening port: half-open connections, of which the oldest give way when there are too many (RFC 4987,
 // 3.3), and established ones that wait for accept(2).
+import { MAX_BACKLOG } from "../../limits.ts";
 import { Connection, type Owner, WINDOW_SCALE } from "./connection.ts";
 import { HalfOpen } from "./half_open.ts";
 import { takeSyn } from "./input.ts";
@@ -9,8 +10,6 @@ import { State } from "./state.ts";
 import type { Tcp } from "./tcp.ts";
 import type { TcpOptions } from "./tcp_options.ts";
 
-/** What listen(2) may ask for at most (somaxconn). */
-const MOST_BACKLOG = 4096;
 /** Half-open connections of a listener, whatever its backlog. */
 const LEAST_HALF_OPEN = 256;
 
@@ -37,7 +36,7 @@ export class Listener implements Owner {
   }
 
   set backlog(asked: number) {
-    this.#backlog = Math.min(MOST_BACKLOG, asked < 0 ? MOST_BACKLOG : asked);
+    this.#backlog = Math.min(MAX_BACKLOG, asked < 0 ? MAX_BACKLOG : asked);
   }
 
   /** As Linux counts: one more than the backlog may wait. */

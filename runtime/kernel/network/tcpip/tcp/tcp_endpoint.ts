@@ -68,7 +68,15 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     return state === State.SYN_SENT || state === State.SYN_RECEIVED;
   }
 
+  get lingerSeconds(): number {
+    const { linger } = this.options, state = this.#connection?.state;
+    const unfinished = state === State.FIN_WAIT_1 || state === State.CLOSING ||
+      state === State.LAST_ACK;
+    return this.#closed && unfinished ? Math.max(0, linger) : 0;
+  }
+
   get readiness(): number {
+    if (this.#closed) return this.lingerSeconds > 0 ? 0 : Ready.HUP;
     if (this.listener !== undefined) return this.listener.ready.length > 0 ? Ready.IN : 0;
     if (this.connecting) return 0;
     return streamReadiness(this.#connection, this.error, this.#readShut);
@@ -295,6 +303,9 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     this.leaveGroups();
     this.#stopListening();
     this.stack.tcp.ports.remove(this);
-    this.#connection?.release();
+    const connection = this.#connection;
+    if (connection === undefined) return;
+    connection.release();
+    if (this.lingerSeconds > 0) connection.lingering = () => this.changed();
   }
 }
