@@ -28,7 +28,10 @@ interface Saved {
 /** A module that is made when the first of its regions is needed. */
 interface Unit {
   bytes: Uint8Array<ArrayBuffer>;
-  regions: Saved[];
+  /** what its regions are, as it lies in the file */
+  description: Uint8Array<ArrayBuffer>;
+  /** known once somebody has asked for code nearby */
+  regions: Saved[] | undefined;
   functions: RunRegion[] | undefined;
 }
 
@@ -42,25 +45,25 @@ interface Made {
 /** What is found of the code at an address. */
 export type Found = Pick<Saved, "first" | "pieces"> & { run: RunRegion };
 
+type Range = [from: number, to: number];
 /** How it lies in a file: this as JSON, with its length before it, and then bytes that it points into. */
 interface Header {
   fingerprint: string;
-  units: { at: [from: number, to: number]; regions: SavedHeader[] }[];
+  /** where modules are, and the descriptions of their regions: JSON, too */
+  units: { place: number; module: Range; description: Range }[];
 }
-type SavedHeader = [
-  entry: number,
-  first: 0 | 1,
-  pieces: [address: number, from: number, to: number][],
-];
+type Description = [entry: number, first: 0 | 1, pieces: [address: number, ...Range][]][];
 
 const LENGTH_BYTES = 4;
 
 export class SavedCode {
-  readonly #units: Unit[] = [];
-  readonly #byEntry = new Map<number, Saved[]>();
+  /** by place of their regions: see `placeOf` */
+  readonly #units = new Map<number, Unit[]>();
   readonly #made = new Map<string, Made>();
   /** regions in whose place there is a better one now */
   readonly #replaced = new Set<Saved>();
+  /** what descriptions point into */
+  #contents = new Uint8Array(0);
 
   /**
    * @param fingerprint of the translator: code of another one is none
@@ -79,110 +82,150 @@ export class SavedCode {
    * @param matches whether instructions are in memory
    */
   find(entry: number, matches: (piece: CodePiece) => boolean): Found | undefined {
-    const saved = this.#byEntry.get(entry)?.find((each) => each.pieces.every(matches));
-    if (saved === undefined || this.#replaced.has(saved)) return undefined;
-    const { unit, first, pieces, index } = saved;
-    unit.functions ??= this.compiler.load(unit.bytes, unit.regions.length);
-    return { first, pieces, run: unit.functions[index] };
+    for (const saved of this.#savedAt(entry)) {
+      if (this.#replaced.has(saved) || !saved.pieces.every(matches)) continue;
+      const { unit, first, pieces, index } = saved;
+      unit.functions ??= this.compiler.load(unit.bytes, unit.regions!.length);
+      return { first, pieces, run: unit.functions[index] };
+    }
+    return undefined;
   }
 
   /** Remembers a region that was translated, in place of what began with the same instructions. */
   keep(made: Made): void {
-    this.#made.set(signature(made), made);
-    for (const saved of this.#byEntry.get(made.entry) ?? []) {
-      if (signature(saved) === signature(made)) this.#replaced.add(saved);
+    const key = signature(made);
+    this.#made.set(key, made);
+    for (const saved of this.#savedAt(made.entry)) {
+      if (signature(saved) === key) this.#replaced.add(saved);
     }
   }
 
   /** Regions with the instruction at an address are not to be taken any more. */
   reject(address: number): void {
-    for (const { regions } of this.#units) {
-      for (const saved of regions) {
+    for (const unit of [...this.#units.values()].flat()) {
+      for (const saved of this.#regionsOf(unit)) {
         if (saved.pieces.some((piece) => includes(piece, address))) this.#replaced.add(saved);
       }
     }
   }
 
+  #savedAt(entry: number): Saved[] {
+    const units = this.#units.get(placeOf(entry));
+    if (units === undefined) return [];
+    return units.flatMap((unit) => this.#regionsOf(unit).filter((saved) => saved.entry === entry));
+  }
+
+  #regionsOf(unit: Unit): Saved[] {
+    if (unit.regions !== undefined) return unit.regions;
+    const description: Description = JSON.parse(new TextDecoder().decode(unit.description));
+    return unit.regions = description.map(([entry, first, places], index) => {
+      const pieces = places.map(([address, from, to]) => ({
+        address,
+        bytes: this.#contents.subarray(from, to),
+      }));
+      const saved = { entry, first: first === 1, pieces, unit, index };
+      // What was replaced has no instructions.
+      if (pieces.length === 0) this.#replaced.add(saved);
+      return saved;
+    });
+  }
+
   /** @returns a file of all that is remembered; undefined where hardly anything is new */
   save(): Uint8Array<ArrayBuffer> | undefined {
     if (this.#made.size < LEAST_REGIONS) return undefined;
-    const units: { bytes: Uint8Array; regions: (Saved | Made)[] }[] = [];
-    const all = this.#units.reduce((sum, { bytes }) => sum + bytes.length, 0);
-    for (const unit of this.#units) {
-      // What is replaced stays in the module, where nobody finds it.
-      const left = unit.regions.some((each) => !this.#replaced.has(each));
-      if (left && (all < MOST_BYTES || unit.functions !== undefined)) units.push(unit);
+    const out = new FileWriter(this.fingerprint);
+    for (const [place, units] of this.#units) {
+      for (const unit of units) {
+        if (this.#contents.length > MOST_BYTES && unit.functions === undefined) continue;
+        const regions = this.#regionsOf(unit);
+        // What is replaced stays in the module, where nobody finds it.
+        if (regions.every((each) => this.#replaced.has(each))) continue;
+        out.add(place, unit.bytes, regions, (each) => this.#replaced.has(each));
+      }
     }
-    const byPlace = Map.groupBy(
-      this.#made.values(),
-      ({ entry }) => Math.floor(entry / 2 ** UNIT_SHIFT),
-    );
-    for (const regions of byPlace.values()) {
-      const bytes = this.compiler.encode(regions.map(({ code }) => code));
-      units.push({ bytes, regions });
+    const byPlace = Map.groupBy(this.#made.values(), ({ entry }) => placeOf(entry));
+    for (const [place, regions] of byPlace) {
+      const module = this.compiler.encode(regions.map(({ code }) => code));
+      out.add(place, module, regions, () => false);
     }
-    return this.#write(units);
-  }
-
-  #write(units: { bytes: Uint8Array; regions: (Saved | Made)[] }[]): Uint8Array<ArrayBuffer> {
-    const parts: Uint8Array[] = [];
-    let length = 0;
-    const put = (bytes: Uint8Array): [number, number] => {
-      parts.push(bytes);
-      return [length, length += bytes.length];
-    };
-    const header: Header = { fingerprint: this.fingerprint, units: [] };
-    for (const { bytes, regions } of units) {
-      header.units.push({
-        at: put(bytes),
-        regions: regions.map((region) => {
-          // Its place in the module counts, so one that is replaced is still listed: as nothing.
-          const gone = "unit" in region && this.#replaced.has(region);
-          const pieces = gone ? [] : region.pieces.map((
-            { address, bytes },
-          ): [number, number, number] => [address, ...put(bytes)]);
-          return [region.entry, region.first ? 1 : 0, pieces];
-        }),
-      });
-    }
-    const text = new TextEncoder().encode(JSON.stringify(header));
-    const file = new Uint8Array(LENGTH_BYTES + text.length + length);
-    new DataView(file.buffer).setUint32(0, text.length, true);
-    file.set(text, LENGTH_BYTES);
-    let at = LENGTH_BYTES + text.length;
-    for (const part of parts) {
-      file.set(part, at);
-      at += part.length;
-    }
-    return file;
+    return out.file();
   }
 
   #read(file: Uint8Array<ArrayBuffer>): void {
-    const { buffer, byteOffset, byteLength } = file;
-    const length = new DataView(buffer, byteOffset, byteLength).getUint32(0, true);
+    const length = new DataView(file.buffer, file.byteOffset).getUint32(0, true);
     const start = LENGTH_BYTES + length;
     const header: Header = JSON.parse(
       new TextDecoder().decode(file.subarray(LENGTH_BYTES, start)),
     );
     if (header.fingerprint !== this.fingerprint) return;
-    const bytesAt = (from: number, to: number) => file.subarray(start + from, start + to);
-    for (const { at, regions } of header.units) {
-      const unit: Unit = { bytes: bytesAt(...at), regions: [], functions: undefined };
-      this.#units.push(unit);
-      regions.forEach(([entry, first, places], index) => {
-        const pieces = places.map(([address, from, to]) => ({ address, bytes: bytesAt(from, to) }));
-        const saved = { entry, first: first === 1, pieces, unit, index };
-        unit.regions.push(saved);
-        if (pieces.length === 0) {
-          this.#replaced.add(saved);
-          return;
-        }
-        const same = this.#byEntry.get(entry);
-        if (same === undefined) this.#byEntry.set(entry, [saved]);
-        else same.push(saved);
-      });
+    this.#contents = file.subarray(start);
+    for (const { place, module, description } of header.units) {
+      const unit: Unit = {
+        bytes: this.#contents.subarray(...module),
+        description: this.#contents.subarray(...description),
+        regions: undefined,
+        functions: undefined,
+      };
+      const there = this.#units.get(place);
+      if (there === undefined) this.#units.set(place, [unit]);
+      else there.push(unit);
     }
   }
+}
+
+/** Puts a file together. */
+class FileWriter {
+  readonly #header: Header;
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  constructor(fingerprint: string) {
+    this.#header = { fingerprint, units: [] };
+  }
+
+  /** @param gone whether a region is to be found no more: its place in the module counts all the same */
+  add<Region extends Saved | Made>(
+    place: number,
+    module: Uint8Array,
+    regions: Region[],
+    gone: (region: Region) => boolean,
+  ): void {
+    const description = regions.map((region): Description[number] => {
+      const pieces = gone(region) ? [] : region.pieces;
+      return [
+        region.entry,
+        region.first ? 1 : 0,
+        pieces.map(({ address, bytes }) => [address, ...this.#put(bytes)]),
+      ];
+    });
+    this.#header.units.push({
+      place,
+      module: this.#put(module),
+      description: this.#put(new TextEncoder().encode(JSON.stringify(description))),
+    });
+  }
+
+  #put(bytes: Uint8Array): Range {
+    this.#parts.push(bytes);
+    return [this.#length, this.#length += bytes.length];
+  }
+
+  file(): Uint8Array<ArrayBuffer> {
+    const header = new TextEncoder().encode(JSON.stringify(this.#header));
+    const file = new Uint8Array(LENGTH_BYTES + header.length + this.#length);
+    new DataView(file.buffer).setUint32(0, header.length, true);
+    let at = LENGTH_BYTES;
+    for (const part of [header, ...this.#parts]) {
+      file.set(part, at);
+      at += part.length;
+    }
+    return file;
+  }
+}
+
+/** Regions of one place share modules. */
+function placeOf(entry: number): number {
+  return Math.floor(entry / 2 ** UNIT_SHIFT);
 }
 
 /** Tells a region from others that begin at the same address. */
