@@ -7,7 +7,7 @@ import { load, OFTEN, often } from "./testing/each_engine.ts";
 import { FlatMachine } from "./testing/flat_machine.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
 
-const { a0, a1, a2 } = Register;
+const { a0, a1, a2, ra, t0 } = Register;
 const PIECES = 40;
 
 function machineWith(file?: Uint8Array<ArrayBuffer>): FlatMachine {
@@ -63,6 +63,42 @@ Deno.test("code that another program has at the same addresses is not taken", ()
     assertEquals(sum, step * PIECES * OFTEN);
     assertEquals(hart.counters.regions, 0);
   }
+});
+
+/** Functions that are called so many times each by their addresses: the dispatcher enters them. */
+function calling(times: number, step = 1): Assembler {
+  const a = new Assembler();
+  const start = a.label(), again = a.label();
+  a.li(a0, DATA_BASE).to(start, "jal");
+  const functions: number[] = [];
+  for (let piece = 0; piece < PIECES; piece++) {
+    functions.push(a.here);
+    a.emit("ld", { rd: a1, rs1: a0 }).emit("addi", { rd: a1, rs1: a1, imm: step });
+    a.emit("sd", { rs1: a0, rs2: a1 }).emit("jalr", { rs1: ra });
+  }
+  a.bind(start).li(t0, times).bind(again);
+  for (const address of functions) a.li(a2, address).emit("jalr", { rd: ra, rs1: a2 });
+  a.emit("addi", { rd: t0, rs1: t0, imm: -1 }).to(again, "bne", { rs1: t0 });
+  a.space(PAGE_BYTES);
+  return a.emit("ecall");
+}
+
+Deno.test("what is made better replaces what was kept, over several machines", () => {
+  let file: Uint8Array<ArrayBuffer> | undefined;
+  const made: number[] = [];
+  // The second enters them often enough to make them better.
+  for (const times of [1000, OFTEN, OFTEN, 1000]) {
+    const { hart, sum } = run(machineWith(file), calling(times));
+    assertEquals(sum, PIECES * times);
+    made.push(hart.counters.regions);
+    file = hart.save() ?? file;
+  }
+  assert(made[1] >= PIECES, `${made[1]} regions were made better`);
+  assertEquals(made.slice(2), [0, 0]);
+  // Other code at the same addresses finds nothing of it.
+  const { hart, sum } = run(machineWith(file), calling(OFTEN, 3));
+  assertEquals(sum, 3 * PIECES * OFTEN);
+  assert(hart.counters.regions >= PIECES);
 });
 
 Deno.test("code of another translator is not taken", () => {

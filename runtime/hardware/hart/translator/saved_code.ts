@@ -96,7 +96,7 @@ export class SavedCode {
     const key = signature(made);
     this.#made.set(key, made);
     for (const saved of this.#savedAt(made.entry)) {
-      if (signature(saved) === key) this.#replaced.add(saved);
+      if (!this.#replaced.has(saved) && signature(saved) === key) this.#replaced.add(saved);
     }
   }
 
