@@ -8,7 +8,7 @@ import type { MemoryAccess } from "./memory_access.ts";
 import { TRANSLATION_BYTES } from "./translation_table.ts";
 import type { Region } from "./translator/region.ts";
 import type { Watch } from "./translator/translate.ts";
-import type { Code } from "./translator/wasm_encoder.ts";
+import type { Code } from "./translator/wasm_code.ts";
 
 /** Column in which WebAssembly begins. */
 const COLUMN = 52;

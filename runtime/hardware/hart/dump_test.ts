@@ -7,7 +7,8 @@ import { Assembler, Register } from "./testing/assembler.ts";
 import { load } from "./testing/each_engine.ts";
 import { FlatMachine } from "./testing/flat_machine.ts";
 import { randomProgram } from "./testing/random_program.ts";
-import { Code, Type, W } from "./translator/wasm_encoder.ts";
+import { Code } from "./translator/wasm_code.ts";
+import { Type, W } from "./translator/wasm_opcodes.ts";
 
 const { a0, a1, t0, sp } = Register;
 

@@ -1,6 +1,6 @@
 // WebAssembly code as text, an instruction a line, as the text format has it: what the encoder writes, and no
 // more than that.
-import { W } from "./translator/wasm_encoder.ts";
+import { W } from "./translator/wasm_opcodes.ts";
 
 const TYPES: Record<number, string> = { 0x7f: "i32", 0x7e: "i64", 0x7d: "f32", 0x7c: "f64" };
 const PREFIXED = /^(i32|i64|f32|f64|local)_/;

@@ -4,7 +4,9 @@ import type { HartMemory } from "../hart_memory.ts";
 import type { Interpreter } from "../interpreter/interpreter.ts";
 import { Imported } from "./emitter.ts";
 import { REGION, type Support, TRANSLATE } from "./support.ts";
-import { type Code, ModuleEncoder, Type } from "./wasm_encoder.ts";
+import type { Code } from "./wasm_code.ts";
+import { ModuleEncoder } from "./wasm_module.ts";
+import { Type } from "./wasm_opcodes.ts";
 
 /** Executes a region. Returns the next address, or an exit code: see `exitCode`. */
 export type RunRegion = WebAssembly.ExportValue & (() => bigint);

@@ -6,7 +6,8 @@ import type { Access } from "./access_groups.ts";
 import { State } from "../state.ts";
 import { reads, written } from "./operands.ts";
 import { type Known, Registers } from "./registers.ts";
-import { Code, Type, VOID, W } from "./wasm_encoder.ts";
+import { Code } from "./wasm_code.ts";
+import { Type, VOID, W } from "./wasm_opcodes.ts";
 
 /** What a region's function returns instead of an address: odd, which no address of code is. */
 export function exitCode(reason: number): number {

@@ -5,7 +5,7 @@ import { Op, operations } from "../instruction.ts";
 import type { Host } from "./emitter.ts";
 import type { Block, Region } from "./region.ts";
 import { translate } from "./translate.ts";
-import { Writer } from "./wasm_encoder.ts";
+import { Writer } from "./byte_writer.ts";
 
 const ENTRY = 0x1_0000;
 const LEAVING = new Set([Op.ecall, Op.ebreak, Op.fence_i, Op.illegal]);

@@ -4,7 +4,7 @@
 import { type Operation, operations } from "../instruction.ts";
 import type { Emitter } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
-import { Type, W } from "./wasm_encoder.ts";
+import { Type, W } from "./wasm_opcodes.ts";
 
 const DYNAMIC = 7, NEAREST = 0, TO_ZERO = 1;
 const SMALLEST_DOUBLE = 2 ** -1022, SMALLEST_SINGLE = 2 ** -126;

@@ -1,7 +1,7 @@
 // Integer instructions as WebAssembly: most are one operation on 64 bits.
 import type { Operation } from "../instruction.ts";
 import { type Emitter, Imported } from "./emitter.ts";
-import { Type, W } from "./wasm_encoder.ts";
+import { Type, W } from "./wasm_opcodes.ts";
 
 export type Lower = (emitter: Emitter) => void;
 

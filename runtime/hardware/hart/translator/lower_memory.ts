@@ -10,7 +10,7 @@ import type { AccessGroup } from "./access_groups.ts";
 import { type Emitter, Imported } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
 import { NOT_TRANSLATED } from "./support.ts";
-import { Type, W } from "./wasm_encoder.ts";
+import { Type, W } from "./wasm_opcodes.ts";
 
 const HIGH = 0xffff_ffff_0000_0000n;
 const PAGE = -4096n;

@@ -4,7 +4,8 @@
 // before it and stored where it is left.
 import { State } from "../state.ts";
 import { NO_REGISTERS, type RegisterSet, union, without } from "./operands.ts";
-import { type Code, Type, W } from "./wasm_encoder.ts";
+import type { Code } from "./wasm_code.ts";
+import { Type, W } from "./wasm_opcodes.ts";
 
 /** What is known of registers at a place of the code. */
 export interface Known {

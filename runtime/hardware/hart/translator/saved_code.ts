@@ -3,7 +3,7 @@
 // The code is trusted as the translator is: it is the host's own cache.
 import type { CodePiece } from "./code_pieces.ts";
 import type { RegionCompiler, RunRegion } from "./compile_region.ts";
-import type { Code } from "./wasm_encoder.ts";
+import type { Code } from "./wasm_code.ts";
 
 /** Fewer new regions are not worth a module. */
 const LEAST_REGIONS = 16;

@@ -5,7 +5,9 @@ import { StopReason } from "../engine.ts";
 import { State } from "../state.ts";
 import { PAGE_BYTES, PAGE_SHIFT, TRANSLATION_ENTRIES } from "../translation_table.ts";
 import { exitCode, HEATED, LOOK_UP } from "./emitter.ts";
-import { Code, ModuleEncoder, type Signature, Type, VOID, W } from "./wasm_encoder.ts";
+import { Code } from "./wasm_code.ts";
+import { ModuleEncoder, type Signature } from "./wasm_module.ts";
+import { Type, VOID, W } from "./wasm_opcodes.ts";
 
 /** Type of a region's function: the next address, or an exit code. */
 export const REGION: Signature = { parameters: [], results: [Type.I64] };

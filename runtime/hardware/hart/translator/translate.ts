@@ -12,7 +12,8 @@ import { State } from "../state.ts";
 import { StopReason } from "../engine.ts";
 import { addressOf, type Block, type Place, type Region } from "./region.ts";
 import { type Graph, type Node, structure } from "./structure.ts";
-import { type Code, Type, W } from "./wasm_encoder.ts";
+import type { Code } from "./wasm_code.ts";
+import { Type, W } from "./wasm_opcodes.ts";
 
 const lowering: Partial<Record<Operation, Lower>> = {
   ...integerLowering,
