@@ -55,10 +55,13 @@ interface Header {
 type Description = [entry: number, first: 0 | 1, pieces: [address: number, ...Range][]][];
 
 const LENGTH_BYTES = 4;
+const NONE: readonly Saved[] = [];
 
 export class SavedCode {
   /** by place of their regions: see `placeOf` */
   readonly #units = new Map<number, Unit[]>();
+  /** of units whose descriptions were read */
+  readonly #byEntry = new Map<number, Saved[]>();
   readonly #made = new Map<string, Made>();
   /** regions in whose place there is a better one now */
   readonly #replaced = new Set<Saved>();
@@ -109,10 +112,9 @@ export class SavedCode {
     }
   }
 
-  #savedAt(entry: number): Saved[] {
-    const units = this.#units.get(placeOf(entry));
-    if (units === undefined) return [];
-    return units.flatMap((unit) => this.#regionsOf(unit).filter((saved) => saved.entry === entry));
+  #savedAt(entry: number): readonly Saved[] {
+    for (const unit of this.#units.get(placeOf(entry)) ?? []) this.#regionsOf(unit);
+    return this.#byEntry.get(entry) ?? NONE;
   }
 
   #regionsOf(unit: Unit): Saved[] {
@@ -126,6 +128,9 @@ export class SavedCode {
       const saved = { entry, first: first === 1, pieces, unit, index };
       // What was replaced has no instructions.
       if (pieces.length === 0) this.#replaced.add(saved);
+      const same = this.#byEntry.get(entry);
+      if (same === undefined) this.#byEntry.set(entry, [saved]);
+      else same.push(saved);
       return saved;
     });
   }
