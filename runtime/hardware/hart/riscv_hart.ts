@@ -167,18 +167,20 @@ export class RiscvHart implements Engine {
   #restore(low: number, high: number, place: number): TranslatedRegion | undefined {
     if (this.#saved === undefined) return undefined;
     const { bytes } = this.memory;
-    const reader = new CodeReader(this.memory, this.#access);
     const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    const candidates = new CodeReader(this.memory, this.#access);
     const found = this.#saved.find(entry, (piece) => {
-      const at = reader.place(piece.address);
+      const at = candidates.place(piece.address);
       return at !== undefined && piece.bytes.every((byte, index) => bytes[at + index] === byte);
     });
     if (found === undefined) return undefined;
-    for (const page of reader.pages) this.pager.guardCode(page.frame);
+    const reader = new CodeReader(this.memory, this.#access);
     for (const { address, bytes } of found.pieces) {
       this.#reached.add(reader.place(address)!, bytes.length);
     }
+    for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.restoredRegions++;
+    this.#makeRoom();
     const pages = pagesOf(entry, reader.pages);
     return this.#cache.add({ low, high, pages, first: found.first }, place, found.run);
   }
@@ -198,7 +200,7 @@ export class RiscvHart implements Engine {
     if (region !== undefined) this.#cache.link(region, MOST_HEAT);
   }
 
-  /** Code has left before a group of accesses that lies on pages that are apart. */
+  /** Code has left before a group of accesses that has no place of its own. */
   #noteApart(low: number, high: number): void {
     this.memory.words[this.memory.state + State.APART >> 2] = 0;
     const place = this.#access.place(low, high, Access.EXECUTE);
@@ -222,11 +224,7 @@ export class RiscvHart implements Engine {
       },
     );
     if (region === undefined) return undefined;
-    if (this.#cache.full) {
-      this.#cache.clear();
-      this.#heat.clear();
-      this.#lastFrame = -1;
-    }
+    this.#makeRoom();
     const watch = this.recorder?.watch();
     const code = translate(
       region,
@@ -246,6 +244,14 @@ export class RiscvHart implements Engine {
     const translated = this.#cache.add({ low, high, pages, first }, place, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
+  }
+
+  /** Drops everything where there is no room for another region. */
+  #makeRoom(): void {
+    if (!this.#cache.full) return;
+    this.#cache.clear();
+    this.#heat.clear();
+    this.#lastFrame = -1;
   }
 
   invalidate(frame: number): void {
