@@ -127,7 +127,10 @@ export class Machine implements RunningMachine {
     await this.#devices.admit(primary, own, windows, memory.hartBell);
     // Who wants to see what is translated wants to see all of it.
     const codeFile = this.options.onTranslated === undefined
-      ? CodeFile.beside([...bases.values()].map(({ base }) => base))
+      ? CodeFile.beside(
+        [...bases.values()].map(({ base }) => base),
+        (line) => event({ kind: "log", domain: "machine", line }),
+      )
       : undefined;
     this.#hart = new HartThread(
       plan,
@@ -142,13 +145,7 @@ export class Machine implements RunningMachine {
         session: (message) => this.#executions.receive(message),
         strace: this.options.strace,
         translated: this.options.onTranslated,
-        savedCode: (code) => {
-          try {
-            codeFile?.write(code);
-          } catch (failure) {
-            event({ kind: "log", domain: "machine", line: (failure as Error).message });
-          }
-        },
+        savedCode: (code) => codeFile?.write(code),
       },
       this.options.engine,
       codeFile === undefined ? undefined : { file: codeFile.read() },
