@@ -180,9 +180,15 @@ async function databaseUnderQemu(root: string): Promise<string> {
   }
 }
 
+/** Whether this may change its root: QEMU's side needs it. */
+function isRoot(): boolean {
+  const { stdout } = new Deno.Command("id", { args: ["-u"] }).outputSync();
+  return new TextDecoder().decode(stdout).trim() === "0";
+}
+
 Deno.test({
   name: "a session with MariaDB is the same as under QEMU",
-  ignore: ignore || Deno.uid() !== 0,
+  ignore: ignore || !isRoot(),
   fn: () =>
     withFolder(async (folder) => {
       const example = new URL("../examples/mariadb.yaml", import.meta.url).pathname;
