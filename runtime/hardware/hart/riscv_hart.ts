@@ -167,7 +167,7 @@ export class RiscvHart implements Engine {
   #restore(low: number, high: number, place: number): TranslatedRegion | undefined {
     if (this.#saved === undefined) return undefined;
     const { bytes } = this.memory;
-    const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    const entry = addressOf(low, high);
     const candidates = new CodeReader(this.memory, this.#access);
     const found = this.#saved.find(entry, (piece) => {
       const at = candidates.place(piece.address);
@@ -205,14 +205,14 @@ export class RiscvHart implements Engine {
     this.memory.words[this.memory.state + State.APART >> 2] = 0;
     const place = this.#access.place(low, high, Access.EXECUTE);
     if (place < 0 || !this.#apart.note(place)) return;
-    this.#saved?.reject((high >>> 0) * 2 ** 32 + (low >>> 0));
+    this.#saved?.reject(addressOf(low, high));
     this.#cache.invalidate(place - (place & PAGE_MASK));
   }
 
   #translate(low: number, high: number, place: number, limits: RegionLimits) {
     const started = performance.now();
     const reader = new CodeReader(this.memory, this.#access);
-    const entry = (high >>> 0) * 2 ** 32 + (low >>> 0);
+    const entry = addressOf(low, high);
     if (entry >= MOST_CODE) return undefined;
     const region = collect(
       entry,
@@ -270,6 +270,10 @@ export class RiscvHart implements Engine {
   forgetJumps(jumps: number): void {
     this.#cache.forgetJumps(jumps);
   }
+}
+
+function addressOf(low: number, high: number): number {
+  return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 
 /** The pages of a region, that of its entry first. */

@@ -45,7 +45,6 @@ export const W = {
   i32_eq: 0x46,
   i32_ne: 0x47,
   i32_lt_s: 0x48,
-  i32_gt_s: 0x4a,
   i32_le_s: 0x4c,
   i64_eqz: 0x50,
   i64_eq: 0x51,
