@@ -3,10 +3,13 @@ import { type Row, row } from "./statistics.ts";
 
 const LIMIT_MIB = 400;
 export async function memory(folder: string, quick: boolean): Promise<Row[]> {
-  const source = await Deno.readTextFile(new URL("../examples/quickstart.yaml", import.meta.url));
-  const programs = new URL("../examples/programs/", import.meta.url).pathname;
+  const example = new URL("../examples/quickstart.yaml", import.meta.url).pathname;
   const manifest = `${folder}/memory.yaml`;
-  await Deno.writeTextFile(manifest, source.replaceAll("programs/", programs));
+  const devices = `{ disk0: { image: ${folder}/memory.img } }`;
+  await Deno.writeTextFile(
+    manifest,
+    `kind: System\nname: memory\nextends: ${example}\nmachine: { devices: ${devices} }\n`,
+  );
   const pairs = [];
   for (let run = 0; run < (quick ? 1 : 3); run++) {
     const { code, stdout } = await new Deno.Command("sh", {
