@@ -5,7 +5,7 @@ import { finishFrame, type Frame, NO_BYTES } from "../runtime/hardware/network/f
 import { ipText, parseIp } from "../schemas/internet_address.ts";
 import { Access } from "../runtime/hardware/network/user/access.ts";
 import { type HostSockets, hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
-import { MAX_TCP_FLOWS } from "../runtime/hardware/network/user/tcp_flows.ts";
+import { MAX_BROUGHT_FLOWS, MAX_TCP_FLOWS } from "../runtime/hardware/network/user/tcp_flows.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";
 import { Errno } from "../runtime/kernel/errno.ts";
 import { AF, IPPROTO, SHUT, SOCK } from "../runtime/kernel/network/constants.ts";
@@ -132,6 +132,42 @@ Deno.test("user network: what is not allowed, and where nobody listens, is refus
 Deno.test("user network: an address that names the host is not a way around the list", async () => {
   const guest = await Guest.start({ allow: [{ host: "*" }] });
   assertEquals(await guest.connect("10.0.2.2", 9), 111);
+  guest.network.close();
+});
+
+Deno.test("user network: more connections of the host than there is room for wait for it", async () => {
+  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = probe.addr;
+  probe.close();
+  const guest = await Guest.start({
+    forward: [{ protocol: "tcp", host: "127.0.0.1", port, to: 80 }],
+  });
+  const serve = echoServer(guest.listen(80));
+  const COUNT = MAX_BROUGHT_FLOWS + 60;
+  const connections = await Promise.all(
+    Array.from({ length: COUNT }, () => Deno.connect({ hostname: "127.0.0.1", port })),
+  );
+  const answered: Deno.TcpConn[] = [];
+  const ask = async (connection: Deno.TcpConn) => {
+    const bytes = new Uint8Array(4);
+    await connection.write(bytes.fill(7));
+    assertEquals([await connection.read(bytes), bytes[3]], [4, 7]);
+    answered.push(connection);
+  };
+  const asked = connections.map(ask);
+  await guest.until(() => {
+    serve();
+    return answered.length === MAX_BROUGHT_FLOWS;
+  }, "answers for all that there is room for");
+  assertEquals(guest.network.tcp.count, MAX_BROUGHT_FLOWS);
+  const gone = answered.slice(0, 60);
+  gone.forEach((each) => each.close());
+  await guest.until(() => {
+    serve();
+    return answered.length === COUNT;
+  }, "answers for those that waited");
+  await Promise.all(asked);
+  connections.filter((each) => !gone.includes(each)).forEach((each) => each.close());
   guest.network.close();
 });
 

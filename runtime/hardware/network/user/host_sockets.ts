@@ -9,6 +9,8 @@ export interface HostStream {
   close(): void;
 }
 
+export type Accept = (stream: HostStream) => Promise<void>;
+
 export interface HostDatagrams {
   /** its own port */
   readonly port: number;
@@ -19,8 +21,11 @@ export interface HostDatagrams {
 export interface HostSockets {
   /** Connects to an address or a name. */
   connect(host: string, port: number): Promise<HostStream>;
-  /** Resolves when it listens. @throws Error naming the address where it cannot */
-  listen(host: string, port: number, accepted: (stream: HostStream) => void): Promise<Closable>;
+  /**
+   * Resolves when it listens. @throws Error naming the address where it cannot
+   * @param accepted takes a connection; the next is accepted when its promise has resolved
+   */
+  listen(host: string, port: number, accepted: Accept): Promise<Closable>;
   /** A socket for datagrams; port 0 is any. @throws Error naming the address where it cannot */
   datagrams(
     host: string,
@@ -80,13 +85,13 @@ export const hostSockets: HostSockets = {
 /** Accepts until the listener is closed; an accept that fails, as for lack of descriptors, is tried again. */
 async function acceptAll(
   listener: Deno.TcpListener,
-  accepted: (stream: HostStream) => void,
+  accepted: Accept,
 ): Promise<void> {
   for (;;) {
     try {
       const connection = await listener.accept();
       connection.setNoDelay();
-      accepted(connection);
+      await accepted(connection);
     } catch (failure) {
       if (
         failure instanceof Deno.errors.BadResource || failure instanceof Deno.errors.Interrupted

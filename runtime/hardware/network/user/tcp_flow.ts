@@ -27,6 +27,8 @@ export interface FlowOwner {
   armed(flow: TcpFlow): void;
   /** Sends a last segment for a connection that is no more. */
   last(frame: Frame): void;
+  /** A connection that the host brought was answered, or is over before. */
+  answered(flow: TcpFlow): void;
   closed(flow: TcpFlow): void;
 }
 
@@ -128,6 +130,7 @@ export class TcpFlow {
   }
 
   #open(segment: Segment): void {
+    if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "open";
     this.#unacknowledged = this.#next = segment.acknowledgement;
     this.#timer.answered(this.owner.host.nowMs(), false);
@@ -346,6 +349,7 @@ export class TcpFlow {
   /** Ends the connection without a word to the machine. */
   abandon(): void {
     if (this.#state === "closed") return;
+    if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "closed";
     this.#synDue = this.#acknowledgeDue = false;
     this.#timer.answered(0, false);

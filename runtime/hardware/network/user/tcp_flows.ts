@@ -9,6 +9,10 @@ import { Flag, readSegment, resetFor, writeSegment } from "./tcp_segment.ts";
 
 /** Connections at a time; each keeps at most half a mebibyte. */
 export const MAX_TCP_FLOWS = 512;
+/** Of them, those that the host may bring: the machine can always make some of its own. */
+export const MAX_BROUGHT_FLOWS = MAX_TCP_FLOWS - 64;
+/** Connections to one port of the machine that it has not answered yet: a listener there has room for so many. */
+const MAX_UNANSWERED = 64;
 /** Frames that close connections, or refuse them, and wait to be received. */
 const MAX_LAST_FRAMES = 256;
 const TICK_MS = 100;
@@ -21,6 +25,10 @@ export class TcpFlows implements FlowOwner {
   #last: Frame[] = [];
   #ticking = false;
   #nextPort = 0;
+  /** by port of the machine: connections that the host brought and the machine has not answered */
+  readonly #unanswered = new Map<number, number>();
+  /** who wait for room before they bring the next connection */
+  #waiting: (() => void)[] = [];
 
   /**
    * @param random gets bytes that nobody foresees
@@ -65,20 +73,36 @@ export class TcpFlows implements FlowOwner {
     );
   }
 
-  /** Leads a connection of the host into the machine. */
-  accepted(stream: HostStream, ends: Ends, guestPort: number): void {
-    for (let tries = 0; tries < PORTS && this.#flows.size < MAX_TCP_FLOWS; tries++) {
-      const port = FIRST_PORT + this.#nextPort++ % PORTS;
-      const key = flowKey(ends, guestPort, port);
-      if (this.#flows.has(key)) continue;
-      const initial = this.#initialNumber();
-      this.#flows.set(
-        key,
-        TcpFlow.toGuest(this, ends, key, initial, guestPort, port, stream),
-      );
-      return;
+  /**
+   * Leads a connection of the host into the machine.
+   * @returns resolved when the next one may come: until then it waits where the host's own backlog has it
+   */
+  async accepted(stream: HostStream, ends: Ends, guestPort: number): Promise<void> {
+    let port: number, key: string;
+    do {
+      port = FIRST_PORT + this.#nextPort++ % PORTS;
+      key = flowKey(ends, guestPort, port);
+    } while (this.#flows.has(key));
+    const initial = this.#initialNumber();
+    this.#flows.set(key, TcpFlow.toGuest(this, ends, key, initial, guestPort, port, stream));
+    this.#unanswered.set(guestPort, (this.#unanswered.get(guestPort) ?? 0) + 1);
+    while (!this.#mayBring(guestPort)) {
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
-    stream.close();
+  }
+
+  #mayBring(guestPort: number): boolean {
+    return this.#flows.size < MAX_BROUGHT_FLOWS &&
+      this.#unanswered.get(guestPort)! < MAX_UNANSWERED;
+  }
+
+  answered({ guestPort }: TcpFlow): void {
+    this.#unanswered.set(guestPort, this.#unanswered.get(guestPort)! - 1);
+    this.#goOnBringing();
+  }
+
+  #goOnBringing(): void {
+    for (const resolve of this.#waiting.splice(0)) resolve();
   }
 
   /** The next frame for the machine: every connection has its turn. */
@@ -145,6 +169,7 @@ export class TcpFlows implements FlowOwner {
     if (this.#flows.get(flow.key) === flow) this.#flows.delete(flow.key);
     this.#ready.delete(flow);
     this.#armed.delete(flow);
+    this.#goOnBringing();
   }
 
   #initialNumber(): number {

@@ -7,7 +7,7 @@ import type { Frame } from "../frame.ts";
 import { ETHERNET_BYTES, EtherType, get16, Protocol } from "../wire.ts";
 import type { UserNetworkPlan } from "../../../../schemas/plan.ts";
 import { Access } from "./access.ts";
-import type { Closable, HostDatagrams, HostSockets } from "./host_sockets.ts";
+import type { Accept, Closable, HostDatagrams, HostSockets } from "./host_sockets.ts";
 import { answerEcho, prohibit } from "./icmp.ts";
 import { answerName } from "./name_server.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -66,9 +66,8 @@ export class UserNetwork implements NetworkBackend {
     for (const { protocol, host, port, to } of this.plan.forward) {
       const ends = gatewayEnds(guests, gateways, host);
       if (protocol === "tcp") {
-        const accepted = (stream: Parameters<TcpFlows["accepted"]>[0]) =>
-          this.tcp.accepted(stream, ends, to);
-        this.#listeners.push(await this.host.listen(host, port, accepted));
+        const accept: Accept = (stream) => this.tcp.accepted(stream, ends, to);
+        this.#listeners.push(await this.host.listen(host, port, accept));
         continue;
       }
       const socket: HostDatagrams = await this.host.datagrams(
