@@ -66,6 +66,8 @@ export interface StreamEndpoint extends Endpoint {
   listen(backlog: number): void;
   /** The next established connection. @throws Errno EAGAIN, EINVAL where it does not listen */
   accept(): StreamEndpoint;
+  /** As of any endpoint. @param unread whether its owner has data of it that nobody has read: the peer is to know */
+  close(unread?: boolean): void;
   /** The handle by which its owner is to find it again, should this instance of the domain die. */
   keep(handle: number): void;
   /** The owner has got that many bytes, of those that `receive` gave since it was connected. */

@@ -6,6 +6,10 @@
 // it as it is at that moment; EVENTS answers with the handles whose level gained a bit since the client was
 // last told, where an answer has told of the bit alone that its call is about: those who wait for others hear
 // of them by an event. The client keeps the levels, so that poll and epoll ask nobody.
+//
+// Data ahead: the event that tells of a stream carries what has come, where that is little and the client has
+// read all that it got before, so that a request needs not be asked for. Calls on a stream tell how many bytes
+// of it have arrived at the client, and how many of those its program has not read.
 
 /** Calls have the riscv64 numbers of those they stand for. Arguments after the handle; payload as said. */
 export const SocketCall = {
@@ -15,7 +19,7 @@ export const SocketCall = {
   BIND: 200,
   /** handle, backlog */
   LISTEN: 201,
-  /** handle -> handle of the connection; out: level word, length word, sockaddr of the peer */
+  /** handle -> handle of the connection; out: level word, and at {@link AcceptedAt} both its addresses, each behind a length word */
   ACCEPT: 202,
   /** handle; in: sockaddr -> 0 (datagrams), or EINPROGRESS and readiness later (streams) */
   CONNECT: 203,
@@ -23,11 +27,14 @@ export const SocketCall = {
   GETSOCKNAME: 204,
   /** handle; out: length word, sockaddr */
   GETPEERNAME: 205,
-  /** handle, flags, bytes of the sockaddr at the start of the payload; in: sockaddr, data -> level * 2^32 + bytes taken */
+  /**
+   * handle, flags, bytes of the sockaddr at the start of the payload, arrived, unread; in: sockaddr, data
+   * -> level * 2^32 + bytes taken
+   */
   SENDTO: 206,
   /**
-   * handle, flags, whether the sender is wanted, of a connection: bytes received so far; out: {@link RECEIVE_HEADER_BYTES} of header, data
-   * -> level * 2^32 + bytes written with the header
+   * handle, flags, arrived, unread; out: {@link RECEIVE_HEADER_BYTES} of header, data
+   * -> level * 2^32 + bytes written with the header; EAGAIN also where data is on its way with an event
    */
   RECVFROM: 207,
   /** handle, level, name; in: value */
@@ -37,18 +44,18 @@ export const SocketCall = {
   /** handle, how */
   SHUTDOWN: 210,
   /**
-   * handle, whether the caller waits -> 0, or the seconds that SO_LINGER has it wait until the peer has
+   * handle, whether the caller waits, arrived, unread -> 0, or the seconds that SO_LINGER has it wait until the peer has
    * everything: then the level is HUP, and the socket is closed once more
    */
   CLOSE: 57,
   /** handle, or -1 for a request about interfaces; request; in and out: its structure */
   IOCTL: 29,
   /**
-   * handle of a connection that the server before had, bytes received -> level; out: bytes sent, as far as
+   * handle of a connection that the server before had, arrived, unread -> level; out: bytes sent, as far as
    * they were taken, as a 64-bit floating-point number
    */
   CLAIM: 0x3002,
-  /** waits; out: pairs of words (handle, level) -> bytes */
+  /** waits; out: for each event handle, level and bytes of data (words), and the data, up to a whole word -> bytes */
   EVENTS: 0x3000,
   /** which text of /proc/net (an index of {@link ProcNet}), offset; out: text -> bytes */
   PROC: 0x3001,
@@ -59,6 +66,19 @@ export const SERVER_LOST = -65536;
 
 /** Words before received data: flags (MSG_TRUNC), bytes of the sockaddr, full length; then room for a sockaddr. */
 export const RECEIVE_HEADER_BYTES = 12 + 28;
+
+/** Where an answer to ACCEPT has the addresses of the connection. */
+export const AcceptedAt = { peer: 4, local: 36, bytes: 68 } as const;
+
+/** Words before the data of an event. */
+export const EVENT_HEAD_BYTES = 12;
+/** Data that goes with an event, at most: a request fits, and what is more is cheaper to fetch. */
+export const MOST_AHEAD_BYTES = 8192;
+
+/** Bytes of an event with so much data. */
+export function eventBytes(data: number): number {
+  return EVENT_HEAD_BYTES + (data + 3 & ~3);
+}
 
 /** Texts that the network's server keeps, by index. */
 export const ProcNet = [

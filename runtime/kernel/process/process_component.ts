@@ -304,5 +304,11 @@ export function createProcess(
   environment: Environment,
   { sockets }: Record<string, unknown> = {},
 ): Component {
-  return { provides: { syscalls: new Processes(environment, sockets as Service | undefined) } };
+  const processes = new Processes(environment, sockets as Service | undefined);
+  return {
+    provides: { syscalls: processes },
+    *stop() {
+      if (processes.internet !== undefined) yield* processes.internet.settled();
+    },
+  };
 }

@@ -1,63 +1,37 @@
 // The component `sockets`: serves the calls of protocol.ts on ends of communication that TCP/IP provides.
 // Callers are not trusted: every argument is checked. Nothing waits here but EVENTS.
 import type { Component, ComponentConstructor } from "../../component.ts";
-import { type Blocking, type Coroutine, WaitQueue } from "../../coroutine.ts";
+import type { Blocking } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { decodeAddress, encodeAddress, familyOf } from "../address.ts";
-import { AF, SHUT, SOCK, SOL } from "../constants.ts";
+import { AF, MSG, SHUT, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
-import { ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
+import { AcceptedAt, ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
+import { Entry } from "./entry.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
+import { News } from "./news.ts";
 import { procNetText } from "./proc_net.ts";
 
 /** Sockets that one client has. */
 const MAX_SOCKETS = 65_536;
-const EVENT_BYTES = 8;
 const SIOCINQ = 0x541b, SIOCOUTQ = 0x5411;
-
-interface Entry {
-  handle: number;
-  endpoint: Endpoint | NetlinkEndpoint;
-  /** the level that the client was told last */
-  told: number;
-  /** it waits for connections: each one is news */
-  listens: boolean;
-  /** bytes that waited when the client was told */
-  queued: number;
-  /** is in the list of those whose level gained a bit */
-  noted: boolean;
-  /** the instance before had it, and the client has not asked for it since */
-  unclaimed: boolean;
-  /** it is closed, and its client waits until the peer has everything */
-  lingers: boolean;
-}
 
 export class SocketServer implements Service {
   readonly transaction = 0;
   readonly durable = 0;
   readonly #entries = new Map<number, Entry>();
-  #noted: Entry[] = [];
-  readonly #events = new WaitQueue();
+  readonly #news = new News();
   #lastHandle: number;
 
   /** @param firstHandle no other instance's, so that what is known of an older one means nothing here */
   constructor(private readonly transport: Transport, firstHandle: number) {
     this.#lastHandle = firstHandle;
     for (const [handle, endpoint] of transport.restored()) {
-      this.#entries.set(handle, {
-        handle,
-        endpoint,
-        told: 0,
-        queued: 0,
-        listens: false,
-        noted: false,
-        unclaimed: true,
-        lingers: false,
-      });
+      this.#entries.set(handle, new Entry(handle, endpoint, true));
     }
   }
 
@@ -66,7 +40,7 @@ export class SocketServer implements Service {
       case SocketCall.SOCKET:
         return this.#open(args, credential);
       case SocketCall.EVENTS:
-        return this.#tell(payload);
+        return this.#news.tell(payload, ({ handle }) => this.#entries.has(handle));
       case SocketCall.PROC:
         return this.#proc(args[0], args[1], payload);
     }
@@ -75,18 +49,18 @@ export class SocketServer implements Service {
     }
     const entry = this.#entries.get(args[0]) ?? fail(E.EBADF);
     const { endpoint } = entry;
-    if (number === SocketCall.CLAIM) return this.#claim(entry, args[1], payload);
+    if (number === SocketCall.CLAIM) return this.#claim(entry, args, payload);
     // What the client knows of the stream has to be compared first.
     if ((entry.unclaimed || entry.lingers) && number !== SocketCall.CLOSE) fail(E.EBADF);
     switch (number) {
       case SocketCall.SENDTO:
-        return this.#send(entry, args[1], args[2], payload);
+        return this.#send(entry, args, payload);
       case SocketCall.RECVFROM:
-        return this.#receive(entry, args[1], args[3] ?? 0, payload);
+        return this.#receive(entry, args, payload);
       case SocketCall.ACCEPT:
         return this.#accept(entry, payload);
       case SocketCall.CLOSE:
-        return this.#close(entry, args[1] === 1);
+        return this.#close(entry, args);
       case SocketCall.IOCTL:
         return this.#ioctl(endpoint, args[1], payload);
     }
@@ -116,6 +90,7 @@ export class SocketServer implements Service {
         return putAddress(payload, 0, encodeAddress(endpoint.peer ?? fail(E.ENOTCONN)));
       case SocketCall.SETSOCKOPT:
         endpoint.setOption(args[1], args[2], payload);
+        entry.optionSet(args[1], args[2]);
         return 0;
       case SocketCall.GETSOCKOPT:
         return put(payload, endpoint.getOption(args[1], args[2]));
@@ -142,58 +117,18 @@ export class SocketServer implements Service {
     do this.#lastHandle = this.#lastHandle % 0x7fff_ffff + 1; while (
       this.#entries.has(this.#lastHandle)
     );
-    const entry: Entry = {
-      handle: this.#lastHandle,
-      endpoint,
-      told: 0,
-      queued: 0,
-      listens: false,
-      noted: false,
-      unclaimed: false,
-      lingers: false,
-    };
+    const entry = new Entry(this.#lastHandle, endpoint);
     this.#entries.set(entry.handle, entry);
-    if ("keep" in endpoint) (endpoint as StreamEndpoint).keep(entry.handle);
-    endpoint.changed = () => this.#note(entry);
-    this.#note(entry);
+    entry.stream?.keep(entry.handle);
+    endpoint.changed = () => this.#news.note(entry);
+    this.#news.note(entry);
     return entry;
-  }
-
-  /** The client is told where the level has gained a bit. */
-  #note(entry: Entry): void {
-    if (entry.noted || !isNews(entry)) return;
-    entry.noted = true;
-    this.#noted.push(entry);
-    this.#events.wakeAll();
   }
 
   /** The socket has become something else: the client knows nothing of it, and is told all. */
   #forgotten(entry: Entry): void {
     entry.told = entry.queued = 0;
-    this.#note(entry);
-  }
-
-  *#tell(payload: Uint8Array): Coroutine<number> {
-    const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-    const most = Math.floor(payload.length / EVENT_BYTES) * EVENT_BYTES;
-    if (most === 0) fail(E.EINVAL);
-    for (;;) {
-      let at = 0, looked = 0;
-      while (at < most && looked < this.#noted.length) {
-        const entry = this.#noted[looked++];
-        entry.noted = false;
-        const level = entry.endpoint.readiness;
-        if (!isNews(entry) || !this.#entries.has(entry.handle)) continue;
-        entry.told = level;
-        entry.queued = queuedOf(entry);
-        view.setInt32(at, entry.handle, true);
-        view.setInt32(at + 4, level, true);
-        at += EVENT_BYTES;
-      }
-      this.#noted = this.#noted.slice(looked);
-      if (at > 0) return at;
-      yield this.#events;
-    }
+    this.#news.note(entry);
   }
 
   /**
@@ -202,13 +137,13 @@ export class SocketServer implements Service {
    */
   #withLevel(entry: Entry, bit: number, count: number): number {
     const level = entry.endpoint.readiness;
-    entry.told = entry.told & ~bit | level & bit;
-    if (bit === POLL.IN) entry.queued = queuedOf(entry);
+    entry.tell(level, bit);
     return level * 2 ** 32 + count;
   }
 
-  #send(entry: Entry, flags: number, addressBytes: number, payload: Uint8Array): number {
-    const { endpoint } = entry;
+  #send(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
+    const { endpoint } = entry, flags = args[1], addressBytes = args[2];
+    entry.heard(args[3] ?? 0, args[4] ?? 0);
     if (!(addressBytes >= 0 && addressBytes <= payload.length)) fail(E.EINVAL);
     const data = addressBytes === 0 ? payload : payload.subarray(addressBytes);
     try {
@@ -219,18 +154,17 @@ export class SocketServer implements Service {
     } catch (failure) {
       // The client takes from an error that there is no room: that there is some is news again, and only that.
       entry.told &= ~POLL.OUT;
-      this.#note(entry);
+      this.#news.note(entry);
       throw failure;
     }
   }
 
   /** @returns seconds for which the client is to wait */
-  #close(entry: Entry, waits: boolean): number {
-    const { endpoint } = entry;
-    endpoint.close();
-    const seconds = waits && "lingerSeconds" in endpoint
-      ? (endpoint as StreamEndpoint).lingerSeconds
-      : 0;
+  #close(entry: Entry, args: ArrayLike<number>): number {
+    const { endpoint, stream } = entry, got = args[2] ?? 0, unread = args[3] ?? 0;
+    if (stream === undefined) endpoint.close();
+    else stream.close(!entry.listens && !entry.lingers && (unread > 0 || !entry.knowsAll(got)));
+    const seconds = args[1] === 1 ? stream?.lingerSeconds ?? 0 : 0;
     if (seconds > 0) {
       entry.lingers = true;
       this.#forgotten(entry);
@@ -241,34 +175,33 @@ export class SocketServer implements Service {
     return 0;
   }
 
-  #claim(entry: Entry, received: number, payload: Uint8Array): number {
-    const { endpoint } = entry;
-    if (!entry.unclaimed || payload.length < 8 || !(received >= 0)) fail(E.EBADF);
-    entry.unclaimed = false;
-    const sent = streamOf(endpoint as StreamEndpoint).claim(received);
+  #claim(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
+    const { endpoint } = entry, got = args[1], unread = args[2];
+    if (!entry.unclaimed || payload.length < 8 || !(got >= 0)) fail(E.EBADF);
+    entry.claimed(got, unread);
+    const sent = streamOf(endpoint as StreamEndpoint).claim(got);
     new DataView(payload.buffer, payload.byteOffset).setFloat64(0, sent, true);
-    endpoint.changed = () => this.#note(entry);
+    endpoint.changed = () => this.#news.note(entry);
     const level = endpoint.readiness;
-    entry.told = level;
-    entry.queued = queuedOf(entry);
+    entry.tell(level);
     return level;
   }
 
-  #receive(entry: Entry, flags: number, confirmed: number, payload: Uint8Array): number {
+  #receive(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
     if (payload.length < RECEIVE_HEADER_BYTES) fail(E.EINVAL);
-    const into = payload.subarray(RECEIVE_HEADER_BYTES);
-    if (confirmed > 0 && "confirm" in entry.endpoint) {
-      (entry.endpoint as StreamEndpoint).confirm(confirmed);
-    }
+    const into = payload.subarray(RECEIVE_HEADER_BYTES), flags = args[1], arrived = args[2] ?? 0;
+    entry.heard(arrived, args[3] ?? 0);
     let got;
     try {
+      if (entry.stream !== undefined && !entry.knowsAll(arrived)) fail(E.EAGAIN);
       got = entry.endpoint.receive(into, flags);
     } catch (failure) {
       entry.told &= ~POLL.IN;
       entry.queued = 0;
-      this.#note(entry);
+      this.#news.note(entry);
       throw failure;
     }
+    if ((flags & MSG.PEEK) === 0) entry.gave(got.count);
     const from = got.from === undefined
       ? new Uint8Array(0)
       : got.from instanceof Uint8Array
@@ -291,15 +224,17 @@ export class SocketServer implements Service {
       made = streamOf(endpoint).accept();
     } catch (failure) {
       entry.told &= ~POLL.IN;
-      this.#note(entry);
+      this.#news.note(entry);
       throw failure;
     }
-    const { handle } = this.#add(made);
-    if (payload.length >= 8) {
+    const accepted = this.#add(made);
+    accepted.inherit(entry);
+    if (payload.length >= AcceptedAt.bytes) {
       new DataView(payload.buffer, payload.byteOffset).setInt32(0, made.readiness, true);
-      if (made.peer !== undefined) putAddress(payload, 4, encodeAddress(made.peer));
+      if (made.peer !== undefined) putAddress(payload, AcceptedAt.peer, encodeAddress(made.peer));
+      putAddress(payload, AcceptedAt.local, encodeAddress(made.local));
     }
-    return handle;
+    return accepted.handle;
   }
 
   #ioctl(endpoint: Endpoint | NetlinkEndpoint, request: number, payload: Uint8Array): number {
@@ -319,18 +254,6 @@ export class SocketServer implements Service {
     payload.set(part);
     return part.length;
   }
-}
-
-function queuedOf({ endpoint, listens }: Entry): number {
-  return listens ? 0 : endpoint.queuedIn;
-}
-
-/** Whether the client has to be told: of a bit that was gained, of hanging up that is over, of more data. */
-function isNews(entry: Entry): boolean {
-  const { endpoint, told, queued, listens } = entry;
-  const level = endpoint.readiness;
-  return (level & ~told | told & ~level & (POLL.HUP | POLL.ERR)) !== 0 ||
-    (level & POLL.IN) !== 0 && (listens || queuedOf(entry) > queued);
 }
 
 /** Calls that a netlink socket answers as far as programs ask. */

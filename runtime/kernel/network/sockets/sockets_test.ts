@@ -6,7 +6,15 @@ import { POLL } from "../../vfs/constants.ts";
 import { encodeAddress } from "../address.ts";
 import { AF, SO, SOCK, SOL } from "../constants.ts";
 import type { StreamEndpoint } from "../endpoint.ts";
-import { RECEIVE_HEADER_BYTES, SocketCall, splitLevel } from "../protocol.ts";
+import {
+  EVENT_HEAD_BYTES,
+  eventBytes,
+  MOST_AHEAD_BYTES,
+  RECEIVE_HEADER_BYTES,
+  SocketCall,
+  splitLevel,
+} from "../protocol.ts";
+import { Ready } from "../tcpip/endpoint_base.ts";
 import { errnoOf } from "../tcpip/testing/transfer.ts";
 import { at, FAR, World } from "../tcpip/testing/world.ts";
 import { SocketServer } from "./sockets.ts";
@@ -19,6 +27,8 @@ class Connected {
   readonly server = new SocketServer(this.world.near.transport, 1);
   readonly handle: number;
   readonly far: StreamEndpoint;
+  arrived = 0;
+  unread = 0;
 
   constructor() {
     const listener = this.world.far.listen(80);
@@ -50,16 +60,38 @@ class Connected {
     return this.try(number, args, payload)!;
   }
 
-  /** Levels that are told of the socket, until there is nothing to tell. */
-  events(): number[] {
-    const payload = new Uint8Array(64);
+  /** What is told of the socket, until there is nothing to tell: levels, and data as text. */
+  news(room = 10_000): [level: number, data: string][] {
+    const payload = new Uint8Array(room);
     const bytes = this.try(SocketCall.EVENTS, [], payload) ?? 0;
     const view = new DataView(payload.buffer);
-    return Array.from({ length: bytes / 8 }, (_, index) => view.getInt32(index * 8 + 4, true));
+    const news: [number, string][] = [];
+    for (let at = 0; at + EVENT_HEAD_BYTES <= bytes;) {
+      const count = view.getInt32(at + 8, true), start = at + EVENT_HEAD_BYTES;
+      const data = new TextDecoder().decode(payload.subarray(start, start + count));
+      news.push([view.getInt32(at + 4, true), data]);
+      this.arrived += count;
+      this.unread += count;
+      at += eventBytes(count);
+    }
+    return news;
+  }
+
+  /** Levels that are told, where no data may come with them. */
+  events(): number[] {
+    return this.news().map(([level, data]) => {
+      assertEquals(data, "");
+      return level;
+    });
+  }
+
+  /** The program reads what came ahead. */
+  readAll(): void {
+    this.unread = 0;
   }
 
   send(data: Uint8Array): number {
-    return this.call(SocketCall.SENDTO, [this.handle, 0, 0], data);
+    return this.call(SocketCall.SENDTO, [this.handle, 0, 0, this.arrived, this.unread], data);
   }
 
   /** Sends until nothing more is taken, however long one waits. */
@@ -73,7 +105,14 @@ class Connected {
 
   receive(bytes: number): number {
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
-    return this.call(SocketCall.RECVFROM, [this.handle, 0, 0, 0], payload);
+    const args = [this.handle, 0, this.arrived, this.unread];
+    const status = this.call(SocketCall.RECVFROM, args, payload);
+    if (status >= 0) this.arrived += splitLevel(status).count - RECEIVE_HEADER_BYTES;
+    return status;
+  }
+
+  close(): number {
+    return this.call(SocketCall.CLOSE, [this.handle, 0, this.arrived, this.unread]);
   }
 
   /** The far program sends, and it arrives. */
@@ -83,9 +122,77 @@ class Connected {
   }
 }
 
+const LONG = "x".repeat(MOST_AHEAD_BYTES + 1);
+
+Deno.test("little data comes with the news of it, and more once the program has read that", () => {
+  const socket = new Connected();
+  socket.farSends("one");
+  assertEquals(socket.news(), [[POLL.OUT, "one"]]);
+  socket.farSends("two");
+  assertEquals(socket.news(), [[POLL.IN | POLL.OUT, ""]]);
+  socket.readAll();
+  assertEquals(splitLevel(socket.receive(100)).count, RECEIVE_HEADER_BYTES + 3);
+  socket.farSends("three");
+  assertEquals(socket.news(), [[POLL.OUT, "three"]]);
+  socket.readAll();
+  socket.send(new Uint8Array(1));
+  socket.farSends("four");
+  assertEquals(socket.news(), [[POLL.OUT, "four"]]);
+  socket.send(new Uint8Array(1));
+  socket.farSends("five");
+  assertEquals(socket.news(), [[POLL.IN | POLL.OUT, ""]]);
+});
+
+Deno.test("the end of a stream is told with the last data", () => {
+  const socket = new Connected();
+  socket.far.send(new TextEncoder().encode("bye"), 0);
+  socket.far.close();
+  socket.world.pass(100e6);
+  assertEquals(socket.news(), [[POLL.IN | POLL.OUT | Ready.RDHUP, "bye"]]);
+});
+
+Deno.test("who asks while data is on its way gets nothing else before it", () => {
+  const socket = new Connected();
+  socket.farSends("first");
+  const { arrived, unread } = socket;
+  assertEquals(socket.news(), [[POLL.OUT, "first"]]);
+  socket.farSends("second");
+  Object.assign(socket, { arrived, unread });
+  assertEquals(socket.receive(100), -E.EAGAIN);
+  assertEquals(socket.news(), [[POLL.IN | POLL.OUT, ""]]);
+});
+
+Deno.test("data that has no room beside others' comes with the next news, or not at all", () => {
+  const socket = new Connected();
+  socket.farSends("seven bytes");
+  assertEquals(socket.news(EVENT_HEAD_BYTES + 4), [[POLL.IN | POLL.OUT, ""]]);
+  assertEquals(splitLevel(socket.receive(100)).count, RECEIVE_HEADER_BYTES + 11);
+});
+
+Deno.test("who wants bytes only together is sent none ahead", () => {
+  const socket = new Connected();
+  const option = Uint8Array.of(4, 0, 0, 0);
+  socket.call(SocketCall.SETSOCKOPT, [socket.handle, SOL.SOCKET, SO.RCVLOWAT], option);
+  socket.farSends("four");
+  assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
+});
+
+for (const [what, reads] of [["was not read", false], ["was read", true]] as const) {
+  Deno.test(`the peer of a closed connection is reset where what it sent ${what}`, () => {
+    const socket = new Connected();
+    socket.farSends("unread");
+    assertEquals(socket.news(), [[POLL.OUT, "unread"]]);
+    if (reads) socket.readAll();
+    socket.close();
+    socket.world.pass(100e6);
+    const errno = errnoOf(() => socket.far.receive(new Uint8Array(1), 0));
+    assertEquals(errno, reads ? 0 : E.ECONNRESET);
+  });
+}
+
 Deno.test("an answer to who sends leaves the news for who waits to receive", () => {
   const socket = new Connected();
-  socket.farSends("news");
+  socket.farSends(LONG);
   assertEquals(splitLevel(socket.send(new Uint8Array(5))), { level: POLL.IN | POLL.OUT, count: 5 });
   assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
   assertEquals(socket.events(), []);
@@ -95,7 +202,7 @@ Deno.test("an answer to who receives leaves the news for who waits to send", () 
   const socket = new Connected();
   socket.fill();
   assertEquals(socket.events(), []);
-  socket.farSends("beside");
+  socket.farSends(LONG);
   assertEquals(socket.events(), [POLL.IN]);
   const room = new Uint8Array(100_000);
   for (let count = 1; count > 0;) {
@@ -103,14 +210,14 @@ Deno.test("an answer to who receives leaves the news for who waits to send", () 
     socket.world.pass(10e6);
     errnoOf(() => count = socket.far.receive(room, 0).count);
   }
-  const { level } = splitLevel(socket.receive(100));
+  const { level } = splitLevel(socket.receive(10_000));
   assertEquals(level, POLL.OUT);
   assertEquals(socket.events(), [POLL.OUT]);
 });
 
 Deno.test("who could not send is not told again of what it can receive", () => {
   const socket = new Connected();
-  socket.farSends("unread");
+  socket.farSends(LONG);
   assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
   socket.fill();
   assertEquals(socket.events(), []);
@@ -148,10 +255,10 @@ Deno.test("who closes with SO_LINGER and does not wait is not asked to", () => {
 
 Deno.test("who has received everything is told of what comes then", () => {
   const socket = new Connected();
-  socket.farSends("one");
+  socket.farSends(LONG);
   assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
-  assertEquals(splitLevel(socket.receive(100)).count, RECEIVE_HEADER_BYTES + 3);
+  assertEquals(splitLevel(socket.receive(10_000)).count, RECEIVE_HEADER_BYTES + LONG.length);
   assertEquals(socket.receive(100), -E.EAGAIN);
-  socket.farSends("two");
+  socket.farSends(LONG);
   assertEquals(socket.events(), [POLL.IN | POLL.OUT]);
 });

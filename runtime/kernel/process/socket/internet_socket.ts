@@ -1,10 +1,12 @@
 // Sockets of the network slice: handles of its server, in this domain or in another. Their readiness is kept
 // here, so that poll and epoll ask nobody (see network/protocol.ts). When the server dies, a socket without a
 // connection is made again on the next one, as it was; one with a connection is reset.
-import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
+import { type Blocking, type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
+import { familyOf } from "../../network/address.ts";
+import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import {
+  AcceptedAt,
   RECEIVE_HEADER_BYTES,
   SERVER_LOST,
   SocketCall,
@@ -16,6 +18,7 @@ import { NS_PER_SECOND } from "../clock.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
+import { ReceivedAhead } from "./received_ahead.ts";
 import { SendBehind } from "./send_behind.ts";
 import { type Incoming, intOption, type Outgoing, roomOf, scatter, Socket } from "./socket.ts";
 
@@ -47,15 +50,19 @@ export class InternetSocket extends Socket implements ServedSocket {
   readonly #moved = new WaitQueue();
   /** how often it was claimed from another server, under the handle that it had */
   #claims = 0;
-  /** bytes of the stream that were received, and that servers said they took */
-  #got = 0;
+  readonly #ahead = new ReceivedAhead();
+  /** bytes of the stream that servers said they took */
   #put = 0;
   /** bytes that a server took of a call, and died before it said so */
   #untold = 0;
   readonly #behind: SendBehind;
   /** its buffers are as large as the program wanted: there may be little room where there is some */
   #ownBuffers = false;
+  /** its program has set SO_LINGER */
+  #mayLinger = false;
   #noWriting = false;
+  /** its own address, where it was told when the connection was accepted */
+  #local: Uint8Array | undefined;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
 
@@ -88,8 +95,9 @@ export class InternetSocket extends Socket implements ServedSocket {
     return socket;
   }
 
-  became(level: number): void {
+  became(level: number, data: Uint8Array = nothing): void {
     this.level = level;
+    if (data.length > 0) this.#ahead.add(data);
     this.readiness.wakeAll();
   }
 
@@ -119,7 +127,7 @@ export class InternetSocket extends Socket implements ServedSocket {
     yield* server.afterFirst();
     if (generation !== server.generation) return;
     const payload = new Uint8Array(8);
-    const args = [handle, this.#got];
+    const args = [handle, ...this.#told()];
     const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
     // Should this server die too, its death is told, and all starts anew.
     if (level === SERVER_LOST || generation !== server.generation) return;
@@ -165,7 +173,7 @@ export class InternetSocket extends Socket implements ServedSocket {
     }
     this.#handle = handle;
     this.#moved.wakeAll();
-    if (this.#released) yield* this.release();
+    if (this.#released) yield* this.#close(false);
   }
 
   /** Nothing is to be had from this socket any more. */
@@ -174,6 +182,11 @@ export class InternetSocket extends Socket implements ServedSocket {
     this.server.forget(this, this.#handle);
     this.#moved.wakeAll();
     this.became(POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP);
+  }
+
+  /** What calls tell the server of a stream: bytes that have come, and of them those that nobody has read. */
+  #told(): [arrived: number, unread: number] {
+    return [this.#ahead.arrived, this.#ahead.length];
   }
 
   /** A call that is made again where the socket is. */
@@ -211,6 +224,8 @@ export class InternetSocket extends Socket implements ServedSocket {
 
   *connect(_process: Process, address: Uint8Array): Coroutine<number> {
     if (!this.streams) return yield* this.#step(SocketCall.CONNECT, [], address);
+    // A connection that is given up has nothing to be read any more.
+    if (familyOf(address) === AF.UNSPEC) this.#ahead.drop();
     this.#destination = address.slice();
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
     try {
@@ -242,7 +257,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *accept(flags: number): Coroutine<{ socket: Socket; address: Uint8Array }> {
-    const payload = new Uint8Array(8 + MAX_ADDRESS_BYTES);
+    const payload = new Uint8Array(AcceptedAt.bytes);
     const { server, credential, family, type, protocol } = this;
     const handle = yield* this.whenReceivable(
       0,
@@ -259,8 +274,10 @@ export class InternetSocket extends Socket implements ServedSocket {
     );
     socket.#connected = true;
     socket.#ownBuffers = this.#ownBuffers;
+    socket.#mayLinger = this.#mayLinger;
+    socket.#local = addressAt(payload, AcceptedAt.local);
     server.made(socket, handle, server.generation);
-    return { socket, address: addressAt(payload, 4) };
+    return { socket, address: addressAt(payload, AcceptedAt.peer) };
   }
 
   /** A call that the server answers with EAGAIN where a bit of the level is not set. */
@@ -314,7 +331,7 @@ export class InternetSocket extends Socket implements ServedSocket {
         payload.set(address);
         payload.set(part, address.length);
       }
-      const args = [passed, address.length];
+      const args = [passed, address.length, ...this.#told()];
       const transfer = () => this.#sendPart(args, payload);
       if (sent > 0 && !this.mayWait(flags)) {
         sent += (yield* transfer()) ?? 0;
@@ -335,7 +352,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
   *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
     for (let sent = 0; sent < data.length;) {
-      const count = yield* this.#sendCounted([flags, 0], data.subarray(sent));
+      const count = yield* this.#sendCounted([flags, 0, ...this.#told()], data.subarray(sent));
       if (count === undefined) yield this.readiness;
       else sent += count;
     }
@@ -357,33 +374,70 @@ export class InternetSocket extends Socket implements ServedSocket {
     return count;
   }
 
-  *receive(message: Incoming, flags: number): Coroutine<number> {
+  receive(message: Incoming, flags: number): Coroutine<number> {
     this.#behind.throwToReceiver();
-    const room = roomOf(message);
-    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + Math.min(room, this.server.maxDataBytes));
+    return this.streams
+      ? this.#receiveStream(message, flags)
+      : this.#receiveDatagram(message, flags);
+  }
+
+  *#receiveDatagram(message: Incoming, flags: number): Coroutine<number> {
+    const bytes = Math.min(roomOf(message), this.server.maxDataBytes);
+    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
     const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
-    let done = 0;
-    do {
-      const part = done === 0 ? payload : payload.subarray(
-        0,
-        RECEIVE_HEADER_BYTES + Math.min(room - done, this.server.maxDataBytes),
-      );
-      const got = yield* this.whenReceivable(
-        flags,
-        () => this.#transfer(POLL.IN, SocketCall.RECVFROM, [passed, 1, this.#got], part),
-      );
-      const count = got - RECEIVE_HEADER_BYTES;
-      if (this.streams && (flags & MSG.PEEK) === 0) this.#got += count;
-      scatter(part.subarray(RECEIVE_HEADER_BYTES, got), message.parts, done);
-      done += count;
-      message.flags |= getInt(payload, 0);
-      if (!this.streams) {
-        message.address = payload.slice(12, 12 + Math.min(getInt(payload, 4), 28));
-        return (flags & MSG.TRUNC) !== 0 ? getInt(payload, 8) : done;
+    const got = yield* this.whenReceivable(
+      flags,
+      () => this.#transfer(POLL.IN, SocketCall.RECVFROM, [passed], payload),
+    );
+    message.flags |= getInt(payload, 0);
+    message.address = payload.slice(12, 12 + Math.min(getInt(payload, 4), 28));
+    const done = scatter(payload.subarray(RECEIVE_HEADER_BYTES, got), message.parts, 0);
+    return (flags & MSG.TRUNC) !== 0 ? getInt(payload, 8) : done;
+  }
+
+  *#receiveStream(message: Incoming, flags: number): Coroutine<number> {
+    const room = roomOf(message);
+    const goesOn = (flags & (MSG.WAITALL | MSG.PEEK)) === MSG.WAITALL;
+    for (let done = 0;;) {
+      const attempt = () => this.#receivePart(message, done, room - done, flags);
+      try {
+        const count = yield* this.whenReceivable(flags, attempt);
+        done += count;
+        if (count === 0 || done >= room || !goesOn) return done;
+      } catch (failure) {
+        // What was received is told; the failure will be there the next time.
+        if (failure instanceof Errno && done > 0) return done;
+        throw failure;
       }
-      if (count === 0) break;
-    } while (done < room && (flags & (MSG.WAITALL | MSG.PEEK)) === MSG.WAITALL);
-    return done;
+    }
+  }
+
+  /** Reads what is here, or else what the server has. @returns bytes; undefined where there are none yet */
+  *#receivePart(
+    message: Incoming,
+    skip: number,
+    room: number,
+    flags: number,
+  ): Coroutine<number | undefined> {
+    const ahead = this.#ahead, peeks = (flags & MSG.PEEK) !== 0;
+    // Who looks at more than is here has the rest come, too: he may wait for it to be complete.
+    const missing = room - ahead.length;
+    const fetches = ahead.length === 0 || (flags & MSG.OOB) !== 0 ||
+      peeks && missing > 0 && (this.level & POLL.IN) !== 0;
+    if (!fetches) return ahead.read(message.parts, skip, !peeks);
+    const adds = ahead.length > 0;
+    const bytes = Math.max(0, Math.min(missing, this.server.maxDataBytes));
+    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
+    const args = [flags & (MSG.OOB | (adds ? 0 : MSG.PEEK)), ...this.#told()];
+    const got = yield* this.#transfer(POLL.IN, SocketCall.RECVFROM, args, payload);
+    if (got === undefined || adds) {
+      if (got !== undefined) ahead.add(payload.subarray(RECEIVE_HEADER_BYTES, got));
+      return ahead.length > 0 ? ahead.read(message.parts, skip, !peeks) : undefined;
+    }
+    const data = payload.subarray(RECEIVE_HEADER_BYTES, got);
+    if (!peeks) ahead.passed(data.length);
+    message.flags |= getInt(payload, 0);
+    return scatter(data, message.parts, skip);
   }
 
   *shutdown(how: number): Coroutine<number> {
@@ -402,6 +456,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *localName(): Coroutine<Uint8Array> {
+    if (this.#local !== undefined) return this.#local.slice();
     const payload = new Uint8Array(4 + MAX_ADDRESS_BYTES);
     yield* this.#call(SocketCall.GETSOCKNAME, [], payload);
     return addressAt(payload, 0);
@@ -416,6 +471,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   protected setOwnOption(level: number, name: number, value: Uint8Array): Coroutine<number> {
     const sendBuffer = name === SO.SNDBUF || name === SO.SNDBUFFORCE;
     if (level === SOL.SOCKET && sendBuffer) this.#ownBuffers = true;
+    if (level === SOL.SOCKET && name === SO.LINGER) this.#mayLinger = true;
     return this.#step(SocketCall.SETSOCKOPT, [level, name], value);
   }
 
@@ -438,21 +494,28 @@ export class InternetSocket extends Socket implements ServedSocket {
   *available(): Coroutine<number> {
     const bytes = new Uint8Array(4);
     yield* this.ioctl(SIOCINQ, bytes);
-    return getInt(bytes, 0);
+    return getInt(bytes, 0) + this.#ahead.length;
   }
 
   poll(events: number): number {
-    return this.level & (events | POLL.ERR | POLL.HUP);
+    const here = this.#ahead.length > 0 ? POLL.IN : 0;
+    return (this.level | here) & (events | POLL.ERR | POLL.HUP);
   }
 
-  *release(waits = false): Coroutine<void> {
+  /** Nobody has a connection's port beside it, nor waits for its end where SO_LINGER does not say so. */
+  release(waits = false): Blocking<void> {
+    const goesOn = this.streams && this.#connected && !(waits && this.#mayLinger);
+    return goesOn ? this.server.behind(this.#close(false)) : this.#close(waits);
+  }
+
+  *#close(waits: boolean): Coroutine<void> {
     yield* this.#behind.settled();
     const { server } = this, handle = this.#handle;
     this.#released = true;
     server.forget(this, handle);
     // A server that died, or has no such socket any more, needs not be told.
     if (this.#lost) return;
-    const seconds = yield* server.close(handle, waits);
+    const seconds = yield* server.close(handle, waits, ...this.#told());
     // What was told of it on the way does not concern anybody.
     server.forget(this, handle);
     if (seconds > 0) yield* this.#linger(handle, seconds);

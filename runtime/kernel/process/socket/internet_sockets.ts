@@ -2,8 +2,8 @@
 // readiness; when it has died, each socket is told, and sees what becomes of it.
 import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
-import { E, fail } from "../../errno.ts";
-import { SERVER_LOST, SocketCall } from "../../network/protocol.ts";
+import { E, Errno, fail } from "../../errno.ts";
+import { EVENT_HEAD_BYTES, eventBytes, SERVER_LOST, SocketCall } from "../../network/protocol.ts";
 import type { Credential, Service } from "../../service.ts";
 import { getInt } from "../little_endian.ts";
 
@@ -11,15 +11,19 @@ import { getInt } from "../little_endian.ts";
 const MAX_DATA_BYTES = 65_536;
 /** Payload that goes beside the data, at most. */
 const BESIDE_BYTES = 168;
-/** Events that are asked for at a time. */
-const MAX_EVENTS = 256;
 const nothing = new Uint8Array(0);
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 
+/** What is known of a handle whose socket is being made. */
+interface Early {
+  level: number;
+  data: Uint8Array[];
+}
+
 /** A socket of the server. */
 export interface ServedSocket {
-  /** The server says what it is ready for. */
-  became(level: number): void;
+  /** The server says what it is ready for. @param data of a stream, that came ahead */
+  became(level: number, data: Uint8Array): void;
   /** has a connection or is making one: for that, others have to be there again */
   readonly later: boolean;
   /** The server has died: there is another, or will never be. */
@@ -29,12 +33,14 @@ export interface ServedSocket {
 export class InternetSockets {
   readonly #sockets = new Set<ServedSocket>();
   readonly #byHandle = new Map<number, ServedSocket>();
-  /** what is known of handles whose sockets are being made */
-  readonly #early = new Map<number, number>();
+  readonly #early = new Map<number, Early>();
   #listening = false;
   /** how many servers have died: handles of the dead mean nothing */
   generation = 0;
   readonly #died = new WaitQueue();
+  /** work that no program waits for */
+  #behind = 0;
+  readonly #settled = new WaitQueue();
   #binding = 0;
   readonly #bound = new WaitQueue();
   /** data that one call carries */
@@ -108,15 +114,29 @@ export class InternetSockets {
   /**
    * Has the server forget a socket; one that is no longer, or never was, needs not be told.
    * @param waits whether the caller waits as long as SO_LINGER says
+   * @param arrived bytes of a stream that have come @param unread those that nobody has read
    * @returns seconds that it is to wait, before it closes the socket once more
    */
-  *close(handle: number, waits = false): Coroutine<number> {
+  *close(handle: number, waits = false, arrived = 0, unread = 0): Coroutine<number> {
+    const args = [handle, waits ? 1 : 0, arrived, unread];
     let status;
     // The next server may have what the last one had.
-    do status = yield* this.status(SocketCall.CLOSE, [handle, waits ? 1 : 0]); while (
-      status === SERVER_LOST
-    );
+    do status = yield* this.status(SocketCall.CLOSE, args); while (status === SERVER_LOST);
     return Math.max(0, status);
+  }
+
+  /** Does something that its program does not wait for. */
+  behind(work: Coroutine<void>): void {
+    this.#behind++;
+    this.environment.tasks.spawn(work, (_value, failure) => {
+      if (--this.#behind === 0) this.#settled.wakeAll();
+      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+    });
+  }
+
+  /** Waits until all that is done. */
+  *settled(): Coroutine<void> {
+    while (this.#behind > 0) yield this.#settled;
   }
 
   /**
@@ -127,10 +147,10 @@ export class InternetSockets {
     this.#sockets.add(socket);
     if (generation !== this.generation) return socket.serverLost();
     this.#byHandle.set(handle, socket);
-    const level = this.#early.get(handle);
-    if (level === undefined) return;
+    const early = this.#early.get(handle);
+    if (early === undefined) return;
     this.#early.delete(handle);
-    socket.became(level);
+    for (const data of early.data) socket.became(early.level, data);
   }
 
   forget(socket: ServedSocket, handle: number): void {
@@ -147,7 +167,7 @@ export class InternetSockets {
   }
 
   *#follow(): Coroutine<void> {
-    const payload = new Uint8Array(MAX_EVENTS * 8);
+    const payload = new Uint8Array(this.maxDataBytes);
     for (;;) {
       const bytes = yield* this.status(SocketCall.EVENTS, [], payload);
       if (bytes < 0) {
@@ -157,11 +177,24 @@ export class InternetSockets {
         this.#listening = false;
         return;
       }
-      for (let at = 0; at + 8 <= bytes; at += 8) {
-        const handle = getInt(payload, at), level = getInt(payload, at + 4);
-        const socket = this.#byHandle.get(handle);
-        if (socket === undefined) this.#early.set(handle, level);
-        else socket.became(level);
+      this.#tell(payload.subarray(0, bytes));
+    }
+  }
+
+  /** Tells the sockets of events that the server wrote down. */
+  #tell(events: Uint8Array): void {
+    for (let at = 0; at + EVENT_HEAD_BYTES <= events.length;) {
+      const handle = getInt(events, at), level = getInt(events, at + 4);
+      const count = getInt(events, at + 8), start = at + EVENT_HEAD_BYTES;
+      if (count < 0 || start + count > events.length) return;
+      const data = events.subarray(start, start + count);
+      at += eventBytes(count);
+      const socket = this.#byHandle.get(handle), early = this.#early.get(handle);
+      if (socket !== undefined) socket.became(level, data);
+      else if (early === undefined) this.#early.set(handle, { level, data: [data.slice()] });
+      else {
+        early.level = level;
+        early.data.push(data.slice());
       }
     }
   }

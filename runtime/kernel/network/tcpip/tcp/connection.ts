@@ -140,9 +140,9 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.save();
   }
 
-  /** The program closed it: what is left is sent by itself. */
-  release(): void {
-    const unread = this.readable > 0;
+  /** The program closed it: what is left is sent by itself. @param unread whether it has not read all that it got */
+  release(unread = false): void {
+    unread ||= this.readable > 0;
     this.owner = undefined;
     if (this.state === State.CLOSED || this.state === State.TIME_WAIT) {
       return this.#letGo();

@@ -297,7 +297,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     return bytes;
   }
 
-  close(): void {
+  close(unread = false): void {
     if (this.#closed) return;
     this.#closed = true;
     this.leaveGroups();
@@ -305,7 +305,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     this.stack.tcp.ports.remove(this);
     const connection = this.#connection;
     if (connection === undefined) return;
-    connection.release();
+    connection.release(unread);
     if (this.lingerSeconds > 0) connection.lingering = () => this.changed();
   }
 }
