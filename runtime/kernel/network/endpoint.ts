@@ -68,8 +68,11 @@ export interface StreamEndpoint extends Endpoint {
   accept(): StreamEndpoint;
   /** As of any endpoint. @param unread whether its owner has data of it that nobody has read: the peer is to know */
   close(unread?: boolean): void;
-  /** The handle by which its owner is to find it again, should this instance of the domain die. */
-  keep(handle: number): void;
+  /**
+   * The handle by which its owner is to find it again, should this instance of the domain die.
+   * @param tentative whether the owner may never hear of that handle: of a connection that it asked to accept
+   */
+  keep(handle: number, tentative?: boolean): void;
   /** The owner has got that many bytes, of those that `receive` gave since it was connected. */
   confirm(bytes: number): void;
   /**
@@ -77,6 +80,11 @@ export interface StreamEndpoint extends Endpoint {
    * @param received bytes that it has got @returns bytes that it has sent, as far as they were taken
    */
   claim(received: number): number;
+  /**
+   * All owners are there again, and none has asked for this connection of the instance before. One that was
+   * accepted, and nobody heard of that, is to be accepted once more. @returns whether it was such a one
+   */
+  unaccept(): boolean;
   /**
    * After `close`: seconds that SO_LINGER has the program wait, 0 once the peer has everything; `readiness`
    * is then HUP.

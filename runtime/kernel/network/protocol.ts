@@ -55,6 +55,8 @@ export const SocketCall = {
    * they were taken, as a 64-bit floating-point number
    */
   CLAIM: 0x3002,
+  /** the client has asked for all connections that the server before had and that it knows of */
+  CLAIMED: 0x3003,
   /** waits; out: for each event handle, level and bytes of data (words), and the data, up to a whole word -> bytes */
   EVENTS: 0x3000,
   /** which text of /proc/net (an index of {@link ProcNet}), offset; out: text -> bytes */

@@ -16,6 +16,8 @@ export class Entry {
   noted = false;
   /** it is closed, and its client waits until the peer has everything */
   lingers = false;
+  /** it was accepted, and the client has not named it since: it may not have heard of it */
+  tentative: boolean;
   /** bytes of the stream that were given to the client */
   #given = 0;
   /** the client had nothing left to read when it called last */
@@ -28,11 +30,20 @@ export class Entry {
     readonly handle: number,
     readonly endpoint: Endpoint | NetlinkEndpoint,
     public unclaimed = false,
-  ) {}
+  ) {
+    this.tentative = unclaimed;
+  }
 
   /** The endpoint, where it is one of TCP. */
   get stream(): StreamEndpoint | undefined {
     return "keep" in this.endpoint ? this.endpoint as StreamEndpoint : undefined;
+  }
+
+  /** The client names it. */
+  known(): void {
+    if (!this.tentative) return;
+    this.tentative = false;
+    this.stream!.keep(this.handle);
   }
 
   /** Makes a connection that was accepted here what its listener is. */

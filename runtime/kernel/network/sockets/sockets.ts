@@ -41,6 +41,8 @@ export class SocketServer implements Service {
         return this.#open(args, credential);
       case SocketCall.EVENTS:
         return this.#news.tell(payload, ({ handle }) => this.#entries.has(handle));
+      case SocketCall.CLAIMED:
+        return this.#claimedAll();
       case SocketCall.PROC:
         return this.#proc(args[0], args[1], payload);
     }
@@ -49,6 +51,7 @@ export class SocketServer implements Service {
     }
     const entry = this.#entries.get(args[0]) ?? fail(E.EBADF);
     const { endpoint } = entry;
+    entry.known();
     if (number === SocketCall.CLAIM) return this.#claim(entry, args, payload);
     // What the client knows of the stream has to be compared first.
     if ((entry.unclaimed || entry.lingers) && number !== SocketCall.CLOSE) fail(E.EBADF);
@@ -113,13 +116,15 @@ export class SocketServer implements Service {
     return this.#add(this.transport.open(family, type, protocol)).handle;
   }
 
-  #add(endpoint: Endpoint | NetlinkEndpoint): Entry {
+  /** @param accepted whether the client may never hear of its handle */
+  #add(endpoint: Endpoint | NetlinkEndpoint, accepted = false): Entry {
     do this.#lastHandle = this.#lastHandle % 0x7fff_ffff + 1; while (
       this.#entries.has(this.#lastHandle)
     );
     const entry = new Entry(this.#lastHandle, endpoint);
     this.#entries.set(entry.handle, entry);
-    entry.stream?.keep(entry.handle);
+    entry.stream?.keep(entry.handle, accepted);
+    entry.tentative = accepted;
     endpoint.changed = () => this.#news.note(entry);
     this.#news.note(entry);
     return entry;
@@ -175,6 +180,14 @@ export class SocketServer implements Service {
     return 0;
   }
 
+  /** What nobody has asked for is nobody's; of a connection that was accepted in vain somebody is told again. */
+  #claimedAll(): number {
+    for (const entry of this.#entries.values()) {
+      if (entry.unclaimed && entry.stream!.unaccept()) this.#entries.delete(entry.handle);
+    }
+    return 0;
+  }
+
   #claim(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
     const { endpoint } = entry, got = args[1], unread = args[2];
     if (!entry.unclaimed || payload.length < 8 || !(got >= 0)) fail(E.EBADF);
@@ -227,7 +240,7 @@ export class SocketServer implements Service {
       this.#news.note(entry);
       throw failure;
     }
-    const accepted = this.#add(made);
+    const accepted = this.#add(made, true);
     accepted.inherit(entry);
     if (payload.length >= AcceptedAt.bytes) {
       new DataView(payload.buffer, payload.byteOffset).setInt32(0, made.readiness, true);

@@ -109,16 +109,8 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (this.#lingers) return this.#end();
     if (this.#connected && !this.streams) return this.#end();
     const { server } = this;
-    const work = this.#connected
-      ? this.#claim()
-      : this.later
-      ? this.#restore()
-      : server.first(this.#restore());
-    this.environment.tasks.spawn(work, (_value, failure) => {
-      if (failure === undefined) return;
-      if (!(failure instanceof Errno)) throw failure;
-      this.#end();
-    });
+    const work = this.later ? this.#claim() : server.first(this.#restore());
+    server.comeBack(work, () => this.#end());
   }
 
   /** Goes on with its connection on a server that has it, too. */
@@ -131,7 +123,8 @@ export class InternetSocket extends Socket implements ServedSocket {
     const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
     // Should this server die too, its death is told, and all starts anew.
     if (level === SERVER_LOST || generation !== server.generation) return;
-    if (level < 0) return this.#end();
+    // A connection that was being made may not have been there yet.
+    if (level < 0) return this.#connected ? this.#end() : yield* this.#restore();
     for (const step of this.#steps) {
       if (step.number !== SocketCall.SETSOCKOPT) continue;
       const value = step.payload?.slice();
@@ -228,13 +221,19 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (familyOf(address) === AF.UNSPEC) this.#ahead.drop();
     this.#destination = address.slice();
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
+    const claims = this.#claims;
     try {
       const status = yield* this.#call(SocketCall.CONNECT, [], address);
       this.level = 0;
       this.#connected = true;
       return status;
     } catch (failure) {
-      if (!(failure instanceof Errno) || failure.errno !== E.EINPROGRESS) throw failure;
+      if (!(failure instanceof Errno)) throw failure;
+      // The server that died had connected it.
+      const repeated = claims !== this.#claims && failure.errno === E.EISCONN;
+      if (repeated) this.#connected = true;
+      if (repeated) return 0;
+      if (failure.errno !== E.EINPROGRESS) throw failure;
       this.level = 0;
       this.#connecting = true;
       if (!this.mayWait(0)) throw failure;

@@ -41,6 +41,9 @@ export class InternetSockets {
   /** work that no program waits for */
   #behind = 0;
   readonly #settled = new WaitQueue();
+  /** sockets that ask the new server for what they had */
+  #returning = 0;
+  readonly #returned = new WaitQueue();
   #binding = 0;
   readonly #bound = new WaitQueue();
   /** data that one call carries */
@@ -199,13 +202,32 @@ export class InternetSockets {
     }
   }
 
+  /** Once every socket has asked for what it had: nobody will ask for the rest. */
+  *#claimed(generation: number): Coroutine<void> {
+    yield* this.environment.tasks.pause();
+    while (this.#returning > 0) yield this.#returned;
+    if (generation === this.generation) yield* this.status(SocketCall.CLAIMED, []);
+  }
+
+  /** A socket asks the new server for what it had, or for a new one. @param ended called where it cannot */
+  comeBack(work: Coroutine<void>, ended: () => void): void {
+    this.#returning++;
+    this.environment.tasks.spawn(work, (_value, failure) => {
+      if (--this.#returning === 0) this.#returned.wakeAll();
+      if (failure === undefined) return;
+      if (!(failure instanceof Errno)) throw failure;
+      ended();
+    });
+  }
+
   #lost(): void {
     this.generation++;
     this.#died.wakeAll();
     this.#byHandle.clear();
     this.#early.clear();
     // Who binds to a port comes before those that have it for their connections, or connect to it.
-    const sockets = [...this.#sockets];
+    const sockets = [...this.#sockets], { generation } = this;
+    this.behind(this.#claimed(generation));
     for (const socket of sockets) if (!socket.later) socket.serverLost();
     for (const socket of sockets) if (socket.later) socket.serverLost();
   }

@@ -3,6 +3,7 @@
 // segment goes out, so that nothing is acknowledged to the peer, or sent, that the next instance would not
 // know of. An instance may end at any store: of the two copies of the variables one is always whole.
 import type { Connection } from "./connection.ts";
+import { HALF_OPEN_BYTES, HalfOpenRecords } from "./half_open_records.ts";
 import { State } from "./state.ts";
 
 /** Bytes of one direction of a stream: the largest window and the largest buffer, unless asked for more. */
@@ -11,7 +12,8 @@ const HEADER_BYTES = 4096;
 const SLOT_BYTES = HEADER_BYTES + 2 * STREAM_BYTES;
 /** Connections that survive; those on top are reset. Slots that are not used take no memory. */
 const SLOTS = 128;
-export const CHECKPOINT_BYTES = SLOTS * SLOT_BYTES;
+const CONNECTIONS_BYTES = SLOTS * SLOT_BYTES;
+export const CHECKPOINT_BYTES = CONNECTIONS_BYTES + HALF_OPEN_BYTES;
 
 /** In the first slot: whether there has been an instance. */
 const STARTED_AT = 0;
@@ -43,7 +45,14 @@ const kept = [
   "confirmed",
   "finAt",
 ] as const;
-const flags = ["six", "chosen", "finQueued", "timestamps", "selective"] as const;
+const flags = [
+  "six",
+  "chosen",
+  "finQueued",
+  "timestamps",
+  "selective",
+  "tentative",
+] as const;
 /** Besides those: how far was sent, the last timestamp, whether nobody has it any more, and flags as bits. */
 const MORE = 4;
 const VALUES = kept.length + MORE;
@@ -138,6 +147,7 @@ export class Checkpoint {
 }
 
 export class Checkpoints {
+  readonly halfOpen: HalfOpenRecords;
   readonly #free: Checkpoint[] = [];
   /** whether there was no instance before */
   readonly first: boolean;
@@ -147,7 +157,10 @@ export class Checkpoints {
   constructor(memory: Uint8Array) {
     this.first = memory[STARTED_AT] === 0;
     memory[STARTED_AT] = 1;
-    for (let at = memory.length - SLOT_BYTES; at >= 0; at -= SLOT_BYTES) {
+    this.halfOpen = new HalfOpenRecords(
+      memory.subarray(CONNECTIONS_BYTES, CONNECTIONS_BYTES + HALF_OPEN_BYTES),
+    );
+    for (let at = CONNECTIONS_BYTES - SLOT_BYTES; at >= 0; at -= SLOT_BYTES) {
       const slot = new Checkpoint(memory.subarray(at, at + SLOT_BYTES), this);
       const connection = slot.load();
       if (connection === undefined || connection.state === State.SYN_SENT) this.#free.push(slot);

@@ -34,6 +34,7 @@ function connection(una: number): Connection {
     finQueued: false,
     timestamps: true,
     selective: true,
+    tentative: false,
     timestampOffset: 40,
     tcp: { clock: () => 2 },
     owner: {},

@@ -193,6 +193,7 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
     this.checkpoint = slot;
     this.sent = new ByteRing(this.tcp.buffers, slot.sent);
     this.received = new ByteRing(this.tcp.buffers, slot.received);
+    this.save();
   }
 
   /** Writes down what the next instance has to know. @param sentEnd behind what is about to be sent */

@@ -93,6 +93,8 @@ export class ConnectionVariables {
   confirmed = 1;
   /** by which the program's side knows the socket; 0 while nobody has accepted it */
   handle = 0;
+  /** it was accepted, and whoever asked for that may not know */
+  tentative = false;
   /** offset of the peer's FIN, once it was seen */
   finAt = Infinity;
   readonly gaps = new RangeList(MAX_GAPS);

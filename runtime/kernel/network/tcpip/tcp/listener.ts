@@ -1,8 +1,9 @@
 // A listening port: half-open connections, of which the oldest give way when there are too many (RFC 4987,
 // 3.3), and established ones that wait for accept(2).
 import { MAX_BACKLOG } from "../../limits.ts";
+import type { Path } from "../ip/path.ts";
 import { Connection, type Owner, WINDOW_SCALE } from "./connection.ts";
-import { HalfOpen } from "./half_open.ts";
+import { HalfOpen, type Terms, termsOf } from "./half_open.ts";
 import { takeSyn } from "./input.ts";
 import type { Segment } from "./segment.ts";
 import type { SocketOptions } from "../socket_options.ts";
@@ -61,53 +62,77 @@ export class Listener implements Owner {
       }
     }
     iss ??= this.tcp.firstSequence(path, segment.destinationPort, segment.sourcePort);
-    const halfOpen = new HalfOpen(this.tcp, this, path, segment, iss);
+    this.#add(path, termsOf(segment, path, iss, this.tcp));
+  }
+
+  /** Answers once more to a SYN that came to the instance before. */
+  resume(path: Path, terms: Terms): void {
+    this.#add(path, terms);
+  }
+
+  #add(path: Path, terms: Terms): void {
+    const halfOpen = new HalfOpen(this.tcp, this, path, terms);
     this.#halfOpen.add(halfOpen);
     this.tcp.flows.add(halfOpen);
   }
 
   drop(halfOpen: HalfOpen): void {
-    if (!this.#halfOpen.delete(halfOpen)) return;
+    if (this.#remove(halfOpen)) halfOpen.forget();
+  }
+
+  #remove(halfOpen: HalfOpen): boolean {
+    if (!this.#halfOpen.delete(halfOpen)) return false;
     halfOpen.dispose();
     this.tcp.flows.remove(halfOpen);
+    return true;
   }
 
   /** The peer's acknowledgement is there: it becomes a connection, if there is room for one. */
   complete(halfOpen: HalfOpen, segment: Segment): void {
     // It stays half-open: the peer sends again, or hears our answer again.
     if (this.full) return;
-    this.drop(halfOpen);
+    this.#remove(halfOpen);
     const connection = this.#promote(halfOpen);
     connection.arrive(segment);
+    halfOpen.forget();
     if (connection.state === State.CLOSED) return;
     if (connection.state === State.SYN_RECEIVED) return connection.end(0);
     this.ready.push(connection);
     this.changed();
   }
 
+  /** Has a connection of the instance before wait to be accepted. */
+  take(connection: Connection): void {
+    connection.owner = this;
+    connection.options = this.options.copy();
+    connection.tcpOptions = this.tcpOptions.copy();
+    this.ready.push(connection);
+    this.changed();
+  }
+
   #promote(halfOpen: HalfOpen): Connection {
-    const { path, localPort, remotePort } = halfOpen;
+    const { path, terms } = halfOpen;
     const connection = new Connection(
       this.tcp,
       path,
-      localPort,
-      remotePort,
+      terms.localPort,
+      terms.remotePort,
       this.six,
       this.options.copy(),
       this.tcpOptions.copy(),
       false,
     );
     connection.owner = this;
-    connection.iss = halfOpen.iss;
-    connection.timestampOffset = halfOpen.timestampOffset;
+    connection.iss = terms.iss;
+    connection.timestampOffset = terms.timestampOffset;
     connection.nxt = 1;
-    connection.rcvScale = halfOpen.windowScale < 0 ? 0 : WINDOW_SCALE;
-    takeSyn(connection, halfOpen.irs, {
-      mss: halfOpen.peerMss,
-      windowScale: halfOpen.windowScale,
-      sackPermitted: halfOpen.selective,
-      timestamped: halfOpen.timestamps,
-      timestamp: halfOpen.recentTimestamp,
+    connection.rcvScale = terms.windowScale < 0 ? 0 : WINDOW_SCALE;
+    takeSyn(connection, terms.irs, {
+      mss: terms.peerMss,
+      windowScale: terms.windowScale,
+      sackPermitted: terms.selective,
+      timestamped: terms.timestamps,
+      timestamp: terms.recentTimestamp,
     });
     connection.state = State.SYN_RECEIVED;
     this.tcp.remember(connection);

@@ -47,18 +47,22 @@ export class RestoredConnections {
           const family = saved.six ? AF.INET6 : AF.INET;
           this.endpoints.set(
             saved.handle,
-            TcpEndpoint.restored(stack, family, connection, () => {
-              this.#unclaimed.delete(connection);
-            }),
+            TcpEndpoint.restored(
+              stack,
+              family,
+              connection,
+              () => this.#unclaimed.delete(connection),
+              () => this.#unaccept(connection),
+            ),
           );
         }
       }
     }
     this.#timer = stack.timers.create(() => this.#expire());
-    if (this.#unclaimed.size > 0) this.#timer.setAt(stack.nowNs() + UNCLAIMED_NS);
+    if (!checkpoints.first) this.#timer.setAt(stack.nowNs() + UNCLAIMED_NS);
   }
 
-  /** Whether a port at which nobody listens may be one at which somebody did a moment ago. */
+  /** Whether a port at which nobody listens, or knows a peer, may be one at which somebody did a moment ago. */
   get settling(): boolean {
     return this.tcp.now() - this.#sinceNs < SETTLING_NS;
   }
@@ -71,10 +75,41 @@ export class RestoredConnections {
     );
     for (const connection of taken) {
       this.#unaccepted.splice(this.#unaccepted.indexOf(connection), 1);
-      this.#unclaimed.delete(connection);
-      this.tcp.ports.add(connection);
+      this.#giveTo(connection);
     }
     return taken;
+  }
+
+  /** Those that were half-open at a port go on with whoever listens there now. */
+  resumeHalfOpen({ listener, port, six }: TcpEndpoint): void {
+    const { tcp } = this;
+    for (const saved of tcp.checkpoints!.halfOpen.takeSaved(port, six)) {
+      const path = tcp.stack.routes.find(saved.destination, saved.source, 0);
+      if (path === undefined) continue;
+      const timestampOffset = saved.timestamp + CLOCK_AHEAD_MS - tcp.clock() | 0;
+      listener!.resume(path, { ...saved, timestampOffset });
+    }
+  }
+
+  #giveTo(connection: Connection): void {
+    this.#unclaimed.delete(connection);
+    this.tcp.ports.add(connection);
+  }
+
+  /** Whoever accepted it never knew: it waits to be accepted again. */
+  #unaccept(connection: Connection): boolean {
+    if (!connection.tentative || !this.#unclaimed.has(connection)) return false;
+    if (connection.state === State.CLOSED) return false;
+    for (const holder of this.tcp.ports.holders(connection.localPort) ?? []) {
+      if (!(holder instanceof TcpEndpoint) || holder.six !== connection.six) continue;
+      if (holder.listener === undefined) continue;
+      this.#giveTo(connection);
+      Object.assign(connection, { handle: 0, tentative: false });
+      holder.listener.take(connection);
+      connection.save();
+      return true;
+    }
+    return false;
   }
 
   #expire(): void {
@@ -82,6 +117,7 @@ export class RestoredConnections {
       connection.owner = undefined;
       connection.abort();
     }
+    this.tcp.checkpoints!.halfOpen.forgetSaved();
     this.#unclaimed.clear();
     this.#unaccepted.length = 0;
     this.endpoints.clear();
@@ -107,8 +143,16 @@ function restore(tcp: Tcp, slot: Checkpoint, saved: SavedConnection): Connection
   connection.checkpoint = slot;
   connection.sent = new ByteRing(tcp.buffers, slot.sent);
   connection.received = new ByteRing(tcp.buffers, slot.received);
-  const { timestamps, selective, finQueued, handle, error, peerMss } = saved;
-  Object.assign(connection, { timestamps, selective, finQueued, handle, error, peerMss });
+  const { timestamps, selective, finQueued, handle, tentative, error, peerMss } = saved;
+  Object.assign(connection, {
+    timestamps,
+    selective,
+    finQueued,
+    handle,
+    tentative,
+    error,
+    peerMss,
+  });
   connection.resize();
   const { iss, una, nxt, queued, window, mostWindow, windowSequence } = saved;
   Object.assign(connection, { iss, una, nxt, queued, window, mostWindow, windowSequence });

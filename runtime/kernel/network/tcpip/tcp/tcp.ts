@@ -95,9 +95,9 @@ export class Tcp {
     if (segment.has(Flag.SYN) && !segment.has(Flag.ACK)) {
       const listener = this.listenerFor(segment);
       if (listener !== undefined) return listener.receiveSyn(segment);
-      if (this.restored?.settling) return;
     }
-    this.refuse(segment);
+    // What somebody expected a moment ago comes again.
+    if (!this.restored?.settling) this.refuse(segment);
   }
 
   #isIntact(packet: Packet): boolean {

@@ -25,29 +25,39 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   #closed = false;
   #handle = 0;
   #claimed: (() => void) | undefined;
+  #unaccepted: (() => boolean) | undefined;
 
   constructor(stack: Stack, family: number) {
     super(stack, family, SOCK.STREAM, IPPROTO.TCP);
   }
 
-  /** An endpoint for a connection of an instance before. @param claimed called when somebody asks for it */
+  /**
+   * An endpoint for a connection of an instance before.
+   * @param claimed called when somebody asks for it @param unaccepted when nobody will
+   */
   static restored(
     stack: Stack,
     family: number,
     connection: Connection,
     claimed: () => void,
+    unaccepted: () => boolean,
   ): TcpEndpoint {
     const endpoint = new TcpEndpoint(stack, family);
     endpoint.#adopt(connection);
     endpoint.#claimed = claimed;
+    endpoint.#unaccepted = unaccepted;
     return endpoint;
   }
 
-  keep(handle: number): void {
+  keep(handle: number, tentative = false): void {
     this.#handle = handle;
     if (this.#connection === undefined) return;
-    this.#connection.handle = handle;
+    Object.assign(this.#connection, { handle, tentative });
     this.#connection.save();
+  }
+
+  unaccept(): boolean {
+    return this.#unaccepted?.() ?? false;
   }
 
   confirm(bytes: number): void {
@@ -128,6 +138,7 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   listen(backlog: number): void {
     if (this.#connection !== undefined) fail(E.EINVAL);
     const { tcp, tcp: { ports } } = this.stack;
+    let begins = false;
     if (this.listener === undefined) {
       if (this.port === 0) ports.take(this, 0);
       this.listening = true;
@@ -139,13 +150,12 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
       this.listener = new Listener(tcp, six, options, tcpOptions, () => this.changed());
       tcp.startListening(this);
       for (const connection of tcp.restored?.takeUnaccepted(this) ?? []) {
-        connection.owner = this.listener;
-        connection.options = options.copy();
-        connection.tcpOptions = tcpOptions.copy();
-        this.listener.ready.push(connection);
+        this.listener.take(connection);
       }
+      begins = true;
     }
     this.listener.backlog = backlog;
+    if (begins) tcp.restored?.resumeHalfOpen(this);
   }
 
   accept(): TcpEndpoint {
