@@ -81,11 +81,6 @@ export interface StreamEndpoint extends Endpoint {
    */
   claim(received: number): number;
   /**
-   * All owners are there again, and none has asked for this connection of the instance before. One that was
-   * accepted, and nobody heard of that, is to be accepted once more. @returns whether it was such a one
-   */
-  unaccept(): boolean;
-  /**
    * After `close`: seconds that SO_LINGER has the program wait, 0 once the peer has everything; `readiness`
    * is then HUP.
    */
@@ -144,4 +139,9 @@ export interface Transport {
   sockets(): SocketInfo[];
   /** connections of the instance before, by handle: they wait to be claimed */
   restored(): Map<number, StreamEndpoint>;
+  /**
+   * All owners are there again, and have asked for what they know of. A connection that was accepted, and nobody
+   * heard of that, is to be accepted once more. @returns handles of those: they mean nothing any more
+   */
+  claimed(): number[];
 }

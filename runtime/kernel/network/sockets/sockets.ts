@@ -167,6 +167,11 @@ export class SocketServer implements Service {
   /** @returns seconds for which the client is to wait */
   #close(entry: Entry, args: ArrayLike<number>): number {
     const { endpoint, stream } = entry, got = args[2] ?? 0, unread = args[3] ?? 0;
+    // Its owner closes it before all else: what it has got must not count as unread.
+    if (entry.unclaimed) {
+      entry.claimed(got, unread);
+      stream!.claim(got);
+    }
     if (stream === undefined) endpoint.close();
     else stream.close(!entry.listens && !entry.lingers && (unread > 0 || !entry.knowsAll(got)));
     const seconds = args[1] === 1 ? stream?.lingerSeconds ?? 0 : 0;
@@ -180,11 +185,8 @@ export class SocketServer implements Service {
     return 0;
   }
 
-  /** What nobody has asked for is nobody's; of a connection that was accepted in vain somebody is told again. */
   #claimedAll(): number {
-    for (const entry of this.#entries.values()) {
-      if (entry.unclaimed && entry.stream!.unaccept()) this.#entries.delete(entry.handle);
-    }
+    for (const handle of this.transport.claimed()) this.#entries.delete(handle);
     return 0;
   }
 

@@ -19,6 +19,8 @@ export interface Bound {
   readonly listening: boolean;
   /** the port was chosen to connect from: others may connect elsewhere from it */
   readonly chosen: boolean;
+  /** whoever binds to the port had it before, and gets it again */
+  readonly yields?: boolean;
 }
 
 /** Whether packets of an IP version may come to this holder. */
@@ -88,7 +90,7 @@ export class Ports {
   /** Whether somebody else's hold on the port forbids this one's. */
   conflicts(bound: Bound): boolean {
     for (const other of this.#holders.get(bound.port) ?? []) {
-      if (other === bound || !overlap(bound, other)) continue;
+      if (other === bound || other.yields || !overlap(bound, other)) continue;
       if (bound.options.reusePort && other.options.reusePort) continue;
       const shared = bound.options.reuseAddress && other.options.reuseAddress;
       if (shared && !(this.exclusive && other.listening)) continue;

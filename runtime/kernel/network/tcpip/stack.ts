@@ -196,6 +196,7 @@ export class Stack {
       nameServers: this.#nameServers,
       sockets: () => [...this.tcp.list(), ...this.udp.list()],
       restored: () => this.tcp.restored?.endpoints ?? new Map(),
+      claimed: () => this.tcp.restored?.claimed() ?? [],
     };
   }
 }

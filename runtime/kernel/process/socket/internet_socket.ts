@@ -48,6 +48,8 @@ export class InternetSocket extends Socket implements ServedSocket {
   readonly #steps: Step[] = [];
   /** woken when the handle is another one, or none any more */
   readonly #moved = new WaitQueue();
+  /** how often its server has died: should one die while it comes back, all starts anew */
+  #turns = 0;
   /** how often it was claimed from another server, under the handle that it had */
   #claims = 0;
   readonly #ahead = new ReceivedAhead();
@@ -108,61 +110,57 @@ export class InternetSocket extends Socket implements ServedSocket {
   serverLost(): void {
     if (this.#lingers) return this.#end();
     if (this.#connected && !this.streams) return this.#end();
-    const { server } = this;
-    const work = this.later ? this.#claim() : server.first(this.#restore());
+    const { server } = this, turn = ++this.#turns;
+    const work = this.later ? this.#claim(turn) : server.first(this.#restore(turn));
     server.comeBack(work, () => this.#end());
   }
 
-  /** Goes on with its connection on a server that has it, too. */
-  *#claim(): Coroutine<void> {
-    const { server, credential } = this, { generation } = server, handle = this.#handle;
+  /** Goes on with its connection on a server that has it, too; makes it again where it was being made. */
+  *#claim(turn: number): Coroutine<void> {
+    const { server, credential } = this, handle = this.#handle;
     yield* server.afterFirst();
-    if (generation !== server.generation) return;
+    if (turn !== this.#turns) return;
     const payload = new Uint8Array(8);
     const args = [handle, ...this.#told()];
     const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
-    // Should this server die too, its death is told, and all starts anew.
-    if (level === SERVER_LOST || generation !== server.generation) return;
-    // A connection that was being made may not have been there yet.
-    if (level < 0) return this.#connected ? this.#end() : yield* this.#restore();
+    if (level === SERVER_LOST || turn !== this.#turns) return;
+    if (level < 0) return this.#connected ? this.#end() : yield* this.#restore(turn);
     for (const step of this.#steps) {
       if (step.number !== SocketCall.SETSOCKOPT) continue;
       const value = step.payload?.slice();
       yield* server.status(step.number, [handle, ...step.args], value, credential);
     }
-    if (generation !== server.generation) return;
+    if (turn !== this.#turns) return;
     this.#untold = new DataView(payload.buffer).getFloat64(0, true) - this.#put;
     this.#claims++;
     this.became(level);
     // What has happened since is told here.
-    server.made(this, handle, generation);
+    server.made(this, handle, server.generation);
     this.#moved.wakeAll();
   }
 
   /** Makes the socket again, on a server that knows nothing of it. @throws Errno where that cannot be */
-  *#restore(): Coroutine<void> {
+  *#restore(turn: number): Coroutine<void> {
     const { server, credential, family, type, protocol } = this;
-    const before = server.generation;
     if (this.later) yield* server.afterFirst();
-    if (before !== server.generation) return;
-    const { handle, generation } = yield* server.open(family, type, protocol, credential);
-    // Should this server die too, its death is told, and all starts anew.
-    if (generation !== before) {
+    if (turn !== this.#turns) return;
+    const { handle } = yield* server.open(family, type, protocol, credential);
+    if (turn !== this.#turns) {
       yield* server.close(handle);
       return;
     }
     this.level = 0;
-    server.made(this, handle, generation);
+    server.made(this, handle, server.generation);
     for (const { number, args, payload } of this.#steps) {
       const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
-      if (isStale(status)) return;
+      if (status === SERVER_LOST || turn !== this.#turns) return;
       if (status < 0) fail(-status);
     }
     if (this.#connecting && this.#destination !== undefined) {
       const args = [handle], address = this.#destination.slice();
       const status = yield* server.status(SocketCall.CONNECT, args, address, credential);
-      if (status < 0 && status !== -E.EINPROGRESS && !isStale(status)) fail(-status);
-      if (isStale(status)) return;
+      if (status === SERVER_LOST || turn !== this.#turns) return;
+      if (status < 0 && status !== -E.EINPROGRESS) fail(-status);
     }
     this.#handle = handle;
     this.#moved.wakeAll();

@@ -1,85 +1,26 @@
 // Streams of a program whose socket server is behind a slow ring: calls and answers take their time, in order.
 // Whatever the program does, and whenever data comes, it reads every byte once and in order.
 import { assert, assertEquals } from "@std/assert";
-import { Answer, type Coroutine, finish, type Tasks } from "../../coroutine.ts";
+import { type Coroutine, finish, type Tasks } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
 import { AF, MSG, SHUT, SOCK } from "../../network/constants.ts";
 import type { StreamEndpoint } from "../../network/endpoint.ts";
-import { SocketServer } from "../../network/sockets/sockets.ts";
 import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
 import { errnoOf } from "../../network/tcpip/testing/transfer.ts";
 import { at, FAR, World } from "../../network/tcpip/testing/world.ts";
-import { payloadFlow } from "../../remote/payload_flow.ts";
-import type { Service, ServiceCall } from "../../service.ts";
+import { SocketClient } from "../../remote/sockets.ts";
 import { POLL } from "../../vfs/constants.ts";
 import type { Process } from "../process.ts";
 import { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
 import { incoming } from "./socket.ts";
+import { SlowRing } from "./testing/slow_ring.ts";
 
 const nobody = undefined as unknown as Process;
 const credential = { uid: 0, gid: 0, groups: [] };
-const PORT = 80, MOST_DELAY_NS = 200_000;
-
-interface Message {
-  dueNs: number;
-  arrives: () => void;
-}
-
-/** A server at the other end of a ring, each way of which takes a random time. */
-class SlowRing implements Service {
-  readonly transaction = 0;
-  readonly durable = 0;
-  readonly #calls: Message[] = [];
-  readonly #answers: Message[] = [];
-
-  constructor(
-    private readonly world: World,
-    private readonly tasks: Tasks,
-    private readonly server: SocketServer,
-  ) {}
-
-  call(call: ServiceCall): Coroutine<number> {
-    const answer = new Answer<number>();
-    const slot = call.payload.slice();
-    this.#post(this.#calls, () => this.#serve({ ...call, payload: slot }, call.payload, answer));
-    return answer;
-  }
-
-  #serve(call: ServiceCall, output: Uint8Array, answer: Answer<number>): void {
-    const settle = (status: number) =>
-      this.#post(this.#answers, () => {
-        const flow = payloadFlow(call.number);
-        const bytes = flow === "in" || status < 0
-          ? 0
-          : flow === "out"
-          ? status % 2 ** 32
-          : Infinity;
-        output.set(call.payload.subarray(0, Math.min(bytes, output.length)));
-        answer.settle(status);
-      });
-    const served = function* (server: SocketServer): Coroutine<number> {
-      return yield* finish(server.call(call));
-    };
-    this.tasks.spawn(served(this.server), (status, failure) => {
-      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
-      settle(failure instanceof Errno ? -failure.errno : status!);
-    });
-  }
-
-  /** Has something arrive after what was posted before it. */
-  #post(queue: Message[], arrives: () => void): void {
-    const { world, tasks } = this, after = queue.at(-1)?.dueNs ?? 0;
-    const dueNs = Math.max(after, world.nowNs + Math.floor(world.random() * MOST_DELAY_NS));
-    queue.push({ dueNs, arrives });
-    tasks.spawn((function* () {
-      yield* tasks.sleep(dueNs - world.nowNs);
-      queue.shift()!.arrives();
-    })());
-  }
-}
+const PORT = 80;
 
 /** A program's socket, connected to the far host. */
 class Connected {
@@ -95,10 +36,9 @@ class Connected {
     // The program's own domain: nothing but tasks on the same clock.
     this.environment = this.world.environment({} as SimulatedDevice);
     this.tasks = this.world.environment({} as SimulatedDevice).tasks;
-    const server = new SocketServer(this.world.near.transport, 1);
     const sockets = new InternetSockets(
       this.environment,
-      new SlowRing(this.world, this.tasks, server),
+      new SocketClient(new SlowRing(this.world, this.tasks), "retry"),
     );
     const listener = this.world.far.listen(PORT);
     const address = encodeAddress(at(FAR, PORT));

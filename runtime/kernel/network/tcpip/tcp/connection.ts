@@ -30,6 +30,7 @@ export interface Owner {
 
 export class Connection extends ConnectionVariables implements Flow, Blocked, Bound {
   nextFlow: Flow | undefined;
+  yields = false;
   /** undefined: nobody has it any more (an orphan) */
   owner: Owner | undefined;
   /** told that the peer has everything, or that it ended: somebody waits for that (SO_LINGER) */

@@ -48,26 +48,33 @@ export class HalfOpen implements Flow {
   readonly #place: number;
   #retries = 0;
 
-  /** Answers the SYN. @param terms of it; a negative window scale: windows are not scaled */
+  /**
+   * Answers the SYN.
+   * @param terms of it; a negative window scale: windows are not scaled
+   * @param place where the instance before has kept it
+   */
   constructor(
     private readonly tcp: Tcp,
     readonly listener: Listener,
     readonly path: Path,
     readonly terms: Terms,
+    place?: number,
   ) {
     this.localPort = terms.localPort;
     this.remotePort = terms.remotePort;
     this.#sinceNs = tcp.now();
-    this.#place = tcp.checkpoints?.halfOpen.save({
-      ...terms,
-      six: listener.six,
-      timestamp: tcp.clock() + terms.timestampOffset | 0,
-      source: path.source,
-      destination: path.destination,
-    }) ?? -1;
+    this.#place = place ?? this.#keep();
     this.#timer = tcp.stack.timers.create(() => this.#repeat());
     this.#answer();
     this.#timer.setAt(this.#sinceNs + FIRST_RETRY_NS);
+  }
+
+  /** @returns where it is kept; -1 where there is no such place */
+  #keep(): number {
+    const { tcp, terms, listener, path: { source, destination } } = this;
+    const timestamp = tcp.clock() + terms.timestampOffset | 0;
+    const { six } = listener;
+    return tcp.checkpoints?.halfOpen.save({ ...terms, six, timestamp, source, destination }) ?? -1;
   }
 
   dispose(): void {

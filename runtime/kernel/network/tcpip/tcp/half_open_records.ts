@@ -89,15 +89,12 @@ export class HalfOpenRecords {
     this.#free.push(place);
   }
 
-  /** Those of the last instance at a port, which are whoever's that asks. */
-  takeSaved(localPort: number, six: boolean): SavedHalfOpen[] {
-    const taken: SavedHalfOpen[] = [];
-    for (const [place, saved] of this.#saved) {
-      if (saved.localPort !== localPort || saved.six !== six) continue;
-      taken.push(saved);
-      this.#saved.delete(place);
-      this.clear(place);
-    }
+  /** Those of the last instance at a port, by their places, which are whoever's that asks. */
+  takeSaved(localPort: number, six: boolean): [place: number, SavedHalfOpen][] {
+    const taken = [...this.#saved].filter(([, saved]) =>
+      saved.localPort === localPort && saved.six === six
+    );
+    for (const [place] of taken) this.#saved.delete(place);
     return taken;
   }
 

@@ -65,13 +65,13 @@ export class Listener implements Owner {
     this.#add(path, termsOf(segment, path, iss, this.tcp));
   }
 
-  /** Answers once more to a SYN that came to the instance before. */
-  resume(path: Path, terms: Terms): void {
-    this.#add(path, terms);
+  /** Answers once more to a SYN that came to the instance before. @param place where that has kept it */
+  resume(path: Path, terms: Terms, place: number): void {
+    this.#add(path, terms, place);
   }
 
-  #add(path: Path, terms: Terms): void {
-    const halfOpen = new HalfOpen(this.tcp, this, path, terms);
+  #add(path: Path, terms: Terms, place?: number): void {
+    const halfOpen = new HalfOpen(this.tcp, this, path, terms, place);
     this.#halfOpen.add(halfOpen);
     this.tcp.flows.add(halfOpen);
   }

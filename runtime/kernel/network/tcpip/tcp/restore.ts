@@ -30,6 +30,8 @@ export class RestoredConnections {
   readonly endpoints = new Map<number, StreamEndpoint>();
   readonly #unclaimed = new Set<Connection>();
   readonly #unaccepted: Connection[] = [];
+  /** all, until whoever had their ports has bound to them again */
+  #yielding: Connection[] = [];
   readonly #timer: Timer;
   readonly #sinceNs: number;
 
@@ -38,8 +40,12 @@ export class RestoredConnections {
     this.#sinceNs = checkpoints.first ? -Infinity : stack.nowNs();
     for (const { slot, connection: saved } of checkpoints.takeSaved()) {
       const connection = restore(tcp, slot, saved);
-      if (connection === undefined) slot.clear();
-      else if (saved.orphan) tcp.ports.add(connection);
+      if (connection === undefined) {
+        slot.clear();
+        continue;
+      }
+      this.#yielding.push(connection);
+      if (saved.orphan) tcp.ports.add(connection);
       else {
         this.#unclaimed.add(connection);
         if (saved.handle === 0) this.#unaccepted.push(connection);
@@ -47,13 +53,9 @@ export class RestoredConnections {
           const family = saved.six ? AF.INET6 : AF.INET;
           this.endpoints.set(
             saved.handle,
-            TcpEndpoint.restored(
-              stack,
-              family,
-              connection,
-              () => this.#unclaimed.delete(connection),
-              () => this.#unaccept(connection),
-            ),
+            TcpEndpoint.restored(stack, family, connection, () => {
+              this.#unclaimed.delete(connection);
+            }),
           );
         }
       }
@@ -83,11 +85,14 @@ export class RestoredConnections {
   /** Those that were half-open at a port go on with whoever listens there now. */
   resumeHalfOpen({ listener, port, six }: TcpEndpoint): void {
     const { tcp } = this;
-    for (const saved of tcp.checkpoints!.halfOpen.takeSaved(port, six)) {
+    for (const [place, saved] of tcp.checkpoints!.halfOpen.takeSaved(port, six)) {
       const path = tcp.stack.routes.find(saved.destination, saved.source, 0);
-      if (path === undefined) continue;
+      if (path === undefined) {
+        tcp.checkpoints!.halfOpen.clear(place);
+        continue;
+      }
       const timestampOffset = saved.timestamp + CLOCK_AHEAD_MS - tcp.clock() | 0;
-      listener!.resume(path, { ...saved, timestampOffset });
+      listener!.resume(path, { ...saved, timestampOffset }, place);
     }
   }
 
@@ -96,10 +101,28 @@ export class RestoredConnections {
     this.tcp.ports.add(connection);
   }
 
+  /** See `Transport`. Until then, who had a port is not refused it for connections on it. */
+  claimed(): number[] {
+    this.#settle();
+    const handles: number[] = [];
+    for (const connection of this.#unclaimed) {
+      const { handle } = connection;
+      if (!this.#unaccept(connection)) continue;
+      this.endpoints.delete(handle);
+      handles.push(handle);
+    }
+    return handles;
+  }
+
+  /** From here on their ports are theirs alone. */
+  #settle(): void {
+    for (const connection of this.#yielding) connection.yields = false;
+    this.#yielding = [];
+  }
+
   /** Whoever accepted it never knew: it waits to be accepted again. */
   #unaccept(connection: Connection): boolean {
-    if (!connection.tentative || !this.#unclaimed.has(connection)) return false;
-    if (connection.state === State.CLOSED) return false;
+    if (!connection.tentative || connection.state === State.CLOSED) return false;
     for (const holder of this.tcp.ports.holders(connection.localPort) ?? []) {
       if (!(holder instanceof TcpEndpoint) || holder.six !== connection.six) continue;
       if (holder.listener === undefined) continue;
@@ -117,6 +140,7 @@ export class RestoredConnections {
       connection.owner = undefined;
       connection.abort();
     }
+    this.#settle();
     this.tcp.checkpoints!.halfOpen.forgetSaved();
     this.#unclaimed.clear();
     this.#unaccepted.length = 0;
@@ -138,6 +162,7 @@ function restore(tcp: Tcp, slot: Checkpoint, saved: SavedConnection): Connection
     new TcpOptions(),
     saved.chosen,
   );
+  connection.yields = true;
   // What is sent from here on saves it again.
   connection.owner = saved.orphan ? undefined : nobody;
   connection.checkpoint = slot;

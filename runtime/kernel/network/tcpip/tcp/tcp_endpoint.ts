@@ -25,7 +25,6 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   #closed = false;
   #handle = 0;
   #claimed: (() => void) | undefined;
-  #unaccepted: (() => boolean) | undefined;
 
   constructor(stack: Stack, family: number) {
     super(stack, family, SOCK.STREAM, IPPROTO.TCP);
@@ -33,19 +32,17 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
 
   /**
    * An endpoint for a connection of an instance before.
-   * @param claimed called when somebody asks for it @param unaccepted when nobody will
+   * @param claimed called when somebody asks for it
    */
   static restored(
     stack: Stack,
     family: number,
     connection: Connection,
     claimed: () => void,
-    unaccepted: () => boolean,
   ): TcpEndpoint {
     const endpoint = new TcpEndpoint(stack, family);
     endpoint.#adopt(connection);
     endpoint.#claimed = claimed;
-    endpoint.#unaccepted = unaccepted;
     return endpoint;
   }
 
@@ -54,10 +51,6 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     if (this.#connection === undefined) return;
     Object.assign(this.#connection, { handle, tentative });
     this.#connection.save();
-  }
-
-  unaccept(): boolean {
-    return this.#unaccepted?.() ?? false;
   }
 
   confirm(bytes: number): void {
