@@ -35,7 +35,7 @@ function meet(seed: number, readings: number, deaths: number): void {
   live();
   const sockets = new InternetSockets(environment, new SocketClient(ring, "retry"));
   const open = () => InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
-  let rounds = 0, answered = 0;
+  let rounds = 0, accepted = 0, answered = 0;
 
   function* serve(): Coroutine<void> {
     const listener = yield* open();
@@ -44,6 +44,7 @@ function meet(seed: number, readings: number, deaths: number): void {
     environment.tasks.spawn(ask(), ended);
     for (;;) {
       const { socket } = yield* listener.accept(0);
+      accepted++;
       environment.tasks.spawn(echo(socket as InternetSocket), ended);
     }
   }
@@ -90,6 +91,7 @@ function meet(seed: number, readings: number, deaths: number): void {
     }
   }
   assertEquals(failures, []);
+  assertEquals(accepted, ROUNDS);
   assert(ring.deaths > 0);
 }
 

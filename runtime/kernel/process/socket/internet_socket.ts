@@ -38,6 +38,8 @@ interface Step {
 export class InternetSocket extends Socket implements ServedSocket {
   level = 0;
   #handle: number;
+  /** of a connection that is being made anew, until that is known to go on */
+  #becoming: number | undefined;
   #lost = false;
   #lingers = false;
   #released = false;
@@ -117,7 +119,7 @@ export class InternetSocket extends Socket implements ServedSocket {
 
   /** Goes on with its connection on a server that has it, too; makes it again where it was being made. */
   *#claim(turn: number): Coroutine<void> {
-    const { server, credential } = this, handle = this.#handle;
+    const { server, credential } = this, handle = this.#becoming ?? this.#handle;
     yield* server.afterFirst();
     if (turn !== this.#turns) return;
     const payload = new Uint8Array(8);
@@ -132,6 +134,8 @@ export class InternetSocket extends Socket implements ServedSocket {
     }
     if (turn !== this.#turns) return;
     this.#untold = new DataView(payload.buffer).getFloat64(0, true) - this.#put;
+    this.#handle = handle;
+    this.#becoming = undefined;
     this.#claims++;
     this.became(level);
     // What has happened since is told here.
@@ -158,11 +162,16 @@ export class InternetSocket extends Socket implements ServedSocket {
     }
     if (this.#connecting && this.#destination !== undefined) {
       const args = [handle], address = this.#destination.slice();
+      // The next server is asked for this connection, should it come about.
+      this.#becoming = handle;
       const status = yield* server.status(SocketCall.CONNECT, args, address, credential);
       if (status === SERVER_LOST || turn !== this.#turns) return;
       if (status < 0 && status !== -E.EINPROGRESS) fail(-status);
+      // What was told before is of a socket that had no connection.
+      this.level = 0;
     }
     this.#handle = handle;
+    this.#becoming = undefined;
     this.#moved.wakeAll();
     if (this.#released) yield* this.#close(false);
   }
@@ -240,11 +249,17 @@ export class InternetSocket extends Socket implements ServedSocket {
   }
 
   *#finishConnecting(): Coroutine<number> {
-    yield* this.whenSendable(0, () => (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) || undefined);
-    const error = getInt(yield* finish(this.ownOption(SOL.SOCKET, SO.ERROR)), 0);
-    this.#connecting = false;
-    this.#connected = error === 0;
-    return error === 0 ? 0 : fail(error);
+    for (;;) {
+      const attempt = () => (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) || undefined;
+      yield* this.whenSendable(0, attempt);
+      const turns = this.#turns;
+      const error = getInt(yield* finish(this.ownOption(SOL.SOCKET, SO.ERROR)), 0);
+      // Another server has answered than the one that told.
+      if (turns !== this.#turns) continue;
+      this.#connecting = false;
+      this.#connected = error === 0;
+      return error === 0 ? 0 : fail(error);
+    }
   }
 
   *listen(_process: Process, backlog: number): Coroutine<number> {
