@@ -1,6 +1,7 @@
 // Turns a fresh process into a domain: opens the memory it was granted, limits itself, and gives up
 // every permission. What runs afterwards can name nothing of the host.
 // Arguments: the grant as JSON, and the limit of private memory in bytes.
+import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { LinuxMemory } from "../hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
@@ -24,6 +25,7 @@ function openGrant(grant: DomainGrant): OpenedGrant {
     })),
     ...(grant.keep === undefined ? {} : { keep: opener.open(grant.keep).buffer }),
     windows: grant.devices.map((device) => opener.open(device.window).buffer),
+    nowNs: openClock(),
   };
   opener.seal();
   return opened;

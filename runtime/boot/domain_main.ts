@@ -17,7 +17,7 @@ import { serveInterface, standIn } from "../kernel/remote/interfaces.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import type { ServiceServer } from "../kernel/remote/service_server.ts";
 import { makeTrap } from "../kernel/remote/trap.ts";
-import { kernelEnvironment, nowNs } from "./kernel_environment.ts";
+import { kernelEnvironment } from "./kernel_environment.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */
 export interface OpenedGrant {
@@ -30,6 +30,8 @@ export interface OpenedGrant {
   windows: ArrayBufferLike[];
   deviceBell: Bell;
   keep?: ArrayBufferLike;
+  /** nanoseconds of a clock that does not jump */
+  nowNs: () => number;
 }
 
 /** Sleeps are bounded: a signal that a hostile peer swallowed costs at most this. */
@@ -46,8 +48,8 @@ export function runDomain(
   const status = new StatusPage(opened.status);
   const control = new ControlPage(opened.control);
   const { address, sizeBytes } = grant.plan.memory;
-  const { keep } = opened;
-  const environment = kernelEnvironment(opened.memory, address, opened.trace, log, keep);
+  const { keep, nowNs } = opened;
+  const environment = kernelEnvironment(nowNs, opened.memory, address, opened.trace, log, keep);
   const { tasks } = environment;
   const sources: PollSource[] = [];
   const servers: ServiceServer[] = [];

@@ -1,5 +1,6 @@
 // The module of a domain isolated by a worker. It has no permissions from its first line on; its
 // memory comes in its first message.
+import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
 import { StatusPage } from "../hypervisor/status_page.ts";
@@ -26,6 +27,7 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
       })),
       ...(grant.keep === undefined ? {} : { keep: buffer(grant.keep) }),
       windows: grant.devices.map((device) => buffer(device.window)),
+      nowNs: openClock(),
     }, (log) => self.postMessage({ log }));
   } catch (failure) {
     reason = failure instanceof Error ? `${failure.message}\n${failure.stack}` : String(failure);

@@ -1,6 +1,7 @@
 // The thread of the primary domain: its kernel components, and the hart that runs user programs.
 import { WindowRegisters } from "../hardware/device/register_window.ts";
 import type { Doorbell } from "../hardware/doorbell.ts";
+import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import { Assembly } from "../kernel/assembly.ts";
@@ -20,7 +21,7 @@ import { systemCall } from "../../schemas/syscalls.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { Attention } from "./attention.ts";
-import { kernelEnvironment, nowNs } from "./kernel_environment.ts";
+import { kernelEnvironment } from "./kernel_environment.ts";
 import { mountTree } from "./mount_tree.ts";
 import { PrimaryRings, type RingGrant } from "./primary_rings.ts";
 import type { SessionRequest } from "./sessions.ts";
@@ -93,7 +94,9 @@ class Primary {
     const { plan, shortSleeps } = setup;
     const opener = this.#opener;
     const domain = this.#domain = plan.domains.find((each) => each.primary)!;
+    const nowNs = openClock();
     const environment = this.#environment = kernelEnvironment(
+      nowNs,
       opener.open(setup.memory).buffer,
       domain.memory.address,
       setup.trace,
@@ -140,7 +143,7 @@ class Primary {
     const window = windows.find((each) => each.device === device)!;
     const { id } = plan.machine.devices.find(({ name }) => name === device)!;
     return new DeviceAttachment(
-      new WindowRegisters(this.#opener.open(window.memory).buffer, bell, nowNs),
+      new WindowRegisters(this.#opener.open(window.memory).buffer, bell, this.#environment.nowNs),
       id,
     );
   }

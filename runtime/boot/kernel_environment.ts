@@ -4,22 +4,19 @@ import type { Environment } from "../kernel/environment.ts";
 import { Tasks } from "../kernel/coroutine.ts";
 import { Recorder } from "../trace/recorder.ts";
 
-/** Nanoseconds of a clock that does not jump, from the start of this thread or process on. */
-export function nowNs(): number {
-  return performance.now() * 1e6;
-}
-
 /** Milliseconds since 1970, by a clock that does not jump. */
 function epochMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
 /**
+ * @param nowNs nanoseconds of a clock that does not jump
  * @param memory of the domain @param address where it lies in the machine's
  * @param trace where its thread records what it does
  * @param keep memory that outlives the domain
  */
 export function kernelEnvironment(
+  nowNs: () => number,
   memory: ArrayBufferLike,
   address: number,
   trace: ArrayBufferLike,

@@ -90,19 +90,19 @@ export class Clocks {
   }
 
   /** Puts what a clock shows as `struct timespec`. @throws Errno EINVAL where there is no such clock */
-  put(thread: Thread, clock: number, out: Uint8Array): void {
+  put(thread: Thread, clock: number, out: Uint8Array, at = 0): void {
     switch (clock) {
       case CLOCK.REALTIME:
       case CLOCK.REALTIME_COARSE:
       case CLOCK.TAI:
-        return this.putTimeOfDay(out, 0);
+        return this.putTimeOfDay(out, at);
       case CLOCK.MONOTONIC:
       case CLOCK.MONOTONIC_RAW:
       case CLOCK.MONOTONIC_COARSE:
       case CLOCK.BOOTTIME:
-        return putTimespec(out, 0, this.environment.nowNs());
+        return putTimespec(out, at, this.environment.nowNs());
       default:
-        return putTimespec(out, 0, cpuCounter(thread, clock).nowNs());
+        return putTimespec(out, at, cpuCounter(thread, clock).nowNs());
     }
   }
 

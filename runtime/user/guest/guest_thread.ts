@@ -21,7 +21,6 @@ const TURN_INSTRUCTIONS = 2_000_000;
 const CALL_INSTRUCTIONS = 1000;
 /** Pushed to the ready queue to go on, not to give a call its result. */
 const GO_ON = 0;
-const NS_PER_MS = 1e6;
 
 const REGISTER_BYTES = 8;
 const SP = 2, RA = 1, A0 = 10, A1 = 11, A2 = 12, A7 = 17;
@@ -47,13 +46,15 @@ export class GuestThread implements UserThread, ThreadHost {
   #parked = false;
   #waiting = false;
   /** when its turn began, or its time was booked last; undefined while others have theirs */
-  #runsSinceMs: number | undefined;
+  #runsSinceNs: number | undefined;
+  readonly #nowNs: () => number;
   /** the thread has to end although its process goes on (execve by another thread) */
   doomed = false;
 
   constructor(readonly guest: GuestHart, readonly kernel: Thread, space: AddressSpace) {
     this.access = new UserAccess(space);
     kernel.host = this;
+    this.#nowNs = kernel.process.kernel.environment.nowNs;
   }
 
   get tid(): number {
@@ -108,21 +109,21 @@ export class GuestThread implements UserThread, ThreadHost {
   resume(status: number): void {
     this.#waiting = false;
     if (this.kernel.ended) return;
-    this.#runsSinceMs = performance.now();
+    this.#runsSinceNs = this.#nowNs();
     this.guest.enter(this);
     // Of a call that was interrupted there is no other result: the thread was stopped meanwhile.
     if (this.#call !== undefined && !this.#interrupted) this.#finishCall(status);
     this.#run();
     this.settle();
-    this.#runsSinceMs = undefined;
+    this.#runsSinceNs = undefined;
   }
 
   /** Its turn may be long: who asks for its processor time learns of what it has used of it. */
   settle(): void {
-    if (this.#runsSinceMs === undefined) return;
-    const nowMs = performance.now();
-    this.kernel.ran((nowMs - this.#runsSinceMs) * NS_PER_MS);
-    this.#runsSinceMs = nowMs;
+    if (this.#runsSinceNs === undefined) return;
+    const nowNs = this.#nowNs();
+    this.kernel.ran(nowNs - this.#runsSinceNs);
+    this.#runsSinceNs = nowNs;
   }
 
   #run(): void {

@@ -16,10 +16,11 @@ export class PageNeeded {
 }
 
 export class UserAccess {
-  readonly #bytes: Uint8Array;
+  /** all memory of programs, frame by frame */
+  readonly bytes: Uint8Array;
 
   constructor(readonly space: AddressSpace) {
-    this.#bytes = space.memory.frames.bytes;
+    this.bytes = space.memory.frames.bytes;
   }
 
   /** Frame that a page has for an access. @throws PageNeeded, Errno EFAULT */
@@ -29,6 +30,14 @@ export class UserAccess {
     const mapping = this.space.mappings.find(page);
     if (mapping === undefined || (mapping.access & access) === 0) return fail(E.EFAULT);
     throw new PageNeeded(page, access);
+  }
+
+  /** Where a range lies in {@link bytes}; -1 where it is not in one page, or that is not there for the access. */
+  place(address: number, length: number, access: Kind): number {
+    const within = address % PAGE_BYTES;
+    if (within + length > PAGE_BYTES || address >= END) return -1;
+    const frame = this.space.frameFor((address - within) / PAGE_BYTES, access);
+    return frame === 0 ? -1 : frame + within;
   }
 
   #check(address: number, length: number): void {
@@ -56,7 +65,7 @@ export class UserAccess {
       const next = this.#frame(page, access);
       if (next !== frame + (page - first) * PAGE_BYTES) neighbours = false;
     }
-    return neighbours ? this.#bytes.subarray(frame + within, frame + within + length) : undefined;
+    return neighbours ? this.bytes.subarray(frame + within, frame + within + length) : undefined;
   }
 
   /** A copy of a range. @param copy bytes to make it in, `length` of them */
@@ -70,7 +79,7 @@ export class UserAccess {
       const within = (address + done) % PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, length - done);
       const frame = this.#frame((address + done - within) / PAGE_BYTES, Access.READ);
-      copy.set(this.#bytes.subarray(frame + within, frame + within + part), done);
+      copy.set(this.bytes.subarray(frame + within, frame + within + part), done);
       done += part;
     }
     return copy;
@@ -82,7 +91,7 @@ export class UserAccess {
       const within = (address + done) % PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, bytes.length - done);
       const frame = this.#frame((address + done - within) / PAGE_BYTES, Access.WRITE);
-      this.#bytes.set(bytes.subarray(done, done + part), frame + within);
+      this.bytes.set(bytes.subarray(done, done + part), frame + within);
       done += part;
     }
   }
@@ -109,7 +118,7 @@ export class UserAccess {
       this.#check(at, 1);
       const within = at % PAGE_BYTES;
       const frame = this.#frame((at - within) / PAGE_BYTES, Access.READ);
-      const piece = this.#bytes.subarray(frame + within, frame + PAGE_BYTES);
+      const piece = this.bytes.subarray(frame + within, frame + PAGE_BYTES);
       const end = piece.indexOf(0);
       const part = end < 0 ? piece : piece.subarray(0, end);
       text += String.fromCharCode(...part);

@@ -84,14 +84,18 @@ export class RestoredConnections {
 
   /** Those that were half-open at a port go on with whoever listens there now. */
   resumeHalfOpen({ listener, port, six }: TcpEndpoint): void {
-    const { tcp } = this;
-    for (const [place, saved] of tcp.checkpoints!.halfOpen.takeSaved(port, six)) {
-      const path = tcp.stack.routes.find(saved.destination, saved.source, 0);
-      if (path === undefined) {
-        tcp.checkpoints!.halfOpen.clear(place);
+    const { tcp } = this, { halfOpen } = tcp.checkpoints!;
+    for (const [place, saved] of halfOpen.takeSaved(port, six)) {
+      const { source, destination, localPort, remotePort, timestamp } = saved;
+      const path = tcp.stack.routes.find(destination, source, 0);
+      const { length } = source;
+      const known = tcp.flows.find(source, 0, destination, 0, length, localPort, remotePort);
+      // The instance before may have made a connection of it, and died before it cleared this up.
+      if (path === undefined || known !== undefined) {
+        halfOpen.clear(place);
         continue;
       }
-      const timestampOffset = saved.timestamp + CLOCK_AHEAD_MS - tcp.clock() | 0;
+      const timestampOffset = timestamp + CLOCK_AHEAD_MS - tcp.clock() | 0;
       listener!.resume(path, { ...saved, timestampOffset }, place);
     }
   }
