@@ -5,18 +5,33 @@
 // it so is another call, sent after its answer; but for the moment between the two that the server's
 // own commits may fall into.
 import type { ClientContract } from "../../../schemas/plan.ts";
-import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../coroutine.ts";
+import {
+  type Answer,
+  type Blocking,
+  type Coroutine,
+  finish,
+  type Tasks,
+  WaitQueue,
+} from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
 import { F, LOCK, O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
-import { HandleBook, type HandleRecord, identity, type LockCall } from "./handle_book.ts";
+import {
+  HandleBook,
+  type HandleRecord,
+  identity,
+  type LockCall,
+  ofSameFile,
+} from "./handle_book.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts";
 
 /** Data that may be acknowledged and not durable: beyond it the server is asked to sync. */
 const MAX_REDO_BYTES = 16 << 20;
+/** Places in the ring that calls which nobody waits for leave to others. */
+const SLOTS_LEFT = 4;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
 const NO_RECORDS: HandleRecord[] = [];
@@ -30,6 +45,8 @@ class ContractAnswer extends RingAnswer {
     readonly input: Uint8Array,
     /** of its handles, where something is noted of them */
     readonly records: HandleRecord[],
+    /** the payload is nobody else's: it can be kept as it is */
+    readonly owned = false,
   ) {
     super(connection, call.number, call.payload);
   }
@@ -73,6 +90,11 @@ export class ContractService implements Service {
     return this.#generation;
   }
 
+  /** what the server that is there takes for certain; see `Service` */
+  get spareBytes(): number {
+    return this.connection.spareBytes;
+  }
+
   get maxPayloadBytes(): number {
     return this.connection.maxPayloadBytes;
   }
@@ -80,6 +102,23 @@ export class ContractService implements Service {
   /** What is known of a handle. @throws Errno EBADF, EIO for one that died with its server */
   record(handle: number): HandleRecord {
     return this.#book.get(handle);
+  }
+
+  /** What is known of a handle, dead ones included. @throws Errno EBADF */
+  peek(handle: number): HandleRecord {
+    return this.#book.peek(handle);
+  }
+
+  /** Who the handles of a call are. @throws Errno EBADF, EIO */
+  handlesOf({ number, args }: ServiceCall): HandleRecord[] {
+    return this.#book.recordsOf(number, args);
+  }
+
+  /** A write that nobody waited for has failed: each open handle of its file tells it once. */
+  noteFailure(record: HandleRecord, errno: number): void {
+    for (const each of this.#book.all) {
+      if (each.flags >= 0 && ofSameFile(each, record)) each.failure = errno;
+    }
   }
 
   /** Changes kept in case the server dies. */
@@ -110,6 +149,31 @@ export class ContractService implements Service {
     return this.#callOnceReady(call);
   }
 
+  /**
+   * Sends a write for a caller that goes on, and may use its buffer meanwhile.
+   * @returns the answer; nothing where it cannot be sent now, or too much is kept already
+   */
+  sendWrite(call: ServiceCall): Answer<number> | undefined {
+    const { connection } = this;
+    const { number, args, credential } = call;
+    if (!this.ready || connection.ring.room <= SLOTS_LEFT || this.#log.bytes >= MAX_REDO_BYTES) {
+      return undefined;
+    }
+    const payload = this.contract === "retry" ? call.payload.slice() : call.payload;
+    const kept = { number, args, credential, payload };
+    const answer = new ContractAnswer(
+      this,
+      connection,
+      kept,
+      nothing,
+      this.#recordsOf(kept),
+      this.contract === "retry",
+    );
+    if (!connection.send(kept, this.#book.translate(number, args), answer)) return undefined;
+    connection.notify();
+    return answer;
+  }
+
   /** The status of a call sent by `call` has come. */
   arrived(answer: ContractAnswer, status: number): void {
     const { call } = answer;
@@ -119,8 +183,8 @@ export class ContractService implements Service {
       else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
       return;
     }
-    const { transaction, input, records } = answer;
-    const result = this.#answered(call, transaction, status, input, records);
+    const { transaction, input, records, owned } = answer;
+    const result = this.#answered(call, transaction, status, input, records, owned);
     // Who only reads does not wait: what it read is in its payload, for it to look at now.
     const waits = this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing &&
       concernsHandles(call.number);
@@ -200,6 +264,7 @@ export class ContractService implements Service {
     status: number,
     input: Uint8Array,
     records: HandleRecord[],
+    owned = false,
   ): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
@@ -212,14 +277,16 @@ export class ContractService implements Service {
         number === Private.UNNAMED) &&
       status !== CONTINUES
     ) {
-      const { mount, ino, generation, flag, steady } = getWalkResult(call.payload);
+      const found = getWalkResult(call.payload);
+      const { mount, ino, generation, flag, steady, takesWrites } = found;
       const flags = number === Private.CREATE
         ? call.args[2]
         : number === Private.UNNAMED
         ? call.args[1]
         : -1;
       isNew = number === Private.CREATE && flag;
-      result = this.#book.add({ server: status, mount, ino, generation, flags, steady });
+      const server = status;
+      result = this.#book.add({ server, mount, ino, generation, flags, steady, takesWrites });
       made = this.#book.get(result);
     } else if (this.contract === "retry" && makesWithoutHandle(number)) {
       const { mount, ino, generation } = getWalkResult(call.payload);
@@ -234,12 +301,14 @@ export class ContractService implements Service {
         locks: [],
         dead: false,
         steady: false,
+        takesWrites: false,
+        failure: 0,
       };
     } else if (number === Private.OPEN) records[0].flags = call.args[1];
     else if (number === Private.COVER) records[0].cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) noteLock(call, records[0]);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, transaction, input, made, records);
+      this.#keep(call, transaction, input, made, records, owned);
     }
     return result;
   }
@@ -250,9 +319,14 @@ export class ContractService implements Service {
     input: Uint8Array,
     made: HandleRecord | undefined,
     records: HandleRecord[],
+    owned: boolean,
   ): void {
     if (transaction <= this.connection.durable) return;
-    const payload = payloadFlow(call.number) === "in" ? call.payload.slice() : input;
+    const payload = payloadFlow(call.number) !== "in"
+      ? input
+      : owned
+      ? call.payload
+      : call.payload.slice();
     this.#log.add(
       {
         number: call.number,

@@ -92,6 +92,12 @@ export class PagePool {
     if (content.length < PAGE_BYTES) view.fill(0, content.length);
   }
 
+  /** Writes into a page, if it is kept. */
+  write(file: CachedFile, page: number, within: number, bytes: Uint8Array): void {
+    const frame = file.frames.get(page);
+    if (frame !== undefined) this.#view(frame).set(bytes, within);
+  }
+
   /** A frame that nobody has holds a page of a file from now on. What nobody reads again is the first to go. */
   give(frame: number, file: CachedFile, page: number): void {
     file.frames.set(page, frame);

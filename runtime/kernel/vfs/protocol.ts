@@ -136,6 +136,8 @@ export interface WalkResult {
   flag: boolean;
   /** it is a regular file whose content nothing but calls of clients changes: they may keep what they read */
   steady: boolean;
+  /** a write to it that the server has room for (`spareBytes`) fails only where the disk does */
+  takesWrites: boolean;
   /** WALK: the last name that led there; with PARENT, the one that is left */
   name: string;
   /** WALK without PARENT: the directory that has the name; inode 0 where none was passed */
@@ -154,7 +156,7 @@ export interface Continuation {
 
 const TEXT_OFFSET = 32;
 /** Bits of the fifth word of a walk result. */
-const FLAG = 1, STEADY = 2;
+const FLAG = 1, STEADY = 2, TAKES_WRITES = 4;
 /** Bytes of a walk result without its name. */
 export const WALK_RESULT_BYTES = TEXT_OFFSET;
 
@@ -197,7 +199,9 @@ export function putWalkResult(payload: Uint8Array, result: WalkResult): void {
   view.setUint32(4, result.ino, true);
   view.setUint32(8, result.generation, true);
   view.setUint32(12, result.mode, true);
-  view.setUint32(16, (result.flag ? FLAG : 0) | (result.steady ? STEADY : 0), true);
+  const { flag, steady, takesWrites } = result;
+  const bits = (flag ? FLAG : 0) | (steady ? STEADY : 0) | (takesWrites ? TAKES_WRITES : 0);
+  view.setUint32(16, bits, true);
   view.setUint32(20, putBytes(result.name, payload, TEXT_OFFSET), true);
   view.setUint32(24, result.above.ino, true);
   view.setUint32(28, result.above.generation, true);
@@ -212,6 +216,7 @@ export function getWalkResult(payload: Uint8Array): WalkResult {
     mode: view.getUint32(12, true),
     flag: (view.getUint32(16, true) & FLAG) !== 0,
     steady: (view.getUint32(16, true) & STEADY) !== 0,
+    takesWrites: (view.getUint32(16, true) & TAKES_WRITES) !== 0,
     name: getBytes(payload, TEXT_OFFSET, Math.min(view.getUint32(20, true), NAME_MAX)),
     above: { ino: view.getUint32(24, true), generation: view.getUint32(28, true) },
   };

@@ -59,6 +59,14 @@ export class FileServer implements Service {
       : Math.max(...this.filesystems.map((each) => each.durable));
   }
 
+  get spareBytes(): number | undefined {
+    let least: number | undefined;
+    for (const { spareBytes } of this.filesystems) {
+      if (spareBytes !== undefined) least = Math.min(least ?? Infinity, spareBytes);
+    }
+    return least;
+  }
+
   call(call: ServiceCall): Blocking<number> {
     switch (call.number) {
       case Call.PREAD64:
@@ -145,13 +153,15 @@ export class FileServer implements Service {
     }
     const handle = this.handles.add(inode, mount);
     const { mode } = inode.attributes;
+    const steady = (mode & S.IFMT) === S.IFREG && inode.filesystem.steady === true;
     putWalkResult(call.payload, {
       mount,
       ino: inode.ino,
       generation: inode.generation,
       mode,
       flag,
-      steady: (mode & S.IFMT) === S.IFREG && inode.filesystem.steady === true,
+      steady,
+      takesWrites: steady && inode.takesWrites === true,
       name,
       above,
     });

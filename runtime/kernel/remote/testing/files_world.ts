@@ -40,6 +40,8 @@ export class FilesWorld {
   readonly unsteady = new Set<number>();
   /** most bytes that a write puts into the file; fewer than it has is a full disk */
   roomBytes = Infinity;
+  /** what the server takes for certain, and says with each answer */
+  spareBytes = 0;
   /** a page of every file that cannot be read */
   broken = -1;
   /** whether a file that was opened and emptied cannot be opened after all */
@@ -94,7 +96,7 @@ export class FilesWorld {
   answer(taken: Taken): void {
     this.carryOut(taken);
     this.taken.splice(this.taken.indexOf(taken), 1);
-    this.#server.complete(taken.request.slot, taken.status!, 1, 0);
+    this.#server.complete(taken.request.slot, taken.status!, 1, 0, this.spareBytes);
     this.#server.publish();
   }
 
@@ -190,8 +192,9 @@ export class FilesWorld {
 
   #give(ino: number, payload: Uint8Array): number {
     const steady = !this.unsteady.has(ino);
-    const identity = { mount: 0, ino, generation: 1, mode: 0, flag: false, steady };
-    putWalkResult(payload, { ...identity, name: "", above: NOWHERE });
+    const identity = { mount: 0, ino, generation: 1, mode: 0, flag: false };
+    const takesWrites = steady && this.spareBytes > 0;
+    putWalkResult(payload, { ...identity, steady, takesWrites, name: "", above: NOWHERE });
     return this.#handles.push(ino) - 1;
   }
 
