@@ -115,6 +115,11 @@ export class RingClient {
     return this.#freeCount;
   }
 
+  /** requests that the server, if it sleeps, has not been told of */
+  get untold(): number {
+    return (this.#tail - this.#rung) | 0;
+  }
+
   /** requests without an answer */
   get outstanding(): number {
     return this.depth - this.#freeCount;

@@ -122,7 +122,7 @@ export class ClientCache implements Service {
   #fetch(call: ServiceCall, file: CachedFile, isNext: boolean): Blocking<number> {
     const offset = call.args[1], length = call.payload.length, end = offset + length;
     const first = Math.floor(offset / PAGE_BYTES);
-    const wanted = this.pool.askedAgain(file, first) || isNext;
+    const wanted = this.pool.askedAgain(file, first) || isNext || this.pool.hasFree;
     if (!wanted) return this.writes.call(call);
     const start = first * PAGE_BYTES;
     const most = Math.floor(this.server.maxPayloadBytes / PAGE_BYTES) * PAGE_BYTES;
@@ -232,8 +232,9 @@ export class ClientCache implements Service {
       return this.#change(call);
     }
     // Where nothing else is under way, what is kept is as programs see it, and the server's soon.
-    if (file.frames.size > 0) this.#put(file, offset, payload);
-    if (!isInside) file.endsAt(Math.max(sizeBytes, offset + length));
+    const end = offset + length;
+    if (!isInside) file.endsAt(Math.max(sizeBytes, end));
+    if (file.frames.size > 0 || this.pool.hasFree) this.#put(file, offset, payload);
     return length;
   }
 
@@ -255,12 +256,15 @@ export class ClientCache implements Service {
     return yield* finish(this.#write(call));
   }
 
+  /** Pages that are kept are written to, and others kept if they are known as a whole now. */
   #put(file: CachedFile, offset: number, payload: Uint8Array): void {
     for (let done = 0; done < payload.length;) {
-      const page = Math.floor((offset + done) / PAGE_BYTES);
-      const within = offset + done - page * PAGE_BYTES;
+      const at = offset + done, page = Math.floor(at / PAGE_BYTES), within = at - page * PAGE_BYTES;
       const part = Math.min(PAGE_BYTES - within, payload.length - done);
-      this.pool.write(file, page, within, payload.subarray(done, done + part));
+      const bytes = payload.subarray(done, done + part);
+      const isWhole = within === 0 && (part === PAGE_BYTES || at + part === file.sizeBytes);
+      if (file.frames.has(page)) this.pool.write(file, page, within, bytes);
+      else if (isWhole && this.pool.hasFree) this.pool.keep(file, page, bytes);
       done += part;
     }
   }

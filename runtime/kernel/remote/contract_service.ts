@@ -32,6 +32,8 @@ import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts
 const MAX_REDO_BYTES = 16 << 20;
 /** Places in the ring that calls which nobody waits for leave to others. */
 const SLOTS_LEFT = 4;
+/** Writes that a server which sleeps is woken for, unless their caller waits before. */
+const WRITES_A_BELL = 8;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
 const NO_RECORDS: HandleRecord[] = [];
@@ -134,6 +136,10 @@ export class ContractService implements Service {
       return 0;
     }
     if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
+    if (makesDurable(number) && this.#allIsDurable()) {
+      this.handlesOf(call);
+      return 0;
+    }
     if (this.ready) {
       const answer = new ContractAnswer(
         this,
@@ -170,7 +176,8 @@ export class ContractService implements Service {
       this.contract === "retry",
     );
     if (!connection.send(kept, this.#book.translate(number, args), answer)) return undefined;
-    connection.notify();
+    // The caller may go on for long. Who is woken for each write goes to sleep again before the next.
+    if (connection.ring.untold >= WRITES_A_BELL) connection.notify();
     return answer;
   }
 
@@ -190,6 +197,13 @@ export class ContractService implements Service {
       concernsHandles(call.number);
     if (!waits) answer.settle(result);
     else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
+  }
+
+  /** Whether the server has told that every change which it acknowledged is durable. */
+  #allIsDurable(): boolean {
+    if (this.contract !== "retry" || !this.ready) return false;
+    this.#log.trim(this.connection.durable);
+    return this.#log.entries.length === 0;
   }
 
   /** A call that has to wait for room in the ring, or for the server. */
@@ -526,6 +540,10 @@ const IDENTITY_BYTES = 64;
 /** Calls that make an inode and give no handle of it. */
 function makesWithoutHandle(number: number): boolean {
   return number === Call.MKDIRAT || number === Call.MKNODAT || number === Call.SYMLINKAT;
+}
+
+function makesDurable(number: number): boolean {
+  return number === Call.FSYNC || number === Call.FDATASYNC || number === Call.SYNC;
 }
 
 type Send = (
