@@ -47,8 +47,8 @@ class ContractAnswer extends RingAnswer {
     readonly input: Uint8Array,
     /** of its handles, where something is noted of them */
     readonly records: HandleRecord[],
-    /** the payload is nobody else's: it can be kept as it is */
-    readonly owned = false,
+    /** the payload, where it is a buffer of the log's */
+    readonly buffer?: Uint8Array<ArrayBuffer>,
   ) {
     super(connection, call.number, call.payload);
   }
@@ -165,15 +165,15 @@ export class ContractService implements Service {
     if (!this.ready || connection.ring.room <= SLOTS_LEFT || this.#log.bytes >= MAX_REDO_BYTES) {
       return undefined;
     }
-    const payload = this.contract === "retry" ? call.payload.slice() : call.payload;
-    const kept = { number, args, credential, payload };
+    const buffer = this.contract === "retry" ? this.#log.buffers.copy(call.payload) : undefined;
+    const kept = { number, args, credential, payload: buffer ?? call.payload };
     const answer = new ContractAnswer(
       this,
       connection,
       kept,
       nothing,
       this.#recordsOf(kept),
-      this.contract === "retry",
+      buffer,
     );
     if (!connection.send(kept, this.#book.translate(number, args), answer)) return undefined;
     // The caller may go on for long. Who is woken for each write goes to sleep again before the next.
@@ -190,8 +190,8 @@ export class ContractService implements Service {
       else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
       return;
     }
-    const { transaction, input, records, owned } = answer;
-    const result = this.#answered(call, transaction, status, input, records, owned);
+    const { transaction, input, records, buffer } = answer;
+    const result = this.#answered(call, transaction, status, input, records, buffer);
     // Who only reads does not wait: what it read is in its payload, for it to look at now.
     const waits = this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing &&
       concernsHandles(call.number);
@@ -278,7 +278,7 @@ export class ContractService implements Service {
     status: number,
     input: Uint8Array,
     records: HandleRecord[],
-    owned = false,
+    buffer?: Uint8Array<ArrayBuffer>,
   ): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
@@ -322,7 +322,7 @@ export class ContractService implements Service {
     else if (number === Private.COVER) records[0].cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) noteLock(call, records[0]);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, transaction, input, made, records, owned);
+      this.#keep(call, transaction, input, made, records, buffer);
     }
     return result;
   }
@@ -333,20 +333,22 @@ export class ContractService implements Service {
     input: Uint8Array,
     made: HandleRecord | undefined,
     records: HandleRecord[],
-    owned: boolean,
+    buffer: Uint8Array<ArrayBuffer> | undefined,
   ): void {
-    if (transaction <= this.connection.durable) return;
-    const payload = payloadFlow(call.number) !== "in"
-      ? input
-      : owned
-      ? call.payload
-      : call.payload.slice();
+    const { buffers } = this.#log;
+    if (transaction <= this.connection.durable) {
+      if (buffer !== undefined) buffers.release(buffer);
+      return;
+    }
+    if (payloadFlow(call.number) === "in") buffer ??= buffers.copy(call.payload);
+    const payload = buffer ?? input;
     this.#log.add(
       {
         number: call.number,
         args: call.args,
         credential: call.credential,
         payload,
+        buffer,
         transaction,
         made,
       },

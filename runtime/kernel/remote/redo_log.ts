@@ -3,6 +3,7 @@
 // transaction is durable.
 import type { Credential } from "../service.ts";
 import { Call, Private } from "../vfs/protocol.ts";
+import { BufferPool } from "./buffer_pool.ts";
 import { handleArguments, type HandleRecord } from "./handle_book.ts";
 
 export interface RedoEntry {
@@ -12,6 +13,8 @@ export interface RedoEntry {
   handles: Map<number, HandleRecord>;
   credential: Credential;
   payload: Uint8Array;
+  /** the payload, where it is one of the log's buffers */
+  buffer?: Uint8Array<ArrayBuffer>;
   /** of the server's present instance; infinity until it has been done there */
   transaction: number;
   /** the record that this call made */
@@ -54,6 +57,8 @@ export function changes(number: number, args: ArrayLike<number>, made: boolean):
 export class RedoLog {
   #entries: RedoEntry[] = [];
   readonly #made = new Set<HandleRecord>();
+  /** what writes carry is copied to */
+  readonly buffers = new BufferPool();
   /** payload bytes that it holds */
   bytes = 0;
 
@@ -96,8 +101,9 @@ export class RedoLog {
   trim(durable: number): void {
     let count = 0;
     while (count < this.#entries.length && this.#entries[count].transaction <= durable) {
-      const { payload, made } = this.#entries[count++];
+      const { payload, buffer, made } = this.#entries[count++];
       this.bytes -= payload.length;
+      if (buffer !== undefined) this.buffers.release(buffer);
       if (made !== undefined) this.#made.delete(made);
     }
     this.durableEntries += count;

@@ -22,8 +22,8 @@ import { type HandleRecord, ofSameFile } from "./handle_book.ts";
 import { changes } from "./redo_log.ts";
 
 /** Writes under way at once, and bytes from which on there is none more: they would only wait at the server. */
-const MAX_WRITES = 32;
-const MAX_BYTES = 1 << 20;
+const MAX_WRITES = 48;
+const MAX_BYTES = 2 << 20;
 /** What a write may take of the server's room beside its data: pages in part, and the tree of extents. */
 const BESIDE_BYTES = 40 << 10;
 /** What another change may take: a directory's block, a symbolic link, attributes, a tree. */
