@@ -23,7 +23,6 @@ export interface Location {
   handle: number;
 }
 
-const none = new Uint8Array(0);
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 
 /** A call by the kernel itself, with a payload for paths and structures. @throws Errno */
@@ -81,10 +80,6 @@ export class MountTable {
 
   /** Unmounts everything, the newest first. */
   *unmountAll(): Coroutine<void> {
-    // What nobody waited for is done before its server ends.
-    for (const service of new Set(this.mounts.map((mount) => mount.service))) {
-      yield* finish(service.call({ number: Call.SYNC, args: [], credential: kernel, payload: none }));
-    }
     for (let mount = this.mounts.pop(); mount !== undefined; mount = this.mounts.pop()) {
       if (mount.covers !== undefined) {
         yield* request(mount.covers.mount.service, Private.COVER, [mount.covers.handle, 0]);

@@ -134,6 +134,11 @@ export class WritesBehind implements Service {
     return true;
   }
 
+  /** Waits until nothing is under way that nobody waits for. */
+  *settled(): Coroutine<void> {
+    while (this.#writes.size > 0 || this.#closing > 0) yield this.#answered;
+  }
+
   /** Does a call once the writes that it would notice are done. */
   call(call: ServiceCall): Blocking<number> {
     if (call.number === Call.CLOSE) return this.#close(call);
