@@ -11,7 +11,7 @@ import {
   isCoroutine,
   type Tasks,
 } from "../coroutine.ts";
-import { E, Errno } from "../errno.ts";
+import { E } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { O, SEEK } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";

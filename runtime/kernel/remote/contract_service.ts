@@ -297,6 +297,8 @@ export class ContractService implements Service {
         ? call.args[2]
         : number === Private.UNNAMED
         ? call.args[1]
+        : number === Private.WALK
+        ? (call.args[5] ?? 0) - 1
         : -1;
       isNew = number === Private.CREATE && flag;
       const server = status;

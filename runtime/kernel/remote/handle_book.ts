@@ -57,6 +57,7 @@ export function handleArguments(number: number, args: ArrayLike<number>): number
     case Call.SYNC:
       return NONE;
     case Private.WALK:
+    case Private.STAT:
       return args[4] >= 0 ? FROM_AND_ROOT : FIRST;
     case Call.LINKAT:
       return FIRST_TWO;

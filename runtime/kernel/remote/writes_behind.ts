@@ -272,7 +272,7 @@ function asksForRoom(number: number): boolean {
 
 /** Calls that see all files, or change one that is not known before. */
 function concernsAnyFile({ number, args }: ServiceCall): boolean {
-  return number === Call.SYNC || number === Call.FSTATFS ||
+  return number === Call.SYNC || number === Call.FSTATFS || number === Private.STAT ||
     number === Private.CREATE && (args[2] & O.TRUNC) !== 0;
 }
 

@@ -273,7 +273,10 @@ for (let seed = 1; seed <= 60; seed++) {
 class Program {
   readonly #draw: () => number;
   readonly #world: FilesWorld;
-  readonly #files = new Map<number, Uint8Array>([[FILE, new Uint8Array(0)], [OTHER, new Uint8Array(0)]]);
+  readonly #files = new Map<number, Uint8Array>([[FILE, new Uint8Array(0)], [
+    OTHER,
+    new Uint8Array(0),
+  ]]);
   readonly #handles: { ino: number; handle: number }[];
   #value = 0;
   #behind = 0;

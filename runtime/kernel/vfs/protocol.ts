@@ -70,7 +70,10 @@ export const Private = {
   NULL: 1024,
   /** [mount]: out identity; status: a handle of the root of the server's nth file system */
   ROOT: 1025,
-  /** [from, length, WalkFlag bits, links still allowed, root handle or -1]: in path, out identity */
+  /**
+   * [from, length, WalkFlag bits, links still allowed, root handle or -1, open flags and one, or 0]: in path, out
+   * identity; with open flags, which do not truncate, the handle is an open file
+   */
   WALK: 1026,
   /** [parent, nameLength, open flags, mode]: in name, out identity; opens or makes the last name of a path */
   CREATE: 1027,
@@ -88,6 +91,8 @@ export const Private = {
   HOLD: 1033,
   /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
   UNNAMED: 1034,
+  /** arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle */
+  STAT: 1035,
 } as const;
 
 export const WalkFlag = {
