@@ -17,6 +17,14 @@ import { O, SEEK } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { after } from "./after.ts";
 import { CachedFile, type Transfer } from "./cached_file.ts";
+import {
+  dropBytes,
+  dropEnd,
+  type HeldPage,
+  NO_PAGES,
+  putBytes,
+  withdrawReplaced,
+} from "./cached_pages.ts";
 import type { ContractService } from "./contract_service.ts";
 import { type HandleRecord, identity } from "./handle_book.ts";
 import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
@@ -29,7 +37,6 @@ const AHEAD_BYTES = 16 * PAGE_BYTES;
 /** Files that something is noted of. */
 const MAX_FILES = 4096;
 const NOTHING = new Uint8Array(0);
-const NO_PAGES: [page: number, frame: number][] = [];
 
 /** A change of a file that is under way. */
 interface Change {
@@ -38,7 +45,7 @@ interface Change {
   write?: Transfer;
   sweep: number;
   /** pages that it replaces as a whole, as they will be once it is done; they belong to nobody yet */
-  pages: [page: number, frame: number][];
+  pages: HeldPage[];
 }
 
 export class ClientCache implements Service {
@@ -234,7 +241,7 @@ export class ClientCache implements Service {
     // Where nothing else is under way, what is kept is as programs see it, and the server's soon.
     const end = offset + length;
     if (!isInside) file.endsAt(Math.max(sizeBytes, end));
-    if (file.frames.size > 0 || this.pool.hasFree) this.#put(file, offset, payload);
+    if (file.frames.size > 0 || this.pool.hasFree) putBytes(this.pool, file, offset, payload);
     return length;
   }
 
@@ -254,19 +261,6 @@ export class ClientCache implements Service {
     const args = [call.args[0], 0, SEEK.END];
     yield* finish(this.#seekEnd({ ...call, number: Call.LSEEK, args, payload: NOTHING }));
     return yield* finish(this.#write(call));
-  }
-
-  /** Pages that are kept are written to, and others kept if they are known as a whole now. */
-  #put(file: CachedFile, offset: number, payload: Uint8Array): void {
-    for (let done = 0; done < payload.length;) {
-      const at = offset + done, page = Math.floor(at / PAGE_BYTES), within = at - page * PAGE_BYTES;
-      const part = Math.min(PAGE_BYTES - within, payload.length - done);
-      const bytes = payload.subarray(done, done + part);
-      const isWhole = within === 0 && (part === PAGE_BYTES || at + part === file.sizeBytes);
-      if (file.frames.has(page)) this.pool.write(file, page, within, bytes);
-      else if (isWhole && this.pool.hasFree) this.pool.keep(file, page, bytes);
-      done += part;
-    }
   }
 
   #endWrite(write: Transfer, done: boolean): void {
@@ -310,48 +304,18 @@ export class ClientCache implements Service {
     const { args, payload } = write, offset = args[1], appends = args[2];
     if (appends === 0 && file.isInside(offset, payload.length)) {
       const transfer = file.begin(offset, payload.length, true);
-      return { file, sweep: 0, write: transfer, pages: this.#replace(file, offset, payload) };
+      return {
+        file,
+        sweep: 0,
+        write: transfer,
+        pages: withdrawReplaced(this.pool, file, offset, payload),
+      };
     }
     const sweep = file.beginSweep(false);
-    this.#dropEnd(file);
+    dropEnd(this.pool, file);
     // Whole pages that are kept are inside the file: of those, at most the first is touched.
-    if (appends === 0) this.#drop(file, offset, payload.length);
+    if (appends === 0) dropBytes(this.pool, file, offset, payload.length);
     return { file, sweep, pages: NO_PAGES };
-  }
-
-  #drop(file: CachedFile, offset: number, length: number): void {
-    if (file.frames.size === 0) return;
-    const end = Math.min(offset + length, file.knownBytes);
-    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
-      this.pool.drop(file, page);
-    }
-  }
-
-  /** The page in which a file ends: whatever is written may put the end elsewhere. */
-  #dropEnd(file: CachedFile): void {
-    if (file.sizeBytes < 0) return;
-    if (file.sizeBytes % PAGE_BYTES !== 0) {
-      this.pool.drop(file, Math.floor(file.sizeBytes / PAGE_BYTES));
-    }
-    file.sizeBytes = -1;
-  }
-
-  /** Takes the pages of a write away. @returns those that it writes as a whole, with what it writes */
-  #replace(file: CachedFile, offset: number, payload: Uint8Array): Change["pages"] {
-    if (file.frames.size === 0) return NO_PAGES;
-    const end = offset + payload.length;
-    const pages: Change["pages"] = [];
-    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
-      const at = page * PAGE_BYTES - offset;
-      if (at < 0 || at + PAGE_BYTES > payload.length) this.pool.drop(file, page);
-      else {
-        const frame = this.pool.withdraw(file, page);
-        if (frame < 0) continue;
-        this.pool.fill(frame, payload.subarray(at, at + PAGE_BYTES));
-        pages.push([page, frame]);
-      }
-    }
-    return pages;
   }
 
   #giveUp(change: Change): void {

@@ -15,16 +15,12 @@ import {
 } from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { F, LOCK, O } from "../vfs/constants.ts";
+import { O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
+import { inputOf, makesWithoutHandle } from "./call_input.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
-import {
-  HandleBook,
-  type HandleRecord,
-  identity,
-  type LockCall,
-  ofSameFile,
-} from "./handle_book.ts";
+import { HandleBook, type HandleRecord, identity, ofSameFile } from "./handle_book.ts";
+import { noteLock } from "./held_locks.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts";
 
@@ -509,42 +505,8 @@ export class ContractService implements Service {
   }
 }
 
-function noteLock(call: ServiceCall, record: HandleRecord): void {
-  const args = Array.from(call.args).slice(1);
-  if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
-  record.locks = withLock(record.locks, { number: call.number, args });
-}
-
-const F_UNLCK = 2;
-
-/** The locks that an owner holds after one more call, as few calls as bring them about. */
-function withLock(locks: LockCall[], added: LockCall): LockCall[] {
-  const rest = locks.filter((lock) => !supersedes(added, lock));
-  const unlocks = added.number === Call.FLOCK
-    ? (added.args[0] & LOCK.UN) !== 0
-    : added.args[2] === F_UNLCK;
-  const needed = !unlocks || rest.some((lock) =>
-    lock.number === added.number &&
-    lock.number === Call.FCNTL && lock.args[1] === added.args[1]
-  );
-  return needed ? [...rest, added] : rest;
-}
-
-/** Whether nothing of an earlier lock call is left after a later one of the same owner. */
-function supersedes(later: LockCall, earlier: LockCall): boolean {
-  if (later.number !== earlier.number || later.args[1] !== earlier.args[1]) return false;
-  if (later.number === Call.FLOCK) return true;
-  const end = ([, , , start, length]: number[]) => length === 0 ? Infinity : start + length;
-  return later.args[3] <= earlier.args[3] && end(later.args) >= end(earlier.args);
-}
-
 /** Room for the identity that calls which make something answer with. */
 const IDENTITY_BYTES = 64;
-
-/** Calls that make an inode and give no handle of it. */
-function makesWithoutHandle(number: number): boolean {
-  return number === Call.MKDIRAT || number === Call.MKNODAT || number === Call.SYMLINKAT;
-}
 
 function makesDurable(number: number): boolean {
   return number === Call.FSYNC || number === Call.FDATASYNC || number === Call.SYNC;
@@ -556,30 +518,3 @@ type Send = (
   payload?: Uint8Array,
   credential?: Credential,
 ) => Coroutine<number>;
-
-/** What a call carries in its payload beside room for output: a copy. */
-function inputOf(call: ServiceCall): Uint8Array {
-  const length = inputBytes(call);
-  return length === 0 ? nothing : call.payload.slice(0, length);
-}
-
-/** Input bytes at the start of a payload that also carries output. */
-function inputBytes(call: ServiceCall): number {
-  switch (call.number) {
-    case Call.SYMLINKAT:
-      return call.args[1] + call.args[2];
-    case Call.FGETXATTR:
-      return call.args[1];
-    case Call.RENAMEAT2:
-      return call.args[1] + call.args[3];
-    case Call.LINKAT:
-      return call.args[2];
-    case Call.MKDIRAT:
-    case Call.MKNODAT:
-    case Call.UNLINKAT:
-    case Private.CREATE:
-      return call.args[1];
-    default:
-      return 0;
-  }
-}
