@@ -219,6 +219,7 @@ export class ClientCache implements Service {
     const { args, payload } = call;
     const record = this.server.record(args[0]);
     if (!record.takesWrites || !this.#usable()) return this.#change(call);
+    if (payload.length > this.server.maxPayloadBytes) return this.#writeInParts(call);
     const file = this.#fileOf(record), { sizeBytes } = file;
     const offset = args[2] !== 0 ? sizeBytes : args[1], { length } = payload;
     const isInside = file.isInside(offset, length);
@@ -243,6 +244,21 @@ export class ClientCache implements Service {
     if (!isInside) file.endsAt(Math.max(sizeBytes, end));
     if (file.frames.size > 0 || this.pool.hasFree) putBytes(this.pool, file, offset, payload);
     return length;
+  }
+
+  /** A write longer than the ring's slots is several; a short one ends it. */
+  *#writeInParts(call: ServiceCall): Coroutine<number> {
+    const { payload } = call, [handle, offset, appends] = Array.from(call.args);
+    const most = this.server.maxPayloadBytes;
+    for (let done = 0; done < payload.length;) {
+      const piece = payload.subarray(done, done + most);
+      const args = [handle, offset + done, appends];
+      const count = yield* finish(this.#write({ ...call, args, payload: piece }));
+      if (count < 0) return done > 0 ? done : count;
+      done += count;
+      if (count < piece.length) return done;
+    }
+    return payload.length;
   }
 
   *#writeLater(call: ServiceCall, offset: number): Coroutine<number> {

@@ -3,7 +3,7 @@
 // back, acknowledged changes that were not durable are done again, and so are calls that were under
 // way: programs see a pause. A change without an answer cannot have become durable, since what makes
 // it so is another call, sent after its answer; but for the moment between the two that the server's
-// own commits may fall into.
+// own commits may fall into, and for writes that nobody waits for, which can be done twice.
 import type { ClientContract } from "../../../schemas/plan.ts";
 import {
   type Answer,

@@ -89,6 +89,21 @@ Deno.test("a write that makes a file longer shows in its length at once; reads b
   assertEquals([hole.status, before.status], [10, 10]);
 });
 
+Deno.test("a write that is longer than a slot of the ring is several", () => {
+  const { world, handle } = worldOfPages(1);
+  const bytes = new Uint8Array(3 * world.slotBytes + 100).map((_, index) => index >> 8);
+  assertEquals(write(world, handle, 100, bytes).status, bytes.length);
+  assertEquals(world.begin(Call.PWRITE64, [handle, 0, 1], bytes).status, bytes.length);
+  bytes.fill(0);
+  world.settle();
+  const written = world.files.get(FILE)!;
+  assertEquals(written.length, 100 + 2 * bytes.length);
+  for (let index = 0; index < bytes.length; index++) {
+    const expected = index >> 8 & 255;
+    assertEquals([written[100 + index], written[100 + bytes.length + index]], [expected, expected]);
+  }
+});
+
 Deno.test("what is appended goes where the file ends, whoever appends", () => {
   const { world, handle } = worldOfPages(1);
   const other = world.open(FILE);
