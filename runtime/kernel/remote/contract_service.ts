@@ -132,10 +132,7 @@ export class ContractService implements Service {
       return 0;
     }
     if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
-    if (makesDurable(number) && this.#allIsDurable()) {
-      this.handlesOf(call);
-      return 0;
-    }
+    if (makesDurable(number) && this.#isDurable(call)) return 0;
     if (this.ready) {
       const answer = new ContractAnswer(
         this,
@@ -195,11 +192,12 @@ export class ContractService implements Service {
     else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
   }
 
-  /** Whether the server has told that every change which it acknowledged is durable. */
-  #allIsDurable(): boolean {
+  /** Whether the server has told that every change is durable which it acknowledged: of a file, or of all. */
+  #isDurable(call: ServiceCall): boolean {
     if (this.contract !== "retry" || !this.ready) return false;
+    const [record] = this.handlesOf(call);
     this.#log.trim(this.connection.durable);
-    return this.#log.entries.length === 0;
+    return record === undefined ? this.#log.entries.length === 0 : !this.#log.mayConcern(record);
   }
 
   /** A call that has to wait for room in the ring, or for the server. */

@@ -4,7 +4,7 @@
 import type { Credential } from "../service.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 import { BufferPool } from "./buffer_pool.ts";
-import { handleArguments, type HandleRecord } from "./handle_book.ts";
+import { handleArguments, type HandleRecord, ofSameFile } from "./handle_book.ts";
 
 export interface RedoEntry {
   number: number;
@@ -37,6 +37,18 @@ const mutating = new Set<number>([
   Call.FSETXATTR,
   Call.FREMOVEXATTR,
   Private.UNNAMED,
+]);
+
+/** Those of them that change the file of their first argument, and nothing else. */
+const ofOneFile = new Set<number>([
+  Call.FTRUNCATE,
+  Call.FALLOCATE,
+  Call.FCHMOD,
+  Call.FCHOWN,
+  Call.PWRITE64,
+  Call.UTIMENSAT,
+  Call.FSETXATTR,
+  Call.FREMOVEXATTR,
 ]);
 
 /** Whether the client notes something of the handles of a call once it has been answered. */
@@ -72,6 +84,13 @@ export class RedoLog {
   /** Whether a file that may have to be made again is known by this record. */
   needs(record: HandleRecord): boolean {
     return this.#made.has(record);
+  }
+
+  /** Whether it may hold a change of a file: which one a change of names is of is not known. */
+  mayConcern(record: HandleRecord): boolean {
+    return this.#entries.some(({ number, handles }) =>
+      !ofOneFile.has(number) || ofSameFile(handles.get(0)!, record)
+    );
   }
 
   /** Keeps an acknowledged change. @param args the client's @param records of its handles, in order */

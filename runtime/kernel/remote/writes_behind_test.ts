@@ -256,6 +256,19 @@ Deno.test("a disk that fills up refuses writes to their callers, and breaks no p
   }
 });
 
+Deno.test("fsync of a file does not cross for what was done to others, but for names", () => {
+  const { world, handle } = worldOfPages(4);
+  const other = world.open(OTHER);
+  write(world, handle, 0, pageOf(9));
+  world.settle();
+  assertEquals(world.begin(Call.FSYNC, [other], nothing).status, 0);
+  assertEquals(world.begin(Call.SYNC, [], nothing).status, undefined);
+  world.settle();
+  world.call(Call.UNLINKAT, [other, 1, 0], new Uint8Array(64));
+  assertEquals(world.begin(Call.FSYNC, [handle], nothing).status, undefined);
+  world.settle();
+});
+
 Deno.test("fsync of what is durable does not cross", () => {
   const { world, handle } = worldOfPages(4);
   write(world, handle, 0, pageOf(9));
