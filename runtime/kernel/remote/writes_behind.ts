@@ -75,7 +75,7 @@ export class WritesBehind implements Service {
   admits(handle: number, offset: number, length: number): "now" | "later" | "never" {
     const record = this.server.record(handle), end = offset + length;
     if (
-      !record.takesWrites || record.failure !== 0 || (record.flags & O.DIRECT) !== 0 ||
+      !record.takesWrites || !isForWriting(record) || record.failure !== 0 ||
       length === 0 || length > this.maxPayloadBytes || end > MAX_FILE_BYTES ||
       this.#claimed + length + BESIDE_BYTES > this.server.spareBytes
     ) return "never";
@@ -250,6 +250,11 @@ export class WritesBehind implements Service {
     if (thrown !== undefined) throw thrown;
     return 0;
   }
+}
+
+/** Whether it is open for writing, and not past caches. */
+function isForWriting({ flags }: HandleRecord): boolean {
+  return flags >= 0 && (flags & O.ACCMODE) !== O.RDONLY && (flags & O.DIRECT) === 0;
 }
 
 /** 0 for a write that was done as a whole. */

@@ -151,6 +151,15 @@ Deno.test("a file that was just made, emptied or cut is written to without waiti
   assertEquals(world.files.get(FILE)!.length, 5);
 });
 
+Deno.test("a handle that is not open for writing is for the server to refuse", () => {
+  const { world } = worldOfPages(4);
+  const named = world.call(Private.ROOT, [FILE], new Uint8Array(64));
+  for (const handle of [world.open(FILE, O.RDONLY), named]) {
+    assertEquals(write(world, handle, 0, pageOf(2)).status, undefined);
+    world.settle();
+  }
+});
+
 Deno.test("O_DIRECT, a file that promises nothing and a server without room are waited for", () => {
   const { world } = worldOfPages(4);
   const direct = world.open(FILE, O.RDWR | O.DIRECT);
