@@ -175,8 +175,9 @@ const domain = record("a unit of isolation", {
       arena: defaulted(number("bytes", "memory for payloads", limits.ringArenaBytes), "4MiB"),
       clientCache: defaulted(
         flag(
-          "the primary keeps pages of its files that programs read, in what is left of the primary's " +
-            "memory (at most 256 MiB), and reads of them do not cross; never where calls trap",
+          "the primary keeps pages of its files that programs read and write, in what is left of the " +
+            "primary's memory (at most 256 MiB), reads of them do not cross, and writes are not waited " +
+            "for where there is room for certain; never where calls trap",
         ),
         true,
       ),

@@ -203,6 +203,25 @@ for (const [manifest, victim] of [["driver_domain", "driver"], ["multiserver", "
     }));
 }
 
+Deno.test("a disk fills up while storage is killed: no write is lost, and none fails later", () =>
+  withFolder(async (folder) => {
+    const plan = await planOf("examples/quickstart.yaml", folder, (plan) => {
+      const module = new URL("./disk_filler.ts", import.meta.url).pathname;
+      plan.programs = [{ ...plan.programs[0], module, args: ["/a", "/b", "/c"], console: 0 }];
+    });
+    let kills = 0;
+    const { report, output } = await runMachine(plan, (event, machine) => {
+      const due = event.kind === "program-started" || event.kind === "domain-ready" && kills > 0;
+      if (!due || kills === 4) return;
+      kills++;
+      setTimeout(() => machine().kill("storage"), 40 * kills);
+    });
+    const story = JSON.stringify([report.programs, [...output]]);
+    assertEquals(report.programs.map((program) => program.status), [0], story);
+    assert(parseInt([...output.values()].join("")) > 30, story);
+    assertEquals(checkImage(`${folder}/disk0.img`), "");
+  }));
+
 Deno.test("what programs did not sync is on the image once the machine has stopped, wherever the disk is", () =>
   withFolder(async (folder) => {
     for (

@@ -251,6 +251,7 @@ class Primary {
     while (this.#bringingUp) yield this.#broughtUp;
     // What still runs would find file systems that are gone.
     if (this.#programs !== undefined) yield* this.#programs.endAll();
+    yield* this.#rings.settled();
     yield* this.#assembly.stop();
   }
 

@@ -6,7 +6,7 @@ import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { Bell } from "../hardware/doorbell.ts";
 import type { RingClient } from "../hypervisor/ring/client.ts";
 import type { ComponentCounters } from "../kernel/component.ts";
-import type { Tasks } from "../kernel/coroutine.ts";
+import type { Coroutine, Tasks } from "../kernel/coroutine.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { ClientCache } from "../kernel/remote/client_cache.ts";
 import { Connection } from "../kernel/remote/connection.ts";
@@ -153,6 +153,11 @@ export class PrimaryRings {
   /** Does what the supervisor has told; cheap where it has told nothing. */
   follow(): void {
     for (const follower of this.#followers) follower.follow();
+  }
+
+  /** Waits for what programs did not wait for. */
+  *settled(): Coroutine<void> {
+    for (const { cache } of this.#links) if (cache !== undefined) yield* cache.writes.settled();
   }
 
   /** Stands for an interface of another domain. @throws Error where no ring leads there */

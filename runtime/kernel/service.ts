@@ -42,4 +42,9 @@ export interface Service {
   readonly transaction: number;
   /** every change of a transaction up to this one is durable */
   readonly durable: number;
+  /**
+   * bytes that calls under way and those to come may yet put into files that take writes (`takesWrites` in
+   * vfs/protocol.ts), whatever else happens; absent where that is not known
+   */
+  readonly spareBytes?: number;
 }

@@ -49,6 +49,8 @@ export class RingClient {
   /** transactions as of the newest completion taken */
   transaction = 0;
   durable = 0;
+  /** what the server takes for certain, as of the newest completion taken; 0 where it has not said */
+  spareBytes = 0;
 
   readonly #mask: number;
   #views: RingViews;
@@ -111,6 +113,11 @@ export class RingClient {
   /** requests that can be submitted now */
   get room(): number {
     return this.#freeCount;
+  }
+
+  /** requests that the server, if it sleeps, has not been told of */
+  get untold(): number {
+    return (this.#tail - this.#rung) | 0;
   }
 
   /** requests without an answer */
@@ -285,6 +292,10 @@ export class RingClient {
         completions[at + Completion.DURABLE],
         completions[at + Completion.DURABLE + 1],
       );
+      this.spareBytes = joinWords(
+        completions[at + Completion.SPARE],
+        completions[at + Completion.SPARE + 1],
+      );
       this.#head = (this.#head + 1) | 0;
       this.#pending[slot] = undefined;
       this.#free[this.#freeCount++] = slot;
@@ -315,6 +326,7 @@ export class RingClient {
     this.#counts = counterView(memory);
     this.#latencies = latencyView(memory);
     this.#payloads = [];
+    this.spareBytes = 0;
     this.#generation = generation & 0xffff;
     this.#showCounts();
     this.#tail =

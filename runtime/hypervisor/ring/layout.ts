@@ -43,6 +43,8 @@ export const Completion = {
   /** running and durable transaction at completion, low word then high word */
   TRANSACTION: 3,
   DURABLE: 5,
+  /** bytes that the server takes for certain, low word then high word */
+  SPARE: 7,
 } as const;
 
 /** Call numbers that the ring itself serves; the rest go to the service behind it. */

@@ -205,7 +205,13 @@ export class RingServer {
   }
 
   /** Answers a request. The client is told by `publish` or `notify`. */
-  complete(slot: number, status: number, transaction: number, durable: number): void {
+  complete(
+    slot: number,
+    status: number,
+    transaction: number,
+    durable: number,
+    spareBytes = 0,
+  ): void {
     const completions = this.#views.completions;
     const at = (this.#tail & this.#mask) * ENTRY_WORDS;
     completions[at + Completion.SLOT] = slot | this.#generation << 16;
@@ -215,6 +221,8 @@ export class RingServer {
     completions[at + Completion.TRANSACTION + 1] = highWord(transaction);
     completions[at + Completion.DURABLE] = durable;
     completions[at + Completion.DURABLE + 1] = highWord(durable);
+    completions[at + Completion.SPARE] = spareBytes;
+    completions[at + Completion.SPARE + 1] = highWord(spareBytes);
     this.#busy[slot] = 0;
     this.#inFlight--;
     this.#tail = (this.#tail + 1) | 0;

@@ -108,9 +108,11 @@ function* openExisting(
 ): Coroutine<Resolved> {
   const follow = (flags & O.NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
   const directory = (flags & O.DIRECTORY) !== 0 ? WalkFlag.DIRECTORY : 0;
-  const found = yield* resolve(process, start, path, follow | directory, scope);
-  if ((flags & O.PATH) !== 0) return found;
-  return yield* openHandle(process, found, flags);
+  const walk = follow | directory;
+  if ((flags & O.PATH) !== 0) return yield* resolve(process, start, path, walk, scope);
+  // What changes something is a call of its own.
+  if ((flags & O.TRUNC) === 0) return yield* resolve(process, start, path, walk, scope, flags);
+  return yield* openHandle(process, yield* resolve(process, start, path, walk, scope), flags);
 }
 
 function* openHandle(process: Process, found: Resolved, flags: number): Coroutine<Resolved> {

@@ -12,7 +12,8 @@ import {
   SYMLINKS_MAX,
   WalkFlag,
 } from "../vfs/protocol.ts";
-import { type Location, type MountTable, request, textPayload } from "./mounts.ts";
+import { STATX_BYTES } from "../vfs/structures.ts";
+import { type Location, type Mount, type MountTable, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
 
 /** Where a path leads; the handle is the caller's to close. */
@@ -75,6 +76,7 @@ function demandAllowed({ root, refused }: Scope, at: Location, { reason }: Conti
 /**
  * Resolves a path from a directory.
  * @param scope where it has to stay; the root of the process, if it is not said
+ * @param opens flags of open(2) without O_TRUNC, with which what it leads to is opened as well
  * @throws Errno ENOENT (also for an empty path), ENOTDIR, EACCES, ELOOP, ENAMETOOLONG, EIO
  */
 export function* resolve(
@@ -83,7 +85,37 @@ export function* resolve(
   path: string,
   flags: number,
   scope: Scope = { root: process.root, refused: 0 },
+  opens?: number,
 ): Coroutine<Resolved> {
+  const more = opens === undefined ? 0 : opens + 1;
+  const end = yield* follow(process, start, path, flags, scope, Private.WALK, more);
+  const { mount, status, payload } = end;
+  const { mode, name, flag, ino, generation, above } = getWalkResult(payload);
+  return { mount, handle: status, mode, name, slash: flag, ino, generation, above };
+}
+
+/** What stat(2) tells of a path. @returns `struct statx` @throws Errno as `resolve` */
+export function* attributesOf(
+  process: Process,
+  start: Location,
+  path: string,
+  flags: number,
+): Coroutine<Uint8Array> {
+  const scope = { root: process.root, refused: 0 };
+  const { payload } = yield* follow(process, start, path, flags, scope, Private.STAT, 0);
+  return payload.subarray(0, STATX_BYTES);
+}
+
+/** Walks from server to server. @returns what the last one answered to the walk, and of which mount it is */
+function* follow(
+  process: Process,
+  start: Location,
+  path: string,
+  flags: number,
+  scope: Scope,
+  number: number,
+  more: number,
+): Coroutine<{ mount: Mount; status: number; payload: Uint8Array }> {
   if (path === "") fail(E.ENOENT);
   if (path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
   const { root, refused } = scope;
@@ -97,19 +129,10 @@ export function* resolve(
   for (;;) {
     const payload = textPayload(path);
     const sameServer = at.mount === root.mount ? root.handle : -1;
-    const args = [at.handle, path.length, flags, linksLeft, sameServer];
-    const status = yield* request(
-      at.mount.service,
-      Private.WALK,
-      args,
-      payload,
-      process.credential,
-    );
-    if (status !== CONTINUES) {
-      const { mode, name, flag, ino, generation, above } = getWalkResult(payload);
-      const { mount } = at;
-      return { mount, handle: status, mode, name, slash: flag, ino, generation, above };
-    }
+    const args = [at.handle, path.length, flags, linksLeft, sameServer, more];
+    const { mount } = at;
+    const status = yield* request(mount.service, number, args, payload, process.credential);
+    if (status !== CONTINUES) return { mount, status, payload };
     const continuation = getContinuation(payload);
     linksLeft = Math.min(linksLeft, continuation.linksLeft);
     ({ at, path } = proceed(process.mounts, scope, at, continuation));

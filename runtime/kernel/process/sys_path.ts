@@ -10,7 +10,7 @@ import { getLong } from "./little_endian.ts";
 import { request } from "./mounts.ts";
 import { Process } from "./process.ts";
 import { at } from "./at.ts";
-import { resolve, type Resolved } from "./resolve.ts";
+import { attributesOf, resolve, type Resolved } from "./resolve.ts";
 import { attributeCalls } from "./sys_attribute.ts";
 import { directoryPath } from "./directory_path.ts";
 import { nameCalls } from "./sys_name.ts";
@@ -74,6 +74,18 @@ const AT_STATX = { NO_AUTOMOUNT: 0x800, SYNC_TYPE: 0x6000 } as const;
 const STAT_FLAGS = AT.SYMLINK_NOFOLLOW | AT.EMPTY_PATH | AT_STATX.NO_AUTOMOUNT;
 const STATX_FLAGS = STAT_FLAGS | AT_STATX.SYNC_TYPE;
 
+/** What a path leads to is asked for in one call with the walk. @returns `struct statx` */
+function* stat(process: Process, fd: number, path: string, flags: number): Coroutine<Uint8Array> {
+  if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
+    const structure = new Uint8Array(STATX_BYTES);
+    yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
+    return structure;
+  }
+  const start = path.startsWith("/") ? process.root : process.directory(fd);
+  const follow = (flags & AT.SYMLINK_NOFOLLOW) !== 0 ? 0 : WalkFlag.FOLLOW;
+  return yield* attributesOf(process, start, path, follow);
+}
+
 /** Attributes are always all there, whatever the mask asks for. */
 function* statx(
   process: Process,
@@ -85,7 +97,8 @@ function* statx(
 ): Coroutine<number> {
   if ((mask & STATX_RESERVED) !== 0 || (flags & ~STATX_FLAGS) !== 0) fail(E.EINVAL);
   if ((flags & AT_STATX.SYNC_TYPE) === AT_STATX.SYNC_TYPE) fail(E.EINVAL);
-  return yield* onFile(process, fd, path, flags, Call.STATX, [], out);
+  out.set(yield* stat(process, fd, path, flags));
+  return 0;
 }
 
 function* newfstatat(
@@ -96,10 +109,8 @@ function* newfstatat(
   flags: number,
 ): Coroutine<number> {
   if ((flags & ~STAT_FLAGS) !== 0) fail(E.EINVAL);
-  const structure = new Uint8Array(STATX_BYTES);
-  const status = yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
-  statFromStatx(structure, out);
-  return status;
+  statFromStatx(yield* stat(process, fd, path, flags), out);
+  return 0;
 }
 
 function* statfs(process: Process, path: string, out: Uint8Array): Coroutine<number> {

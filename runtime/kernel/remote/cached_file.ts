@@ -29,6 +29,8 @@ export class CachedFile {
   forgotten = false;
   /** where the last read ended: one that begins there is sequential */
   lastEnd = -1;
+  /** writes lately for which it was not known where it ends */
+  blindWrites = 0;
   /** changes under way, of either kind */
   changing = 0;
   /** changes of unknown extent that were sent so far, and those of them that are under way */
@@ -42,6 +44,11 @@ export class CachedFile {
   /** Whether a write changes neither the file's length nor anything but the bytes it names. */
   isInside(offset: number, length: number): boolean {
     return offset >= 0 && offset + length <= this.knownBytes;
+  }
+
+  /** It is known where it ends. */
+  endsAt(sizeBytes: number): void {
+    this.sizeBytes = this.knownBytes = sizeBytes;
   }
 
   /** A read or a write inside the file is sent. */
@@ -70,17 +77,22 @@ export class CachedFile {
     return isSo;
   }
 
-  /** A change is sent that may touch anything, or put the file's end elsewhere. @param shortens it may do that */
-  beginSweep(shortens: boolean): void {
+  /**
+   * A change is sent that may touch anything, or put the file's end elsewhere.
+   * @param shortens it may do that
+   * @returns its number; 0 where something else is under way
+   */
+  beginSweep(shortens: boolean): number {
     this.#sweeps++;
     this.#sweeping++;
-    this.changing++;
     if (shortens) this.#shorten();
+    return this.changing++ === 0 ? this.#sweeps : 0;
   }
 
-  endSweep(): void {
+  /** It was answered. @returns whether no other change was under way since it was sent */
+  endSweep(number: number): boolean {
     this.#sweeping--;
-    this.changing--;
+    return --this.changing === 0 && number === this.#sweeps && !this.forgotten;
   }
 
   /** Something has changed it, and maybe shortened it, nobody knows when. */

@@ -11,14 +11,24 @@ import {
   isCoroutine,
   type Tasks,
 } from "../coroutine.ts";
-import { Errno } from "../errno.ts";
+import { E } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
-import { O } from "../vfs/constants.ts";
-import { Call, CONTINUES, Private } from "../vfs/protocol.ts";
+import { O, SEEK } from "../vfs/constants.ts";
+import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
+import { after } from "./after.ts";
 import { CachedFile, type Transfer } from "./cached_file.ts";
+import {
+  dropBytes,
+  dropEnd,
+  type HeldPage,
+  NO_PAGES,
+  putBytes,
+  withdrawReplaced,
+} from "./cached_pages.ts";
 import type { ContractService } from "./contract_service.ts";
 import { type HandleRecord, identity } from "./handle_book.ts";
 import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
+import { WritesBehind } from "./writes_behind.ts";
 
 /** Reads up to this long are worth an answer that has more than was asked for. */
 const SMALL_BYTES = 4 * PAGE_BYTES;
@@ -26,24 +36,29 @@ const SMALL_BYTES = 4 * PAGE_BYTES;
 const AHEAD_BYTES = 16 * PAGE_BYTES;
 /** Files that something is noted of. */
 const MAX_FILES = 4096;
-const NO_PAGES: [page: number, frame: number][] = [];
+const NOTHING = new Uint8Array(0);
 
 /** A change of a file that is under way. */
 interface Change {
   file: CachedFile;
-  /** where it is a write inside the file; else it may change anything */
+  /** where it is a write inside the file; else it may change anything, and is a sweep with a number */
   write?: Transfer;
+  sweep: number;
   /** pages that it replaces as a whole, as they will be once it is done; they belong to nobody yet */
-  pages: [page: number, frame: number][];
+  pages: HeldPage[];
 }
 
 export class ClientCache implements Service {
   /** reads answered from what is kept, and others of files that could have been */
   hits = 0;
   misses = 0;
+  /** between this and the server */
+  readonly writes: WritesBehind;
   readonly #files = new Map<string, CachedFile>();
   #generation: number;
   #numbers = 0;
+  /** how often something was forgotten */
+  #forgettings = 0;
   /** calls under way that may change a file that is not known yet: until they end nothing is kept or used */
   #barriers = 0;
 
@@ -58,6 +73,7 @@ export class ClientCache implements Service {
     private readonly tasks: Tasks,
   ) {
     this.#generation = server.generation;
+    this.writes = new WritesBehind(server, tasks);
   }
 
   get transaction(): number {
@@ -73,15 +89,18 @@ export class ClientCache implements Service {
       case Call.PREAD64:
         return this.#read(call);
       case Call.PWRITE64:
+        return this.#write(call);
+      case Call.LSEEK:
+        return call.args[2] === SEEK.END ? this.#seekEnd(call) : this.writes.call(call);
       case Call.FTRUNCATE:
       case Call.FALLOCATE:
         return this.#change(call);
       case Private.OPEN:
-        return (call.args[1] & O.TRUNC) !== 0 ? this.#change(call) : this.server.call(call);
+        return (call.args[1] & O.TRUNC) !== 0 ? this.#change(call) : this.writes.call(call);
       case Private.CREATE:
-        return (call.args[2] & O.TRUNC) !== 0 ? this.#changeUnknown(call) : this.server.call(call);
+        return (call.args[2] & O.TRUNC) !== 0 ? this.#changeUnknown(call) : this.#create(call);
       default:
-        return this.server.call(call);
+        return this.writes.call(call);
     }
   }
 
@@ -89,7 +108,7 @@ export class ClientCache implements Service {
     const { args, payload } = call, offset = args[1];
     const record = this.server.record(args[0]);
     if (!mayKeep(record) || !(offset >= 0) || payload.length === 0 || !this.#usable()) {
-      return this.server.call(call);
+      return this.writes.call(call);
     }
     const file = this.#fileOf(record);
     const held = this.pool.read(file, offset, payload);
@@ -110,8 +129,8 @@ export class ClientCache implements Service {
   #fetch(call: ServiceCall, file: CachedFile, isNext: boolean): Blocking<number> {
     const offset = call.args[1], length = call.payload.length, end = offset + length;
     const first = Math.floor(offset / PAGE_BYTES);
-    const wanted = this.pool.askedAgain(file, first) || isNext;
-    if (!wanted) return this.server.call(call);
+    const wanted = this.pool.askedAgain(file, first) || isNext || this.pool.hasFree;
+    if (!wanted) return this.writes.call(call);
     const start = first * PAGE_BYTES;
     const most = Math.floor(this.server.maxPayloadBytes / PAGE_BYTES) * PAGE_BYTES;
     const pages = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES - start;
@@ -137,7 +156,7 @@ export class ClientCache implements Service {
     this.tasks.spawn(coroutineOf(around), (status, failure) => {
       // What lies around may be what cannot be read.
       if (failure !== undefined || status! < 0) {
-        return void this.tasks.spawn(coroutineOf(this.server.call(call)), settle);
+        return void this.tasks.spawn(coroutineOf(this.writes.call(call)), settle);
       }
       const count = Math.max(0, Math.min(status! - before, payload.length));
       payload.set(buffer.subarray(before, before + count));
@@ -147,7 +166,7 @@ export class ClientCache implements Service {
   }
 
   #keepAnswer(call: ServiceCall, file: CachedFile): Blocking<number> {
-    const answer = this.server.call(call);
+    const answer = this.writes.call(call);
     // Only what one answer brings, and is looked at as it comes, is of one moment.
     if (!(answer instanceof Answer)) return answer;
     const { args, payload } = call;
@@ -164,8 +183,8 @@ export class ClientCache implements Service {
     const end = offset + count;
     // One that is empty says nothing: it may be anywhere behind the end.
     if (count === 0) return;
-    if (count < bytes.length) file.sizeBytes = end;
-    if (end > file.knownBytes) file.knownBytes = end;
+    if (count < bytes.length) file.endsAt(end);
+    else if (end > file.knownBytes) file.knownBytes = end;
     const first = Math.ceil(offset / PAGE_BYTES);
     for (let page = first; page * PAGE_BYTES < end; page++) {
       const at = page * PAGE_BYTES - offset, length = Math.min(PAGE_BYTES, count - at);
@@ -174,15 +193,110 @@ export class ClientCache implements Service {
     }
   }
 
+  /** lseek(2) from the end: where that is known nobody has to be asked. */
+  #seekEnd(call: ServiceCall): Blocking<number> {
+    const record = this.server.record(call.args[0]);
+    if (!record.steady || !this.#usable()) return this.writes.call(call);
+    const file = this.#fileOf(record), distance = call.args[1];
+    if (file.sizeBytes >= 0) {
+      const position = file.sizeBytes + distance;
+      return position >= 0 ? position : -E.EINVAL;
+    }
+    const answer = this.writes.call(call);
+    if (!(answer instanceof Answer)) return answer;
+    // As a read of all of it: a change that is under way meanwhile may have another end.
+    const read = file.begin(0, Infinity, false);
+    return after(answer, this.tasks, (status) => {
+      if (file.end(read) && status >= 0 && this.#usable()) {
+        file.endsAt(status - distance);
+      }
+      return status;
+    });
+  }
+
+  /** A write of which it is known where it goes need not be waited for, if its server takes it for certain. */
+  #write(call: ServiceCall): Blocking<number> {
+    const { args, payload } = call;
+    const record = this.server.record(args[0]);
+    if (!record.takesWrites || !this.#usable()) return this.#change(call);
+    if (payload.length > this.server.maxPayloadBytes) return this.#writeInParts(call);
+    const file = this.#fileOf(record), { sizeBytes } = file;
+    const offset = args[2] !== 0 ? sizeBytes : args[1], { length } = payload;
+    const isInside = file.isInside(offset, length);
+    if (!isInside && sizeBytes < 0) return this.#writeBlind(call, file);
+    const admitted = offset >= 0 ? this.writes.admits(args[0], offset, length) : "never";
+    if (admitted === "never") return this.#change(call);
+    if (admitted === "later") return this.#writeLater(call, offset);
+    // One that moves the end meets whoever would still find it where it was.
+    const from = isInside ? offset : Math.min(offset, sizeBytes);
+    const write = file.begin(from, offset + length - from, true);
+    const went = this.writes.begin(
+      { ...call, args: [args[0], offset, 0] },
+      isInside ? undefined : from,
+      (done) => this.#endWrite(write, done),
+    );
+    if (!went) {
+      file.end(write);
+      return this.#change(call);
+    }
+    // Where nothing else is under way, what is kept is as programs see it, and the server's soon.
+    const end = offset + length;
+    if (!isInside) file.endsAt(Math.max(sizeBytes, end));
+    if (file.frames.size > 0 || this.pool.hasFree) putBytes(this.pool, file, offset, payload);
+    return length;
+  }
+
+  /** A write longer than the ring's slots is several; a short one ends it. */
+  *#writeInParts(call: ServiceCall): Coroutine<number> {
+    const { payload } = call, [handle, offset, appends] = Array.from(call.args);
+    const most = this.server.maxPayloadBytes;
+    for (let done = 0; done < payload.length;) {
+      const piece = payload.subarray(done, done + most);
+      const args = [handle, offset + done, appends];
+      const count = yield* finish(this.#write({ ...call, args, payload: piece }));
+      if (count < 0) return done > 0 ? done : count;
+      done += count;
+      if (count < piece.length) return done;
+    }
+    return payload.length;
+  }
+
+  *#writeLater(call: ServiceCall, offset: number): Coroutine<number> {
+    yield* this.writes.admission(call.args[0], offset, call.payload.length);
+    return yield* finish(this.#write(call));
+  }
+
+  /** Nobody knows where the file ends: for one that is written to time and again it is worth to be asked. */
+  #writeBlind(call: ServiceCall, file: CachedFile): Blocking<number> {
+    if (file.blindWrites++ === 0 || file.changing > 0) return this.#change(call);
+    file.blindWrites = 0;
+    return this.#writeOnceKnown(call);
+  }
+
+  *#writeOnceKnown(call: ServiceCall): Coroutine<number> {
+    const args = [call.args[0], 0, SEEK.END];
+    yield* finish(this.#seekEnd({ ...call, number: Call.LSEEK, args, payload: NOTHING }));
+    return yield* finish(this.#write(call));
+  }
+
+  #endWrite(write: Transfer, done: boolean): void {
+    const { file } = write;
+    file.end(write);
+    if (file.forgotten) this.#barriers--;
+    if (done) return;
+    file.swept();
+    this.pool.dropAll(file);
+  }
+
   /** A call that changes the file of its handle. */
   #change(call: ServiceCall): Blocking<number> {
     const record = this.server.record(call.args[0]);
-    if (!record.steady) return this.server.call(call);
+    if (!record.steady) return this.writes.call(call);
     const isWrite = call.number === Call.PWRITE64;
     const change = this.#begin(this.#fileOf(record), isWrite ? call : undefined);
     let result: Blocking<number>;
     try {
-      result = this.server.call(call);
+      result = this.writes.call(call);
     } catch (failure) {
       this.#end(change, false);
       throw failure;
@@ -191,7 +305,7 @@ export class ClientCache implements Service {
     if (isCoroutine(result) && !(result instanceof Answer)) this.#giveUp(change);
     const whole = isWrite ? call.payload.length : 0;
     return after(result, this.tasks, (status) => {
-      this.#end(change, status === whole);
+      this.#end(change, status === whole, sizeAfter(call));
       return status;
     });
   }
@@ -199,55 +313,25 @@ export class ClientCache implements Service {
   /** What a change may touch is not used any more. @param write of part of the file; else all of it */
   #begin(file: CachedFile, write: ServiceCall | undefined): Change {
     if (write === undefined) {
-      file.beginSweep(true);
+      const sweep = file.beginSweep(true);
       this.pool.dropAll(file);
-      return { file, pages: NO_PAGES };
+      return { file, sweep, pages: NO_PAGES };
     }
     const { args, payload } = write, offset = args[1], appends = args[2];
     if (appends === 0 && file.isInside(offset, payload.length)) {
       const transfer = file.begin(offset, payload.length, true);
-      return { file, write: transfer, pages: this.#replace(file, offset, payload) };
+      return {
+        file,
+        sweep: 0,
+        write: transfer,
+        pages: withdrawReplaced(this.pool, file, offset, payload),
+      };
     }
-    file.beginSweep(false);
-    this.#dropEnd(file);
+    const sweep = file.beginSweep(false);
+    dropEnd(this.pool, file);
     // Whole pages that are kept are inside the file: of those, at most the first is touched.
-    if (appends === 0) this.#drop(file, offset, payload.length);
-    return { file, pages: NO_PAGES };
-  }
-
-  #drop(file: CachedFile, offset: number, length: number): void {
-    if (file.frames.size === 0) return;
-    const end = Math.min(offset + length, file.knownBytes);
-    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
-      this.pool.drop(file, page);
-    }
-  }
-
-  /** The page in which a file ends: whatever is written may put the end elsewhere. */
-  #dropEnd(file: CachedFile): void {
-    if (file.sizeBytes < 0) return;
-    if (file.sizeBytes % PAGE_BYTES !== 0) {
-      this.pool.drop(file, Math.floor(file.sizeBytes / PAGE_BYTES));
-    }
-    file.sizeBytes = -1;
-  }
-
-  /** Takes the pages of a write away. @returns those that it writes as a whole, with what it writes */
-  #replace(file: CachedFile, offset: number, payload: Uint8Array): Change["pages"] {
-    if (file.frames.size === 0) return NO_PAGES;
-    const end = offset + payload.length;
-    const pages: Change["pages"] = [];
-    for (let page = Math.floor(offset / PAGE_BYTES); page * PAGE_BYTES < end; page++) {
-      const at = page * PAGE_BYTES - offset;
-      if (at < 0 || at + PAGE_BYTES > payload.length) this.pool.drop(file, page);
-      else {
-        const frame = this.pool.withdraw(file, page);
-        if (frame < 0) continue;
-        this.pool.fill(frame, payload.subarray(at, at + PAGE_BYTES));
-        pages.push([page, frame]);
-      }
-    }
-    return pages;
+    if (appends === 0) dropBytes(this.pool, file, offset, payload.length);
+    return { file, sweep, pages: NO_PAGES };
   }
 
   #giveUp(change: Change): void {
@@ -255,16 +339,31 @@ export class ClientCache implements Service {
     change.pages = NO_PAGES;
   }
 
-  /** @param done all of it was */
-  #end(change: Change, done: boolean): void {
-    const { file, write, pages } = change;
-    const isWhole = write !== undefined ? file.end(write) : (file.endSweep(), false);
+  /** @param done all of it was @param sizeBytes what the file has then, if it is known */
+  #end(change: Change, done: boolean, sizeBytes?: number): void {
+    const { file, write, pages, sweep } = change;
+    const isSo = write !== undefined ? file.end(write) : file.endSweep(sweep);
     if (file.forgotten) this.#barriers--;
-    else if (isWhole && done && this.#usable()) {
+    else if (isSo && done && this.#usable()) {
       for (const [page, frame] of pages) this.pool.give(frame, file, page);
       change.pages = NO_PAGES;
+      if (sizeBytes !== undefined) file.endsAt(sizeBytes);
     }
     this.#giveUp(change);
+  }
+
+  /** What is made is empty, unless somebody else has it already, and wrote to it. */
+  #create(call: ServiceCall): Blocking<number> {
+    const forgettings = this.#forgettings;
+    return after(this.writes.call(call), this.tasks, (status) => {
+      if (status < 0 || status === CONTINUES || !getWalkResult(call.payload).flag) return status;
+      const record = this.server.record(status);
+      const isNew = !this.#files.has(identity(record));
+      if (isNew && forgettings === this.#forgettings && record.steady && this.#usable()) {
+        this.#fileOf(record).endsAt(0);
+      }
+      return status;
+    });
   }
 
   /** A call that may empty a file, which one is known once it is done. */
@@ -278,7 +377,7 @@ export class ClientCache implements Service {
     };
     let result: Blocking<number>;
     try {
-      result = this.server.call(call);
+      result = this.writes.call(call);
     } catch (failure) {
       over(-1);
       throw failure;
@@ -307,6 +406,7 @@ export class ClientCache implements Service {
   }
 
   #forget(file: CachedFile): void {
+    this.#forgettings++;
     this.pool.dropAll(file);
     file.forgotten = true;
     this.#barriers += file.changing;
@@ -345,18 +445,8 @@ function coroutineOf(value: Blocking<number>): Coroutine<number> {
   return isCoroutine(value) ? value : finish(value);
 }
 
-/** The result that something makes of another one; it is told of errors, too, as negative numbers. */
-function after(
-  result: Blocking<number>,
-  tasks: Tasks,
-  then: (status: number) => number,
-): Blocking<number> {
-  if (!isCoroutine(result)) return then(result);
-  const answer = new Answer<number>();
-  tasks.spawn(result, (status, failure) => {
-    if (failure === undefined) return answer.settle(then(status!));
-    if (failure instanceof Errno) then(-failure.errno);
-    answer.settle(undefined, failure);
-  });
-  return answer;
+/** Bytes that a file has after a change that is done, where the change says so. */
+function sizeAfter({ number, args }: ServiceCall): number | undefined {
+  if (number === Call.FTRUNCATE) return args[1];
+  return number === Private.OPEN ? 0 : undefined;
 }

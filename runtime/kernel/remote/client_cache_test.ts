@@ -23,21 +23,31 @@ function warm(world: FilesWorld, handle: number, page: number): void {
   for (let time = 0; time < 2; time++) world.read(handle, page * PAGE_BYTES, PAGE_BYTES);
 }
 
-Deno.test("what is read twice does not cross a third time", () => {
+Deno.test("what was read does not cross again, as long as nothing has to go for it", () => {
   const { world, handle } = worldOfPages(4);
   warm(world, handle, 2);
-  assertEquals(world.reads.length, 2);
+  assertEquals(world.reads.length, 1);
   assertEquals(world.held(handle, 2 * PAGE_BYTES, PAGE_BYTES), pageOf(3));
   assertEquals(world.held(handle, 2 * PAGE_BYTES + 100, 50), pageOf(3).subarray(0, 50));
-  assertEquals(world.reads.length, 2);
-  assertEquals([world.cache.hits, world.cache.misses], [2, 2]);
+  assertEquals(world.reads.length, 1);
+  assertEquals([world.cache.hits, world.cache.misses], [3, 1]);
 });
 
-Deno.test("a small read that is repeated brings its page, and one that goes on what follows", () => {
+Deno.test("with every frame in use a page takes one when it is asked for again", () => {
+  const { world, handle } = worldOfPages(5, 2);
+  for (const page of [0, 2]) warm(world, handle, page);
+  world.read(handle, 4 * PAGE_BYTES, PAGE_BYTES);
+  assertEquals(world.held(handle, 4 * PAGE_BYTES, PAGE_BYTES), undefined);
+  for (const page of [0, 2]) assert(world.held(handle, page * PAGE_BYTES, PAGE_BYTES));
+  world.read(handle, 4 * PAGE_BYTES, PAGE_BYTES);
+  assertEquals(world.held(handle, 4 * PAGE_BYTES, PAGE_BYTES), pageOf(5));
+});
+
+Deno.test("a small read brings its page, and one that goes on what follows", () => {
   const { world, handle } = worldOfPages(40);
   world.read(handle, 5 * PAGE_BYTES + 10, 20);
   world.read(handle, 5 * PAGE_BYTES + 900, 20);
-  assertEquals(world.reads, [[FILE, 5 * PAGE_BYTES + 10, 20], [FILE, 5 * PAGE_BYTES, PAGE_BYTES]]);
+  assertEquals(world.reads, [[FILE, 5 * PAGE_BYTES, PAGE_BYTES]]);
   world.reads.length = 0;
   for (let page = 10; page < 40; page++) {
     assertEquals(world.read(handle, page * PAGE_BYTES, PAGE_BYTES), pageOf(page + 1));
@@ -196,7 +206,6 @@ Deno.test("a write that the file became too short for makes it longer again", ()
 
 Deno.test("a read that began before a file was emptied by name leaves nothing", () => {
   const { world, handle } = worldOfPages(4);
-  world.read(handle, 0, PAGE_BYTES);
   world.begin(Call.PREAD64, [handle, 0], new Uint8Array(PAGE_BYTES));
   world.arrive();
   const [read] = world.taken;
@@ -314,6 +323,9 @@ function generator(seed: number): () => number {
 // Replay one with `deno test --filter "seed 17"`.
 for (let seed = 1; seed <= 40; seed++) {
   Deno.test(`whatever is held is what the server has, seed ${seed}`, () => new Course(seed).run());
+  Deno.test(`so it is once writes that nobody waits for are done, seed ${seed}`, () => {
+    new Course(seed, 1 << 30).run();
+  });
 }
 
 const PAGES = 5, HANDLES = 4;
@@ -328,9 +340,12 @@ class Course {
   #value = 0;
   #held = 0;
 
-  constructor(seed: number) {
+  /** @param spareBytes what the server takes for certain: with some, writes show before they are done */
+  constructor(seed: number, private readonly spareBytes = 0) {
     this.#draw = generator(seed);
     this.#world = new FilesWorld(4 + this.#below(12), 16);
+    this.#world.spareBytes = spareBytes;
+    this.#world.settle();
     for (const ino of [1, 2]) {
       this.#world.files.set(ino, new Uint8Array(PAGES * PAGE_BYTES).fill(ino));
     }
@@ -345,7 +360,11 @@ class Course {
   run(): void {
     for (let step = 0; step < 1500; step++) {
       this.#step();
-      this.#check();
+      if (this.spareBytes === 0) this.#check();
+      else if (step % 25 === 24) {
+        this.#world.settle();
+        this.#check();
+      }
     }
     this.#world.settle();
     for (const { status } of this.#begun) assert(status !== undefined, "every call has an answer");

@@ -93,6 +93,11 @@ export class Connection implements PollSource {
     return this.ring.durable;
   }
 
+  /** what the server takes for certain, as it told last */
+  get spareBytes(): number {
+    return this.ring.spareBytes;
+  }
+
   /** most payload bytes of one call */
   get maxPayloadBytes(): number {
     return this.ring.slotBytes;

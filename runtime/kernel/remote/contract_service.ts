@@ -3,20 +3,33 @@
 // back, acknowledged changes that were not durable are done again, and so are calls that were under
 // way: programs see a pause. A change without an answer cannot have become durable, since what makes
 // it so is another call, sent after its answer; but for the moment between the two that the server's
-// own commits may fall into.
+// own commits may fall into, and for writes that nobody waits for, which can be done twice.
 import type { ClientContract } from "../../../schemas/plan.ts";
-import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../coroutine.ts";
+import {
+  type Answer,
+  type Blocking,
+  type Coroutine,
+  finish,
+  type Tasks,
+  WaitQueue,
+} from "../coroutine.ts";
 import { E } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { F, LOCK, O } from "../vfs/constants.ts";
+import { O } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
+import { inputOf, makesWithoutHandle } from "./call_input.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
-import { HandleBook, type HandleRecord, identity, type LockCall } from "./handle_book.ts";
+import { HandleBook, type HandleRecord, identity, ofSameFile } from "./handle_book.ts";
+import { noteLock } from "./held_locks.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, concernsHandles, type RedoEntry, RedoLog } from "./redo_log.ts";
 
 /** Data that may be acknowledged and not durable: beyond it the server is asked to sync. */
 const MAX_REDO_BYTES = 16 << 20;
+/** Places in the ring that calls which nobody waits for leave to others. */
+const SLOTS_LEFT = 4;
+/** Writes that a server which sleeps is woken for, unless their caller waits before. */
+const WRITES_A_BELL = 8;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
 const NO_RECORDS: HandleRecord[] = [];
@@ -30,6 +43,8 @@ class ContractAnswer extends RingAnswer {
     readonly input: Uint8Array,
     /** of its handles, where something is noted of them */
     readonly records: HandleRecord[],
+    /** the payload, where it is a buffer of the log's */
+    readonly buffer?: Uint8Array<ArrayBuffer>,
   ) {
     super(connection, call.number, call.payload);
   }
@@ -73,6 +88,11 @@ export class ContractService implements Service {
     return this.#generation;
   }
 
+  /** what the server that is there takes for certain; see `Service` */
+  get spareBytes(): number {
+    return this.connection.spareBytes;
+  }
+
   get maxPayloadBytes(): number {
     return this.connection.maxPayloadBytes;
   }
@@ -80,6 +100,23 @@ export class ContractService implements Service {
   /** What is known of a handle. @throws Errno EBADF, EIO for one that died with its server */
   record(handle: number): HandleRecord {
     return this.#book.get(handle);
+  }
+
+  /** What is known of a handle, dead ones included. @throws Errno EBADF */
+  peek(handle: number): HandleRecord {
+    return this.#book.peek(handle);
+  }
+
+  /** Who the handles of a call are. @throws Errno EBADF, EIO */
+  handlesOf({ number, args }: ServiceCall): HandleRecord[] {
+    return this.#book.recordsOf(number, args);
+  }
+
+  /** A write that nobody waited for has failed: each open handle of its file tells it once. */
+  noteFailure(record: HandleRecord, errno: number): void {
+    for (const each of this.#book.all) {
+      if (each.flags >= 0 && ofSameFile(each, record)) each.failure = errno;
+    }
   }
 
   /** Changes kept in case the server dies. */
@@ -95,6 +132,7 @@ export class ContractService implements Service {
       return 0;
     }
     if (payload.length > this.connection.maxPayloadBytes) return this.#callInParts(call);
+    if (makesDurable(number) && this.#isDurable(call)) return 0;
     if (this.ready) {
       const answer = new ContractAnswer(
         this,
@@ -110,6 +148,32 @@ export class ContractService implements Service {
     return this.#callOnceReady(call);
   }
 
+  /**
+   * Sends a write for a caller that goes on, and may use its buffer meanwhile.
+   * @returns the answer; nothing where it cannot be sent now, or too much is kept already
+   */
+  sendWrite(call: ServiceCall): Answer<number> | undefined {
+    const { connection } = this;
+    const { number, args, credential } = call;
+    if (!this.ready || connection.ring.room <= SLOTS_LEFT || this.#log.bytes >= MAX_REDO_BYTES) {
+      return undefined;
+    }
+    const buffer = this.contract === "retry" ? this.#log.buffers.copy(call.payload) : undefined;
+    const kept = { number, args, credential, payload: buffer ?? call.payload };
+    const answer = new ContractAnswer(
+      this,
+      connection,
+      kept,
+      nothing,
+      this.#recordsOf(kept),
+      buffer,
+    );
+    if (!connection.send(kept, this.#book.translate(number, args), answer)) return undefined;
+    // The caller may go on for long. Who is woken for each write goes to sleep again before the next.
+    if (connection.ring.untold >= WRITES_A_BELL) connection.notify();
+    return answer;
+  }
+
   /** The status of a call sent by `call` has come. */
   arrived(answer: ContractAnswer, status: number): void {
     const { call } = answer;
@@ -119,13 +183,21 @@ export class ContractService implements Service {
       else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
       return;
     }
-    const { transaction, input, records } = answer;
-    const result = this.#answered(call, transaction, status, input, records);
+    const { transaction, input, records, buffer } = answer;
+    const result = this.#answered(call, transaction, status, input, records, buffer);
     // Who only reads does not wait: what it read is in its payload, for it to look at now.
     const waits = this.#log.bytes >= MAX_REDO_BYTES && !this.#syncing &&
       concernsHandles(call.number);
     if (!waits) answer.settle(result);
     else this.tasks.spawn(this.#relieve(), (_, failure) => settle(result, failure));
+  }
+
+  /** Whether the server has told that every change is durable which it acknowledged: of a file, or of all. */
+  #isDurable(call: ServiceCall): boolean {
+    if (this.contract !== "retry" || !this.ready) return false;
+    const [record] = this.handlesOf(call);
+    this.#log.trim(this.connection.durable);
+    return record === undefined ? this.#log.entries.length === 0 : !this.#log.mayConcern(record);
   }
 
   /** A call that has to wait for room in the ring, or for the server. */
@@ -200,6 +272,7 @@ export class ContractService implements Service {
     status: number,
     input: Uint8Array,
     records: HandleRecord[],
+    buffer?: Uint8Array<ArrayBuffer>,
   ): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
@@ -212,14 +285,18 @@ export class ContractService implements Service {
         number === Private.UNNAMED) &&
       status !== CONTINUES
     ) {
-      const { mount, ino, generation, flag, steady } = getWalkResult(call.payload);
+      const found = getWalkResult(call.payload);
+      const { mount, ino, generation, flag, steady, takesWrites } = found;
       const flags = number === Private.CREATE
         ? call.args[2]
         : number === Private.UNNAMED
         ? call.args[1]
+        : number === Private.WALK
+        ? (call.args[5] ?? 0) - 1
         : -1;
       isNew = number === Private.CREATE && flag;
-      result = this.#book.add({ server: status, mount, ino, generation, flags, steady });
+      const server = status;
+      result = this.#book.add({ server, mount, ino, generation, flags, steady, takesWrites });
       made = this.#book.get(result);
     } else if (this.contract === "retry" && makesWithoutHandle(number)) {
       const { mount, ino, generation } = getWalkResult(call.payload);
@@ -234,12 +311,14 @@ export class ContractService implements Service {
         locks: [],
         dead: false,
         steady: false,
+        takesWrites: false,
+        failure: 0,
       };
     } else if (number === Private.OPEN) records[0].flags = call.args[1];
     else if (number === Private.COVER) records[0].cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) noteLock(call, records[0]);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
-      this.#keep(call, transaction, input, made, records);
+      this.#keep(call, transaction, input, made, records, buffer);
     }
     return result;
   }
@@ -250,15 +329,22 @@ export class ContractService implements Service {
     input: Uint8Array,
     made: HandleRecord | undefined,
     records: HandleRecord[],
+    buffer: Uint8Array<ArrayBuffer> | undefined,
   ): void {
-    if (transaction <= this.connection.durable) return;
-    const payload = payloadFlow(call.number) === "in" ? call.payload.slice() : input;
+    const { buffers } = this.#log;
+    if (transaction <= this.connection.durable) {
+      if (buffer !== undefined) buffers.release(buffer);
+      return;
+    }
+    if (payloadFlow(call.number) === "in") buffer ??= buffers.copy(call.payload);
+    const payload = buffer ?? input;
     this.#log.add(
       {
         number: call.number,
         args: call.args,
         credential: call.credential,
         payload,
+        buffer,
         transaction,
         made,
       },
@@ -417,41 +503,11 @@ export class ContractService implements Service {
   }
 }
 
-function noteLock(call: ServiceCall, record: HandleRecord): void {
-  const args = Array.from(call.args).slice(1);
-  if (call.number === Call.FCNTL && args[0] === F.GETLK) return;
-  record.locks = withLock(record.locks, { number: call.number, args });
-}
-
-const F_UNLCK = 2;
-
-/** The locks that an owner holds after one more call, as few calls as bring them about. */
-function withLock(locks: LockCall[], added: LockCall): LockCall[] {
-  const rest = locks.filter((lock) => !supersedes(added, lock));
-  const unlocks = added.number === Call.FLOCK
-    ? (added.args[0] & LOCK.UN) !== 0
-    : added.args[2] === F_UNLCK;
-  const needed = !unlocks || rest.some((lock) =>
-    lock.number === added.number &&
-    lock.number === Call.FCNTL && lock.args[1] === added.args[1]
-  );
-  return needed ? [...rest, added] : rest;
-}
-
-/** Whether nothing of an earlier lock call is left after a later one of the same owner. */
-function supersedes(later: LockCall, earlier: LockCall): boolean {
-  if (later.number !== earlier.number || later.args[1] !== earlier.args[1]) return false;
-  if (later.number === Call.FLOCK) return true;
-  const end = ([, , , start, length]: number[]) => length === 0 ? Infinity : start + length;
-  return later.args[3] <= earlier.args[3] && end(later.args) >= end(earlier.args);
-}
-
 /** Room for the identity that calls which make something answer with. */
 const IDENTITY_BYTES = 64;
 
-/** Calls that make an inode and give no handle of it. */
-function makesWithoutHandle(number: number): boolean {
-  return number === Call.MKDIRAT || number === Call.MKNODAT || number === Call.SYMLINKAT;
+function makesDurable(number: number): boolean {
+  return number === Call.FSYNC || number === Call.FDATASYNC || number === Call.SYNC;
 }
 
 type Send = (
@@ -460,30 +516,3 @@ type Send = (
   payload?: Uint8Array,
   credential?: Credential,
 ) => Coroutine<number>;
-
-/** What a call carries in its payload beside room for output: a copy. */
-function inputOf(call: ServiceCall): Uint8Array {
-  const length = inputBytes(call);
-  return length === 0 ? nothing : call.payload.slice(0, length);
-}
-
-/** Input bytes at the start of a payload that also carries output. */
-function inputBytes(call: ServiceCall): number {
-  switch (call.number) {
-    case Call.SYMLINKAT:
-      return call.args[1] + call.args[2];
-    case Call.FGETXATTR:
-      return call.args[1];
-    case Call.RENAMEAT2:
-      return call.args[1] + call.args[3];
-    case Call.LINKAT:
-      return call.args[2];
-    case Call.MKDIRAT:
-    case Call.MKNODAT:
-    case Call.UNLINKAT:
-    case Private.CREATE:
-      return call.args[1];
-    default:
-      return 0;
-  }
-}

@@ -50,6 +50,7 @@ class Server {
         mode: 0,
         flag,
         steady: false,
+        takesWrites: false,
         name: "",
         above: NOWHERE,
       });

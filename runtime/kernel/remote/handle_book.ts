@@ -28,6 +28,10 @@ export interface HandleRecord {
   dead: boolean;
   /** a regular file whose content changes by calls of clients alone */
   steady: boolean;
+  /** a write to it that the server has room for fails only where the disk does */
+  takesWrites: boolean;
+  /** error number of a write that nobody waited for, not told through this handle yet; 0 for none */
+  failure: number;
   /** what the client keeps of it, once it has been asked for */
   cached?: CachedFile;
 }
@@ -35,6 +39,11 @@ export interface HandleRecord {
 /** What tells an inode of a server from every other one. */
 export function identity(record: Pick<HandleRecord, "mount" | "ino" | "generation">): string {
   return `${record.mount}:${record.ino}:${record.generation}`;
+}
+
+/** Whether two handles are of one inode. */
+export function ofSameFile(one: HandleRecord, other: HandleRecord): boolean {
+  return one.ino === other.ino && one.generation === other.generation && one.mount === other.mount;
 }
 
 /** Which arguments of a call are handles. */
@@ -48,6 +57,7 @@ export function handleArguments(number: number, args: ArrayLike<number>): number
     case Call.SYNC:
       return NONE;
     case Private.WALK:
+    case Private.STAT:
       return args[4] >= 0 ? FROM_AND_ROOT : FIRST;
     case Call.LINKAT:
       return FIRST_TWO;
@@ -70,10 +80,13 @@ export class HandleBook {
 
   /** @returns the client's number for it */
   add(
-    record: Pick<HandleRecord, "server" | "mount" | "ino" | "generation" | "flags" | "steady">,
+    record: Pick<
+      HandleRecord,
+      "server" | "mount" | "ino" | "generation" | "flags" | "steady" | "takesWrites"
+    >,
   ): number {
     const index = this.#free.pop() ?? this.#records.length;
-    this.#records[index] = { ...record, uses: 1, cover: 0, locks: [], dead: false };
+    this.#records[index] = { ...record, uses: 1, cover: 0, locks: [], dead: false, failure: 0 };
     return index;
   }
 
@@ -81,6 +94,11 @@ export class HandleBook {
   get(index: number): HandleRecord {
     const record = this.#records[index] ?? fail(E.EBADF);
     return record.dead ? fail(E.EIO) : record;
+  }
+
+  /** What is known of a handle, one that died with its server included. @throws Errno EBADF */
+  peek(index: number): HandleRecord {
+    return this.#records[index] ?? fail(E.EBADF);
   }
 
   /** One use less. @returns the record once it has none left; dead ones included */

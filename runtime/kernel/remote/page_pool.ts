@@ -5,6 +5,8 @@ import type { CachedFile } from "./cached_file.ts";
 
 export const PAGE_BYTES = 4096;
 const NO_FRAME = -1;
+/** In place of 0 or 1: nobody has asked for the page again since it is kept. */
+const NEW = 2;
 
 /** Places of the table of pages asked for lately; two that meet in one forget each other. */
 const ASKED = 4096;
@@ -32,6 +34,11 @@ export class PagePool {
     this.#free = Array.from({ length: frames }, (_, index) => frames - 1 - index);
   }
 
+  /** Whether a page can be kept for which none has to go. */
+  get hasFree(): boolean {
+    return this.#free.length > 0;
+  }
+
   /** Whether a page was asked for before, as far as that is remembered; from now on it was. */
   askedAgain(file: CachedFile, page: number): boolean {
     const name = Math.imul(file.number, 0x9e37_79b1) ^ Math.imul(page + 1, 0x85eb_ca6b) | 1;
@@ -57,7 +64,7 @@ export class PagePool {
       const frame = frames.get(page)!, view = this.#view(frame);
       const length = Math.min(PAGE_BYTES - within, end - offset - done);
       into.set(length === PAGE_BYTES ? view : view.subarray(within, within + length), done);
-      this.#referenced[frame] = 1;
+      this.#referenced[frame] = this.#referenced[frame] === NEW ? 0 : 1;
       done += length;
     }
     return done;
@@ -70,10 +77,11 @@ export class PagePool {
 
   /** Keeps a page; one that ends early is filled with zeros. Without a frame to be had it is not kept. */
   keep(file: CachedFile, page: number, content: Uint8Array): void {
+    const isFree = this.hasFree;
     const frame = file.frames.get(page) ?? this.#take();
     if (frame === NO_FRAME) return;
     this.fill(frame, content);
-    this.give(frame, file, page);
+    this.give(frame, file, page, isFree);
   }
 
   /** Takes a page of a file away from it, frame and all. @returns the frame; -1 where it has none */
@@ -92,12 +100,17 @@ export class PagePool {
     if (content.length < PAGE_BYTES) view.fill(0, content.length);
   }
 
+  /** Writes into a page that is kept. */
+  write(file: CachedFile, page: number, within: number, bytes: Uint8Array): void {
+    this.#view(file.frames.get(page)!).set(bytes, within);
+  }
+
   /** A frame that nobody has holds a page of a file from now on. What nobody reads again is the first to go. */
-  give(frame: number, file: CachedFile, page: number): void {
+  give(frame: number, file: CachedFile, page: number, askedOnce = false): void {
     file.frames.set(page, frame);
     this.#files[frame] = file;
     this.#pages[frame] = page;
-    this.#referenced[frame] = 0;
+    this.#referenced[frame] = askedOnce ? NEW : 0;
   }
 
   /** A frame that nobody has is free. */
@@ -124,7 +137,7 @@ export class PagePool {
       if (this.#hand >= this.#files.length) this.#hand = 0;
       const frame = this.#hand++, file = this.#files[frame];
       if (file === undefined) continue;
-      if (this.#referenced[frame] !== 0) this.#referenced[frame] = 0;
+      if (this.#referenced[frame] === 1) this.#referenced[frame] = 0;
       else return this.withdraw(file, this.#pages[frame]);
     }
     return NO_FRAME;

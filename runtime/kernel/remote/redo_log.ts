@@ -3,7 +3,8 @@
 // transaction is durable.
 import type { Credential } from "../service.ts";
 import { Call, Private } from "../vfs/protocol.ts";
-import { handleArguments, type HandleRecord } from "./handle_book.ts";
+import { BufferPool } from "./buffer_pool.ts";
+import { handleArguments, type HandleRecord, ofSameFile } from "./handle_book.ts";
 
 export interface RedoEntry {
   number: number;
@@ -12,6 +13,8 @@ export interface RedoEntry {
   handles: Map<number, HandleRecord>;
   credential: Credential;
   payload: Uint8Array;
+  /** the payload, where it is one of the log's buffers */
+  buffer?: Uint8Array<ArrayBuffer>;
   /** of the server's present instance; infinity until it has been done there */
   transaction: number;
   /** the record that this call made */
@@ -36,6 +39,18 @@ const mutating = new Set<number>([
   Private.UNNAMED,
 ]);
 
+/** Those of them that change the file of their first argument, and nothing else. */
+const ofOneFile = new Set<number>([
+  Call.FTRUNCATE,
+  Call.FALLOCATE,
+  Call.FCHMOD,
+  Call.FCHOWN,
+  Call.PWRITE64,
+  Call.UTIMENSAT,
+  Call.FSETXATTR,
+  Call.FREMOVEXATTR,
+]);
+
 /** Whether the client notes something of the handles of a call once it has been answered. */
 export function concernsHandles(number: number): boolean {
   return mutating.has(number) || number === Private.CREATE || number === Private.OPEN ||
@@ -54,6 +69,8 @@ export function changes(number: number, args: ArrayLike<number>, made: boolean):
 export class RedoLog {
   #entries: RedoEntry[] = [];
   readonly #made = new Set<HandleRecord>();
+  /** what writes carry is copied to */
+  readonly buffers = new BufferPool();
   /** payload bytes that it holds */
   bytes = 0;
 
@@ -67,6 +84,13 @@ export class RedoLog {
   /** Whether a file that may have to be made again is known by this record. */
   needs(record: HandleRecord): boolean {
     return this.#made.has(record);
+  }
+
+  /** Whether it may hold a change of a file: which one a change of names is of is not known. */
+  mayConcern(record: HandleRecord): boolean {
+    return this.#entries.some(({ number, handles }) =>
+      !ofOneFile.has(number) || ofSameFile(handles.get(0)!, record)
+    );
   }
 
   /** Keeps an acknowledged change. @param args the client's @param records of its handles, in order */
@@ -96,8 +120,9 @@ export class RedoLog {
   trim(durable: number): void {
     let count = 0;
     while (count < this.#entries.length && this.#entries[count].transaction <= durable) {
-      const { payload, made } = this.#entries[count++];
+      const { payload, buffer, made } = this.#entries[count++];
       this.bytes -= payload.length;
+      if (buffer !== undefined) this.buffers.release(buffer);
       if (made !== undefined) this.#made.delete(made);
     }
     this.durableEntries += count;

@@ -97,6 +97,7 @@ export class ServiceServer implements PollSource, FollowingEnd {
   #complete(slot: number, status: number): void {
     const { trace } = this.tasks;
     if (trace.on) trace.record(TraceEvent.COMPLETE, this.#traceId, slot, status);
-    this.ring.complete(slot, status, this.service.transaction, this.service.durable);
+    const { transaction, durable, spareBytes } = this.service;
+    this.ring.complete(slot, status, transaction, durable, spareBytes);
   }
 }

@@ -3,7 +3,7 @@ import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
 import { ACCESS, F, FALLOC, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
-import { S } from "./filesystem.ts";
+import { type Inode, S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
 import { allowedMode, demand, demandChown, demandOwner } from "./permission.ts";
 import { Call, putBytes } from "./protocol.ts";
@@ -20,9 +20,13 @@ function room(call: ServiceCall, bytes: number): Uint8Array {
   return call.payload.subarray(0, bytes);
 }
 
-function* statx(server: FileServer, call: ServiceCall): Coroutine<number> {
-  const { inode } = server.handles.get(call.args[0]);
+/** Answers with the attributes of an inode. @throws Errno EFAULT where there is no room for them */
+export function putStatxOf(inode: Inode, call: ServiceCall): void {
   putStatx(room(call, STATX_BYTES).fill(0), inode.attributes, inode.ino, inode.filesystem.device);
+}
+
+function* statx(server: FileServer, call: ServiceCall): Coroutine<number> {
+  putStatxOf(server.handles.get(call.args[0]).inode, call);
   return 0;
 }
 

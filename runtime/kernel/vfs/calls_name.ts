@@ -40,6 +40,7 @@ function* tellMade(call: ServiceCall, mount: number, made: Inode): Coroutine<num
     mode,
     flag: true,
     steady: false,
+    takesWrites: false,
     name: "",
     above: NOWHERE,
   });

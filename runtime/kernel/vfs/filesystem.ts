@@ -75,6 +75,8 @@ export interface Inode {
   readonly attributes: Readonly<Attributes>;
   /** it was made without a name, and may get one yet */
   unnamed?: boolean;
+  /** regular file: a write within `spareBytes` of its file system fails only where the disk does */
+  readonly takesWrites?: boolean;
 
   hold(): void;
   release(): Blocking<void>;
@@ -157,6 +159,11 @@ export interface FileSystem {
   readonly readOnly: boolean;
   /** whether nothing but calls on it changes what regular files have in them; absent where other things do */
   readonly steady?: boolean;
+  /**
+   * bytes that can be written for certain, each write to be counted with some pages more for what it needs
+   * beside its data; absent where that is not known
+   */
+  readonly spareBytes?: number;
   /** the root directory, not held for the caller */
   readonly root: Inode;
   usage(): Blocking<Usage>;

@@ -70,7 +70,10 @@ export const Private = {
   NULL: 1024,
   /** [mount]: out identity; status: a handle of the root of the server's nth file system */
   ROOT: 1025,
-  /** [from, length, WalkFlag bits, links still allowed, root handle or -1]: in path, out identity */
+  /**
+   * [from, length, WalkFlag bits, links still allowed, root handle or -1, open flags and one, or 0]: in path, out
+   * identity; with open flags, which do not truncate, the handle is an open file
+   */
   WALK: 1026,
   /** [parent, nameLength, open flags, mode]: in name, out identity; opens or makes the last name of a path */
   CREATE: 1027,
@@ -88,6 +91,8 @@ export const Private = {
   HOLD: 1033,
   /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
   UNNAMED: 1034,
+  /** arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle */
+  STAT: 1035,
 } as const;
 
 export const WalkFlag = {
@@ -136,6 +141,8 @@ export interface WalkResult {
   flag: boolean;
   /** it is a regular file whose content nothing but calls of clients changes: they may keep what they read */
   steady: boolean;
+  /** a write to it that the server has room for (`spareBytes`) fails only where the disk does */
+  takesWrites: boolean;
   /** WALK: the last name that led there; with PARENT, the one that is left */
   name: string;
   /** WALK without PARENT: the directory that has the name; inode 0 where none was passed */
@@ -154,7 +161,7 @@ export interface Continuation {
 
 const TEXT_OFFSET = 32;
 /** Bits of the fifth word of a walk result. */
-const FLAG = 1, STEADY = 2;
+const FLAG = 1, STEADY = 2, TAKES_WRITES = 4;
 /** Bytes of a walk result without its name. */
 export const WALK_RESULT_BYTES = TEXT_OFFSET;
 
@@ -197,7 +204,9 @@ export function putWalkResult(payload: Uint8Array, result: WalkResult): void {
   view.setUint32(4, result.ino, true);
   view.setUint32(8, result.generation, true);
   view.setUint32(12, result.mode, true);
-  view.setUint32(16, (result.flag ? FLAG : 0) | (result.steady ? STEADY : 0), true);
+  const { flag, steady, takesWrites } = result;
+  const bits = (flag ? FLAG : 0) | (steady ? STEADY : 0) | (takesWrites ? TAKES_WRITES : 0);
+  view.setUint32(16, bits, true);
   view.setUint32(20, putBytes(result.name, payload, TEXT_OFFSET), true);
   view.setUint32(24, result.above.ino, true);
   view.setUint32(28, result.above.generation, true);
@@ -212,6 +221,7 @@ export function getWalkResult(payload: Uint8Array): WalkResult {
     mode: view.getUint32(12, true),
     flag: (view.getUint32(16, true) & FLAG) !== 0,
     steady: (view.getUint32(16, true) & STEADY) !== 0,
+    takesWrites: (view.getUint32(16, true) & TAKES_WRITES) !== 0,
     name: getBytes(payload, TEXT_OFFSET, Math.min(view.getUint32(20, true), NAME_MAX)),
     above: { ino: view.getUint32(24, true), generation: view.getUint32(28, true) },
   };

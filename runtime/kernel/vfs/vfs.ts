@@ -24,9 +24,9 @@ import {
   WALK_RESULT_BYTES,
 } from "./protocol.ts";
 import { attributeCalls } from "./calls_attribute.ts";
-import { fileCalls } from "./calls_file.ts";
+import { fileCalls, putStatxOf } from "./calls_file.ts";
 import { nameCalls, newGroup, plainName } from "./calls_name.ts";
-import { isDirectory, isSymlink, walk } from "./walk.ts";
+import { isDirectory, isSymlink, walk, type WalkArrival } from "./walk.ts";
 
 /** A handler of a call: gets the server, and the call as it came. */
 export type FileCall = (server: FileServer, call: ServiceCall) => Blocking<number>;
@@ -59,6 +59,14 @@ export class FileServer implements Service {
       : Math.max(...this.filesystems.map((each) => each.durable));
   }
 
+  get spareBytes(): number | undefined {
+    let least: number | undefined;
+    for (const { spareBytes } of this.filesystems) {
+      if (spareBytes !== undefined) least = Math.min(least ?? Infinity, spareBytes);
+    }
+    return least;
+  }
+
   call(call: ServiceCall): Blocking<number> {
     switch (call.number) {
       case Call.PREAD64:
@@ -69,6 +77,8 @@ export class FileServer implements Service {
         return 0;
       case Private.WALK:
         return this.#walk(call);
+      case Private.STAT:
+        return this.#stat(call);
       case Private.CREATE:
         return this.#create(call);
       case Private.UNNAMED:
@@ -110,7 +120,8 @@ export class FileServer implements Service {
     return inode.write(offset, call.payload);
   }
 
-  *#walk(call: ServiceCall): Coroutine<number> {
+  /** @returns where a path leads; nothing where it goes on elsewhere, as the payload says then */
+  *#find(call: ServiceCall): Coroutine<{ start: Handle; end: WalkArrival } | undefined> {
     const [from, , flags, linksLeft, root] = Array.from(call.args);
     const start = this.handles.get(from);
     const end = yield* walk({
@@ -122,11 +133,42 @@ export class FileServer implements Service {
       credential: call.credential,
       covered: (inode) => this.#covers.get(inode) ?? 0,
     });
-    if (!("inode" in end)) {
-      putContinuation(call.payload, end);
-      return CONTINUES;
+    if ("inode" in end) return { start, end };
+    putContinuation(call.payload, end);
+    return undefined;
+  }
+
+  *#walk(call: ServiceCall): Coroutine<number> {
+    const flags = (call.args[5] ?? 0) - 1;
+    if (flags >= 0 && (flags & O.TRUNC) !== 0) fail(E.EINVAL);
+    const found = yield* this.#find(call);
+    if (found === undefined) return CONTINUES;
+    const { start, end } = found;
+    const index = this.#give(call, end.inode, start.mount, end.name, end.slash, end.above);
+    if (flags >= 0) yield* this.#openGiven(index, flags, call, false);
+    return index;
+  }
+
+  /** Opens what a call has just been given a handle of, or takes that back. */
+  *#openGiven(index: number, flags: number, call: ServiceCall, made: boolean): Coroutine<void> {
+    try {
+      yield* this.#openInode(this.handles.get(index), flags, call, made);
+    } catch (failure) {
+      yield* finish(this.#close(index));
+      throw failure;
     }
-    return this.#give(call, end.inode, start.mount, end.name, end.slash, end.above);
+  }
+
+  *#stat(call: ServiceCall): Coroutine<number> {
+    const found = yield* this.#find(call);
+    if (found === undefined) return CONTINUES;
+    const { inode } = found.end;
+    try {
+      putStatxOf(inode, call);
+    } finally {
+      yield* finish(inode.release());
+    }
+    return 0;
   }
 
   #give(
@@ -145,13 +187,15 @@ export class FileServer implements Service {
     }
     const handle = this.handles.add(inode, mount);
     const { mode } = inode.attributes;
+    const steady = (mode & S.IFMT) === S.IFREG && inode.filesystem.steady === true;
     putWalkResult(call.payload, {
       mount,
       ino: inode.ino,
       generation: inode.generation,
       mode,
       flag,
-      steady: (mode & S.IFMT) === S.IFREG && inode.filesystem.steady === true,
+      steady,
+      takesWrites: steady && inode.takesWrites === true,
       name,
       above,
     });
@@ -216,13 +260,8 @@ export class FileServer implements Service {
       return CONTINUES;
     }
     const index = this.#give(call, inode, parent.mount, "", made);
-    try {
-      // A file that was just made may be opened by its maker in any way, whatever its mode.
-      yield* this.#openInode(this.handles.get(index), made ? flags & ~O.TRUNC : flags, call, made);
-    } catch (failure) {
-      yield* finish(this.#close(index));
-      throw failure;
-    }
+    // A file that was just made may be opened by its maker in any way, whatever its mode.
+    yield* this.#openGiven(index, made ? flags & ~O.TRUNC : flags, call, made);
     return index;
   }
 

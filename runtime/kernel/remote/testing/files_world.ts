@@ -7,6 +7,7 @@ import {
   slotBytes,
 } from "../../../hypervisor/ring/layout.ts";
 import { type RingRequest, RingServer } from "../../../hypervisor/ring/server.ts";
+import type { ClientContract } from "../../../../schemas/plan.ts";
 import { type Coroutine, finish, Tasks } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import { O } from "../../vfs/constants.ts";
@@ -18,6 +19,7 @@ import { PAGE_BYTES, PagePool } from "../page_pool.ts";
 
 const kernel = { uid: 0, gid: 0, groups: [] };
 const CROSSES = -1e9;
+const UNPROMISED_BYTES = 2 * PAGE_BYTES;
 const silent = { ring: () => false };
 
 /** A request that was taken. */
@@ -40,6 +42,16 @@ export class FilesWorld {
   readonly unsteady = new Set<number>();
   /** most bytes that a write puts into the file; fewer than it has is a full disk */
   roomBytes = Infinity;
+  /** what the server takes for certain, and says with each answer */
+  spareBytes = 0;
+  /** what all files may have together; beyond it a disk is full, and `spareBytes` follows from it */
+  diskBytes = Infinity;
+  /** what becomes of a write in place of being done: an error number */
+  writeError = 0;
+  /** what the server has made durable, and up to which transaction */
+  readonly #durableFiles = new Map<number, Uint8Array>();
+  #transaction = 1;
+  #durable = 0;
   /** a page of every file that cannot be read */
   broken = -1;
   /** whether a file that was opened and emptied cannot be opened after all */
@@ -51,19 +63,19 @@ export class FilesWorld {
   readonly #memory: SharedArrayBuffer;
 
   /** @param frames pages that the client may keep */
-  constructor(frames: number, depth = 16) {
+  constructor(frames: number, depth = 16, contract: ClientContract = "retry") {
     const shape = this.shape = { depth, arenaBytes: depth * 32 * PAGE_BYTES };
     const memory = this.#memory = new SharedArrayBuffer(ringBytes(shape));
     resetRing(memory, 1);
     this.connection = new Connection(memory, shape, 1, silent, (reason) => {
       throw new Error(reason);
     });
-    const contract = this.#contract = new ContractService(this.connection, "retry", this.tasks);
+    const service = this.#contract = new ContractService(this.connection, contract, this.tasks);
     const pool = new PagePool();
     pool.provide(new Uint8Array(frames * PAGE_BYTES));
-    this.cache = new ClientCache(contract, pool, this.tasks);
+    this.cache = new ClientCache(service, pool, this.tasks);
     this.#server = this.#start();
-    this.#recover = () => contract.recover();
+    this.#recover = () => service.recover();
   }
 
   readonly #recover: () => Coroutine<void>;
@@ -94,8 +106,32 @@ export class FilesWorld {
   answer(taken: Taken): void {
     this.carryOut(taken);
     this.taken.splice(this.taken.indexOf(taken), 1);
-    this.#server.complete(taken.request.slot, taken.status!, 1, 0);
+    const { slot } = taken.request;
+    const spareBytes = this.diskBytes === Infinity ? this.spareBytes : this.#spareOfDisk();
+    this.#server.complete(slot, taken.status!, this.#transaction, this.#durable, spareBytes);
     this.#server.publish();
+  }
+
+  #usedBytes(): number {
+    let used = 0;
+    for (const { length } of this.files.values()) used += length;
+    return used;
+  }
+
+  /** Some is promised to nobody. */
+  #spareOfDisk(): number {
+    return Math.max(0, this.diskBytes - this.#usedBytes() - UNPROMISED_BYTES);
+  }
+
+  /** What there is now is on the disk. */
+  makeDurable(): void {
+    this.#durableFiles.clear();
+    for (const [ino, bytes] of this.files) this.#durableFiles.set(ino, bytes.slice());
+  }
+
+  /** The server is replaced by another one, which has what was durable. */
+  die(): void {
+    this.replace(new Map(this.#durableFiles));
   }
 
   /** The client takes the answers that there are. */
@@ -190,8 +226,9 @@ export class FilesWorld {
 
   #give(ino: number, payload: Uint8Array): number {
     const steady = !this.unsteady.has(ino);
-    const identity = { mount: 0, ino, generation: 1, mode: 0, flag: false, steady };
-    putWalkResult(payload, { ...identity, name: "", above: NOWHERE });
+    const identity = { mount: 0, ino, generation: 1, mode: 0, flag: false };
+    const takesWrites = steady && this.spareBytes > 0;
+    putWalkResult(payload, { ...identity, steady, takesWrites, name: "", above: NOWHERE });
     return this.#handles.push(ino) - 1;
   }
 
@@ -223,11 +260,23 @@ export class FilesWorld {
       case Call.PWRITE64: {
         const file = this.files.get(ino)!;
         const at = args[2] !== 0 ? file.length : args[1];
-        const bytes = payload.slice(0, Math.min(payload.length, this.roomBytes));
+        if (this.writeError !== 0) return -this.writeError;
+        const most = this.diskBytes - this.#usedBytes() + Math.max(0, file.length - at);
+        if (most <= 0) return -E.ENOSPC;
+        const bytes = payload.slice(0, Math.min(payload.length, this.roomBytes, most));
         this.files.set(ino, resized(file, Math.max(file.length, at + bytes.length)));
         this.files.get(ino)!.set(bytes, at);
         return bytes.length;
       }
+      case Call.LSEEK:
+        return this.files.get(ino)!.length + args[1];
+      case Call.FSYNC:
+      case Call.SYNC:
+        this.makeDurable();
+        this.#durable = this.#transaction++;
+        return 0;
+      case Private.RECOVERED:
+        return this.#durable;
       case Call.FTRUNCATE:
         this.files.set(ino, resized(this.files.get(ino)!, args[1]));
         return 0;

@@ -28,6 +28,8 @@ const IDLE_INODES = 4096;
 const COMMIT_INTERVAL_NS = 5e9;
 /** Memory left to others when the page cache takes the rest. */
 const SPARE_BYTES = 1 << 20;
+/** Blocks that are promised to nobody: for names, trees of extents, and what a commit holds back. */
+const UNPROMISED_BLOCKS = 1024;
 const BITS_32 = 2 ** 32;
 
 let nextDevice = 8 << 8;
@@ -80,6 +82,13 @@ export class Ext4 implements FileSystem {
 
   get durable(): number {
     return this.transactions.durable;
+  }
+
+  /** Blocks that a commit gives back are not counted before it. */
+  get spareBytes(): number {
+    const { freeBlocks, heldBlocks } = this.groups;
+    const spare = freeBlocks - heldBlocks - UNPROMISED_BLOCKS;
+    return this.transactions.failure !== undefined ? 0 : Math.max(0, spare * this.files.blockBytes);
   }
 
   /** Mounts: checks, replays the journal, finishes what a crash interrupted. @throws BadImage, Errno */

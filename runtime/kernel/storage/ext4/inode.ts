@@ -92,6 +92,11 @@ export class Ext4Inode implements Inode, JoinedInode {
     return this.type === S.IFDIR;
   }
 
+  /** Files with block maps cannot grow; a file system that is read only opens none for writing. */
+  get takesWrites(): boolean {
+    return (this.flags & InodeFlag.EXTENTS) !== 0;
+  }
+
   get #isFastSymlink(): boolean {
     return this.type === S.IFLNK && this.attributes.sizeBytes < BLOCK_AREA_BYTES &&
       (this.flags & InodeFlag.EXTENTS) === 0;
