@@ -4,7 +4,7 @@ import { Access, type Access as Kind } from "../../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import type { Coroutine } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import type { Frame } from "./frames.ts";
+import { BLOCK_FRAMES, type Frame } from "./frames.ts";
 import { END_PAGE, type Mapping, MappingList, type MappingOwner } from "./mapping.ts";
 import { COPY_ON_WRITE, frameOf, PageMap } from "./page_map.ts";
 import type { TableSlot } from "./table_pool.ts";
@@ -23,6 +23,9 @@ const OUT_OF_MEMORY: Fault = { signal: 9, code: 128 };
 
 /** Where the heap of a program without one begins; and below what mmap places things. */
 const MMAP_TOP_PAGE = 0x3f_f000_0000 / PAGE_BYTES;
+
+/** Pages are made before they are needed unless less than this part of all frames is left. */
+const SCARCE = 4;
 
 export class AddressSpace implements MappingOwner {
   readonly mappings = new MappingList();
@@ -134,7 +137,29 @@ export class AddressSpace implements MappingOwner {
       else allowed &= ~Access.WRITE;
     }
     this.slot!.table.set(page, frame, allowed);
+    if (access === Access.WRITE && mapping.object === undefined) this.#fillBlock(mapping, page);
     return true;
+  }
+
+  /**
+   * Where a second page of a block of frames is written, or the first one behind another block, the program is
+   * likely to write them all: they are made at once, and it need not come back for each.
+   */
+  #fillBlock(mapping: Mapping, page: number): void {
+    const { frames } = this.memory;
+    if (frames.available < frames.total / SCARCE) return;
+    const block = page - page % BLOCK_FRAMES;
+    const start = Math.max(mapping.start, block), end = Math.min(mapping.end, block + BLOCK_FRAMES);
+    const missing: number[] = [];
+    for (let each = start; each < end; each++) {
+      if (this.pages.get(each) === 0) missing.push(each);
+    }
+    if (end - start - missing.length < 2 && this.pages.get(page - 1) === 0) return;
+    for (const each of missing) {
+      const frame = this.#frameIn(mapping, each, Access.WRITE);
+      frames.noteWrite(frame, true);
+      this.slot!.table.set(each, frame, mapping.access);
+    }
   }
 
   /** Waits until a page can be accessed. @returns why it cannot */

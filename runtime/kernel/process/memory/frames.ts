@@ -9,7 +9,7 @@ export type Frame = number;
  * Pages whose addresses differ below this many get frames that lie to each other as they do, where that can be
  * had: what lies on two pages then often is in one piece for the hart.
  */
-const BLOCK_FRAMES = 16;
+export const BLOCK_FRAMES = 16;
 const ALL_FREE = 0xffff;
 
 /** Marks of a frame. */
