@@ -31,11 +31,8 @@ function cacheOf(): { cache: CodeCache; add: (low: number) => ReturnType<CodeCac
 }
 
 /** Addresses of the same set. */
-const [A, B, C] = [0, 1, 2].map((index) => {
-  const address = 0x1_0000 + index * 0x1_0000;
-  assertEquals(jumpSet(address), jumpSet(0x1_0000));
-  return address;
-});
+const [A, B, C] = Array.from({ length: 1 << 20 }, (_, index) => 0x1_0000 + index * 2)
+  .filter((address) => jumpSet(address) === jumpSet(0x1_0000));
 
 Deno.test("two regions of a set are found, the third in place of the one linked first", () => {
   const { cache, add } = cacheOf();
@@ -52,6 +49,11 @@ Deno.test("a region that is linked anew is in its set once, and nowhere when it 
   cache.link(region, 200);
   cache.drop(region);
   assert(!cache.linked(A, 0));
+});
+
+Deno.test("beginnings of functions have sets of their own", () => {
+  const starts = Array.from({ length: 1024 }, (_, index) => 0x1_0000 + index * 64);
+  assertEquals(new Set(starts.map(jumpSet)).size, starts.length);
 });
 
 Deno.test("a set is within one line of the host's cache", () => {

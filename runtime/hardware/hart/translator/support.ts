@@ -35,17 +35,20 @@ const ENTRY_COST = 16;
 /** A jump cache has sets of two entries: an address, a table index, and how often it may still be entered. */
 export const JUMP_ENTRY_BYTES = 16;
 const JUMP_SET_SHIFT = 5;
-const JUMP_SETS = JUMP_ENTRIES / 2;
+/** What has an address's set, as bytes, in (address ^ address >>> JUMP_FOLD) << JUMP_SCALE. */
+const JUMP_SET_MASK = JUMP_ENTRIES / 2 - 1 << JUMP_SET_SHIFT;
+/** Functions begin at multiples of 16 or so: higher bits tell them apart better than low ones alone. */
+const JUMP_FOLD = 13, JUMP_SCALE = JUMP_SET_SHIFT - 1;
 
 /** Where in a jump cache the set of an address is. @param low half of the address @returns bytes */
 export function jumpSet(low: number): number {
-  return (low >>> 1 & JUMP_SETS - 1) << JUMP_SET_SHIFT;
+  return (low ^ low >>> JUMP_FOLD) << JUMP_SCALE & JUMP_SET_MASK;
 }
 
 function dispatcher(state: number): Code {
   const code = new Code(0);
   const pc = code.local(Type.I64), entry = code.local(Type.I32), jumps = code.local(Type.I32);
-  const left = code.local(Type.I32), budget = code.local(Type.I32);
+  const low = code.local(Type.I32), left = code.local(Type.I32), budget = code.local(Type.I32);
   const stopIf = (exit: number) => {
     code.expect(false).all([W.if, VOID]);
     code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
@@ -54,8 +57,9 @@ function dispatcher(state: number): Code {
   code.i32(0).memory(W.i64_load, state + State.PC).set(pc);
   code.i32(0).memory(W.i32_load, state + State.JUMPS).set(jumps);
   code.all([W.loop, 0x40]);
-  code.get(pc).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(JUMP_SETS - 1).op(W.i32_and);
-  code.i32(JUMP_SET_SHIFT).op(W.i32_shl).get(jumps).op(W.i32_add).tee(entry);
+  code.get(pc).op(W.i32_wrap_i64).tee(low).get(low).i32(JUMP_FOLD).op(W.i32_shr_u, W.i32_xor);
+  code.i32(JUMP_SCALE).op(W.i32_shl).i32(JUMP_SET_MASK).op(W.i32_and);
+  code.get(jumps).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne).expect(false).all([W.if, VOID]);
   code.get(entry).i32(JUMP_ENTRY_BYTES).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
