@@ -51,7 +51,8 @@ Deno.test("help, explain and completions", () => {
 
 Deno.test("a process in the background may do what the task may, and no more", () => {
   const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
-  const allowed = (flags: string[]) => flags.filter((flag) => /^--(allow|no)-/.test(flag)).sort();
+  const allowed = (flags: string[]) =>
+    flags.filter((flag) => /^--(allow|no|v8)-/.test(flag)).sort();
   assertEquals(allowed(backgroundFlags), allowed(tasks.compose.split(" ")));
 });
 

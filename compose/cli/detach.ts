@@ -8,9 +8,14 @@ import { StatusLine } from "./progress.ts";
 import { listSystems, type SystemEntry } from "./system_folder.ts";
 import { readLog } from "./system_log.ts";
 
-/** What Deno is told for the process in the background: it may do what the task `compose` may. */
+/**
+ * What Deno is told for the process in the background: it may do what the task `compose` may. V8's flags are
+ * for translated code: it gains nothing from inlining, which costs V8's quick compiler at each call, nor from
+ * loops compiled several times over.
+ */
 export const backgroundFlags = [
   "--no-prompt",
+  "--v8-flags=--no-wasm-inlining,--no-wasm-loop-peeling,--no-wasm-loop-unrolling",
   "--unstable-worker-options",
   "--unstable-ffi",
   "--allow-read",

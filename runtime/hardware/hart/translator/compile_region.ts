@@ -1,5 +1,4 @@
 // Makes functions of regions' code: WebAssembly modules, with what translated code imports.
-import { setFlagsFromString } from "node:v8";
 import type { HartMemory } from "../hart_memory.ts";
 import type { Interpreter } from "../interpreter/interpreter.ts";
 import { Imported } from "./emitter.ts";
@@ -10,10 +9,6 @@ import { Type } from "./wasm_opcodes.ts";
 
 /** Executes a region. Returns the next address, or an exit code: see `exitCode`. */
 export type RunRegion = WebAssembly.ExportValue & (() => bigint);
-
-// A region is a loop around all of its blocks: peeled or unrolled, it is compiled several times over, for
-// more seconds of V8's other threads and for code that fits its caches less.
-for (const flag of ["--no-wasm-loop-peeling", "--no-wasm-loop-unrolling"]) setFlagsFromString(flag);
 
 /** What translated code imports. */
 const IMPORTS = [
