@@ -222,6 +222,7 @@ export class RiscvHart implements Engine {
         const place = reader.place(address)!;
         return this.#interpreter.reached(place) || this.#reached.has(place);
       },
+      (address) => this.#peek(address),
     );
     if (region === undefined) return undefined;
     this.#makeRoom();
@@ -244,6 +245,14 @@ export class RiscvHart implements Engine {
     const translated = this.#cache.add({ low, high, pages, first }, place, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
+  }
+
+  /** A double word of data, if it is aligned and in memory. */
+  #peek(address: number): number | undefined {
+    if (address % 8 !== 0) return undefined;
+    const place = this.#access.place(address | 0, Math.floor(address / 2 ** 32), Access.READ);
+    if (place < 0) return undefined;
+    return addressOf(this.memory.words[place >> 2], this.memory.words[place + 4 >> 2]);
   }
 
   /** Drops everything where there is no room for another region. */

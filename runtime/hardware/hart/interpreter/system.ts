@@ -1,29 +1,16 @@
 // What leaves the program, and control and status registers (Zicsr, Zifencei).
 import { StopReason } from "../engine.ts";
+import { fcsrField } from "../fcsr.ts";
 import type { Operation } from "../instruction.ts";
 import { type Decoded, type Execute, follow, JUMP, type Machine, NEXT, put } from "./machine.ts";
 
 const WORD = 0xffff_ffffn;
-const CSR = { FFLAGS: 1, FRM: 2, FCSR: 3, CYCLE: 0xc00, TIME: 0xc01, INSTRET: 0xc02 } as const;
+const CSR = { CYCLE: 0xc00, TIME: 0xc01, INSTRET: 0xc02 } as const;
 
 /** Nanoseconds count as cycles and as instructions, too. @returns undefined for what is no counter */
 function readCounter(machine: Machine, csr: number): bigint | undefined {
   const counts = csr === CSR.CYCLE || csr === CSR.TIME || csr === CSR.INSTRET;
   return counts ? BigInt(Math.floor(machine.clock.nowNs())) : undefined;
-}
-
-/** What parts of fcsr a register is: how far up, and how wide. @returns undefined for other registers */
-function floatField(csr: number): { shift: number; mask: number } | undefined {
-  switch (csr) {
-    case CSR.FFLAGS:
-      return { shift: 0, mask: 0x1f };
-    case CSR.FRM:
-      return { shift: 5, mask: 0x07 };
-    case CSR.FCSR:
-      return { shift: 0, mask: 0xff };
-    default:
-      return undefined;
-  }
 }
 
 /**
@@ -39,7 +26,7 @@ function access(
     const { words: w, fcsr } = machine;
     const number = (a - machine.source(0)) / 2;
     const writes = always || number !== 0;
-    const field = floatField(imm);
+    const field = fcsrField(imm);
     if (field === undefined) {
       // Counters can only be read.
       const counter = writes ? undefined : readCounter(machine, imm);

@@ -153,7 +153,10 @@ export function csrSections(): Section[] {
     Object.values(CSR).flatMap((csr) =>
       [0, 0xff].map((fcsr) =>
         floatSection(`${name} ${csr}`, integerSingles, fcsr, (a) => {
+          // What only reads, too.
+          a.emit("csrrs", { rd: a2, imm: csr }).emit("slli", { rd: a2, rs1: a2, imm: 8 });
           a.emit(name, { rd: a3, rs1: name.endsWith("i") ? 21 : a0, imm: csr });
+          a.emit("xor", { rd: a3, rs1: a3, rs2: a2 });
         })
       )
     )

@@ -153,15 +153,15 @@ export class Emitter {
    */
   leavable(known: Known, emit: (label: number) => void): void {
     const { code } = this;
-    emit(this.open(W.block, Type.I32));
+    emit(this.open(W.block, Type.I64));
     code.op(W.unreachable);
     this.close();
-    const distance = this.scratch("distance", Type.I32);
+    const distance = this.scratch("distance", Type.I64);
     code.set(distance);
     this.registers.known = known;
     this.registers.storeHeld();
     this.#leaveFor(exitCode(INTERPRET), () => {
-      code.get(distance).op(W.i64_extend_i32_s).i64(this.entry).op(W.i64_add);
+      code.get(distance).i64(this.entry).op(W.i64_add);
     });
   }
 
@@ -182,7 +182,7 @@ export class Emitter {
    */
   interpretIf(condition: () => void): void {
     const { code } = this;
-    code.i32(this.address - this.entry);
+    code.i64(this.address - this.entry);
     condition();
     code.expect(false).branch(W.br_if, this.depth - this.interpretLabel).op(W.drop);
   }

@@ -1,7 +1,10 @@
 // Regions: the piece of a program that becomes one WebAssembly function. From a hot entry, all blocks that
-// direct branches and jumps lead to, within limits. A function that is called directly becomes part of its
-// caller, once for each call, so that it returns without leaving; indirect jumps leave the region.
+// direct branches and jumps lead to, within limits. A function that is called becomes part of its caller, once
+// for each call, so that it returns without leaving, if where it is can be told: from the instruction, from the
+// one before, or from a linkage table, which may change, and so is compared. Other jumps leave the region.
 import { type Instruction, Op } from "../instruction.ts";
+import { jumpTarget } from "./jump_target.ts";
+import { keepsRounding } from "../fcsr.ts";
 
 /** How much becomes one region. */
 export interface RegionLimits {
@@ -26,12 +29,12 @@ export type Ending =
   | { kind: "branch"; taken: Place; next: Place }
   /** `links` says that the last instruction saves a return address */
   | { kind: "jump"; target: Place; links: boolean }
-  /** goes back to where the call came from, if the register says so */
-  | { kind: "return"; target: Place }
+  /** goes back to where the call came from, or to what a table has, if the register says so */
+  | { kind: "return" | "guess"; target: Place }
   /** leaves to a known address: a call, or a jump that the region does not follow */
   | { kind: "leave"; target: number }
-  /** leaves to where a register says */
-  | { kind: "indirect" }
+  /** leaves to where a register says, which was loaded from an address if that is known */
+  | { kind: "indirect"; table?: number }
   /** leaves so that the interpreter or the kernel does its last instruction */
   | { kind: "stop" };
 
@@ -61,26 +64,22 @@ interface Call {
 /** Reads an instruction. @returns undefined where there is no code that may be executed now */
 export type Fetch = (address: number) => Instruction | undefined;
 
+/** Reads a double word of data, which may be another one later. @returns undefined where there is none now */
+export type Peek = (address: number) => number | undefined;
+
 const RA = 1;
+const JUMPS = new Set([Op.jal, Op.jalr]);
 const BRANCHES = new Set([Op.beq, Op.bne, Op.blt, Op.bge, Op.bltu, Op.bgeu]);
 /** Instructions that translated code does not carry out. */
-const STOPS = new Set([
-  Op.illegal,
-  Op.ecall,
-  Op.ebreak,
-  Op.fence_i,
-  Op.csrrw,
-  Op.csrrs,
-  Op.csrrc,
-  Op.csrrwi,
-  Op.csrrsi,
-  Op.csrrci,
-]);
+const STOPS = new Set([Op.illegal, Op.ecall, Op.ebreak, Op.fence_i]);
+/** Those that do where they may change how numbers are rounded. */
+const CSR = new Set([Op.csrrw, Op.csrrs, Op.csrrc, Op.csrrwi, Op.csrrsi, Op.csrrci]);
 
 /**
  * Collects the region of an entry.
  * @param executed whether the instruction at an address has ever been executed: most code never is, and
  * what is not becomes no part of it
+ * @param peek reads linkage tables
  * @returns undefined where not even its first instruction can be read
  */
 export function collect(
@@ -88,6 +87,7 @@ export function collect(
   fetch: Fetch,
   limits: RegionLimits,
   executed: (address: number) => boolean = () => true,
+  peek: Peek = () => undefined,
 ): Region | undefined {
   const calls: Call[] = [{ returns: undefined, callee: entry, outer: -1, depth: 0 }];
   const leaders = new Set([entry]);
@@ -116,29 +116,40 @@ export function collect(
       want(ending.taken);
     } else if (ending.kind === "jump" && !want(ending.target)) {
       block.ending = { kind: "leave", target: addressOf(ending.target) };
-    } else if (ending.kind === "leave") follow(block, call);
-    else if (ending.kind === "indirect") {
+    } else if (ending.kind === "leave") {
+      const target = callee(block, call, ending.target);
+      if (target !== undefined) block.ending = { kind: "jump", target, links: true };
+    } else if (ending.kind === "indirect") {
       const { returns } = calls[call];
       const { rd, rs1, imm } = block.instructions.at(-1)!;
       if (returns !== undefined && rd === 0 && rs1 === RA && imm === 0 && want(returns)) {
         block.ending = { kind: "return", target: returns };
+      } else if (ending.table !== undefined && limits.depth > 0) {
+        const target = guess(block, call, ending.table);
+        if (target !== undefined) block.ending = { kind: "guess", target };
       }
     }
   }
-  /** Makes the callee of a direct call part of the region, if there is room and it is not recursive. */
-  function follow(block: Block, outer: number): void {
+  /** Makes the callee of a call part of the region, if there is room and it is not recursive. */
+  function callee(block: Block, outer: number, target: number): Place | undefined {
     const last = block.instructions.at(-1);
-    if (block.ending.kind !== "leave" || last?.op !== Op.jal || last.rd !== RA) return;
-    const { target } = block.ending;
+    if (last === undefined || !JUMPS.has(last.op) || last.rd !== RA) return undefined;
     const depth = calls[outer].depth + 1;
-    if (depth > limits.depth || leaders.size > limits.blocks / 2) return;
+    if (depth > limits.depth || leaders.size > limits.blocks / 2) return undefined;
     for (let each = outer; each >= 0; each = calls[each].outer) {
-      if (calls[each].callee === target) return;
+      if (calls[each].callee === target) return undefined;
     }
     const returns = outer * CONTEXT + block.addresses.at(-1)! + last.size;
-    const callee = calls.length * CONTEXT + target;
+    const place = calls.length * CONTEXT + target;
     calls.push({ returns, callee: target, outer, depth });
-    if (want(callee)) block.ending = { kind: "jump", target: callee, links: true };
+    return want(place) ? place : undefined;
+  }
+  /** Where a jump through a table will go as long as the table stays as it is. */
+  function guess(block: Block, call: number, table: number): Place | undefined {
+    const target = peek(table);
+    if (target === undefined || target >= CONTEXT || target % 2 !== 0) return undefined;
+    if (block.instructions.at(-1)!.rd === RA) return callee(block, call, target);
+    return want(call * CONTEXT + target) ? call * CONTEXT + target : undefined;
   }
   cutAtLeaders(blocks);
   const first = blocks.get(entry)!;
@@ -166,16 +177,16 @@ function readBlock(start: Place, fetch: Fetch, most: number): Block {
     const { op, rd, imm } = instruction;
     block.instructions.push(instruction);
     block.addresses.push(address);
-    const target = address + imm;
     if (BRANCHES.has(op)) {
-      block.ending = { kind: "branch", taken: context + target, next: context + next };
-    } else if (op === Op.jal) {
-      block.ending = rd === 0
-        ? { kind: "jump", target: context + target, links: false }
-        : { kind: "leave", target };
-    } else if (op === Op.jalr) block.ending = { kind: "indirect" };
-    else if (STOPS.has(op)) block.ending = { kind: "stop" };
-    else {
+      block.ending = { kind: "branch", taken: context + address + imm, next: context + next };
+    } else if (JUMPS.has(op)) {
+      const { target, table } = jumpTarget(block);
+      if (target === undefined) block.ending = { kind: "indirect", table };
+      else if (rd !== 0) block.ending = { kind: "leave", target };
+      else block.ending = { kind: "jump", target: context + target, links: false };
+    } else if (STOPS.has(op) || CSR.has(op) && !keepsRounding(instruction)) {
+      block.ending = { kind: "stop" };
+    } else {
       address = next;
       continue;
     }

@@ -21,13 +21,17 @@ function program() {
   return { text: a.text(), rare: rare.at!, failure: failure.at! };
 }
 
-function regionOf(text: Uint8Array, executed?: (address: number) => boolean) {
+function regionOf(
+  text: Uint8Array,
+  executed?: (address: number) => boolean,
+  peek?: (address: number) => number | undefined,
+) {
   const view = new DataView(text.buffer, text.byteOffset, text.length);
   const fetch = (address: number) =>
-    address - TEXT_BASE < text.length
+    address >= TEXT_BASE && address - TEXT_BASE < text.length
       ? decode(view.getUint32(address - TEXT_BASE, true))
       : undefined;
-  const region = collect(TEXT_BASE, fetch, LIMITS, executed);
+  const region = collect(TEXT_BASE, fetch, LIMITS, executed, peek);
   assert(region !== undefined);
   return { ...region, addresses: [...region.blocks.values()].flatMap((each) => each.addresses) };
 }
@@ -50,4 +54,39 @@ Deno.test("a region has nothing of what was never executed, and leaves to it", (
     ending.kind === "branch" ? [ending.taken % 2 ** 40] : []
   );
   assert(never.every((each) => targets.includes(each)));
+});
+
+/** Calls a stub of a linkage table, which has its target where `TABLE` is, and jumps far away. */
+const TABLE = TEXT_BASE + 0x1000;
+function linked() {
+  const a = new Assembler();
+  const stub = a.label(), far = a.label();
+  a.to(stub, "jal", { rd: ra });
+  a.emit("auipc", { rd: a1 }).emit("jalr", { rs1: a1, imm: 8 }).bind(far).emit("ecall");
+  a.bind(stub).emit("auipc", { rd: a0, imm: 0x1000 });
+  a.emit("ld", { rd: a0, rs1: a0, imm: TEXT_BASE - stub.at! }).emit("jalr", { rd: 6, rs1: a0 });
+  const callee = a.here;
+  a.emit("jalr", { rs1: ra });
+  return { text: a.text(), far: far.at!, callee };
+}
+
+Deno.test("a region has what auipc leads to, and what a linkage table does", () => {
+  const { text, far, callee } = linked();
+  const seen: number[] = [];
+  const { blocks, addresses } = regionOf(text, undefined, (address) => {
+    seen.push(address);
+    return callee;
+  });
+  assertEquals(seen, [TABLE]);
+  assert(addresses.includes(far) && addresses.includes(callee));
+  const endings = [...blocks.values()].map(({ ending }) => ending.kind);
+  assertEquals(endings.toSorted(), ["guess", "jump", "jump", "return", "stop"]);
+});
+
+Deno.test("a table that is not there, or has no code, leads nowhere", () => {
+  const { text, callee } = linked();
+  for (const target of [undefined, 2 ** 50, 0]) {
+    const { addresses } = regionOf(text, undefined, () => target);
+    assert(!addresses.includes(callee));
+  }
 });

@@ -45,7 +45,7 @@ export function structure(region: Region): Graph {
     const { ending } = node.block;
     const targets = ending.kind === "branch"
       ? [ending.next, ending.taken]
-      : ending.kind === "jump" || ending.kind === "return"
+      : ending.kind === "jump" || ending.kind === "return" || ending.kind === "guess"
       ? [ending.target]
       : [];
     for (const target of targets) {

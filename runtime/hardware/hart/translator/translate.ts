@@ -185,10 +185,8 @@ class RegionTranslation {
     const registers = this.#registers;
     const { block } = node;
     const { instructions, addresses, ending } = block;
-    const ends = ending.kind !== "leave" || endsWithCall(block);
-    const body = ends && !(ending.kind === "jump" && !endsWithJump(block))
-      ? instructions.length - 1
-      : instructions.length;
+    const runsOn = (ending.kind === "leave" || ending.kind === "jump") && !endsWithJump(block);
+    const body = runsOn ? instructions.length : instructions.length - 1;
     const accesses = this.#accesses.get(block)!;
     e.interpretLabel = this.#labels.get(this.#held.get(node))!;
     for (let index = 0; index < body; index++) {
@@ -227,9 +225,11 @@ class RegionTranslation {
         if (body < instructions.length) this.#done();
         this.#after.set(node, registers.known);
         return this.#go(node, ending.target);
-      case "return": {
-        const { rs1 } = e.instruction;
-        e.x(rs1).code.i64(addressOf(ending.target)).op(W.i64_eq);
+      case "return":
+      case "guess": {
+        const to = this.#jumpTo();
+        this.#link(addresses[body]);
+        e.code.get(to).i64(addressOf(ending.target)).op(W.i64_eq);
         const { known } = registers;
         this.#after.set(node, known);
         e.openExpecting(true);
@@ -238,7 +238,7 @@ class RegionTranslation {
         e.close();
         registers.known = known;
         this.#leave();
-        e.x(rs1).code.i64(-2).op(W.i64_and);
+        e.code.get(to);
         return e.leave();
       }
       case "leave":
@@ -249,14 +249,10 @@ class RegionTranslation {
         if (body < instructions.length) this.#done();
         return;
       case "indirect": {
-        const { rs1, imm } = e.instruction;
-        const target = e.scratch("pc", Type.I64);
-        e.x(rs1);
-        if (imm !== 0) e.code.i64(imm).op(W.i64_add);
-        e.code.i64(-2).op(W.i64_and).set(target);
+        const to = this.#jumpTo();
         this.#link(addresses[body]);
         this.#leave();
-        e.code.get(target);
+        e.code.get(to);
         e.leave();
         return this.#done();
       }
@@ -278,6 +274,16 @@ class RegionTranslation {
   #done(): void {
     const { address, instruction, code } = this.e;
     this.watch?.ranges.push({ address, instruction, from: this.#from, to: code.length });
+  }
+
+  /** @returns a local with where the indirect jump at hand goes */
+  #jumpTo(): number {
+    const { rs1, imm } = this.e.instruction;
+    const to = this.e.scratch("pc", Type.I64);
+    this.e.x(rs1);
+    if (imm !== 0) this.e.code.i64(imm).op(W.i64_add);
+    this.e.code.i64(-2).op(W.i64_and).set(to);
+    return to;
   }
 
   /** Saves the return address of a call. */
@@ -317,11 +323,8 @@ class RegionTranslation {
   }
 }
 
-function endsWithCall(block: Block): boolean {
-  const last = block.instructions.at(-1);
-  return last !== undefined && last.op === Op.jal;
-}
-
+/** A block whose last instruction is where it ends, and not just the last one before another block. */
 function endsWithJump(block: Block): boolean {
-  return block.instructions.at(-1)?.op === Op.jal;
+  const op = block.instructions.at(-1)?.op;
+  return op === Op.jal || op === Op.jalr;
 }
