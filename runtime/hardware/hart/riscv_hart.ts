@@ -9,7 +9,7 @@ import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeCache, type CodePage, type TranslatedRegion } from "./translator/code_cache.ts";
 import { CodeReader } from "./translator/code_reader.ts";
-import { piecesOf } from "./translator/code_pieces.ts";
+import { isAt, piecesOf } from "./translator/code_pieces.ts";
 import { fingerprint } from "./translator/fingerprint.ts";
 import { ReachedCode } from "./translator/reached_code.ts";
 import { SavedCode } from "./translator/saved_code.ts";
@@ -137,8 +137,10 @@ export class RiscvHart implements Engine {
     const slot = (place & PAGE_MASK) >> 1;
     if (heat[slot] === COLD_FOR_EVER) return false;
     if (heat[slot] < HOT) {
-      // Another address space may have made it hot already.
-      if (heat[slot]++ !== 0) return false;
+      // Another address space may have made it hot already, or an earlier machine, and all of its pages may
+      // be there by now: looked for after 0, 1, 2, 4, 8 and so on.
+      const times = heat[slot]++;
+      if ((times & times - 1) !== 0) return false;
     }
     let region = this.#cache.find(low, high, place) ?? this.#restore(low, high, place);
     if (region === undefined) {
@@ -171,7 +173,7 @@ export class RiscvHart implements Engine {
     const candidates = new CodeReader(this.memory, this.#access);
     const found = this.#saved.find(entry, (piece) => {
       const at = candidates.place(piece.address);
-      return at !== undefined && piece.bytes.every((byte, index) => bytes[at + index] === byte);
+      return at !== undefined && isAt(piece, bytes, at);
     });
     if (found === undefined) return undefined;
     const reader = new CodeReader(this.memory, this.#access);

@@ -66,12 +66,12 @@ Deno.test("code that another program has at the same addresses is not taken", ()
 });
 
 /** Functions that are called so many times each by their addresses: the dispatcher enters them. */
-function calling(times: number, step = 1): Assembler {
+function calling(times: number, step = 1, count = PIECES): Assembler {
   const a = new Assembler();
   const start = a.label(), again = a.label();
   a.li(a0, DATA_BASE).to(start, "jal");
   const functions: number[] = [];
-  for (let piece = 0; piece < PIECES; piece++) {
+  for (let piece = 0; piece < count; piece++) {
     functions.push(a.here);
     a.emit("ld", { rd: a1, rs1: a0 }).emit("addi", { rd: a1, rs1: a1, imm: step });
     a.emit("sd", { rs1: a0, rs2: a1 }).emit("jalr", { rs1: ra });
@@ -99,6 +99,15 @@ Deno.test("what is made better replaces what was kept, over several machines", (
   const { hart, sum } = run(machineWith(file), calling(OFTEN, 3));
   assertEquals(sum, 3 * PIECES * OFTEN);
   assert(hart.counters.regions >= PIECES);
+});
+
+Deno.test("a few regions are kept if they were made better, and else are not", () => {
+  const [few, better] = [1000, OFTEN].map((times) =>
+    run(machineWith(), calling(times, 1, 2)).hart.save()
+  );
+  assertEquals(few, undefined);
+  const { hart } = run(machineWith(better), calling(OFTEN, 1, 2));
+  assertEquals([hart.counters.regions, hart.save()], [0, undefined]);
 });
 
 Deno.test("code of another translator is not taken", () => {

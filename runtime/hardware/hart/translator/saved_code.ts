@@ -5,7 +5,7 @@ import type { CodePiece } from "./code_pieces.ts";
 import type { RegionCompiler, RunRegion } from "./compile_region.ts";
 import type { Code } from "./wasm_code.ts";
 
-/** Fewer new regions are not worth a module. */
+/** Fewer new regions are not worth a module, unless it took long to find out what is to be one. */
 const LEAST_REGIONS = 16;
 /** Where all is more, what was not used this time is left out. */
 const MOST_BYTES = 64 << 20;
@@ -15,14 +15,34 @@ const UNIT_SHIFT = 16;
 const SIGNATURE_BYTES = 16;
 
 /** A region as it is remembered. */
-interface Saved {
-  entry: number;
-  /** made quickly: a better one may follow */
-  first: boolean;
-  pieces: CodePiece[];
-  unit: Unit;
-  /** of its function in the unit */
-  index: number;
+class Saved {
+  #pieces: CodePiece[] | undefined;
+
+  /**
+   * @param first made quickly: a better one may follow
+   * @param index of its function in the unit
+   * @param places of its pieces in the contents of the file; what was replaced has none
+   */
+  constructor(
+    readonly entry: number,
+    readonly first: boolean,
+    readonly unit: Unit,
+    readonly index: number,
+    private readonly places: readonly PlacedPiece[],
+    private readonly contents: Uint8Array<ArrayBuffer>,
+  ) {}
+
+  /** Made when they are asked for: most regions of a unit that is loaded never are. */
+  get pieces(): CodePiece[] {
+    return this.#pieces ??= this.places.map(([address, from, to]) => ({
+      address,
+      bytes: this.contents.subarray(from, to),
+    }));
+  }
+
+  get gone(): boolean {
+    return this.places.length === 0;
+  }
 }
 
 /** A module that is made when the first of its regions is needed. */
@@ -52,7 +72,8 @@ interface Header {
   /** where modules are, and the descriptions of their regions: JSON, too */
   units: { place: number; module: Range; description: Range }[];
 }
-type Description = [entry: number, first: 0 | 1, pieces: [address: number, ...Range][]][];
+type PlacedPiece = [address: number, ...Range];
+type Description = [entry: number, first: 0 | 1, pieces: PlacedPiece[]][];
 
 const LENGTH_BYTES = 4;
 const NONE: readonly Saved[] = [];
@@ -121,13 +142,8 @@ export class SavedCode {
     if (unit.regions !== undefined) return unit.regions;
     const description: Description = JSON.parse(new TextDecoder().decode(unit.description));
     return unit.regions = description.map(([entry, first, places], index) => {
-      const pieces = places.map(([address, from, to]) => ({
-        address,
-        bytes: this.#contents.subarray(from, to),
-      }));
-      const saved = { entry, first: first === 1, pieces, unit, index };
-      // What was replaced has no instructions.
-      if (pieces.length === 0) this.#replaced.add(saved);
+      const saved = new Saved(entry, first === 1, unit, index, places, this.#contents);
+      if (saved.gone) this.#replaced.add(saved);
       const same = this.#byEntry.get(entry);
       if (same === undefined) this.#byEntry.set(entry, [saved]);
       else same.push(saved);
@@ -137,7 +153,8 @@ export class SavedCode {
 
   /** @returns a file of all that is remembered; undefined where hardly anything is new */
   save(): Uint8Array<ArrayBuffer> | undefined {
-    if (this.#made.size < LEAST_REGIONS) return undefined;
+    const improved = this.#made.values().some(({ first }) => !first);
+    if (this.#made.size < LEAST_REGIONS && !improved) return undefined;
     const out = new FileWriter(this.fingerprint);
     for (const [place, units] of this.#units) {
       for (const unit of units) {
