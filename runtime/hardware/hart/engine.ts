@@ -43,7 +43,10 @@ export interface Engine {
   run(): StopReason;
   /** What was cached of the code in a frame is no longer so. @param frame address in the hart's memory */
   invalidate(frame: number): void;
-  /** Executable mappings of an address space changed. @param jumps start of its jump cache */
+  /**
+   * Executable mappings of an address space changed, or it has got a jump cache that another one had, or nobody.
+   * @param jumps start of its jump cache
+   */
   forgetJumps(jumps: number): void;
 }
 

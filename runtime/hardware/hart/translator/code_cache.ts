@@ -41,9 +41,8 @@ export class CodeCache {
   readonly #free: number[] = [];
   #next = 0;
 
-  constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {
-    for (let index = 0; index < TABLES; index++) this.forgetJumps(memory.jumps(index));
-  }
+  /** Jump caches are empty once `forgetJumps` has been called for them. */
+  constructor(private readonly memory: HartMemory, private readonly access: MemoryAccess) {}
 
   /** The region that begins at an address, if its pages are what they were. @param place of the address */
   find(low: number, high: number, place: number): TranslatedRegion | undefined {

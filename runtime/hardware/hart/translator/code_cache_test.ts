@@ -22,6 +22,7 @@ function cacheOf(): { cache: CodeCache; add: (low: number) => ReturnType<CodeCac
   memory.words[memory.state + State.JUMPS >> 2] = memory.jumps(0);
   const access = new MemoryAccess(memory, { refill: () => false, guardCode: () => {} });
   const cache = new CodeCache(memory, access);
+  cache.forgetJumps(memory.jumps(0));
   const add = (low: number) => {
     const page = low - low % PAGE_BYTES;
     const pages = [{ low: page, high: 0, frame: FRAME + page }];
