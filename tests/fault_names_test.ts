@@ -16,7 +16,9 @@ Deno.test("requests on files are named as the protocol names them", () => {
 });
 
 Deno.test("requests on sockets are named as the protocol names them", () => {
-  const { events: _events, proc: _proc, claim: _claim, ...calls } = numbers(SocketCall);
+  const { events: _events, proc: _proc, claim: _claim, claimed: _claimed, ...calls } = numbers(
+    SocketCall,
+  );
   assertEquals(ringRequests.sockets, calls);
 });
 

@@ -432,16 +432,23 @@ export class InternetSocket extends Socket implements ServedSocket {
     flags: number,
   ): Coroutine<number | undefined> {
     const ahead = this.#ahead, peeks = (flags & MSG.PEEK) !== 0;
-    // Who looks at more than is here has the rest come, too: he may wait for it to be complete.
+    // Who wants more than is here has the rest come, too: he was told of it, and may not be told again.
     const missing = room - ahead.length;
     const fetches = ahead.length === 0 || (flags & MSG.OOB) !== 0 ||
-      peeks && missing > 0 && (this.level & POLL.IN) !== 0;
+      missing > 0 && (this.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
     if (!fetches) return ahead.read(message.parts, skip, !peeks);
     const adds = ahead.length > 0;
     const bytes = Math.max(0, Math.min(missing, this.server.maxDataBytes));
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
     const args = [flags & (MSG.OOB | (adds ? 0 : MSG.PEEK)), ...this.#told()];
-    const got = yield* this.#transfer(POLL.IN, SocketCall.RECVFROM, args, payload);
+    let got: number | undefined;
+    try {
+      got = yield* this.#transfer(POLL.IN, SocketCall.RECVFROM, args, payload);
+    } catch (failure) {
+      if (!(failure instanceof Errno) || !adds) throw failure;
+      // What is here was received before that.
+      this.#behind.fail(failure);
+    }
     if (got === undefined || adds) {
       if (got !== undefined) ahead.add(payload.subarray(RECEIVE_HEADER_BYTES, got));
       return ahead.length > 0 ? ahead.read(message.parts, skip, !peeks) : undefined;

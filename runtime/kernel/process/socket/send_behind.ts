@@ -32,13 +32,18 @@ export class SendBehind {
     this.tasks.spawn(this.inTurn(send), (_value, failure) => {
       if (failure === undefined) return;
       if (!(failure instanceof Errno)) throw failure;
-      this.#failure = failure;
+      this.fail(failure);
     });
   }
 
   /** Waits until nothing is on its way. */
   *settled(): Coroutine<void> {
     while (this.#busy) yield this.#free;
+  }
+
+  /** Has a failure told to the next caller. */
+  fail(failure: Errno): void {
+    this.#failure = failure;
   }
 
   /** What became of something that nobody waited for, told once. */
