@@ -84,8 +84,10 @@ export class TapDevice implements FrameDevice {
       } else this.#deliver(frame, sent);
       if (this.random() < duplication) this.#deliver(frame, sent);
     }
+    // Each way has its own: a stack that sends is not to receive in the midst of it.
     for (const held of this.#held.splice(0)) {
-      if (--held.afterFrames < 0) this.#deliver(held.frame, held.sent);
+      const due = held.sent === sent && --held.afterFrames < 0;
+      if (due) this.#deliver(held.frame, held.sent);
       else this.#held.push(held);
     }
   }
