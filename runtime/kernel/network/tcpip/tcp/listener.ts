@@ -62,15 +62,14 @@ export class Listener implements Owner {
       }
     }
     iss ??= this.tcp.firstSequence(path, segment.destinationPort, segment.sourcePort);
-    this.#add(path, termsOf(segment, path, iss, this.tcp));
+    this.answer(path, termsOf(segment, path, iss, this.tcp));
   }
 
-  /** Answers once more to a SYN that came to the instance before. @param place where that has kept it */
-  resume(path: Path, terms: Terms, place: number): void {
-    this.#add(path, terms, place);
-  }
-
-  #add(path: Path, terms: Terms, place?: number): void {
+  /**
+   * Answers a SYN, or answers once more to one that came to the instance before.
+   * @param place where that has kept it
+   */
+  answer(path: Path, terms: Terms, place?: number): void {
     const halfOpen = new HalfOpen(this.tcp, this, path, terms, place);
     this.#halfOpen.add(halfOpen);
     this.tcp.flows.add(halfOpen);

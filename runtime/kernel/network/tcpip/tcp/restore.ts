@@ -96,7 +96,7 @@ export class RestoredConnections {
         continue;
       }
       const timestampOffset = timestamp + CLOCK_AHEAD_MS - tcp.clock() | 0;
-      listener!.resume(path, { ...saved, timestampOffset }, place);
+      listener!.answer(path, { ...saved, timestampOffset }, place);
     }
   }
 
