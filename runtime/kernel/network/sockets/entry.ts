@@ -67,7 +67,7 @@ export class Entry {
     this.#emptied = got === this.#given && unread === 0;
   }
 
-  /** Whether bytes are on their way of which the client does not know yet. */
+  /** Whether the client has heard of all bytes that it was given: otherwise some are on their way. */
   knowsAll(got: number): boolean {
     return got === this.#given;
   }
