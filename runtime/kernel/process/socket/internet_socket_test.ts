@@ -1,7 +1,7 @@
 // Streams of a program whose socket server is behind a slow ring: calls and answers take their time, in order.
 // Whatever the program does, and whenever data comes, it reads every byte once and in order.
 import { assert, assertEquals } from "@std/assert";
-import { type Coroutine, finish, type Tasks } from "../../coroutine.ts";
+import { type Coroutine, finish, type Tasks, WaitQueue } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
@@ -10,7 +10,8 @@ import type { StreamEndpoint } from "../../network/endpoint.ts";
 import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
 import { errnoOf } from "../../network/tcpip/testing/transfer.ts";
 import { at, FAR, World } from "../../network/tcpip/testing/world.ts";
-import { SocketClient } from "../../remote/sockets.ts";
+import { LOST } from "../../remote/connection.ts";
+import { type ServerConnection, SocketClient } from "../../remote/sockets.ts";
 import { POLL } from "../../vfs/constants.ts";
 import type { Process } from "../process.ts";
 import { InternetSocket } from "./internet_socket.ts";
@@ -159,6 +160,33 @@ Deno.test("who looks at more of a stream than has come sees the rest once it is 
   assertEquals(look(MSG.PEEK), "first second");
   assertEquals(look(MSG.PEEK), "first second");
   assertEquals([look(0), socket.poll(POLL.IN)], ["first second", 0]);
+});
+
+Deno.test("where there will be no other server, calls fail and nothing goes on asking", () => {
+  const world = new World({ seed: 1 });
+  const environment = world.environment({} as SimulatedDevice);
+  let calls = 0;
+  const gone: ServerConnection = {
+    state: "gone",
+    generation: 1,
+    changed: new WaitQueue(),
+    maxPayloadBytes: 100_000,
+    *call() {
+      assert(++calls < 100, "it asks for ever");
+      return LOST;
+    },
+  };
+  const sockets = new InternetSockets(environment, new SocketClient(gone, "retry"));
+  const open = InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
+  let failed: unknown, settled = false;
+  environment.tasks.spawn(open, (_value, failure) => failed = failure);
+  environment.tasks.spawn(sockets.settled(), () => settled = true);
+  world.pass(1e9);
+  assertEquals([(failed as Errno).errno, settled, environment.tasks.idle], [
+    E.ENETDOWN,
+    true,
+    true,
+  ]);
 });
 
 Deno.test("what came ahead is read although the connection was reset since", () => {

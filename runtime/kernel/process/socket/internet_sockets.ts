@@ -175,7 +175,10 @@ export class InternetSockets {
       const bytes = yield* this.status(SocketCall.EVENTS, [], payload);
       if (bytes < 0) {
         this.#lost();
-        if (bytes === SERVER_LOST) continue;
+        if (bytes === SERVER_LOST) {
+          this.behind(this.#claimed());
+          continue;
+        }
         // There will be no other server; should somebody ask for one, this is tried again.
         this.#listening = false;
         return;
@@ -203,8 +206,8 @@ export class InternetSockets {
   }
 
   /** Once every socket has asked for what it had: nobody will ask for the rest. */
-  *#claimed(generation: number): Coroutine<void> {
-    yield* this.environment.tasks.pause();
+  *#claimed(): Coroutine<void> {
+    const { generation } = this;
     while (this.#returning > 0) yield this.#returned;
     if (generation === this.generation) yield* this.status(SocketCall.CLAIMED, []);
   }
@@ -226,8 +229,7 @@ export class InternetSockets {
     this.#byHandle.clear();
     this.#early.clear();
     // Who binds to a port comes before those that have it for their connections, or connect to it.
-    const sockets = [...this.#sockets], { generation } = this;
-    this.behind(this.#claimed(generation));
+    const sockets = [...this.#sockets];
     for (const socket of sockets) if (!socket.later) socket.serverLost();
     for (const socket of sockets) if (socket.later) socket.serverLost();
   }
