@@ -44,7 +44,7 @@ class ContractAnswer extends RingAnswer {
     /** of its handles, where something is noted of them */
     readonly records: HandleRecord[],
     /** the payload, where it is a buffer of the log's */
-    readonly buffer?: Uint8Array<ArrayBuffer>,
+    readonly buffer?: Uint8Array,
   ) {
     super(connection, call.number, call.payload);
   }
@@ -272,7 +272,7 @@ export class ContractService implements Service {
     status: number,
     input: Uint8Array,
     records: HandleRecord[],
-    buffer?: Uint8Array<ArrayBuffer>,
+    buffer?: Uint8Array,
   ): number {
     const { number } = call;
     this.#log.trim(this.connection.durable);
@@ -329,7 +329,7 @@ export class ContractService implements Service {
     input: Uint8Array,
     made: HandleRecord | undefined,
     records: HandleRecord[],
-    buffer: Uint8Array<ArrayBuffer> | undefined,
+    buffer: Uint8Array | undefined,
   ): void {
     const { buffers } = this.#log;
     if (transaction <= this.connection.durable) {

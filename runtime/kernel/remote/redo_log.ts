@@ -3,7 +3,7 @@
 // transaction is durable.
 import type { Credential } from "../service.ts";
 import { Call, Private } from "../vfs/protocol.ts";
-import { BufferPool } from "./buffer_pool.ts";
+import { KeptCopies } from "./kept_copies.ts";
 import { handleArguments, type HandleRecord, ofSameFile } from "./handle_book.ts";
 
 export interface RedoEntry {
@@ -14,7 +14,7 @@ export interface RedoEntry {
   credential: Credential;
   payload: Uint8Array;
   /** the payload, where it is one of the log's buffers */
-  buffer?: Uint8Array<ArrayBuffer>;
+  buffer?: Uint8Array;
   /** of the server's present instance; infinity until it has been done there */
   transaction: number;
   /** the record that this call made */
@@ -70,7 +70,7 @@ export class RedoLog {
   #entries: RedoEntry[] = [];
   readonly #made = new Set<HandleRecord>();
   /** what writes carry is copied to */
-  readonly buffers = new BufferPool();
+  readonly buffers = new KeptCopies();
   /** payload bytes that it holds */
   bytes = 0;
 

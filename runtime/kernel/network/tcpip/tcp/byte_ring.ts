@@ -1,10 +1,19 @@
 // The bytes of a stream between two offsets, in a ring that grows with what is in it. Whoever uses it knows
 // the offsets; bytes may be placed beyond a gap that is filled later.
+import { BufferPool } from "../../../buffer_pool.ts";
 import { copyBytes } from "../wire.ts";
-import { type BufferPool, LEAST_SHARED_BYTES } from "./buffer_pool.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const LEAST_BYTES = 2048;
+/** Below this a ring keeps its buffer, in case there is more. */
+const LEAST_SHARED_BYTES = 64 << 10;
+/** Bytes kept for the next ring that needs them. */
+const MOST_KEPT_BYTES = 8 << 20;
+
+/** The buffers that the rings of a stack share. */
+export function ringBuffers(): BufferPool {
+  return new BufferPool(LEAST_SHARED_BYTES, MOST_KEPT_BYTES);
+}
 
 export class ByteRing {
   #bytes: Uint8Array = NO_BYTES;

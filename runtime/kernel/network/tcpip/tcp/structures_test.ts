@@ -2,8 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { seededRandom, World } from "../testing/world.ts";
 import type { Timer } from "../timers.ts";
-import { BufferPool } from "./buffer_pool.ts";
-import { ByteRing } from "./byte_ring.ts";
+import { ByteRing, ringBuffers } from "./byte_ring.ts";
 import { Congestion } from "./congestion.ts";
 import { RangeList } from "./range_list.ts";
 import { RoundTrip } from "./round_trip.ts";
@@ -11,7 +10,7 @@ import { RoundTrip } from "./round_trip.ts";
 Deno.test("a ring keeps the bytes between two offsets, however it grows", () => {
   const random = seededRandom(1);
   for (const begin of [0, 2 ** 31 - 5000, 2 ** 32 - 5000, 2 ** 40 + 3]) {
-    const ring = new ByteRing(new BufferPool());
+    const ring = new ByteRing(ringBuffers());
     const model: number[] = [];
     let start = begin;
     for (let step = 0; step < 2000; step++) {
@@ -35,7 +34,7 @@ Deno.test("a ring keeps the bytes between two offsets, however it grows", () => 
 });
 
 Deno.test("buffers are shared by size, within bounds", () => {
-  const pool = new BufferPool();
+  const pool = ringBuffers();
   const large = pool.take(1 << 18), small = new Uint8Array(1 << 10);
   pool.give(large);
   pool.give(small);

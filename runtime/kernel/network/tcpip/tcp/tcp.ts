@@ -12,7 +12,7 @@ import type { TcpFeatures } from "../settings.ts";
 import type { Stack } from "../stack.ts";
 import { get32, sameBytes } from "../wire.ts";
 import { BareSegment } from "./bare_segment.ts";
-import { BufferPool } from "./buffer_pool.ts";
+import { ringBuffers } from "./byte_ring.ts";
 import { Checkpoints } from "./checkpoint.ts";
 import { Connection } from "./connection.ts";
 import { FlowTable } from "./flow_table.ts";
@@ -31,7 +31,7 @@ const MAX_WAITING = 16_384;
 export class Tcp {
   readonly flows: FlowTable;
   readonly ports: Ports;
-  readonly buffers = new BufferPool();
+  readonly buffers = ringBuffers();
   /** where connections are kept for the next instance of the domain */
   readonly checkpoints: Checkpoints | undefined;
   /** those of the instance before */
