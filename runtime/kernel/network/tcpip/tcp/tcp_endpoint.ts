@@ -131,7 +131,6 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
   listen(backlog: number): void {
     if (this.#connection !== undefined) fail(E.EINVAL);
     const { tcp, tcp: { ports } } = this.stack;
-    let begins = false;
     if (this.listener === undefined) {
       if (this.port === 0) ports.take(this, 0);
       this.listening = true;
@@ -145,10 +144,9 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
       for (const connection of tcp.restored?.takeUnaccepted(this) ?? []) {
         this.listener.take(connection);
       }
-      begins = true;
     }
     this.listener.backlog = backlog;
-    if (begins) tcp.restored?.resumeHalfOpen(this);
+    tcp.restored?.resumeHalfOpen(this);
   }
 
   accept(): TcpEndpoint {
