@@ -35,6 +35,7 @@ function openGrant(grant: DomainGrant): OpenedGrant {
 export function becomeDomain(): { grant: DomainGrant; opened: OpenedGrant } {
   const grant: DomainGrant = JSON.parse(Deno.args[0]);
   const host = new LinuxMemory();
+  host.ignoreInterrupts();
   // A machine that is killed takes its domains with it.
   if (grant.memory.kind === "mapped") host.endWithParent(grant.memory.pid);
   const opened = openGrant(grant);

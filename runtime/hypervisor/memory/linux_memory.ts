@@ -11,6 +11,7 @@ const symbols = {
   open: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
+  signal: { parameters: ["i32", "usize"], result: "pointer" },
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -21,7 +22,8 @@ const O_RDWR_CLOEXEC = 0o2000002;
 const RLIMIT_DATA = 2;
 const RLIMIT_CORE = 4;
 const PR_SET_PDEATHSIG = 1;
-const SIGKILL = 9n;
+const SIGINT = 2, SIGKILL = 9n;
+const SIG_IGN = 1n;
 
 const cString = (text: string) => new TextEncoder().encode(text + "\0");
 
@@ -86,6 +88,11 @@ export class LinuxMemory {
       throw new Error("Cannot tie this process to its parent: prctl failed");
     }
     if (Deno.ppid !== parent) throw new Error("Cannot serve a machine that is gone");
+  }
+
+  /** Ctrl-C goes to all processes before a terminal: what ends with it is for their parent to say. */
+  ignoreInterrupts(): void {
+    this.#libc.symbols.signal(SIGINT, SIG_IGN);
   }
 
   /** Unmaps and closes an object that this process made. Its buffer must not be used again. */
