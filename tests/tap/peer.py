@@ -56,10 +56,21 @@ def stream():
         if plan.get("end") != "reset":
             receive(connection)
     else:
-        thread = threading.Thread(target=send, args=(connection,))
+        failures = []
+
+        def keep_failure():
+            try:
+                send(connection)
+            except OSError as failure:
+                failures.append(failure)
+
+        thread = threading.Thread(target=keep_failure)
         thread.start()
         receive(connection)
         thread.join()
+        # Linux tells of a reset once: the thread that sends may be the one that hears of it.
+        if failures:
+            raise failures[0]
 
 
 def datagrams():
