@@ -1,6 +1,7 @@
 // Sets the clocks of threads by the messages between them: each has a clock of its own, which is off by what
 // passed between its two looks at the host's when it started. A request is not taken before it was sent, nor
 // its answer before it was given; a thread's clock that says otherwise is moved to the middle of what is possible.
+// Nor is anything recorded before the tracing began.
 import { TraceEvent, type TraceRecord } from "./recorder.ts";
 import type { ThreadTrace } from "./spans.ts";
 
@@ -10,13 +11,25 @@ interface Bounds {
   mostUs: number;
 }
 
-/** The threads with their times as one clock could have told them: that of the first. */
+/** The threads with their times as one clock could have told them: that of the first, where it was not late. */
 export function setClocks(threads: readonly ThreadTrace[]): ThreadTrace[] {
   const bounds = boundsBetween(threads);
   const shifts = new Map<string, number>();
   for (const { process } of threads) {
     // Whoever no message leads to keeps its own time.
-    if (!shifts.has(process)) spread(process, 0);
+    if (shifts.has(process)) continue;
+    const before = new Set(shifts.keys());
+    spread(process, 0);
+    const together = threads.filter((each) =>
+      shifts.has(each.process) && !before.has(each.process)
+    );
+    let lateUs = 0;
+    for (const each of together) {
+      for (const { atUs } of each.records) {
+        lateUs = Math.max(lateUs, -(atUs + shifts.get(each.process)!));
+      }
+    }
+    for (const each of together) shifts.set(each.process, shifts.get(each.process)! + lateUs);
   }
   function spread(process: string, shiftUs: number): void {
     shifts.set(process, shiftUs);

@@ -49,6 +49,15 @@ Deno.test("clocks that may be right are left alone", () => {
   assertEquals(setClocks(threads(3, 2)), threads(3, 2));
 });
 
+Deno.test("clocks that tell of a time before the tracing are late, all that go by them too", () => {
+  const late = threads(-104.5, 0).map((thread) => ({
+    ...thread,
+    records: thread.records.map((record) => ({ ...record, atUs: record.atUs - 3000 })),
+  }));
+  const [primary, storage, devices] = setClocks(late).map(({ records }) => records[0].atUs);
+  assertEquals([primary, storage > 0, devices > storage], [0, true, true]);
+});
+
 Deno.test("clocks that contradict a message are set to the middle of what is possible", () => {
   for (const [storageUs, devicesUs] of [[5000, -300], [-5000, 40], [12, 0], [0, 999]]) {
     const times = setClocks(threads(storageUs, devicesUs)).map(({ records }) =>
