@@ -11,11 +11,11 @@ import { readLog } from "./system_log.ts";
 /**
  * What Deno is told for the process in the background: it may do what the task `compose` may. V8's flags are
  * for translated code: it gains nothing from inlining, which costs V8's quick compiler at each call, nor from
- * loops compiled several times over.
+ * loops compiled several times over, and cannot leave its memory, which has all that it can address.
  */
 export const backgroundFlags = [
   "--no-prompt",
-  "--v8-flags=--no-wasm-inlining,--no-wasm-loop-peeling,--no-wasm-loop-unrolling",
+  "--v8-flags=--no-wasm-inlining,--no-wasm-loop-peeling,--no-wasm-loop-unrolling,--no-wasm-bounds-checks",
   "--unstable-worker-options",
   "--unstable-ffi",
   "--allow-read",

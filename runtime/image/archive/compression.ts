@@ -2,7 +2,7 @@
 // file may hold a huge one.
 import { gunzipSync } from "node:zlib";
 import { Decompress } from "fzstd";
-import xz from "xz-decompress";
+import { XzProcess } from "./xz_process.ts";
 
 /** Largest thing that is unpacked in memory: the largest Debian packages are about 1 GiB unpacked. */
 export const MAX_UNPACKED_BYTES = 2 ** 31 - 1;
@@ -24,14 +24,19 @@ export function compressionOf(bytes: Uint8Array): "xz" | "zstd" | "gzip" | "none
   return "none";
 }
 
-/** The bytes unpacked. @throws Error where they are damaged, cut short or larger than `maxBytes` */
+/**
+ * The bytes unpacked.
+ * @param xz unpacks what is xz; without it a process is made for this once
+ * @throws Error where they are damaged, cut short or larger than `maxBytes`
+ */
 export async function decompress(
   bytes: Uint8Array,
   maxBytes = MAX_UNPACKED_BYTES,
+  xz?: XzProcess,
 ): Promise<Uint8Array> {
   const kind = compressionOf(bytes);
   try {
-    if (kind === "xz") return await unxz(bytes, maxBytes);
+    if (kind === "xz") return await unxz(bytes, maxBytes, xz);
     if (kind === "gzip") return plain(gunzipSync(bytes, { maxOutputLength: maxBytes }));
     if (kind === "zstd") return unzstd(bytes, maxBytes);
   } catch (failure) {
@@ -40,13 +45,13 @@ export async function decompress(
   return bytes;
 }
 
-async function unxz(bytes: Uint8Array, maxBytes: number): Promise<Uint8Array> {
+async function unxz(bytes: Uint8Array, maxBytes: number, kept?: XzProcess): Promise<Uint8Array> {
   // The library takes a stream that is cut short for one that ends.
   const [y, z] = bytes.subarray(endOfXz(bytes) - 2);
   if (y !== XZ_FOOTER[0] || z !== XZ_FOOTER[1]) throw new Error("its end is missing");
   const pieces = new Pieces(maxBytes);
-  const source = new Blob([bytes as Uint8Array<ArrayBuffer>]).stream();
-  for await (const chunk of new xz.XzReadableStream(source)) pieces.add(chunk);
+  await using once = kept === undefined ? new XzProcess() : undefined;
+  await (kept ?? once!).unpack(bytes, maxBytes, (piece) => pieces.add(piece));
   return pieces.join();
 }
 

@@ -1,7 +1,7 @@
 // One Debian package file (deb(5)): its control files, and the entries of its file system. Contents are
 // unpacked again when they are read and no longer in memory.
 import { readAr } from "../archive/ar.ts";
-import { decompress } from "../archive/compression.ts";
+import { decompress, MAX_UNPACKED_BYTES } from "../archive/compression.ts";
 import { entryOfMember, readTar } from "../archive/tar.ts";
 import { dataOf, type Entry, readData } from "../tree/entry.ts";
 import type { UnpackedPackages } from "./unpacked.ts";
@@ -28,8 +28,10 @@ export async function readDeb(
 ): Promise<Deb> {
   try {
     const archive = await load();
-    const control = await readControl(member(archive, "control.tar"));
-    const data = () => unpacked.get(name, async () => decompress(member(await load(), "data.tar")));
+    const control = await readControl(member(archive, "control.tar"), unpacked);
+    const unpack = async () =>
+      decompress(member(await load(), "data.tar"), MAX_UNPACKED_BYTES, unpacked.xz);
+    const data = () => unpacked.get(name, unpack);
     const entries = (await readTar(await data())).map((each) =>
       entryOfMember(each, (offset, sizeBytes) => ({
         sizeBytes,
@@ -44,8 +46,11 @@ export async function readDeb(
   }
 }
 
-async function readControl(bytes: Uint8Array): Promise<Map<string, string>> {
-  const tar = await decompress(bytes, MAX_CONTROL_BYTES);
+async function readControl(
+  bytes: Uint8Array,
+  { xz }: UnpackedPackages,
+): Promise<Map<string, string>> {
+  const tar = await decompress(bytes, MAX_CONTROL_BYTES, xz);
   const control = new Map<string, string>();
   for (const each of await readTar(tar)) {
     const entry = entryOfMember(each, (at, size) => dataOf(tar.subarray(at, at + size)));

@@ -1,10 +1,13 @@
 // Unpacked packages in memory, the last used ones, up to a bound: a tree is listed once and read once
 // soon after, mostly package by package.
+import { XzProcess } from "../archive/xz_process.ts";
 
 const DEFAULT_MAX_BYTES = 384 << 20;
 
 export class UnpackedPackages {
   readonly #kept = new Map<string, Uint8Array>();
+  /** unpacks all of them */
+  readonly xz = new XzProcess();
   #bytes = 0;
 
   constructor(private readonly maxBytes = DEFAULT_MAX_BYTES) {}
