@@ -67,10 +67,11 @@ export class RegionRecorder {
 
   #text({ region, symbol, prologue, body, bytes, watch }: Recorded): string {
     const entered = this.memory.view.getUint32(watch.counter, true);
+    const places = region.entries.length;
     const lines = [
       `region 0x${region.entry.toString(16)}${symbol === undefined ? "" : ` <${symbol}>`}`,
       `${region.instructions} instructions in ${region.blocks.size} blocks, ${bytes} bytes of WebAssembly`,
-      `entered ${entered} times`,
+      `entered ${entered} times` + (places > 1 ? `, at ${places} places` : ""),
       "",
     ];
     for (const { text } of printWasm(prologue)) lines.push(beside("", text));

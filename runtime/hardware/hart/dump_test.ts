@@ -99,6 +99,7 @@ Deno.test("dump: all that the translator writes can be printed, and instructions
 Deno.test("dump: operands are printed as the text format has them", () => {
   const code = new Code(0);
   code.i32(-5).i64(2n ** 63n - 1n).op(W.drop).f64(0.1).memory(W.i64_load8_s, 300).callIndex(1000);
+  code.op(W.br_table).unsigned(2).unsigned(1).unsigned(130).unsigned(0);
   code.byte(W.if).byte(Type.I64).branch(W.br_if, 2).op(W.else, W.end).vector(0x21).byte(1);
   assertEquals(printWasm(code.bytes).map(({ text }) => text), [
     "i32.const -5",
@@ -107,6 +108,7 @@ Deno.test("dump: operands are printed as the text format has them", () => {
     "f64.const 0.1",
     "i64.load8_s offset=300",
     "call 1000",
+    "br_table 1 130 0",
     "if (result i64)",
     "  br_if 2",
     "else",

@@ -53,6 +53,10 @@ export function printWasm(code: Uint8Array): WasmLine[] {
       case W.local_set:
       case W.local_tee:
         return ` ${unsigned()}`;
+      case W.br_table: {
+        const targets = Array.from({ length: unsigned() + 1 }, unsigned);
+        return ` ${targets.join(" ")}`;
+      }
       case W.call_indirect: {
         const type = unsigned();
         return ` ${unsigned()} (type ${type})`;

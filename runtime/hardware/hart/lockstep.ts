@@ -120,7 +120,7 @@ export class LockstepEngine implements Engine {
    */
   #compare(region: Made, most: number): Difference | undefined {
     this.#budget = PIECE;
-    const next = Number(region.run());
+    const next = Number(region.run(BigInt(this.#pc)));
     const left = (next & 1) === 0;
     if (left) this.#pc = next;
     const registers = this.#snapshot();

@@ -7,7 +7,7 @@ import { Interpreter } from "./interpreter/interpreter.ts";
 import type { MemoryAccess } from "./memory_access.ts";
 import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
-import { CodeCache, type CodePage, type TranslatedRegion } from "./translator/code_cache.ts";
+import { CodeCache, type RegionEntry, type TranslatedRegion } from "./translator/code_cache.ts";
 import { CodeReader } from "./translator/code_reader.ts";
 import { isAt, piecesOf } from "./translator/code_pieces.ts";
 import { fingerprint } from "./translator/fingerprint.ts";
@@ -31,7 +31,12 @@ const COLD_FOR_EVER = 0xffff;
 const FIRST: RegionLimits = { blocks: 24, instructions: 160, depth: 0 };
 /** A piece that the dispatcher entered so often is made anew, with what it calls. */
 const VERY_HOT = 10_000;
-const SECOND: RegionLimits = { blocks: 192, instructions: 1500, depth: 4 };
+const SECOND: RegionLimits = {
+  blocks: 192,
+  instructions: 1500,
+  depth: 4,
+  switched: 2000,
+};
 /** Never gets hot again. */
 const MOST_HEAT = 0x7fff_ffff;
 /** Code at higher addresses is interpreted: there is none in user memory. */
@@ -41,6 +46,8 @@ const PAGE_MASK = PAGE_BYTES - 1;
 /** What a hart has done, for measurements. */
 export interface HartCounters {
   regions: number;
+  /** those that may be entered at several places */
+  switches: number;
   /** regions that an earlier machine made */
   restoredRegions: number;
   translatedInstructions: number;
@@ -57,6 +64,7 @@ export interface CodeSaving {
 export class RiscvHart implements Engine {
   readonly counters: HartCounters = {
     regions: 0,
+    switches: 0,
     restoredRegions: 0,
     translatedInstructions: 0,
     interpretedBlocks: 0,
@@ -114,7 +122,10 @@ export class RiscvHart implements Engine {
         }
       }
       const code = this.#support.dispatch();
-      if (code === exitCode(LOOK_UP)) continue;
+      if (code === exitCode(LOOK_UP)) {
+        this.#noteCase(words[pc], words[pc + 1]);
+        continue;
+      }
       if (code === exitCode(HEATED)) {
         this.#improve(words[pc], words[pc + 1]);
       } else if (code === exitCode(INTERPRET)) {
@@ -124,6 +135,18 @@ export class RiscvHart implements Engine {
       } else return this.#stopped(code >> 1);
     }
     return StopReason.BUDGET;
+  }
+
+  /** Translated code has left for an address: by a jump, if the last one that left led there. */
+  #noteCase(low: number, high: number): void {
+    const { words } = this.memory;
+    const jump = this.memory.state + State.JUMP >> 2,
+      to = this.memory.state + State.JUMP_TARGET >> 2;
+    if (words[to] !== low || words[to + 1] !== high) return;
+    const place = this.#access.place(words[jump], words[jump + 1], Access.EXECUTE);
+    if (place < 0) return;
+    const offset = place & PAGE_MASK;
+    this.#interpreter.switches.note(place - offset, offset, low - words[jump] | 0);
   }
 
   #stopped(reason: number): StopReason {
@@ -145,13 +168,13 @@ export class RiscvHart implements Engine {
     let region = this.#cache.find(low, high, place) ?? this.#restore(low, high, place);
     if (region === undefined) {
       if (heat[slot] < HOT) return false;
-      region = this.#translate(low, high, place, FIRST);
+      region = this.#translate(low, high, FIRST);
       if (region === undefined) {
         heat[slot] = COLD_FOR_EVER;
         return false;
       }
     }
-    this.#cache.link(region, region.first ? VERY_HOT : MOST_HEAT);
+    this.#cache.link(region, low, high, region.first ? VERY_HOT : MOST_HEAT);
     return true;
   }
 
@@ -183,8 +206,9 @@ export class RiscvHart implements Engine {
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.restoredRegions++;
     this.#makeRoom();
-    const pages = pagesOf(entry, reader.pages);
-    return this.#cache.add({ low, high, pages, first: found.first }, place, found.run);
+    const { first, run } = found;
+    const entries = found.entries.map((each) => entryAt(each, reader));
+    return this.#cache.add({ entries, pages: reader.pages, first }, run);
   }
 
   /** Everything that was translated, for machines to come; undefined where hardly anything is new. */
@@ -197,9 +221,11 @@ export class RiscvHart implements Engine {
     const place = this.#access.place(low, high, Access.EXECUTE);
     const old = place < 0 ? undefined : this.#cache.find(low, high, place);
     if (old === undefined) return;
-    this.#cache.drop(old);
-    const region = this.#translate(low, high, place, SECOND);
-    if (region !== undefined) this.#cache.link(region, MOST_HEAT);
+    const region = this.#translate(low, high, SECOND);
+    if (region === undefined) return this.#cache.drop(old);
+    for (const entry of region.entries) {
+      this.#cache.link(region, entry.low, entry.high, MOST_HEAT);
+    }
   }
 
   /** Code has left before a group of accesses that has no place of its own. */
@@ -211,7 +237,7 @@ export class RiscvHart implements Engine {
     this.#cache.invalidate(place - (place & PAGE_MASK));
   }
 
-  #translate(low: number, high: number, place: number, limits: RegionLimits) {
+  #translate(low: number, high: number, limits: RegionLimits) {
     const started = performance.now();
     const reader = new CodeReader(this.memory, this.#access);
     const entry = addressOf(low, high);
@@ -225,6 +251,7 @@ export class RiscvHart implements Engine {
         return this.#interpreter.reached(place) || this.#reached.has(place);
       },
       (address) => this.#peek(address),
+      (jump) => this.#cases(jump, reader),
     );
     if (region === undefined) return undefined;
     this.#makeRoom();
@@ -240,13 +267,34 @@ export class RiscvHart implements Engine {
     const run = this.#compiler.compile(code, `guest 0x${entry.toString(16)}`);
     for (const page of reader.pages) this.pager.guardCode(page.frame);
     this.counters.regions++;
+    if (region.entries.length > 1) this.counters.switches++;
     this.counters.translatedInstructions += region.instructions;
-    const pages = pagesOf(entry, reader.pages);
     const first = limits === FIRST;
-    this.#saved?.keep({ entry, first, pieces: piecesOf(region, reader), code: code.trim() });
-    const translated = this.#cache.add({ low, high, pages, first }, place, run);
+    const entries = region.entries.map((each) => entryAt(each, reader));
+    for (const { low, high, place } of entries) {
+      const old = this.#cache.find(low, high, place);
+      if (old !== undefined) this.#cache.drop(old);
+    }
+    const pieces = piecesOf(region, reader);
+    this.#saved?.keep({ entries: region.entries, first, pieces, code: code.trim() });
+    const translated = this.#cache.add({ entries, pages: reader.pages, first }, run);
     this.counters.translatingMs += performance.now() - started;
     return translated;
+  }
+
+  /** Where a jump has led to, and where the regions of such places are entered besides. */
+  #cases(jump: number, reader: CodeReader): number[] {
+    const cases = new Set<number>();
+    for (const distance of this.#interpreter.switches.casesOf(reader.place(jump)!)) {
+      cases.add(jump + distance);
+    }
+    for (const address of [...cases]) {
+      const { low, high, place } = entryAt(address, reader);
+      for (const entry of this.#cache.find(low, high, place)?.entries ?? []) {
+        cases.add(addressOf(entry.low, entry.high));
+      }
+    }
+    return [...cases];
   }
 
   /** A double word of data, if it is aligned and in memory. */
@@ -287,9 +335,8 @@ function addressOf(low: number, high: number): number {
   return (high >>> 0) * 2 ** 32 + (low >>> 0);
 }
 
-/** The pages of a region, that of its entry first. */
-function pagesOf(entry: number, pages: CodePage[]): CodePage[] {
-  const low = entry & ~PAGE_MASK, high = Math.floor(entry / 2 ** 32);
-  const isFirst = (page: CodePage) => page.low === low && page.high === high;
-  return [...pages.filter(isFirst), ...pages.filter((page) => !isFirst(page))];
+/** @param reader has read the code there */
+function entryAt(address: number, reader: CodeReader): RegionEntry {
+  const low = address | 0, high = Math.floor(address / 2 ** 32);
+  return { low, high, place: reader.place(address)! };
 }

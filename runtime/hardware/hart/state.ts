@@ -29,6 +29,9 @@ export const State = {
   FAULT_ADDRESS: 560,
   /** not zero once translated code has left because accesses had no place together; 32 bits */
   APART: 568,
+  /** a jump by which translated code has left, and where it led; 64 bits each */
+  JUMP: 576,
+  JUMP_TARGET: 584,
   /** room for the engine's own counters and spills, up to STATE_BYTES */
   ENGINE: 1024,
 } as const;

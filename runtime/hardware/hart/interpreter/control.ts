@@ -3,6 +3,14 @@ import type { Operation } from "../instruction.ts";
 import { type Execute, follow, JUMP, jump, NEXT } from "./machine.ts";
 import { lessSigned, lessUnsigned } from "./order.ts";
 
+/** A jump that is neither a call nor a return. */
+export const jumpToRegister: Execute = ({ words: w, pc }, { a, imm, sign }) => {
+  const base = w[a], low = base + imm | 0;
+  w[pc] = low & ~1;
+  w[pc + 1] = w[a + 1] + sign + (low >>> 0 < base >>> 0 ? 1 : 0);
+  return JUMP;
+};
+
 export const controlOperations: Partial<Record<Operation, Execute>> = {
   auipc: ({ words, pageLow, pageHigh }, { d, offset, imm, sign }) => {
     const from = pageLow | offset, low = from + imm | 0;

@@ -10,12 +10,13 @@ import { State } from "../state.ts";
 import { PAGE_BYTES } from "../translation_table.ts";
 import { atomicOperations } from "./atomic.ts";
 import { bitOperations } from "./bit_manipulation.ts";
-import { controlOperations } from "./control.ts";
+import { controlOperations, jumpToRegister } from "./control.ts";
 import { floatInstructions } from "./float.ts";
 import { integerOperations } from "./integer.ts";
 import { type Decoded, type Execute, JUMP, LEAVE, Machine, NEXT } from "./machine.ts";
 import { memoryOperations } from "./memory.ts";
 import { multiplyOperations } from "./multiply.ts";
+import { isSwitch, Switches } from "./switches.ts";
 import { systemOperations } from "./system.ts";
 
 const executes: Partial<Record<Operation, Execute>> = {
@@ -80,6 +81,7 @@ type CodePage = (Decoded | undefined)[];
 
 export class Interpreter {
   readonly machine: Machine;
+  readonly switches = new Switches();
   readonly #pages = new Map<number, CodePage>();
   /** the frame that was executed last, and its instructions */
   #frame = -1;
@@ -103,6 +105,7 @@ export class Interpreter {
   /** Forgets what was decoded of a frame. */
   invalidate(frame: number): void {
     this.#pages.delete(frame);
+    this.switches.forget(frame);
     if (frame === this.#frame) this.#frame = -1;
   }
 
@@ -157,6 +160,10 @@ export class Interpreter {
     }
     if (outcome === JUMP) {
       words[this.#budget] -= count + 1;
+      if (instruction.execute === jumpToRegister) {
+        const { offset } = instruction;
+        this.switches.note(frame, offset, words[pc] - (machine.pageLow + offset) | 0);
+      }
       return 0;
     }
     words[this.#budget] -= count;
@@ -214,6 +221,7 @@ export class Interpreter {
     const a = float.rs1 ? machine.float(rs1) : machine.source(rs1);
     const second = float.rs2 ? machine.float(rs2) : machine.source(rs2);
     const b = immediate ? machine.immediate(imm) : second;
-    return decoded(execute, d, a, b, machine.float(rs3), imm, rm, size, offset);
+    const run = isSwitch({ op, rd, rs1 }) ? jumpToRegister : execute;
+    return decoded(run, d, a, b, machine.float(rs3), imm, rm, size, offset);
   }
 }

@@ -19,9 +19,15 @@ export interface CodePage {
   frame: number;
 }
 
-export interface TranslatedRegion {
+/** An address where a region may be entered, and its place in the hart's memory. */
+export interface RegionEntry {
   low: number;
   high: number;
+  place: number;
+}
+
+export interface TranslatedRegion {
+  entries: RegionEntry[];
   pages: CodePage[];
   /** index of its function in the table */
   index: number;
@@ -35,7 +41,7 @@ export class CodeCache {
     initial: 1024,
     maximum: MAX_REGIONS,
   });
-  /** by the place of the first instruction in the hart's memory */
+  /** by the places where they are entered */
   readonly #regions = new Map<number, TranslatedRegion[]>();
   readonly #byFrame = new Map<number, Set<TranslatedRegion>>();
   readonly #free: number[] = [];
@@ -46,11 +52,9 @@ export class CodeCache {
 
   /** The region that begins at an address, if its pages are what they were. @param place of the address */
   find(low: number, high: number, place: number): TranslatedRegion | undefined {
-    return this.#regions.get(place)?.find((region) =>
-      region.low === low && region.high === high &&
-      region.pages.every((page) =>
-        this.access.place(page.low, page.high, Access.EXECUTE) === page.frame
-      )
+    return this.#regions.get(place)?.find(({ entries, pages }) =>
+      entries.some((entry) => entry.low === low && entry.high === high) &&
+      pages.every((page) => this.access.place(page.low, page.high, Access.EXECUTE) === page.frame)
     );
   }
 
@@ -60,7 +64,6 @@ export class CodeCache {
 
   add(
     made: Omit<TranslatedRegion, "index">,
-    place: number,
     run: WebAssembly.ExportValue & CallableFunction,
   ): TranslatedRegion {
     const index = this.#free.pop() ?? this.#next++;
@@ -69,9 +72,11 @@ export class CodeCache {
     }
     this.table.set(index, run);
     const region = { ...made, index };
-    const same = this.#regions.get(place);
-    if (same === undefined) this.#regions.set(place, [region]);
-    else same.push(region);
+    for (const { place } of made.entries) {
+      const same = this.#regions.get(place);
+      if (same === undefined) this.#regions.set(place, [region]);
+      else same.push(region);
+    }
     for (const { frame } of made.pages) {
       const inFrame = this.#byFrame.get(frame);
       if (inFrame === undefined) this.#byFrame.set(frame, new Set([region]));
@@ -81,22 +86,22 @@ export class CodeCache {
   }
 
   /**
-   * From now on the dispatcher finds a region by its address, in the current address space.
-   * @param entries after so many it says that the region is hot
+   * From now on the dispatcher finds a region by an address where it is entered, in the current address space.
+   * @param times after so many it says that the region is hot
    */
-  link(region: TranslatedRegion, entries: number): void {
+  link(region: TranslatedRegion, low: number, high: number, times: number): void {
     const { words, state } = this.memory;
-    const first = words[state + State.JUMPS >> 2] + jumpSet(region.low) >> 2;
-    let at = this.#entry(first, region.low, region.high);
+    const first = words[state + State.JUMPS >> 2] + jumpSet(low) >> 2;
+    let at = this.#entry(first, low, high);
     if (at === undefined) {
       // What was found last makes way for what is found from now on.
       words.copyWithin(first + ENTRY_WORDS, first, first + ENTRY_WORDS);
       at = first;
     }
-    words[at] = region.low;
-    words[at + 1] = region.high;
+    words[at] = low;
+    words[at + 1] = high;
     words[at + 2] = region.index;
-    words[at + 3] = entries;
+    words[at + 3] = times;
   }
 
   /** Whether the dispatcher finds something at an address, in the current address space. */
@@ -130,10 +135,12 @@ export class CodeCache {
   drop(region: TranslatedRegion): void {
     this.#remove(region);
     const { words } = this.memory;
-    for (let index = 0; index < TABLES; index++) {
-      const first = this.memory.jumps(index) + jumpSet(region.low) >> 2;
-      const at = this.#entry(first, region.low, region.high);
-      if (at !== undefined) words[at] = words[at + 1] = -1;
+    for (const { low, high } of region.entries) {
+      for (let index = 0; index < TABLES; index++) {
+        const first = this.memory.jumps(index) + jumpSet(low) >> 2;
+        const at = this.#entry(first, low, high);
+        if (at !== undefined && words[at + 2] === region.index) words[at] = words[at + 1] = -1;
+      }
     }
   }
 
@@ -143,11 +150,11 @@ export class CodeCache {
       inFrame?.delete(region);
       if (inFrame?.size === 0) this.#byFrame.delete(frame);
     }
-    const first = region.pages[0];
-    const place = first.frame + (region.low & PAGE_BYTES - 1);
-    const same = this.#regions.get(place)?.filter((each) => each !== region) ?? [];
-    if (same.length === 0) this.#regions.delete(place);
-    else this.#regions.set(place, same);
+    for (const { place } of region.entries) {
+      const same = this.#regions.get(place)?.filter((each) => each !== region) ?? [];
+      if (same.length === 0) this.#regions.delete(place);
+      else this.#regions.set(place, same);
+    }
     this.table.set(region.index, null);
     this.#free.push(region.index);
   }
@@ -155,7 +162,9 @@ export class CodeCache {
   /** Drops everything. */
   clear(): void {
     for (const regions of [...this.#regions.values()]) {
-      for (const region of regions) this.#remove(region);
+      for (const region of regions) {
+        if (this.table.get(region.index) !== null) this.#remove(region);
+      }
     }
     for (let index = 0; index < TABLES; index++) this.forgetJumps(this.memory.jumps(index));
   }

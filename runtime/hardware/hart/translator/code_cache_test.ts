@@ -26,7 +26,8 @@ function cacheOf(): { cache: CodeCache; add: (low: number) => ReturnType<CodeCac
   const add = (low: number) => {
     const page = low - low % PAGE_BYTES;
     const pages = [{ low: page, high: 0, frame: FRAME + page }];
-    return cache.add({ low, high: 0, pages, first: true }, FRAME + low, nothing);
+    const entries = [{ low, high: 0, place: FRAME + low }];
+    return cache.add({ entries, pages, first: true }, nothing);
   };
   return { cache, add };
 }
@@ -37,17 +38,17 @@ const [A, B, C] = Array.from({ length: 1 << 20 }, (_, index) => 0x1_0000 + index
 
 Deno.test("two regions of a set are found, the third in place of the one linked first", () => {
   const { cache, add } = cacheOf();
-  for (const low of [A, B]) cache.link(add(low), 100);
+  for (const low of [A, B]) cache.link(add(low), low, 0, 100);
   assert(cache.linked(A, 0) && cache.linked(B, 0));
-  cache.link(add(C), 100);
+  cache.link(add(C), C, 0, 100);
   assert(!cache.linked(A, 0) && cache.linked(B, 0) && cache.linked(C, 0));
 });
 
 Deno.test("a region that is linked anew is in its set once, and nowhere when it is dropped", () => {
   const { cache, add } = cacheOf();
   const region = add(A);
-  cache.link(region, 100);
-  cache.link(region, 200);
+  cache.link(region, A, 0, 100);
+  cache.link(region, A, 0, 200);
   cache.drop(region);
   assert(!cache.linked(A, 0));
 });

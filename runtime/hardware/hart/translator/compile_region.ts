@@ -7,8 +7,8 @@ import type { Code } from "./wasm_code.ts";
 import { ModuleEncoder } from "./wasm_module.ts";
 import { Type } from "./wasm_opcodes.ts";
 
-/** Executes a region. Returns the next address, or an exit code: see `exitCode`. */
-export type RunRegion = WebAssembly.ExportValue & (() => bigint);
+/** Executes a region from one of its entries. Returns the next address, or an exit code: see `exitCode`. */
+export type RunRegion = WebAssembly.ExportValue & ((entry: bigint) => bigint);
 
 /** What translated code imports. */
 const IMPORTS = [

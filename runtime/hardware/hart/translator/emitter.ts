@@ -1,6 +1,5 @@
 // What the lowering of every instruction works with: the code that is being made, its locals, and the ways
 // out of a region.
-import { StopReason } from "../engine.ts";
 import type { Instruction } from "../instruction.ts";
 import type { Access } from "./access_groups.ts";
 import { State } from "../state.ts";
@@ -41,7 +40,9 @@ export interface Host {
 }
 
 export class Emitter {
-  readonly code = new Code(0);
+  readonly code = new Code(1);
+  /** the parameter: where the region is entered, and then where its switches go */
+  readonly target = 0;
   readonly registers: Registers;
   depth = 0;
   /** the instruction that is lowered, its address, and its word as it was fetched */
@@ -171,6 +172,11 @@ export class Emitter {
     this.#leaveFor(exitCode(reason), () => this.code.i64(address));
   }
 
+  /** Leaves the region before what `target` says, for a reason. */
+  bailToTarget(reason: number): void {
+    this.#leaveFor(exitCode(reason), () => this.code.get(this.target));
+  }
+
   #leaveFor(exit: number, pushPc: () => void): void {
     this.storeState(W.i64_store, State.PC, pushPc);
     this.code.i64(exit).op(W.return);
@@ -192,8 +198,8 @@ export class Emitter {
     this.code.op(W.return);
   }
 
-  /** Takes instructions from the budget; leaves when it is used up. */
-  spend(instructions: number, address: number): void {
+  /** Takes instructions from the budget; `leave` leaves when it is used up. */
+  spend(instructions: number, leave: () => void): void {
     const { code, registers } = this;
     const inLocal = registers.held !== undefined;
     const budget = inLocal ? registers.budget : this.scratch("budget", Type.I32);
@@ -203,7 +209,7 @@ export class Emitter {
     if (!inLocal) this.storeState(W.i32_store, State.BUDGET, () => code.get(budget));
     code.get(budget).i32(0).op(W.i32_lt_s);
     this.openExpecting(false);
-    this.bail(StopReason.BUDGET, address);
+    leave();
     this.close();
   }
 

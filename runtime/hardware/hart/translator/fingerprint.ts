@@ -8,7 +8,7 @@ import { translate } from "./translate.ts";
 import { Writer } from "./byte_writer.ts";
 
 /** Counts changes to what becomes a region: no sample shows them. */
-const REGIONS_VERSION = 3;
+const REGIONS_VERSION = 5;
 const ENTRY = 0x1_0000;
 const LEAVING = new Set([Op.ecall, Op.ebreak, Op.fence_i, Op.illegal]);
 
@@ -40,7 +40,12 @@ function sample(): Region {
     },
   ];
   const instructions = blocks.reduce((sum, block) => sum + block.instructions.length, 0);
-  return { entry: ENTRY, blocks: new Map(blocks.map((each) => [each.start, each])), instructions };
+  return {
+    entry: ENTRY,
+    entries: [ENTRY],
+    blocks: new Map(blocks.map((each) => [each.start, each])),
+    instructions,
+  };
 }
 
 /** @returns 64 bits in hexadecimal digits */

@@ -1,6 +1,7 @@
 // Which loops hold their registers in locals: small ones, with those inside them. Locals that live through a
 // large loop cost V8's register allocator more than they save.
 import { NO_REGISTERS, reads, type RegisterSet, union, written } from "./operands.ts";
+import { DISPATCH } from "./region.ts";
 import { instructionsOf, type Node } from "./structure.ts";
 
 /** Instructions of a loop that holds its registers. */
@@ -19,6 +20,7 @@ export function heldLoops(nodes: readonly Node[]): Map<Node, HeldLoop> {
   // An outer loop comes before those within it.
   for (const head of nodes) {
     if (head.loop === undefined || found.has(head)) continue;
+    if (head.block.start === DISPATCH) continue;
     const instructions = instructionsOf(head.loop);
     if (instructions > MOST_INSTRUCTIONS) continue;
     const changed = registersWritten(head.loop);

@@ -5,6 +5,7 @@
 import { type Instruction, Op } from "../instruction.ts";
 import { jumpTarget } from "./jump_target.ts";
 import { keepsRounding } from "../fcsr.ts";
+import { isSwitch } from "../interpreter/switches.ts";
 
 /** How much becomes one region. */
 export interface RegionLimits {
@@ -12,6 +13,8 @@ export interface RegionLimits {
   instructions: number;
   /** calls within calls whose callees become part of it */
   depth: number;
+  /** instructions of one with a switch, which has more blocks, too; a larger one is made without */
+  switched?: number;
 }
 
 /** A block's place: its address, and in multiples of 2^40 the call that it is part of. */
@@ -24,6 +27,9 @@ export function addressOf(place: Place): number {
   return place % CONTEXT;
 }
 
+/** The place of the block that goes to any of a region's entries: no instruction has an odd address. */
+export const DISPATCH: Place = CONTEXT - 1;
+
 /** How a block ends. */
 export type Ending =
   | { kind: "branch"; taken: Place; next: Place }
@@ -35,6 +41,10 @@ export type Ending =
   | { kind: "leave"; target: number }
   /** leaves to where a register says, which was loaded from an address if that is known */
   | { kind: "indirect"; table?: number }
+  /** goes to where a register says, most likely one of the region's entries */
+  | { kind: "switch" }
+  /** goes to the entry that is asked for: a block of no instructions */
+  | { kind: "dispatch"; targets: Place[] }
   /** leaves so that the interpreter or the kernel does its last instruction */
   | { kind: "stop" };
 
@@ -48,6 +58,8 @@ export interface Block {
 
 export interface Region {
   entry: number;
+  /** where it may be entered; more than one if one of its jumps is a switch */
+  entries: number[];
   blocks: Map<Place, Block>;
   instructions: number;
 }
@@ -64,10 +76,15 @@ interface Call {
 /** Reads an instruction. @returns undefined where there is no code that may be executed now */
 export type Fetch = (address: number) => Instruction | undefined;
 
+/** Where a jump to where a register says has led to. */
+export type Cases = (jump: number) => readonly number[];
+
 /** Reads a double word of data, which may be another one later. @returns undefined where there is none now */
 export type Peek = (address: number) => number | undefined;
 
 const RA = 1;
+/** What leads to fewer places is compared with more easily. */
+const LEAST_CASES = 3;
 const JUMPS = new Set([Op.jal, Op.jalr]);
 const BRANCHES = new Set([Op.beq, Op.bne, Op.blt, Op.bge, Op.bltu, Op.bgeu]);
 /** Instructions that translated code does not carry out. */
@@ -80,6 +97,8 @@ const CSR = new Set([Op.csrrw, Op.csrrs, Op.csrrc, Op.csrrwi, Op.csrrsi, Op.csrr
  * @param executed whether the instruction at an address has ever been executed: most code never is, and
  * what is not becomes no part of it
  * @param peek reads linkage tables
+ * @param cases of jumps; one that has led to the entry and to two places more is a switch, as are those that have
+ * led to places of other switches
  * @returns undefined where not even its first instruction can be read
  */
 export function collect(
@@ -88,16 +107,18 @@ export function collect(
   limits: RegionLimits,
   executed: (address: number) => boolean = () => true,
   peek: Peek = () => undefined,
+  cases: Cases = () => [],
 ): Region | undefined {
   const calls: Call[] = [{ returns: undefined, callee: entry, outer: -1, depth: 0 }];
   const leaders = new Set([entry]);
   const queue = [entry];
   const blocks = new Map<Place, Block>();
-  let instructions = 0;
+  const entries = new Set([entry]);
+  let instructions = 0, switches = false, { blocks: mostBlocks, instructions: most } = limits;
   const want = (place: Place): boolean => {
     if (leaders.has(place)) return true;
     const address = addressOf(place);
-    if (leaders.size >= limits.blocks || fetch(address) === undefined || !executed(address)) {
+    if (leaders.size >= mostBlocks || fetch(address) === undefined || !executed(address)) {
       return false;
     }
     leaders.add(place);
@@ -106,7 +127,7 @@ export function collect(
   };
   for (let start = queue.shift(); start !== undefined; start = queue.shift()) {
     const call = Math.floor(start / CONTEXT);
-    const block = readBlock(start, fetch, limits.instructions - instructions);
+    const block = readBlock(start, fetch, most - instructions);
     blocks.set(start, block);
     instructions += block.instructions.length;
     const { ending } = block;
@@ -127,15 +148,29 @@ export function collect(
       } else if (ending.table !== undefined && limits.depth > 0) {
         const target = guess(block, call, ending.table);
         if (target !== undefined) block.ending = { kind: "guess", target };
+      } else if (isSwitch(block.instructions.at(-1)!) && call === 0) {
+        switchAt(block);
       }
     }
+  }
+  /** Makes a jump a switch if it has led to an entry, and the places that it has led to entries. */
+  function switchAt(block: Block): void {
+    if (limits.switched === undefined) return;
+    const places = cases(block.addresses.at(-1)!);
+    if (!switches && places.length < LEAST_CASES) return;
+    if (!places.some((place) => entries.has(place))) return;
+    switches = true;
+    most = limits.switched! + 1;
+    mostBlocks = Infinity;
+    block.ending = { kind: "switch" };
+    for (const place of places) if (want(place)) entries.add(place);
   }
   /** Makes the callee of a call part of the region, if there is room and it is not recursive. */
   function callee(block: Block, outer: number, target: number): Place | undefined {
     const last = block.instructions.at(-1);
     if (last === undefined || !JUMPS.has(last.op) || last.rd !== RA) return undefined;
     const depth = calls[outer].depth + 1;
-    if (depth > limits.depth || leaders.size > limits.blocks / 2) return undefined;
+    if (depth > limits.depth || leaders.size > mostBlocks / 2) return undefined;
     for (let each = outer; each >= 0; each = calls[each].outer) {
       if (calls[each].callee === target) return undefined;
     }
@@ -155,7 +190,20 @@ export function collect(
   const first = blocks.get(entry)!;
   if (first.instructions.length === 0) return undefined;
   if (first.instructions.length === 1 && first.ending.kind === "stop") return undefined;
-  return { entry, blocks, instructions };
+  // V8 takes so long for a large one that a program is over before it pays.
+  if (switches && instructions > limits.switched!) {
+    return collect(entry, fetch, limits, executed, peek);
+  }
+  const entered = [...entries].filter((each) => (blocks.get(each)?.instructions.length ?? 0) > 0);
+  if (switches) {
+    for (const block of blocks.values()) {
+      // There were fewer entries when it was looked at.
+      if (block.ending.kind === "indirect" && block.start < CONTEXT) switchAt(block);
+    }
+    const ending: Ending = { kind: "dispatch", targets: entered };
+    blocks.set(DISPATCH, { start: DISPATCH, instructions: [], addresses: [], ending });
+  }
+  return { entry, entries: entered, blocks, instructions };
 }
 
 function readBlock(start: Place, fetch: Fetch, most: number): Block {

@@ -19,12 +19,13 @@ class Saved {
   #pieces: CodePiece[] | undefined;
 
   /**
+   * @param entries addresses where it may be entered
    * @param first made quickly: a better one may follow
    * @param index of its function in the unit
    * @param places of its pieces in the contents of the file; what was replaced has none
    */
   constructor(
-    readonly entry: number,
+    readonly entries: readonly number[],
     readonly first: boolean,
     readonly unit: Unit,
     readonly index: number,
@@ -56,24 +57,24 @@ interface Unit {
 }
 
 interface Made {
-  entry: number;
+  entries: readonly number[];
   first: boolean;
   pieces: CodePiece[];
   code: Code;
 }
 
 /** What is found of the code at an address. */
-export type Found = Pick<Saved, "first" | "pieces"> & { run: RunRegion };
+export type Found = Pick<Saved, "entries" | "first" | "pieces"> & { run: RunRegion };
 
 type Range = [from: number, to: number];
 /** How it lies in a file: this as JSON, with its length before it, and then bytes that it points into. */
 interface Header {
   fingerprint: string;
   /** where modules are, and the descriptions of their regions: JSON, too */
-  units: { place: number; module: Range; description: Range }[];
+  units: { places: number[]; module: Range; description: Range }[];
 }
 type PlacedPiece = [address: number, ...Range];
-type Description = [entry: number, first: 0 | 1, pieces: PlacedPiece[]][];
+type Description = [entries: readonly number[], first: 0 | 1, pieces: PlacedPiece[]][];
 
 const LENGTH_BYTES = 4;
 const NONE: readonly Saved[] = [];
@@ -102,25 +103,29 @@ export class SavedCode {
   }
 
   /**
-   * A region that begins at an address.
+   * A region that may be entered at an address.
    * @param matches whether instructions are in memory
    */
   find(entry: number, matches: (piece: CodePiece) => boolean): Found | undefined {
     for (const saved of this.#savedAt(entry)) {
       if (this.#replaced.has(saved) || !saved.pieces.every(matches)) continue;
-      const { unit, first, pieces, index } = saved;
+      const { unit, entries, first, pieces, index } = saved;
       unit.functions ??= this.compiler.load(unit.bytes, unit.regions!.length);
-      return { first, pieces, run: unit.functions[index] };
+      return { entries, first, pieces, run: unit.functions[index] };
     }
     return undefined;
   }
 
   /** Remembers a region that was translated, in place of what began with the same instructions. */
   keep(made: Made): void {
-    const key = signature(made);
-    this.#made.set(key, made);
-    for (const saved of this.#savedAt(made.entry)) {
-      if (!this.#replaced.has(saved) && signature(saved) === key) this.#replaced.add(saved);
+    for (const entry of made.entries) {
+      const key = signature(entry, made);
+      this.#made.set(key, made);
+      for (const saved of this.#savedAt(entry)) {
+        if (!this.#replaced.has(saved) && signature(entry, saved) === key) {
+          this.#replaced.add(saved);
+        }
+      }
     }
   }
 
@@ -141,12 +146,14 @@ export class SavedCode {
   #regionsOf(unit: Unit): Saved[] {
     if (unit.regions !== undefined) return unit.regions;
     const description: Description = JSON.parse(new TextDecoder().decode(unit.description));
-    return unit.regions = description.map(([entry, first, places], index) => {
-      const saved = new Saved(entry, first === 1, unit, index, places, this.#contents);
+    return unit.regions = description.map(([entries, first, places], index) => {
+      const saved = new Saved(entries, first === 1, unit, index, places, this.#contents);
       if (saved.gone) this.#replaced.add(saved);
-      const same = this.#byEntry.get(entry);
-      if (same === undefined) this.#byEntry.set(entry, [saved]);
-      else same.push(saved);
+      for (const entry of entries) {
+        const same = this.#byEntry.get(entry);
+        if (same === undefined) this.#byEntry.set(entry, [saved]);
+        else same.push(saved);
+      }
       return saved;
     });
   }
@@ -156,19 +163,17 @@ export class SavedCode {
     const improved = this.#made.values().some(({ first }) => !first);
     if (this.#made.size < LEAST_REGIONS && !improved) return undefined;
     const out = new FileWriter(this.fingerprint);
-    for (const [place, units] of this.#units) {
-      for (const unit of units) {
-        if (this.#contents.length > MOST_BYTES && unit.functions === undefined) continue;
-        const regions = this.#regionsOf(unit);
-        // What is replaced stays in the module, where nobody finds it.
-        if (regions.every((each) => this.#replaced.has(each))) continue;
-        out.add(place, unit.bytes, regions, (each) => this.#replaced.has(each));
-      }
+    for (const unit of new Set([...this.#units.values()].flat())) {
+      if (this.#contents.length > MOST_BYTES && unit.functions === undefined) continue;
+      const regions = this.#regionsOf(unit);
+      // What is replaced stays in the module, where nobody finds it.
+      if (regions.every((each) => this.#replaced.has(each))) continue;
+      out.add(unit.bytes, regions, (each) => this.#replaced.has(each));
     }
-    const byPlace = Map.groupBy(this.#made.values(), ({ entry }) => placeOf(entry));
-    for (const [place, regions] of byPlace) {
+    const byPlace = Map.groupBy(new Set(this.#made.values()), ({ entries }) => placeOf(entries[0]));
+    for (const regions of byPlace.values()) {
       const module = this.compiler.encode(regions.map(({ code }) => code));
-      out.add(place, module, regions, () => false);
+      out.add(module, regions, () => false);
     }
     return out.file();
   }
@@ -181,16 +186,18 @@ export class SavedCode {
     );
     if (header.fingerprint !== this.fingerprint) return;
     this.#contents = file.subarray(start);
-    for (const { place, module, description } of header.units) {
+    for (const { places, module, description } of header.units) {
       const unit: Unit = {
         bytes: this.#contents.subarray(...module),
         description: this.#contents.subarray(...description),
         regions: undefined,
         functions: undefined,
       };
-      const there = this.#units.get(place);
-      if (there === undefined) this.#units.set(place, [unit]);
-      else there.push(unit);
+      for (const place of places) {
+        const there = this.#units.get(place);
+        if (there === undefined) this.#units.set(place, [unit]);
+        else there.push(unit);
+      }
     }
   }
 }
@@ -207,7 +214,6 @@ class FileWriter {
 
   /** @param gone whether a region is to be found no more: its place in the module counts all the same */
   add<Region extends Saved | Made>(
-    place: number,
     module: Uint8Array,
     regions: Region[],
     gone: (region: Region) => boolean,
@@ -215,13 +221,13 @@ class FileWriter {
     const description = regions.map((region): Description[number] => {
       const pieces = gone(region) ? [] : region.pieces;
       return [
-        region.entry,
+        region.entries,
         region.first ? 1 : 0,
         pieces.map(({ address, bytes }) => [address, ...this.#put(bytes)]),
       ];
     });
     this.#header.units.push({
-      place,
+      places: [...new Set(regions.flatMap(({ entries }) => entries.map(placeOf)))],
       module: this.#put(module),
       description: this.#put(new TextEncoder().encode(JSON.stringify(description))),
     });
@@ -251,7 +257,7 @@ function placeOf(entry: number): number {
 }
 
 /** Tells a region from others that begin at the same address. */
-function signature({ entry, pieces }: Pick<Made, "entry" | "pieces">): string {
+function signature(entry: number, { pieces }: Pick<Made, "pieces">): string {
   const piece = pieces.find((each) => includes(each, entry))!;
   const at = entry - piece.address;
   return `${entry} ${piece.bytes.subarray(at, at + SIGNATURE_BYTES).join()}`;

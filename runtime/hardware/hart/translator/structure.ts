@@ -1,6 +1,6 @@
 // The shape of a region's control flow: order, dominators, loops, and where paths meet. After N. Ramsey,
 // "Beyond Relooper" (ICFP 2022): a reducible graph becomes nested blocks and loops along its dominator tree.
-import type { Block, Place, Region } from "./region.ts";
+import { type Block, DISPATCH, type Place, type Region } from "./region.ts";
 
 export interface Node {
   block: Block;
@@ -47,13 +47,17 @@ export function structure(region: Region): Graph {
       ? [ending.next, ending.taken]
       : ending.kind === "jump" || ending.kind === "return" || ending.kind === "guess"
       ? [ending.target]
+      : ending.kind === "switch"
+      ? [DISPATCH]
+      : ending.kind === "dispatch"
+      ? ending.targets
       : [];
     for (const target of targets) {
       const successor = byPlace.get(target);
       if (successor !== undefined) node.successors.push(successor);
     }
   }
-  const entry = byPlace.get(region.entry)!;
+  const entry = byPlace.get(DISPATCH) ?? byPlace.get(region.entry)!;
   const nodes = reversePostorder(entry);
   dominate(nodes);
   const broken = findLoops(nodes);
@@ -170,7 +174,8 @@ function findLoops(nodes: Node[]): boolean {
         broken = true;
       }
     }
-    node.merges = forward > 1;
+    // What is dispatched to follows the dispatching, as if several paths led there.
+    node.merges = forward > 1 || forward === 1 && node.dominator!.block.start === DISPATCH;
   }
   return broken;
 }

@@ -9,8 +9,8 @@ import { Code } from "./wasm_code.ts";
 import { ModuleEncoder, type Signature } from "./wasm_module.ts";
 import { Type, VOID, W } from "./wasm_opcodes.ts";
 
-/** Type of a region's function: the next address, or an exit code. */
-export const REGION: Signature = { parameters: [], results: [Type.I64] };
+/** Type of a region's function: from where it is entered to the next address, or an exit code. */
+export const REGION: Signature = { parameters: [Type.I64], results: [Type.I64] };
 
 export const TRANSLATE: Signature = {
   parameters: [Type.I64, Type.I32, Type.I32],
@@ -72,7 +72,7 @@ function dispatcher(state: number): Code {
   code.get(entry).get(entry).memory(W.i32_load, 12).i32(1).op(W.i32_sub).tee(left);
   code.memory(W.i32_store, 12).get(left).op(W.i32_eqz);
   stopIf(HEATED);
-  code.get(entry).memory(W.i32_load, 8).all([W.call_indirect, 0, 0]).tee(pc);
+  code.get(pc).get(entry).memory(W.i32_load, 8).all([W.call_indirect, 0, 0]).tee(pc);
   code.op(W.i32_wrap_i64).i32(1).op(W.i32_and).op(W.i32_eqz).branch(W.br_if, 0);
   code.op(W.end);
   return code.get(pc).op(W.i32_wrap_i64);

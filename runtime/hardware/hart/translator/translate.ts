@@ -10,7 +10,8 @@ import { NO_REGISTERS, reads, union, without, written } from "./operands.ts";
 import type { Known, Registers } from "./registers.ts";
 import { State } from "../state.ts";
 import { StopReason } from "../engine.ts";
-import { addressOf, type Block, type Place, type Region } from "./region.ts";
+import { addressOf, type Block, DISPATCH, type Place, type Region } from "./region.ts";
+import { isSwitch } from "../interpreter/switches.ts";
 import { type Graph, type Node, structure } from "./structure.ts";
 import type { Code } from "./wasm_code.ts";
 import { Type, W } from "./wasm_opcodes.ts";
@@ -20,6 +21,9 @@ const lowering: Partial<Record<Operation, Lower>> = {
   ...memoryLowering,
   ...floatLowering,
 };
+/** What the budget is charged for a switch: about what is executed until the next. */
+const DISPATCH_COST = 16;
+
 const byNumber: (Lower | undefined)[] = operations.map((name) => lowering[name]);
 
 /** Whether an instruction may leave the region: the state block has to be up to date before. */
@@ -134,7 +138,12 @@ class RegionTranslation {
   #loop(node: Node, merges: Node[]): void {
     const { e } = this;
     this.#loops.set(node, e.open(W.loop));
-    e.spend(node.loopInstructions, addressOf(node.block.start));
+    if (node.block.start === DISPATCH) {
+      e.spend(DISPATCH_COST, () => e.bailToTarget(StopReason.BUDGET));
+    } else {
+      const head = addressOf(node.block.start);
+      e.spend(node.loopInstructions, () => e.bail(StopReason.BUDGET, head));
+    }
     this.#within(node, merges);
     e.close();
   }
@@ -185,6 +194,7 @@ class RegionTranslation {
     const registers = this.#registers;
     const { block } = node;
     const { instructions, addresses, ending } = block;
+    if (ending.kind === "dispatch") return this.#dispatch(node, ending.targets);
     const runsOn = (ending.kind === "leave" || ending.kind === "jump") && !endsWithJump(block);
     const body = runsOn ? instructions.length : instructions.length - 1;
     const accesses = this.#accesses.get(block)!;
@@ -252,15 +262,51 @@ class RegionTranslation {
         const to = this.#jumpTo();
         this.#link(addresses[body]);
         this.#leave();
+        if (isSwitch(e.instruction)) {
+          e.storeState(W.i64_store, State.JUMP, () => e.code.i64(addresses[body]));
+          e.storeState(W.i64_store, State.JUMP_TARGET, () => e.code.get(to));
+        }
         e.code.get(to);
         e.leave();
         return this.#done();
       }
+      case "switch":
+        e.code.get(this.#jumpTo()).set(e.target);
+        this.#after.set(node, registers.known);
+        this.#done();
+        return this.#go(node, DISPATCH);
       case "stop":
         registers.flush();
         e.bail(e.instruction.op === Op.ecall ? StopReason.ECALL : INTERPRET);
         return this.#done();
     }
+  }
+
+  /** Goes to the entry that `target` says, or leaves: a table of lists, found by bits of the address. */
+  #dispatch(node: Node, targets: readonly Place[]): void {
+    const { e } = this;
+    const { code } = e;
+    this.#after.set(node, this.#registers.known);
+    const slots = 2 ** Math.ceil(Math.log2(2 * targets.length));
+    const lists = Map.groupBy(targets, (target) => target / 2 & slots - 1);
+    const otherwise = e.open(W.block);
+    const labels = new Map([...lists.keys()].map((slot) => [slot, e.open(W.block)]));
+    code.get(e.target).op(W.i32_wrap_i64).i32(1).op(W.i32_shr_u).i32(slots - 1).op(W.i32_and);
+    code.op(W.br_table).unsigned(slots);
+    for (let slot = 0; slot <= slots; slot++) {
+      code.unsigned(e.depth - (labels.get(slot) ?? otherwise));
+    }
+    for (const [, list] of [...lists].reverse()) {
+      e.close();
+      for (const target of list) {
+        code.get(e.target).i64(target).op(W.i64_eq);
+        e.branchIf(this.#merges.get(this.graph.follow(node, target)!)!, true);
+      }
+      e.branch(otherwise);
+    }
+    e.close();
+    code.get(e.target);
+    e.leave();
   }
 
   #at(block: Block, index: number): void {
