@@ -165,7 +165,7 @@ export class RiscvHart implements Engine {
       const times = heat[slot]++;
       if ((times & times - 1) !== 0) return false;
     }
-    let region = this.#cache.find(low, high, place) ?? this.#restore(low, high, place);
+    let region = this.#cache.find(low, high, place) ?? this.#restore(low, high);
     if (region === undefined) {
       if (heat[slot] < HOT) return false;
       region = this.#translate(low, high, FIRST);
@@ -189,7 +189,7 @@ export class RiscvHart implements Engine {
   }
 
   /** Takes a region that an earlier machine made of what is at an address. */
-  #restore(low: number, high: number, place: number): TranslatedRegion | undefined {
+  #restore(low: number, high: number): TranslatedRegion | undefined {
     if (this.#saved === undefined) return undefined;
     const { bytes } = this.memory;
     const entry = addressOf(low, high);

@@ -8,37 +8,42 @@ export const FAILED = 0xffff_ffff;
 /** Whoever asks no more for so long asks another process next time. */
 const IDLE_MS = 2000;
 
-if (import.meta.main) {
+/** Serves requests until there are none. */
+async function serve(): Promise<void> {
   const requests = bytesOf(Deno.stdin.readable);
   const out = Deno.stdout.writable.getWriter();
   for (;;) {
     const idle = setTimeout(() => Deno.exit(0), IDLE_MS);
     const head = await requests(8);
     clearTimeout(idle);
-    if (head === undefined) break;
+    if (head === undefined) return;
     const view = new DataView(head.buffer);
     const packed = await requests(view.getUint32(0, true));
-    if (packed === undefined) break;
+    if (packed === undefined) return;
     try {
-      await unpack(packed, view.getUint32(4, true));
+      await unpack(packed, view.getUint32(4, true), out);
     } catch (failure) {
       const message = new TextEncoder().encode((failure as Error).message);
       await out.write(words(FAILED, message.length));
       await out.write(message);
     }
   }
+}
 
-  async function unpack(packed: Uint8Array<ArrayBuffer>, maxBytes: number): Promise<void> {
-    let bytes = 0;
-    for await (const piece of new xz.XzReadableStream(new Blob([packed]).stream())) {
-      bytes += piece.length;
-      if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
-      if (piece.length === 0) continue;
-      await out.write(words(piece.length));
-      await out.write(piece);
-    }
-    await out.write(words(0));
+async function unpack(
+  packed: Uint8Array<ArrayBuffer>,
+  maxBytes: number,
+  out: WritableStreamDefaultWriter<Uint8Array>,
+): Promise<void> {
+  let bytes = 0;
+  for await (const piece of new xz.XzReadableStream(new Blob([packed]).stream())) {
+    bytes += piece.length;
+    if (bytes > maxBytes) throw new Error(`more than ${maxBytes} bytes`);
+    if (piece.length === 0) continue;
+    await out.write(words(piece.length));
+    await out.write(piece);
   }
+  await out.write(words(0));
 }
 
 /** Numbers as they go through pipes. */
@@ -69,3 +74,5 @@ export function bytesOf(
     }
   };
 }
+
+if (import.meta.main) await serve();

@@ -4,7 +4,6 @@ import { Access } from "../engine.ts";
 import { type HartMemory, JUMP_BYTES, TABLES } from "../hart_memory.ts";
 import type { MemoryAccess } from "../memory_access.ts";
 import { State } from "../state.ts";
-import { PAGE_BYTES } from "../translation_table.ts";
 import { JUMP_ENTRY_BYTES, jumpSet } from "./support.ts";
 
 /** Functions that are kept: some ten kilobytes each of the host's memory. Beyond, all are made anew. */
