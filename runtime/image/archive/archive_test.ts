@@ -3,6 +3,8 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { pack } from "tar-stream";
 import { readAr } from "./ar.ts";
 import { compressionOf, decompress } from "./compression.ts";
+import { IDLE_MS } from "./xz_main.ts";
+import { XzProcess } from "./xz_process.ts";
 import { readTar } from "./tar.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
@@ -107,4 +109,15 @@ Deno.test("tar archives that are cut short or damaged are refused", async () => 
   damaged[10] ^= 1;
   await assertRejects(() => readTar(damaged), Error, "Invalid tar header");
   await assertRejects(() => readTar(new Uint8Array()), Error, "it is empty");
+});
+
+Deno.test("the process that unpacks xz may end between two packages", async () => {
+  await using xz = new XzProcess();
+  const plain = bytes("packed with xz\n");
+  const pieces: Uint8Array[] = [];
+  for (const pauseMs of [0, IDLE_MS + 500, 0]) {
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+    await xz.unpack(XZ, 1000, (piece) => pieces.push(piece));
+  }
+  assertEquals(pieces, [plain, plain, plain]);
 });

@@ -6,7 +6,7 @@ import xz from "xz-decompress";
 /** In place of a length: the message of a failure follows. */
 export const FAILED = 0xffff_ffff;
 /** Whoever asks no more for so long asks another process next time. */
-const IDLE_MS = 2000;
+export const IDLE_MS = 2000;
 
 /** Serves requests until there are none. */
 async function serve(): Promise<void> {

@@ -19,10 +19,11 @@ export class XzProcess implements AsyncDisposable {
     take: (piece: Uint8Array) => void,
   ): Promise<void> {
     const done = this.#last.then(async () => {
-      const running = await this.#ask(packed, maxBytes);
       try {
-        await pieces(running, take);
-        running.child.unref();
+        // One that has been idle may end at any moment.
+        if (!await this.#ask(packed, maxBytes, take) && !await this.#ask(packed, maxBytes, take)) {
+          throw new Error("the process that unpacks it ends at once");
+        }
       } catch (failure) {
         // What else it answers nobody wants.
         await this.#end();
@@ -33,20 +34,30 @@ export class XzProcess implements AsyncDisposable {
     return done;
   }
 
-  /** Asks the process there is, or another one if it has ended since. */
-  async #ask(packed: Uint8Array, maxBytes: number): Promise<Running> {
-    for (let again = this.#running !== undefined;; again = false) {
-      const running = this.#running ??= start();
-      running.child.ref();
-      try {
-        await running.requests.write(words(packed.length, maxBytes));
-        await running.requests.write(packed);
-        return running;
-      } catch (failure) {
-        this.#running = undefined;
-        if (!again) throw failure;
-      }
+  /** @returns whether it has answered; if not it has ended */
+  async #ask(
+    packed: Uint8Array,
+    maxBytes: number,
+    take: (piece: Uint8Array) => void,
+  ): Promise<boolean> {
+    const { child, requests, answers } = this.#running ??= start();
+    child.ref();
+    const asked = requests.write(words(packed.length, maxBytes)).then(() => requests.write(packed));
+    // That it has ended shows where it answers nothing.
+    const [first] = await Promise.all([answers(4), asked.catch(() => {})]);
+    if (first === undefined) {
+      await this.#end();
+      return false;
     }
+    for (let length = number(first); length !== 0; length = number(await some(answers, 4))) {
+      if (length === FAILED) {
+        const message = await some(answers, number(await some(answers, 4)));
+        throw new Error(new TextDecoder().decode(message));
+      }
+      take(await some(answers, length));
+    }
+    child.unref();
+    return true;
   }
 
   async #end(): Promise<void> {
@@ -65,17 +76,6 @@ export class XzProcess implements AsyncDisposable {
   }
 }
 
-/** Takes the answer to a request. */
-async function pieces(running: Running, take: (piece: Uint8Array) => void): Promise<void> {
-  for (;;) {
-    const length = await number(running);
-    if (length === 0) return;
-    const piece = await bytes(running, length === FAILED ? await number(running) : length);
-    if (length === FAILED) throw new Error(new TextDecoder().decode(piece));
-    take(piece);
-  }
-}
-
 function start(): Running {
   const child = new Deno.Command(Deno.execPath(), {
     args: ["run", "--quiet", "--no-prompt", new URL("./xz_main.ts", import.meta.url).href],
@@ -86,13 +86,12 @@ function start(): Running {
   return { child, requests: child.stdin.getWriter(), answers: bytesOf(child.stdout) };
 }
 
-async function number(running: Running): Promise<number> {
-  return new DataView((await bytes(running, 4)).buffer).getUint32(0, true);
+function number(bytes: Uint8Array<ArrayBuffer>): number {
+  return new DataView(bytes.buffer).getUint32(0, true);
 }
 
-async function bytes({ answers, child }: Running, count: number): Promise<Uint8Array<ArrayBuffer>> {
-  const answer = await answers(count);
-  if (answer !== undefined) return answer;
-  const { code, signal } = await child.status;
-  throw new Error(`the process that unpacks it ended ${signal ? `by ${signal}` : `with ${code}`}`);
+async function some(answers: Running["answers"], count: number): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await answers(count);
+  if (bytes === undefined) throw new Error("the process that unpacks it has ended");
+  return bytes;
 }
