@@ -19,7 +19,10 @@ const TRUNCATE = { SIGNED: 6, UNSIGNED: 7 } as const;
 interface Format {
   type: typeof Type.F32 | typeof Type.F64;
   letter: "f32" | "f64";
+  /** smallest normal number */
   smallest: number;
+  /** what is larger, and a product of about the same size, differ by nothing that is too small to tell from zero */
+  notSmall: number;
   abs: number;
   neg: number;
   lt: number;
@@ -34,6 +37,7 @@ const double: Format = {
   type: Type.F64,
   letter: "f64",
   smallest: SMALLEST_DOUBLE,
+  notSmall: 2 ** -900,
   abs: W.f64_abs,
   neg: W.f64_neg,
   lt: W.f64_lt,
@@ -48,6 +52,7 @@ const single: Format = {
   type: Type.F32,
   letter: "f32",
   smallest: SMALLEST_SINGLE,
+  notSmall: 2 ** -50,
   abs: W.f32_abs,
   neg: W.f32_neg,
   lt: W.f32_lt,
@@ -83,9 +88,14 @@ function nearest(e: Emitter): boolean {
 
 /**
  * An operation whose result is ordinary on the fast path.
- * @param exactWhenTiny results that are zero or subnormal are always exact (sums)
+ * @param exactZero pushes whether a result that is zero is exact; undefined where whatever is zero or subnormal
+ * always is (sums)
  */
-function guarded(format: Format, compute: (e: Emitter) => void, exactWhenTiny: boolean): Lower {
+function guarded(
+  format: Format,
+  compute: (e: Emitter) => void,
+  exactZero?: (e: Emitter) => void,
+): Lower {
   return (e) => {
     if (!nearest(e)) return e.fallBack();
     const { code } = e;
@@ -94,7 +104,7 @@ function guarded(format: Format, compute: (e: Emitter) => void, exactWhenTiny: b
     code.tee(result).op(format.abs);
     format.constant(e, Infinity);
     code.op(format.lt);
-    if (!exactWhenTiny) {
+    if (exactZero !== undefined) {
       code.get(result).op(format.abs);
       format.constant(e, format.smallest);
       // The smallest normal number itself may be a rounded one that was tiny.
@@ -103,27 +113,75 @@ function guarded(format: Format, compute: (e: Emitter) => void, exactWhenTiny: b
     pushInexact(e);
     code.op(W.i32_and);
     e.openExpecting(true);
+    const done = () => {
+      code.get(result);
+      format.pop(e, e.instruction.rd);
+      e.otherwise();
+      e.fallBack();
+      e.close();
+    };
+    if (exactZero === undefined) return done();
     code.get(result);
     format.pop(e, e.instruction.rd);
     e.otherwise();
-    e.fallBack();
+    is(e, format, () => code.get(result), 0);
+    exactZero(e);
+    code.op(W.i32_and);
+    e.open(W.if);
+    done();
     e.close();
   };
 }
 
-function binary(format: Format, opcode: number, exactWhenTiny: boolean): Lower {
-  return guarded(format, (e) => {
-    format.push(e, e.instruction.rs1);
+/** Pushes whether a number is another one. */
+function is(e: Emitter, format: Format, push: () => void, value: number): void {
+  push();
+  format.constant(e, value);
+  e.code.op(format.eq);
+}
+
+function isRegister(e: Emitter, format: Format, register: number, value: number): void {
+  is(e, format, () => format.push(e, register), value);
+}
+
+/** A sum or a difference. */
+function sum(format: Format, opcode: number): Lower {
+  return guarded(format, (e) => binary(e, format, opcode));
+}
+
+function binary(e: Emitter, format: Format, opcode: number): void {
+  format.push(e, e.instruction.rs1);
+  format.push(e, e.instruction.rs2);
+  e.code.op(opcode);
+}
+
+/** Pushes whether a factor is zero. */
+function factorIsZero(e: Emitter, format: Format): void {
+  isRegister(e, format, e.instruction.rs1, 0);
+  isRegister(e, format, e.instruction.rs2, 0);
+  e.code.op(W.i32_or);
+}
+
+function product(format: Format, opcode: number): Lower {
+  const exactZero = (e: Emitter) => factorIsZero(e, format);
+  return guarded(format, (e) => binary(e, format, opcode), exactZero);
+}
+
+function quotient(format: Format, opcode: number): Lower {
+  return guarded(format, (e) => binary(e, format, opcode), (e) => {
+    isRegister(e, format, e.instruction.rs1, 0);
     format.push(e, e.instruction.rs2);
-    e.code.op(opcode);
-  }, exactWhenTiny);
+    e.code.op(format.abs);
+    format.constant(e, Infinity);
+    e.code.op(format.eq, W.i32_or);
+  });
 }
 
 function root(format: Format, opcode: number): Lower {
   return guarded(format, (e) => {
     format.push(e, e.instruction.rs1);
     e.code.op(opcode);
-  }, false);
+  }, (e) => void e.code.i32(1));
 }
 
 /** @param negateProduct, negateSum as fnmadd and fmsub have it */
@@ -138,7 +196,16 @@ function multiplyAdd(format: Format, negateProduct: boolean, negateSum: boolean)
     }
     code.vector((negateProduct ? NEGATED_MULTIPLY_ADD : MULTIPLY_ADD)[format.letter]);
     code.vector(LANE[format.letter]).byte(0);
-  }, false);
+  }, (e) => {
+    // A product that nearly cancels what is not small has no bit that is too small to tell.
+    format.push(e, e.instruction.rs3);
+    e.code.op(format.abs);
+    format.constant(e, format.notSmall);
+    e.code.op(format.gt);
+    isRegister(e, format, e.instruction.rs3, 0);
+    factorIsZero(e, format);
+    e.code.op(W.i32_and, W.i32_or);
+  });
   // With rs3 among the factors the negation would hit them too.
   return (e) => {
     const { rs1, rs2, rs3 } = e.instruction;
@@ -258,10 +325,10 @@ function sign(kind: "copy" | "negate" | "multiply"): Lower {
 function arithmetic(format: Format, letter: "s" | "d"): Partial<Record<Operation, Lower>> {
   const f32 = format === single;
   return {
-    [`fadd_${letter}`]: binary(format, f32 ? W.f32_add : W.f64_add, true),
-    [`fsub_${letter}`]: binary(format, f32 ? W.f32_sub : W.f64_sub, true),
-    [`fmul_${letter}`]: binary(format, f32 ? W.f32_mul : W.f64_mul, false),
-    [`fdiv_${letter}`]: binary(format, f32 ? W.f32_div : W.f64_div, false),
+    [`fadd_${letter}`]: sum(format, f32 ? W.f32_add : W.f64_add),
+    [`fsub_${letter}`]: sum(format, f32 ? W.f32_sub : W.f64_sub),
+    [`fmul_${letter}`]: product(format, f32 ? W.f32_mul : W.f64_mul),
+    [`fdiv_${letter}`]: quotient(format, f32 ? W.f32_div : W.f64_div),
     [`fsqrt_${letter}`]: root(format, f32 ? W.f32_sqrt : W.f64_sqrt),
     [`fmadd_${letter}`]: multiplyAdd(format, false, false),
     [`fmsub_${letter}`]: multiplyAdd(format, false, true),
@@ -286,7 +353,11 @@ export const floatLowering: Partial<Record<Operation, Lower>> = {
   fcvt_d_wu: fromInteger(W.f64_convert_i32_u, true),
   fcvt_d_l: fromInteger(W.f64_convert_i64_s, false),
   fcvt_d_lu: fromInteger(W.f64_convert_i64_u, false),
-  fcvt_s_d: guarded(single, (e) => e.f(e.instruction.rs1).code.op(W.f32_demote_f64), false),
+  fcvt_s_d: guarded(
+    single,
+    (e) => e.f(e.instruction.rs1).code.op(W.f32_demote_f64),
+    (e) => isRegister(e, double, e.instruction.rs1, 0),
+  ),
   fcvt_d_s: (e) => {
     const value = e.scratch("result f32", Type.F32);
     single.push(e, e.instruction.rs1);
