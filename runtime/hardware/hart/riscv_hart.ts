@@ -9,7 +9,7 @@ import { State } from "./state.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeCache, type RegionEntry, type TranslatedRegion } from "./translator/code_cache.ts";
 import { CodeReader } from "./translator/code_reader.ts";
-import { isAt, piecesOf } from "./translator/code_pieces.ts";
+import { piecesOf } from "./translator/code_pieces.ts";
 import { fingerprint } from "./translator/fingerprint.ts";
 import { ReachedCode } from "./translator/reached_code.ts";
 import { SavedCode } from "./translator/saved_code.ts";
@@ -191,13 +191,13 @@ export class RiscvHart implements Engine {
   /** Takes a region that an earlier machine made of what is at an address. */
   #restore(low: number, high: number): TranslatedRegion | undefined {
     if (this.#saved === undefined) return undefined;
-    const { bytes } = this.memory;
     const entry = addressOf(low, high);
     const candidates = new CodeReader(this.memory, this.#access);
-    const found = this.#saved.find(entry, (piece) => {
-      const at = candidates.place(piece.address);
-      return at !== undefined && isAt(piece, bytes, at);
-    });
+    const found = this.#saved.find(
+      entry,
+      this.memory.bytes,
+      (address) => candidates.place(address),
+    );
     if (found === undefined) return undefined;
     const reader = new CodeReader(this.memory, this.#access);
     for (const { address, bytes } of found.pieces) {

@@ -31,11 +31,3 @@ export function piecesOf(region: Region, reader: CodeReader): CodePiece[] {
     return pieces;
   });
 }
-
-/** Whether the instructions are in memory at a place. A loop, which is compiled sooner than calls for each byte. */
-export function isAt({ bytes }: CodePiece, memory: Uint8Array, place: number): boolean {
-  for (let index = 0; index < bytes.length; index++) {
-    if (memory[place + index] !== bytes[index]) return false;
-  }
-  return true;
-}

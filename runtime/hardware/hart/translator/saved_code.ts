@@ -33,6 +33,15 @@ class Saved {
     private readonly contents: Uint8Array<ArrayBuffer>,
   ) {}
 
+  /** Whether its instructions are in memory. @param placeOf where an address is; undefined for nowhere */
+  isIn(memory: Uint8Array, placeOf: (address: number) => number | undefined): boolean {
+    for (const [address, from, to] of this.places) {
+      const place = placeOf(address);
+      if (place === undefined || !same(this.contents, from, to, memory, place)) return false;
+    }
+    return true;
+  }
+
   /** Made when they are asked for: most regions of a unit that is loaded never are. */
   get pieces(): CodePiece[] {
     return this.#pieces ??= this.places.map(([address, from, to]) => ({
@@ -103,12 +112,16 @@ export class SavedCode {
   }
 
   /**
-   * A region that may be entered at an address.
-   * @param matches whether instructions are in memory
+   * A region that may be entered at an address, if its instructions are in memory.
+   * @param placeOf where an address is; undefined for nowhere
    */
-  find(entry: number, matches: (piece: CodePiece) => boolean): Found | undefined {
+  find(
+    entry: number,
+    memory: Uint8Array,
+    placeOf: (address: number) => number | undefined,
+  ): Found | undefined {
     for (const saved of this.#savedAt(entry)) {
-      if (this.#replaced.has(saved) || !saved.pieces.every(matches)) continue;
+      if (this.#replaced.has(saved) || !saved.isIn(memory, placeOf)) continue;
       const { unit, entries, first, pieces, index } = saved;
       unit.functions ??= this.compiler.load(unit.bytes, unit.regions!.length);
       return { entries, first, pieces, run: unit.functions[index] };
@@ -249,6 +262,20 @@ class FileWriter {
     }
     return file;
   }
+}
+
+/** Compares bytes: a loop, which is compiled sooner than calls for each of them. */
+function same(
+  bytes: Uint8Array,
+  from: number,
+  to: number,
+  memory: Uint8Array,
+  place: number,
+): boolean {
+  for (let index = from; index < to; index++, place++) {
+    if (bytes[index] !== memory[place]) return false;
+  }
+  return true;
 }
 
 /** Regions of one place share modules. */
