@@ -203,7 +203,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(125, "sched_get_priority_max", "process", "int"),
   call(126, "sched_get_priority_min", "process", "int"),
   call(127, "sched_rr_get_interval", "process", "int structOut16!"),
-  missing(128, "restart_syscall", "process"),
+  call(128, "restart_syscall", "process", ""),
   call(129, "kill", "process", "int int"),
   call(130, "tkill", "process", "int int"),
   call(131, "tgkill", "process", "int int int"),
@@ -351,11 +351,13 @@ export const systemCalls: readonly SystemCall[] = [
   call(291, "statx", "files", "fd path flags uint structOut256!"),
   missing(292, "io_pgetevents", "process"),
   missing(293, "rseq", "process"),
-  missing(424, "pidfd_send_signal", "process"),
+  call(424, "pidfd_send_signal", "process", "int int structIn128 uint"),
   missing(425, "io_uring_setup", "process"),
   missing(426, "io_uring_enter", "process"),
   missing(427, "io_uring_register", "process"),
-  missing(434, "pidfd_open", "process"),
+  call(434, "pidfd_open", "process", "int uint", {
+    partial: "PIDFD_THREAD answers EINVAL",
+  }),
   call(435, "clone3", "process", "address size", {
     partial: "namespaces, CLONE_INTO_CGROUP and set_tid answer EINVAL",
   }),
@@ -363,7 +365,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(437, "openat2", "process", "fd path bufferIn size", {
     partial: "RESOLVE_CACHED answers EAGAIN",
   }),
-  missing(438, "pidfd_getfd", "process"),
+  call(438, "pidfd_getfd", "process", "int int uint"),
   call(439, "faccessat2", "files", "fd path mode flags"),
   call(441, "epoll_pwait2", "process", "fd arraySome16 int structIn16 structIn8 size"),
   missing(449, "futex_waitv", "process"),

@@ -183,6 +183,28 @@ def processes():
     print(os.popen("echo $((6 * 7))").read(), os.system("exit 2") >> 8, os.getpgrp() == os.getpgid(0))
 
 
+@check
+def processes_by_descriptors():
+    child = subprocess.Popen(["/bin/sh", "-c", "read line; exit 5"], stdin=subprocess.PIPE)
+    fd = os.pidfd_open(child.pid)
+    poll = select.poll(); poll.register(fd, select.POLLIN)
+    print(poll.poll(0), os.get_inheritable(fd))
+    child.stdin.close()
+    print([events for _, events in poll.poll(20000)])
+    info = os.waitid(os.P_PIDFD, fd, os.WEXITED)
+    print(info.si_pid == child.pid, info.si_status, child.poll())
+    for attempt in (lambda: signal.pidfd_send_signal(fd, signal.SIGTERM), lambda: os.waitid(os.P_PIDFD, fd, os.WEXITED)):
+        try: attempt()
+        except OSError as failure: print(type(failure).__name__)
+    os.close(fd)
+    child = subprocess.Popen(["busybox", "sleep", "100"]); fd = os.pidfd_open(child.pid)
+    signal.pidfd_send_signal(fd, signal.SIGKILL)
+    print(child.wait()); os.close(fd)
+    for pid in (0, 2 ** 22 - 1):
+        try: os.pidfd_open(pid)
+        except OSError as failure: print(failure.errno)
+
+
 def cube(n):
     return n ** 3
 

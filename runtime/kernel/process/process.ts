@@ -92,6 +92,8 @@ export class Process {
   readonly children = new Set<Process>();
   /** woken when a child ends, stops or goes on */
   readonly childEvents = new WaitQueue(true);
+  /** woken when it has ended, and when somebody has asked how: for descriptors of it */
+  readonly endEvents = new WaitQueue(true);
   /** woken when a signal has been queued: for sigtimedwait and signalfd */
   readonly signalEvents = new WaitQueue(true);
   /** woken when one of its threads ends */
@@ -109,6 +111,8 @@ export class Process {
   ending: WaitStatus | undefined;
   /** its status once it has ended: a zombie until its parent has asked */
   ended: WaitStatus | undefined;
+  /** somebody has been told: its number may be another's by now */
+  reaped = false;
   stopped = false;
   /** what a parent has not been told yet: a stop signal, or going on */
   newStop: number | undefined;
@@ -218,6 +222,12 @@ export class Process {
     const limit = this.limits[RLIMIT.NOFILE].soft;
     if (!(least >= 0 && least < limit)) fail(E.EINVAL);
     return this.files.add(description, closeOnExec, least, limit);
+  }
+
+  /** Whether `addDescription` finds one. */
+  get hasFreeDescriptor(): boolean {
+    const limit = this.limits[RLIMIT.NOFILE].soft;
+    return this.files.numbers.filter((fd) => fd < limit).length < limit;
   }
 
   /** Makes `fd` refer to a description, closing what it referred to. @throws Errno EBADF */
@@ -390,6 +400,7 @@ export class Process {
     this.ended = this.ending!;
     leaveJobs(this, children);
     this.kernel.buried(this);
+    this.endEvents.wakeAll();
     this.#reportEnd();
   }
 
@@ -436,6 +447,8 @@ export class Process {
       this.parent.childrenUserNs += this.userNs + this.childrenUserNs;
       this.parent.childrenSystemNs += this.systemNs + this.childrenSystemNs;
     }
+    this.reaped = true;
+    this.endEvents.wakeAll();
     this.kernel.reaped(this);
   }
 

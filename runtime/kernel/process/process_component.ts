@@ -22,6 +22,7 @@ import { procTree } from "./proc/proc_tree.ts";
 import { eventCalls } from "./sys_event.ts";
 import { fileCalls } from "./sys_file.ts";
 import { ioctlCalls } from "./sys_ioctl.ts";
+import { pidfdCalls } from "./sys_pidfd.ts";
 import { pollCalls } from "./sys_poll.ts";
 import { vectorCalls } from "./sys_vector.ts";
 import { identityCalls } from "./sys_identity.ts";
@@ -74,6 +75,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
 /** Handlers of calls that concern the calling thread. */
 export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...signalCalls,
+  ...pidfdCalls,
   ...futexCalls,
   ...timeCalls,
   ...timerCalls,

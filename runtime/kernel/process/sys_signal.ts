@@ -138,7 +138,7 @@ export function maySignal(sender: Process, target: Process, signal: number): boo
 }
 
 /** Sends a signal to processes. @throws Errno ESRCH, EPERM */
-function sendToAll(sender: Process, targets: Process[], info: SignalInfo): number {
+export function sendToAll(sender: Process, targets: Process[], info: SignalInfo): number {
   if (targets.length === 0) fail(E.ESRCH);
   const allowed = targets.filter((target) => maySignal(sender, target, info.signal));
   if (allowed.length === 0) fail(E.EPERM);
@@ -155,7 +155,7 @@ export function signalGroup(kernel: ProcessKernel, group: number, info: SignalIn
   for (const process of inGroup(kernel, group)) process.post(info);
 }
 
-function checkSignal(signal: number): void {
+export function checkSignal(signal: number): void {
   if (!(signal >= 0 && signal <= LAST_SIGNAL)) fail(E.EINVAL);
 }
 
@@ -191,7 +191,7 @@ function sendToThread(thread: Thread, group: number | undefined, tid: number, in
 }
 
 /** What the sender of a queued signal says; it may not pretend to be the kernel, or kill(2). */
-function queuedInfo(thread: Thread, signal: number, bytes: Uint8Array, toOther: boolean) {
+export function queuedInfo(thread: Thread, signal: number, bytes: Uint8Array, toOther: boolean) {
   const view = words(bytes);
   const code = view.getInt32(8, true);
   if ((code >= 0 || code === SI.TKILL) && toOther) fail(E.EPERM);
@@ -255,5 +255,7 @@ export const signalCalls: ThreadHandlers = {
       tid,
       queuedInfo(thread, signal, bytes, group !== thread.process.pid),
     ),
+  // What a signal has interrupted is begun anew by the kernel itself: there is nothing to go on with.
+  restart_syscall: () => fail(E.EINTR),
   sigaltstack,
 };

@@ -1,7 +1,9 @@
 // wait4(2) and waitid(2): how children ended, stopped and went on.
 import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
+import { O } from "../vfs/constants.ts";
 import type { Handlers } from "./handler.ts";
+import { pidfdOf } from "./pidfd.ts";
 import type { Process } from "./process.ts";
 import { putSignalInfo } from "./signal_info.ts";
 import { CLD, SIG } from "./signal.ts";
@@ -101,13 +103,19 @@ function* waitid(
   const events = W.EXITED | W.STOPPED | W.CONTINUED;
   if ((options & events) === 0) fail(E.EINVAL);
   if ((options & ~(events | W.NOHANG | W.NOWAIT | CLONE_OPTIONS)) !== 0) fail(E.EINVAL);
-  const [P_ALL, P_PID, P_PGID] = [0, 1, 2];
+  const [P_ALL, P_PID, P_PGID, P_PIDFD] = [0, 1, 2, 3];
+  let patient = true;
   let wanted: (child: Process) => boolean;
   if (type === P_ALL) wanted = () => true;
   else if (type === P_PID) wanted = (child) => child.pid === id;
   else if (type === P_PGID) wanted = selector(process, id === 0 ? 0 : -id);
-  else return fail(E.EINVAL);
-  const event = yield* waitFor(process, options, wanted);
+  else if (type === P_PIDFD) {
+    const { target, flags } = pidfdOf(process, id);
+    wanted = (child) => child === target;
+    patient = (flags & O.NONBLOCK) === 0;
+  } else return fail(E.EINVAL);
+  const event = yield* waitFor(process, patient ? options : options | W.NOHANG, wanted);
+  if (event === undefined && !patient && (options & W.NOHANG) === 0) fail(E.EAGAIN);
   info?.fill(0);
   if (event === undefined) return 0;
   const { child, code } = event;

@@ -80,7 +80,7 @@ interface Route {
   decoders: ReturnType<typeof argumentDecoders>;
   run(thread: GuestThread, values: unknown[]): Blocking<number>;
   /** whether a handler with SA_RESTART makes it begin again */
-  restarts: boolean;
+  restarts: boolean | undefined;
   maskArgument: number | undefined;
 }
 
@@ -102,7 +102,7 @@ for (let number = 0; number < 512; number++) {
         : handler !== undefined
         ? handler(thread.kernel.process, ...values)
         : ofThread!(thread.kernel, ...values),
-    restarts: !NEVER_RESTARTED.includes(call.name),
+    restarts: call.name === "restart_syscall" ? undefined : !NEVER_RESTARTED.includes(call.name),
     maskArgument: MASKED[call.name],
   };
 }

@@ -3,6 +3,7 @@ import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import type { Blocking, Coroutine } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import { MAX_THREADS, RLIMIT } from "../../kernel/process/limits.ts";
+import { openPidfd } from "../../kernel/process/pidfd.ts";
 import { Process } from "../../kernel/process/process.ts";
 import { LAST_SIGNAL } from "../../kernel/process/signal.ts";
 import { GuestThread } from "./guest_thread.ts";
@@ -38,6 +39,8 @@ const SP = 2, TP = 4, A0 = 10;
 
 interface CloneRequest {
   flags: number;
+  /** where the parent gets a descriptor of the child */
+  pidfd: number;
   exitSignal: number;
   /** stack pointer of the child; 0 for the parent's */
   stack: number;
@@ -55,10 +58,13 @@ export function clone(
   tls: number,
   childTid: number,
 ): Blocking<number> {
+  if ((flags & PIDFD) !== 0 && (flags & CLONE.PARENT_SETTID) !== 0) fail(E.EINVAL);
   // CSIGNAL: the lowest byte is the signal that the child sends at its end.
   return begin(thread, {
     flags: flags % 2 ** 32 & ~0xff,
     exitSignal: flags & 0xff,
+    // The same place has one of two meanings.
+    pidfd: parentTid,
     stack,
     parentTid,
     childTid,
@@ -82,6 +88,7 @@ export function clone3(thread: GuestThread, address: number, size: number): Bloc
   return begin(thread, {
     flags: flags % 2 ** 32 | 0,
     exitSignal: field(4),
+    pidfd: field(1),
     stack: stack + stackSize,
     parentTid: field(3),
     childTid: field(2),
@@ -92,9 +99,8 @@ export function clone3(thread: GuestThread, address: number, size: number): Bloc
 
 function begin(thread: GuestThread, request: CloneRequest): Blocking<number> {
   const { flags, exitSignal } = request;
-  if ((flags & NAMESPACES) !== 0 || (flags & PIDFD) !== 0 || exitSignal > LAST_SIGNAL) {
-    fail(E.EINVAL);
-  }
+  if ((flags & NAMESPACES) !== 0 || exitSignal > LAST_SIGNAL) fail(E.EINVAL);
+  if ((flags & PIDFD) !== 0 && (flags & CLONE.THREAD) !== 0) fail(E.EINVAL);
   if ((flags & CLONE.THREAD) !== 0 && (flags & CLONE.SIGHAND) === 0) fail(E.EINVAL);
   if ((flags & CLONE.SIGHAND) !== 0 && (flags & CLONE.VM) === 0) fail(E.EINVAL);
   if (request.clearHandlers && (flags & CLONE.SIGHAND) !== 0) fail(E.EINVAL);
@@ -103,6 +109,10 @@ function begin(thread: GuestThread, request: CloneRequest): Blocking<number> {
   // Words that are to be set are checked before there is a child.
   if ((flags & CLONE.PARENT_SETTID) !== 0) {
     thread.access.writeWord(request.parentTid, thread.access.readWord(request.parentTid));
+  }
+  if ((flags & PIDFD) !== 0) {
+    thread.access.writeWord(request.pidfd, thread.access.readWord(request.pidfd));
+    if (!thread.kernel.process.hasFreeDescriptor) fail(E.EMFILE);
   }
   return (flags & CLONE.THREAD) !== 0 ? newThread(thread, request) : newProcess(thread, request);
 }
@@ -143,6 +153,7 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
   if (sharesDirectories) directories.users++;
   const child = guest.processes.fork(parent, files, directories, (flags & CLONE.PARENT) !== 0);
   child.memory = space;
+  if ((flags & PIDFD) !== 0) thread.access.writeWord(request.pidfd, openPidfd(parent, child, 0));
   // Nobody chooses what somebody else's parent is sent.
   child.exitSignal = (flags & CLONE.PARENT) !== 0 ? parent.exitSignal : request.exitSignal;
   child.actions = (flags & CLONE.SIGHAND) !== 0
