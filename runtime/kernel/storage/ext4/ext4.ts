@@ -359,7 +359,8 @@ export class Ext4 implements FileSystem {
       btimeNs: now,
     });
     inode.flags = InodeFlag.EXTENTS;
-    inode.mapEmpty();
+    // Its list of blocks is empty, and needs not be read.
+    inode.mapped = true;
     yield* inode.storeExtents();
     return inode;
   }
