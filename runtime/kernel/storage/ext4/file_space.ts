@@ -39,7 +39,7 @@ function* freeRange(inode: Ext4Inode, first: number, beyond: number): Coroutine<
   yield* inode.storeExtents();
 }
 
-/** Zeros a range that lies in one page, where the page has contents. Part of no operation. */
+/** Zeros a range that lies in one page, where the page has contents. Pages need no operation. */
 function* zeroTail(inode: Ext4Inode, from: number, to: number): Coroutine<void> {
   if (from >= to) return;
   const block = Math.floor(from / inode.blockBytes);
