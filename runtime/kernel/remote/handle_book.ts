@@ -36,6 +36,17 @@ export interface HandleRecord {
   cached?: CachedFile;
 }
 
+/** What a server tells of an inode that it gives a handle of. */
+export type FoundInode = Pick<
+  HandleRecord,
+  "server" | "mount" | "ino" | "generation" | "flags" | "steady" | "takesWrites"
+>;
+
+/** What is known of an inode at first. */
+export function recordOf(found: FoundInode, uses: number): HandleRecord {
+  return { ...found, uses, cover: 0, locks: [], dead: false, failure: 0 };
+}
+
 /** What tells an inode of a server from every other one. */
 export function identity(record: Pick<HandleRecord, "mount" | "ino" | "generation">): string {
   return `${record.mount}:${record.ino}:${record.generation}`;
@@ -79,14 +90,9 @@ export class HandleBook {
   readonly #free: number[] = [];
 
   /** @returns the client's number for it */
-  add(
-    record: Pick<
-      HandleRecord,
-      "server" | "mount" | "ino" | "generation" | "flags" | "steady" | "takesWrites"
-    >,
-  ): number {
+  add(found: FoundInode): number {
     const index = this.#free.pop() ?? this.#records.length;
-    this.#records[index] = { ...record, uses: 1, cover: 0, locks: [], dead: false, failure: 0 };
+    this.#records[index] = recordOf(found, 1);
     return index;
   }
 

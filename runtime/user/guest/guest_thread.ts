@@ -3,16 +3,17 @@
 import { type Access as Kind, StopReason } from "../../hardware/hart/engine.ts";
 import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
-import { type Blocking, type Coroutine, finish, isCoroutine } from "../../kernel/coroutine.ts";
+import { type Blocking, type Coroutine, isCoroutine } from "../../kernel/coroutine.ts";
 import { E, Errno, fail } from "../../kernel/errno.ts";
 import type { AddressSpace, Fault } from "../../kernel/process/memory/address_space.ts";
 import { bit, DEFAULT, SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
-import { SS_DISABLE, type Thread, type ThreadHost } from "../../kernel/process/thread.ts";
-import { TRAMPOLINE } from "../elf/load.ts";
+import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { UserThread } from "../thread.ts";
 import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";
 import type { GuestHart } from "./guest_hart.ts";
-import { FRAME_BYTES, makeFrame, restoreFrame } from "./signal_frame.ts";
+import { FRAME_BYTES, restoreFrame } from "./signal_frame.ts";
+import { enterHandler } from "./signal_handler.ts";
+import { leave } from "./thread_end.ts";
 import { PageNeeded, UserAccess } from "./user_access.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
@@ -23,7 +24,7 @@ const CALL_INSTRUCTIONS = 1000;
 const GO_ON = 0;
 
 const REGISTER_BYTES = 8;
-const SP = 2, RA = 1, A0 = 10, A1 = 11, A2 = 12, A7 = 17;
+const SP = 2, A0 = 10, A7 = 17;
 
 /** A system call that was begun. */
 interface PendingCall {
@@ -369,31 +370,7 @@ export class GuestThread implements UserThread, ThreadHost {
         this.guest.words[A0 * 2 + 1] = call.firstHigh;
       } else this.#answer(-E.EINTR);
     }
-    if ((action.flags & SA.RESETHAND) !== 0) {
-      process.actions.set(signal, { ...action, handler: DEFAULT });
-    }
-    const stack = kernel.alternateStack;
-    const onto = (action.flags & SA.ONSTACK) !== 0 && stack.flags !== SS_DISABLE &&
-      !kernel.onAlternateStack;
-    const top = onto ? stack.base + stack.size : this.get(SP);
-    const at = (top - BigInt(FRAME_BYTES)) & ~15n;
-    const mask = kernel.savedMask ?? kernel.mask;
-    kernel.savedMask = undefined;
-    try {
-      this.access.write(Number(at), makeFrame(this.guest.state, info, mask, stack));
-    } catch (failure) {
-      if (!(failure instanceof Errno) && !(failure instanceof PageNeeded)) throw failure;
-      // There is no stack to run a handler on.
-      process.actions.set(SIG.SEGV, { handler: DEFAULT, flags: 0, mask: 0n });
-      return process.carryOut(SIG.SEGV);
-    }
-    kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
-    this.set(SP, at);
-    this.set(RA, BigInt(TRAMPOLINE));
-    this.set(A0, BigInt(signal));
-    this.set(A1, at);
-    this.set(A2, at + 128n);
-    this.pc = BigInt(action.handler);
+    enterHandler(this, info, action);
   }
 
   /** rt_sigreturn(2) */
@@ -416,7 +393,7 @@ export class GuestThread implements UserThread, ThreadHost {
     const { kernel, guest } = this;
     if (kernel.ended) return;
     guest.enter(this);
-    const leaving = this.#leave();
+    const leaving = leave(this);
     guest.forget(this);
     // The address space is kept for the words that are still to be written.
     this.space.users++;
@@ -425,45 +402,6 @@ export class GuestThread implements UserThread, ThreadHost {
       this.space.release();
       if (failure !== undefined && !(failure instanceof Errno)) throw failure;
     });
-  }
-
-  /** Clears the word that set_tid_address named, and marks robust futexes as orphaned. */
-  *#leave(): Coroutine<void> {
-    const { kernel, guest, space, access } = this;
-    const { futexes } = guest.processes;
-    // Nobody shares the memory of a process that has ended as a whole.
-    if (space.users < 2 && !space.sharesPages) return;
-    if (kernel.robustList !== 0) yield* this.#orphanFutexes();
-    if (kernel.clearChildTid === 0) return;
-    yield* this.withPages(() => access.writeWord(kernel.clearChildTid, 0));
-    yield* finish(futexes.wake(space, kernel.clearChildTid, 1));
-  }
-
-  /** Walks the robust list (set_robust_list(2)). The list is the program's: its length is bounded. */
-  *#orphanFutexes(): Coroutine<void> {
-    const OWNER_DIED = 0x4000_0000, WAITERS = 0x8000_0000, TID = 0x3fff_ffff;
-    const { kernel, access, space } = this;
-    const { futexes } = this.guest.processes;
-    const head = kernel.robustList;
-    const [first, offset, pending] = yield* this.withPages(() => [
-      access.readLong(head),
-      access.readLong(head + 8),
-      access.readLong(head + 16),
-    ]);
-    const orphan = function* (thread: GuestThread, entry: number): Coroutine<void> {
-      const address = entry + offset;
-      const word = yield* thread.withPages(() => access.readWord(address));
-      if ((word & TID) !== kernel.tid) return;
-      yield* thread.withPages(() => access.writeWord(address, word & WAITERS | OWNER_DIED));
-      if ((word & WAITERS) !== 0) yield* futexes.wake(space, address, 1);
-    };
-    let entry = first;
-    for (let count = 0; entry !== head && entry !== 0 && count < 2048; count++) {
-      const next = yield* this.withPages(() => access.readLong(entry));
-      if (entry !== pending) yield* orphan(this, entry);
-      entry = next;
-    }
-    if (pending !== 0) yield* orphan(this, pending);
   }
 
   /** Does something with user memory, waiting for pages as they are needed. @throws Errno EFAULT */

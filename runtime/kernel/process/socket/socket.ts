@@ -149,7 +149,7 @@ export abstract class Socket implements Description {
     return this.ownOption(level, name);
   }
 
-  protected get streams(): boolean {
+  get streams(): boolean {
     return this.type === SOCK.STREAM;
   }
 

@@ -17,6 +17,7 @@ import { initializeInode, inodeChecksumIsRight, InodeFlag } from "./inode_format
 import { JournalFeature } from "./journal_format.ts";
 import { JournalLog } from "./journal_log.ts";
 import { Names } from "./names.ts";
+import { Orphans } from "./orphans.ts";
 import { BadImage, Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from "./superblock.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -40,6 +41,7 @@ export class Ext4 implements FileSystem {
   readonly device = nextDevice++;
   readonly readOnly: boolean;
   readonly names = new Names(this);
+  readonly orphans = new Orphans(this);
   readonly files: FileContext;
   superblock!: Superblock;
   cache!: BufferCache;
@@ -51,10 +53,6 @@ export class Ext4 implements FileSystem {
   readonly #inodes = new Map<number, Ext4Inode>();
   readonly #directoryBlocks = new Map<Buffer, number>();
   #superBuffer!: Buffer;
-  /** oldest first: the list on the image begins with the newest */
-  #orphans: Ext4Inode[] = [];
-  /** those found at the mount, held until `dropOrphans` */
-  #keptOrphans: Ext4Inode[] = [];
   #unmounted = false;
 
   constructor(
@@ -123,7 +121,7 @@ export class Ext4 implements FileSystem {
       this.superblock.needsRecovery = true;
       yield* this.#writeSuperblock();
     }
-    yield* this.#collectOrphans();
+    yield* this.orphans.collect();
     this.environment.tasks.spawn(this.#commitNowAndThen());
   }
 
@@ -208,36 +206,10 @@ export class Ext4 implements FileSystem {
     return log;
   }
 
-  /** Inodes without a name that a crash left; they wait for `dropOrphans`. Interrupted truncations end here. */
-  *#collectOrphans(): Coroutine<void> {
-    const seen = new Set<number>();
-    for (let ino = this.superblock.lastOrphan; ino !== 0;) {
-      if (seen.has(ino) || ino > this.superblock.inodes) {
-        this.environment.log(
-          "ext4: the list of orphans is damaged; the rest of it is left for a check",
-        );
-        break;
-      }
-      seen.add(ino);
-      const inode = yield* this.hold(ino);
-      this.#orphans.unshift(inode);
-      ino = inode.nextOrphan;
-    }
-    this.#keptOrphans = this.#orphans.filter((inode) => inode.attributes.links === 0);
-    for (const inode of [...this.#orphans]) {
-      if (inode.attributes.links === 0) continue;
-      yield* inode.truncate(inode.attributes.sizeBytes);
-      yield* this.operation(() => this.removeOrphan(inode));
-      yield* finish(inode.release());
-    }
-  }
-
   /** Gives up the orphans that were kept for clients of before: those that nobody reopened go. */
   *dropOrphans(): Coroutine<void> {
     if (this.readOnly) return;
-    const kept = this.#keptOrphans;
-    this.#keptOrphans = [];
-    for (const inode of kept) yield* finish(inode.release());
+    yield* this.orphans.drop();
   }
 
   *unmount(): Coroutine<void> {
@@ -296,7 +268,12 @@ export class Ext4 implements FileSystem {
       freeInodes: this.groups.freeInodes,
     };
     this.superblock.seal();
-    if (!this.readOnly) this.transactions.dirty(this.#superBuffer);
+    if (!this.readOnly) this.changedSuperblock();
+  }
+
+  /** The superblock is changed by the present operation. */
+  changedSuperblock(): void {
+    this.transactions.dirty(this.#superBuffer);
   }
 
   /** A block of a directory is changed by the present operation. */
@@ -359,33 +336,10 @@ export class Ext4 implements FileSystem {
       btimeNs: now,
     });
     inode.flags = InodeFlag.EXTENTS;
-    inode.mapEmpty();
+    // Its list of blocks is empty, and needs not be read.
+    inode.mapped = true;
     yield* inode.storeExtents();
     return inode;
-  }
-
-  addOrphan(inode: Ext4Inode): void {
-    inode.nextOrphan = this.superblock.lastOrphan;
-    this.superblock.lastOrphan = inode.ino;
-    this.#orphans.push(inode);
-    this.transactions.dirty(this.#superBuffer);
-    inode.join();
-  }
-
-  /** It has a name again, or is gone. Part of an operation. */
-  removeOrphan(inode: Ext4Inode): void {
-    const at = this.#orphans.indexOf(inode);
-    if (at < 0) return;
-    const newer = this.#orphans[at + 1];
-    if (newer === undefined) {
-      this.superblock.lastOrphan = inode.nextOrphan;
-      this.transactions.dirty(this.#superBuffer);
-    } else {
-      newer.nextOrphan = inode.nextOrphan;
-      newer.join();
-    }
-    this.#orphans.splice(at, 1);
-    inode.nextOrphan = 0;
   }
 
   /** The last use of an inode without a name is over. */
@@ -404,7 +358,7 @@ export class Ext4 implements FileSystem {
   *eraseInode(inode: Ext4Inode): Coroutine<void> {
     const { isDirectory } = inode;
     yield* inode.clear();
-    this.removeOrphan(inode);
+    this.orphans.remove(inode);
     inode.nextOrphan = this.#seconds % BITS_32;
     inode.attributes.links = 0;
     inode.attributes.mode = 0;

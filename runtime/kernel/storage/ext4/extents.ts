@@ -21,7 +21,9 @@ const ENTRY_BYTES = 12;
 const ROOT_ENTRIES = 4;
 const MAX_DEPTH = 5;
 const MAX_INITIALIZED = 32768;
-const MAX_UNWRITTEN = 32767;
+export const MAX_UNWRITTEN = 32767;
+/** Logical blocks are 32-bit numbers. */
+export const MAX_BLOCKS = 2 ** 32 - 1;
 
 /** What an extent list needs of its file system. */
 export interface ExtentContext {

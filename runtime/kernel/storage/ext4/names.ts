@@ -113,7 +113,7 @@ export class Names {
       const inode = yield* filesystem.newInode(parent.ino, mode, uid, gid);
       inode.attributes.links = 0;
       inode.hold();
-      filesystem.addOrphan(inode);
+      filesystem.orphans.add(inode);
       return inode;
     });
   }
@@ -125,7 +125,7 @@ export class Names {
       if (inode.attributes.links >= MAX_LINKS) fail(E.EMLINK);
       if (inode.attributes.links === 0 && !inode.unnamed) fail(E.ENOENT);
       yield* parent.directory.add(name, inode.ino, entryType(inode.attributes.mode));
-      if (inode.attributes.links === 0) filesystem.removeOrphan(inode);
+      if (inode.attributes.links === 0) filesystem.orphans.remove(inode);
       inode.unnamed = false;
       inode.attributes.links++;
       inode.touch(false);
@@ -157,7 +157,7 @@ export class Names {
       victim.attributes.links = 0;
     } else victim.attributes.links--;
     victim.touch(false);
-    if (victim.attributes.links === 0) this.filesystem.addOrphan(victim);
+    if (victim.attributes.links === 0) this.filesystem.orphans.add(victim);
   }
 
   *rename(

@@ -1,0 +1,48 @@
+// Has a thread of an ELF program go on in the handler of a signal: the frame on its stack, and the registers.
+import { Errno } from "../../kernel/errno.ts";
+import {
+  bit,
+  DEFAULT,
+  SA,
+  SIG,
+  type SignalAction,
+  type SignalInfo,
+} from "../../kernel/process/signal.ts";
+import { SS_DISABLE } from "../../kernel/process/thread.ts";
+import { TRAMPOLINE } from "../elf/load.ts";
+import type { GuestThread } from "./guest_thread.ts";
+import { FRAME_BYTES, makeFrame } from "./signal_frame.ts";
+import { PageNeeded } from "./user_access.ts";
+
+const RA = 1, SP = 2, A0 = 10, A1 = 11, A2 = 12;
+
+/** The thread is on the hart; without a stack for the handler its process is ended by SIGSEGV. */
+export function enterHandler(thread: GuestThread, info: SignalInfo, action: SignalAction): void {
+  const { kernel } = thread, { process } = kernel;
+  const { signal } = info;
+  if ((action.flags & SA.RESETHAND) !== 0) {
+    process.actions.set(signal, { ...action, handler: DEFAULT });
+  }
+  const stack = kernel.alternateStack;
+  const onto = (action.flags & SA.ONSTACK) !== 0 && stack.flags !== SS_DISABLE &&
+    !kernel.onAlternateStack;
+  const top = onto ? stack.base + stack.size : thread.get(SP);
+  const at = (top - BigInt(FRAME_BYTES)) & ~15n;
+  const mask = kernel.savedMask ?? kernel.mask;
+  kernel.savedMask = undefined;
+  try {
+    thread.access.write(Number(at), makeFrame(thread.registers, info, mask, stack));
+  } catch (failure) {
+    if (!(failure instanceof Errno) && !(failure instanceof PageNeeded)) throw failure;
+    // There is no stack to run a handler on.
+    process.actions.set(SIG.SEGV, { handler: DEFAULT, flags: 0, mask: 0n });
+    return process.carryOut(SIG.SEGV);
+  }
+  kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
+  thread.set(SP, at);
+  thread.set(RA, BigInt(TRAMPOLINE));
+  thread.set(A0, BigInt(signal));
+  thread.set(A1, at);
+  thread.set(A2, at + 128n);
+  thread.pc = BigInt(action.handler);
+}
