@@ -15,23 +15,8 @@ export const graphCommand = new Command()
     const compiled = await plan(file, options);
     let picture = options.format === "mermaid" ? toMermaid(compiled) : toDot(compiled);
     if (options.format === "svg") {
-      picture = await draw(picture);
+      const { instance } = await import("@viz-js/viz");
+      picture = (await instance()).renderString(picture, { format: "svg" });
     }
     console.log(options.json ? JSON.stringify({ format: options.format, picture }) : picture);
   });
-
-/** Lays a graph out, in a process without permissions. @param dot in Graphviz's language @returns SVG */
-async function draw(dot: string): Promise<string> {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", new URL("./draw_graph.ts", import.meta.url).href],
-    stdin: "piped",
-    stdout: "piped",
-    stderr: "inherit",
-  }).spawn();
-  const [{ success, code, stdout }] = await Promise.all([
-    child.output(),
-    new Response(dot).body!.pipeTo(child.stdin),
-  ]);
-  if (!success) throw new Error(`The graph cannot be drawn: its process ended with ${code}`);
-  return new TextDecoder().decode(stdout);
-}
