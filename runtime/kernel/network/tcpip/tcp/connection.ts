@@ -30,7 +30,8 @@ export interface Owner {
 
 export class Connection extends ConnectionVariables implements Flow, Blocked, Bound {
   nextFlow: Flow | undefined;
-  yields = false;
+  /** an instance of the domain that died made it */
+  restored = false;
   /** undefined: nobody has it any more (an orphan) */
   owner: Owner | undefined;
   /** told that the peer has everything, or that it ended: somebody waits for that (SO_LINGER) */
@@ -71,6 +72,10 @@ export class Connection extends ConnectionVariables implements Flow, Blocked, Bo
 
   get port(): number {
     return this.localPort;
+  }
+
+  get yields(): boolean {
+    return this.restored && this.tcp.portsYield;
   }
 
   /** The most payload of a segment without options that fits the path, as the peer is told. */

@@ -30,8 +30,8 @@ export class RestoredConnections {
   readonly endpoints = new Map<number, StreamEndpoint>();
   readonly #unclaimed = new Set<Connection>();
   readonly #unaccepted: Connection[] = [];
-  /** all, until whoever had their ports has bound to them again */
-  #yielding: Connection[] = [];
+  /** until whoever had the ports of connections has bound to them again: he is not refused them */
+  portsYield = true;
   readonly #timer: Timer;
   readonly #sinceNs: number;
 
@@ -44,7 +44,6 @@ export class RestoredConnections {
         slot.clear();
         continue;
       }
-      this.#yielding.push(connection);
       if (saved.orphan) tcp.ports.add(connection);
       else {
         this.#unclaimed.add(connection);
@@ -105,9 +104,9 @@ export class RestoredConnections {
     this.tcp.ports.add(connection);
   }
 
-  /** See `Transport`. Until then, who had a port is not refused it for connections on it. */
+  /** See `Transport`. From here on the ports of connections are theirs alone. */
   claimed(): number[] {
-    this.#settle();
+    this.portsYield = false;
     const handles: number[] = [];
     for (const connection of this.#unclaimed) {
       const { handle } = connection;
@@ -116,12 +115,6 @@ export class RestoredConnections {
       handles.push(handle);
     }
     return handles;
-  }
-
-  /** From here on their ports are theirs alone. */
-  #settle(): void {
-    for (const connection of this.#yielding) connection.yields = false;
-    this.#yielding = [];
   }
 
   /** Whoever accepted it never knew: it waits to be accepted again. */
@@ -144,7 +137,7 @@ export class RestoredConnections {
       connection.owner = undefined;
       connection.abort();
     }
-    this.#settle();
+    this.portsYield = false;
     this.tcp.checkpoints!.halfOpen.forgetSaved();
     this.#unclaimed.clear();
     this.#unaccepted.length = 0;
@@ -166,7 +159,7 @@ function restore(tcp: Tcp, slot: Checkpoint, saved: SavedConnection): Connection
     new TcpOptions(),
     saved.chosen,
   );
-  connection.yields = true;
+  connection.restored = true;
   // What is sent from here on saves it again.
   connection.owner = saved.orphan ? undefined : nobody;
   connection.checkpoint = slot;

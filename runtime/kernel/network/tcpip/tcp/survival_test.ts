@@ -7,6 +7,7 @@ import type { StreamEndpoint } from "../../endpoint.ts";
 import { errnoOf, join, pattern } from "../testing/transfer.ts";
 import { at, Death, seededRandom, World, type WorldSettings } from "../testing/world.ts";
 import { CHECKPOINT_BYTES } from "./checkpoint.ts";
+import { State } from "./state.ts";
 
 const BYTES = 1_000_000;
 const PIECE_BYTES = 16_384;
@@ -142,4 +143,24 @@ Deno.test("a connection outlives 10 stacks that have one end, 40 seeds", () => {
     const link = { delayNs: 1e6, loss: seed % 3 / 100, offload: seed % 2 === 0 };
     echo({ seed, readings: 300, ...link }, 10, true);
   }
+});
+
+Deno.test("a listener gets its port back from connections that end before it is there again", () => {
+  const keep = new Uint8Array(new SharedArrayBuffer(CHECKPOINT_BYTES));
+  const world = new World({ keep });
+  const client = world.near.tcp();
+  const server = join(world, client, world.near.listen(80), at(world.near.ip, 80));
+  // Both ends are in this stack: the last segments go to and fro before anybody listens.
+  server.close();
+  client.close();
+  world.revive();
+  const { near } = world;
+  world.run(() => false, 2e9);
+  const states = near.transport.sockets().filter(({ local }) => local.port === 80);
+  assertEquals(states.map(({ state }) => state), [State.TIME_WAIT]);
+  const listener = near.listen(80);
+  near.transport.claimed();
+  listener.close();
+  // From then on the port is theirs.
+  assertEquals(errnoOf(() => near.listen(80)), E.EADDRINUSE);
 });

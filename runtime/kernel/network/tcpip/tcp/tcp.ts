@@ -195,6 +195,11 @@ export class Tcp {
     this.ports.remove(connection);
   }
 
+  /** Whether connections of the instance before yield their ports to who binds to them. */
+  get portsYield(): boolean {
+    return this.restored?.portsYield ?? false;
+  }
+
   /** A connection goes over to TIME-WAIT. */
   wait(connection: Connection): void {
     this.forget(connection);

@@ -23,6 +23,7 @@ export class TimeWait implements Flow, Bound {
   readonly remotePort: number;
   readonly six: boolean;
   readonly chosen: boolean;
+  readonly #restored: boolean;
   readonly options: Pick<SocketOptions, "reuseAddress" | "reusePort" | "v6Only">;
   /** the next sequence numbers of both streams */
   readonly sequence: number;
@@ -41,6 +42,7 @@ export class TimeWait implements Flow, Bound {
     this.remotePort = connection.remotePort;
     this.six = connection.six;
     this.chosen = connection.chosen;
+    this.#restored = connection.restored;
     const { reuseAddress, reusePort, v6Only } = connection.options;
     this.options = { reuseAddress, reusePort, v6Only };
     this.sequence = connection.iss + connection.nxt | 0;
@@ -60,6 +62,10 @@ export class TimeWait implements Flow, Bound {
 
   get port(): number {
     return this.localPort;
+  }
+
+  get yields(): boolean {
+    return this.#restored && this.tcp.portsYield;
   }
 
   /** Whether a new connection between the same ports may take its place. */
