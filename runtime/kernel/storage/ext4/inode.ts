@@ -314,6 +314,7 @@ export class Ext4Inode implements Inode, JoinedInode {
       this.#copyIn(offset, from, 0, from.length);
       this.#wrote(offset + from.length);
       transactions.end();
+      this.data.wrote(offset, offset + from.length);
       return from.length;
     }
     return this.#writeSlowly(position, from);
@@ -391,6 +392,7 @@ export class Ext4Inode implements Inode, JoinedInode {
           for (const page of pages) this.data.unpin(page);
         }
       }
+      this.data.wrote(offset, offset + from.length);
       return from.length;
     } finally {
       this.lock.release();
