@@ -7,6 +7,7 @@ import { familyOf } from "../../network/address.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import {
   AcceptedAt,
+  ENDED,
   RECEIVE_HEADER_BYTES,
   SERVER_LOST,
   SocketCall,
@@ -65,6 +66,12 @@ export class InternetSocket extends Socket implements ServedSocket {
   /** its program has set SO_LINGER */
   #mayLinger = false;
   #noWriting = false;
+  #noReading = false;
+  #listens = false;
+  /** its program has set SO_RCVLOWAT: there may be something to read that its level knows nothing of */
+  #together = false;
+  /** that the connection was made was told here: the server's answer to the next attempt would be another */
+  #madeHere = false;
   /** its own address, where it was told when the connection was accepted */
   #local: Uint8Array | undefined;
   /** where a connection is being made to */
@@ -226,6 +233,13 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (!this.streams) return yield* this.#step(SocketCall.CONNECT, [], address);
     // A connection that is given up has nothing to be read any more.
     if (familyOf(address) === AF.UNSPEC) this.#ahead.drop();
+    else if (this.#madeHere) fail(E.EISCONN);
+    else if (this.#connecting && !this.mayWait(0) && this.#isWritable) {
+      this.#connecting = false;
+      this.#connected = this.#madeHere = true;
+      return 0;
+    }
+    this.#madeHere = false;
     this.#destination = address.slice();
     if (this.#connecting && this.mayWait(0)) return yield* this.#finishConnecting();
     const claims = this.#claims;
@@ -248,6 +262,11 @@ export class InternetSocket extends Socket implements ServedSocket {
     return yield* this.#finishConnecting();
   }
 
+  /** Whether the connection came about, and takes data, as far as is known. */
+  get #isWritable(): boolean {
+    return (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
+  }
+
   *#finishConnecting(): Coroutine<number> {
     for (;;) {
       const attempt = () => (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) || undefined;
@@ -265,6 +284,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   *listen(_process: Process, backlog: number): Coroutine<number> {
     const status = yield* this.#step(SocketCall.LISTEN, [backlog]);
     this.level = 0;
+    this.#listens = true;
     return status;
   }
 
@@ -273,7 +293,7 @@ export class InternetSocket extends Socket implements ServedSocket {
     const { server, credential, family, type, protocol } = this;
     const handle = yield* this.whenReceivable(
       0,
-      () => this.#attempt(POLL.IN, SocketCall.ACCEPT, [], payload),
+      () => this.#acceptNow(payload),
     );
     const socket = new InternetSocket(
       server,
@@ -287,9 +307,26 @@ export class InternetSocket extends Socket implements ServedSocket {
     socket.#connected = true;
     socket.#ownBuffers = this.#ownBuffers;
     socket.#mayLinger = this.#mayLinger;
+    socket.#together = this.#together;
     socket.#local = addressAt(payload, AcceptedAt.local);
+    socket.level = getInt(payload, AcceptedAt.level) & ~POLL.IN;
     server.made(socket, handle, server.generation);
     return { socket, address: addressAt(payload, AcceptedAt.peer) };
+  }
+
+  /** Asks for a connection where there is one, as far as is known: of each that comes there is news. */
+  *#acceptNow(payload: Uint8Array): Coroutine<number | undefined> {
+    if (this.#listens && (this.level & (POLL.IN | POLL.ERR | POLL.HUP)) === 0) return undefined;
+    // Of several who were told of one connection, the first has it, and no other needs ask.
+    let more = this.level & POLL.IN;
+    this.level &= ~POLL.IN;
+    try {
+      const handle = yield* this.#attempt(POLL.IN, SocketCall.ACCEPT, [], payload);
+      more = handle === undefined ? 0 : getInt(payload, AcceptedAt.listener) & POLL.IN;
+      return handle;
+    } finally {
+      if (more !== 0) this.became(this.level | more);
+    }
   }
 
   /** A call that the server answers with EAGAIN where a bit of the level is not set. */
@@ -358,7 +395,7 @@ export class InternetSocket extends Socket implements ServedSocket {
   #mayGoOn(bytes: number, flags: number): boolean {
     return this.streams && this.#connected && !this.#behind.busy && !this.#noWriting &&
       !this.#ownBuffers && bytes > 0 && bytes <= BEHIND_BYTES && (flags & MSG.OOB) === 0 &&
-      (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
+      this.#isWritable;
   }
 
   /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
@@ -432,10 +469,15 @@ export class InternetSocket extends Socket implements ServedSocket {
     flags: number,
   ): Coroutine<number | undefined> {
     const ahead = this.#ahead, peeks = (flags & MSG.PEEK) !== 0;
+    const ended = !this.#noReading && (this.level & (ENDED | POLL.ERR)) === ENDED;
+    if (ahead.length === 0 && room > 0 && (flags & MSG.OOB) === 0) {
+      if (ended) return 0;
+      if (this.#isQuiet) return undefined;
+    }
     // Who wants more than is here has the rest come, too: he was told of it, and may not be told again.
     const missing = room - ahead.length;
     const fetches = ahead.length === 0 || (flags & MSG.OOB) !== 0 ||
-      missing > 0 && (this.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
+      missing > 0 && !ended && (this.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
     if (!fetches) return ahead.read(message.parts, skip, !peeks);
     const adds = ahead.length > 0;
     const bytes = Math.max(0, Math.min(missing, this.server.maxDataBytes));
@@ -459,9 +501,25 @@ export class InternetSocket extends Socket implements ServedSocket {
     return scatter(data, message.parts, skip);
   }
 
+  /** Whether there is nothing to read, as far as is known: of what comes there is news. */
+  get #isQuiet(): boolean {
+    return this.#connected && !this.#together &&
+      (this.level & (POLL.IN | POLL.RDHUP | POLL.ERR | POLL.HUP)) === 0;
+  }
+
   *shutdown(how: number): Coroutine<number> {
-    yield* this.#behind.settled();
+    if (how !== SHUT.WR) this.#noReading = true;
     if (how !== SHUT.RD) this.#noWriting = true;
+    if (how === SHUT.WR && this.streams && this.#connected && this.#isWritable) {
+      // What goes wrong with it has happened to the connection, and is told of that.
+      this.#behind.begin(() => this.#shutDown(how), () => {});
+      return 0;
+    }
+    yield* this.#behind.settled();
+    return yield* this.#shutDown(how);
+  }
+
+  *#shutDown(how: number): Coroutine<number> {
     const claims = this.#claims;
     try {
       return yield* this.#call(SocketCall.SHUTDOWN, [how]);
@@ -491,6 +549,7 @@ export class InternetSocket extends Socket implements ServedSocket {
     const sendBuffer = name === SO.SNDBUF || name === SO.SNDBUFFORCE;
     if (level === SOL.SOCKET && sendBuffer) this.#ownBuffers = true;
     if (level === SOL.SOCKET && name === SO.LINGER) this.#mayLinger = true;
+    if (level === SOL.SOCKET && name === SO.RCVLOWAT) this.#together = true;
     return this.#step(SocketCall.SETSOCKOPT, [level, name], value);
   }
 
@@ -498,6 +557,9 @@ export class InternetSocket extends Socket implements ServedSocket {
     if (level === SOL.SOCKET && name === SO.ERROR) {
       const failure = this.#behind.takeFailure();
       if (failure !== undefined) return intOption(failure.errno);
+      if (this.streams && (this.#connected || this.#connecting) && this.#isWritable) {
+        return intOption(0);
+      }
     }
     const payload = new Uint8Array(256);
     const count = yield* this.#call(SocketCall.GETSOCKOPT, [level, name], payload);
@@ -518,7 +580,7 @@ export class InternetSocket extends Socket implements ServedSocket {
 
   poll(events: number): number {
     const here = this.#ahead.length > 0 ? POLL.IN : 0;
-    return (this.level | here) & (events | POLL.ERR | POLL.HUP);
+    return (this.level | here) & (events & ~ENDED | POLL.ERR | POLL.HUP);
   }
 
   /** Nobody has a connection's port beside it, nor waits for its end where SO_LINGER does not say so. */
