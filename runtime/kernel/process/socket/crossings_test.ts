@@ -3,7 +3,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { Coroutine } from "../../coroutine.ts";
 import { finish } from "../../coroutine.ts";
-import { E, Errno } from "../../errno.ts";
+import { E, type Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import type { StreamEndpoint } from "../../network/endpoint.ts";
@@ -111,8 +111,8 @@ Deno.test("a client's connection takes a call for each of what it does, and wait
     program.atOnce(socket.receive(incoming([new Uint8Array(100)]), flags | MSG.DONTWAIT));
   assertEquals(errnoOf(read), E.EAGAIN);
   program.results(finish(socket.write(bytesOf("request"))));
-  const far = listener.accept();
   world.pass(1e6);
+  const far = listener.accept();
   assertEquals(far.receive(new Uint8Array(100), 0).count, 7);
   far.send(bytesOf("answer"), 0);
   far.close();
