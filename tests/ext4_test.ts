@@ -1,7 +1,7 @@
 // ext4 against what others made and check: images of mke2fs in many shapes, trees read back, our own
 // images listed by debugfs, everything clean for e2fsck; crashes at random points.
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Coroutine, finish, Tasks } from "../runtime/kernel/coroutine.ts";
+import { type Coroutine, finish, Tasks, together } from "../runtime/kernel/coroutine.ts";
 import { createDomainMemory } from "../runtime/kernel/domain_memory.ts";
 import type { Environment } from "../runtime/kernel/environment.ts";
 import { E, Errno } from "../runtime/kernel/errno.ts";
@@ -472,6 +472,117 @@ Deno.test("crashes at 200 random points: what was fsynced is there, and the imag
     after.run(after.ext4.unmount());
     if (crash % 4 === 0) assertClean(image, what);
   }
+});
+
+/** Writes a file of 2 MiB from front to back. @param pause lets the disk do something */
+function* fill(inode: Inode, seed: number, pause: () => Coroutine<void>): Coroutine<void> {
+  for (let at = 0; at < 2 * MIB; at += 16 << 10) {
+    yield* finish(inode.write(at, pattern(seed + at, 16 << 10)));
+    yield* pause();
+  }
+}
+
+Deno.test("what is written from front to back is on its way before fsync, which waits for all of it", () => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const bytes = ownImage(16);
+    const next = seededRandom(seed);
+    const { ext4, run, disk, pause } = machine(bytes, seed, 8 * MIB);
+    run(ext4.mount());
+    const base = bytes.slice();
+    disk.record = disk.copies = true;
+    let fsyncAt = 0, durableAt = 0;
+    run(function* () {
+      const inode = yield* make(ext4.root, "file", pattern(1, 10));
+      // Once with blocks to be found for it, once in place, each time over what is on its way.
+      for (const round of [1, 2, 3]) {
+        yield* fill(inode, round * seed, () => next() % 40 === 0 ? pause() : together([]));
+      }
+      fsyncAt = disk.history.length;
+      yield* finish(inode.sync(false));
+      durableAt = disk.history.length;
+      yield* finish(inode.release());
+    }());
+    assert(fsyncAt > 100, `${fsyncAt} pages were written before fsync`);
+    const after = machine(crashedImage(base, disk.history, durableAt, () => 1), seed, 8 * MIB);
+    after.run(after.ext4.mount());
+    after.run(function* () {
+      const inode = (yield* finish(after.ext4.root.lookup("file")))!;
+      const found = yield* readAll(inode);
+      for (let at = 0; at < 2 * MIB; at += 16 << 10) {
+        const piece = found.subarray(at, at + (16 << 10));
+        assertEquals(piece, pattern(3 * seed + at, 16 << 10), `seed ${seed}, at ${at}`);
+      }
+      yield* finish(inode.release());
+    }());
+    const point = durableAt + next() % (disk.history.length - durableAt + 1);
+    assertClean(crashedImage(base, disk.history, point, next).slice(), `seed ${seed}`);
+  }
+});
+
+Deno.test("fsync tells of a disk that refused what was on its way before", () => {
+  const { ext4, run, disk, pause } = machine(ownImage(16), 5, 8 * MIB);
+  run(ext4.mount());
+  const inode = run(make(ext4.root, "file", pattern(1, 10)));
+  disk.broken = true;
+  run(fill(inode, 1, pause));
+  let errno: number | undefined;
+  try {
+    run(finish(inode.sync(false)));
+  } catch (failure) {
+    errno = (failure as Errno).errno;
+  }
+  assertEquals(errno, E.EIO);
+});
+
+Deno.test("a commit waits four times for its disk, and for neighbours of its journal once", () => {
+  const { ext4, run, disk } = machine(ownImage(16), 5, 8 * MIB);
+  run(ext4.mount());
+  const inode = run(make(ext4.root, "file", pattern(1, 10)));
+  run(ext4.sync());
+  const submitted: string[] = [];
+  let waits = 0, was = 0;
+  const submit = disk.submit.bind(disk), poll = disk.poll.bind(disk);
+  disk.submit = (request) => {
+    submitted.push(request.operation);
+    submit(request);
+  };
+  disk.poll = () => {
+    // All that was submitted together is completed together.
+    if (submitted.length === was) return 0;
+    waits++;
+    was = submitted.length;
+    let completed = 0;
+    while (poll() > 0) completed++;
+    return completed;
+  };
+  run(finish(inode.write(0, pattern(2, 10))));
+  run(finish(inode.sync(false)));
+  assertEquals(submitted, ["write", "write", "flush", "write", "flush"]);
+  assertEquals(waits, 4);
+});
+
+Deno.test("a file that is written anew lies in memory as the one before, page after page", () => {
+  const { ext4, run, disk, pause } = machine(ownImage(16), 5, 8 * MIB);
+  run(ext4.mount());
+  const inode = run(make(ext4.root, "file", pattern(1, 10)));
+  const jumps: number[] = [];
+  const submit = disk.submit.bind(disk);
+  disk.submit = (request) => {
+    const { buffers, operation } = request;
+    const rows = buffers.filter((each, index) =>
+      each.address !== buffers[index - 1]?.address + 4096
+    );
+    if (operation === "write" && buffers.length > 8) jumps.push(rows.length);
+    submit(request);
+  };
+  run(fill(inode, 1, pause));
+  run(ext4.sync());
+  run(finish(inode.truncate(0)));
+  run(ext4.sync());
+  jumps.length = 0;
+  run(fill(inode, 2, pause));
+  assert(jumps.length > 0);
+  assertEquals(jumps.filter((count) => count > 2), []);
 });
 
 Deno.test("the host replays our journal as we do", () => {

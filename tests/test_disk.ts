@@ -8,10 +8,14 @@ export class TestDisk implements BlockDevice {
   readonly discards = true;
   readonly maxBuffers = 64;
   readonly maxBytes = 256 << 10;
-  readonly #waiting: BlockRequest[] = [];
+  readonly #waiting: { request: BlockRequest; contents: Uint8Array[] }[] = [];
   /** since the start: writes in the order they reached the disk, undefined for a flush */
   readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
   record = false;
+  /** whether what is written is what there was when it was submitted, as with a disk that is a ring away */
+  copies = false;
+  /** whether it refuses to write */
+  broken = false;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -23,25 +27,27 @@ export class TestDisk implements BlockDevice {
 
   submit(request: BlockRequest): void {
     request.status = "pending";
-    this.#waiting.push(request);
+    const copies = this.copies && request.operation === "write";
+    const contents = request.buffers.map(({ bytes }) => copies ? bytes.slice() : bytes);
+    this.#waiting.push({ request, contents });
   }
 
   /** Completes one of the waiting requests. */
   poll(): number {
     if (this.#waiting.length === 0) return 0;
-    const [request] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
+    const [{ request, contents }] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
     let position = request.sector * 512;
-    for (const { bytes } of request.buffers) {
+    for (const bytes of contents) {
       if (request.operation === "read") {
         bytes.set(this.bytes.subarray(position, position + bytes.length));
       } else {
-        this.bytes.set(bytes, position);
+        if (!this.broken) this.bytes.set(bytes, position);
         if (this.record) this.history.push({ position, bytes: bytes.slice() });
       }
       position += bytes.length;
     }
     if (request.operation === "flush" && this.record) this.history.push(undefined);
-    request.status = "ok";
+    request.status = this.broken && request.operation === "write" ? "io-error" : "ok";
     request.done.wakeAll();
     return 1;
   }

@@ -26,6 +26,30 @@ export function* finish<T>(value: Blocking<T>): Coroutine<T> {
   return isCoroutine(value) ? yield* value : value;
 }
 
+/**
+ * Begins several things at once.
+ * @returns what ends when all of them are over, and then throws what the first of them threw
+ */
+export function together(works: Coroutine<void>[]): Coroutine<void> {
+  const failures: unknown[] = [];
+  const goOn = (work: Coroutine<void>): IteratorResult<WaitQueue, void> => {
+    try {
+      return work.next();
+    } catch (failure) {
+      failures.push(failure);
+      return { done: true, value: undefined };
+    }
+  };
+  for (const work of works) goOn(work);
+  return function* (): Coroutine<void> {
+    for (const work of works) {
+      // What it waited for may have come while others were waited for: it is asked again first.
+      for (let step = goOn(work); !step.done; step = goOn(work)) yield step.value;
+    }
+    if (failures.length > 0) throw failures[0];
+  }();
+}
+
 /** A place where tasks sleep until somebody wakes it. Wake-ups are not remembered: re-check in a loop. */
 export class WaitQueue {
   #sleepers: Task[] = [];

@@ -1,6 +1,6 @@
 // Waits that are ended from outside, and turns that are given away.
 import { assertEquals } from "@std/assert";
-import { type Coroutine, Tasks, WaitQueue } from "./coroutine.ts";
+import { type Coroutine, Tasks, together, WaitQueue } from "./coroutine.ts";
 import { E, Errno } from "./errno.ts";
 
 /** A task that waits for a number to be put there, and how it ended. */
@@ -52,4 +52,49 @@ Deno.test("a pause lets others go first, whatever the clock says", () => {
   for (const name of ["a", "b"]) tasks.spawn(body(name));
   while (tasks.run() > 0);
   assertEquals(order, ["a0", "b0", "a1", "b1"]);
+});
+
+Deno.test("several things are begun at once, and are over together, whichever comes first", () => {
+  for (const first of [0, 1]) {
+    const tasks = new Tasks(() => 0);
+    const queues = [new WaitQueue(), new WaitQueue()], came = [false, false], log: string[] = [];
+    const work = function* (which: number): Coroutine<void> {
+      log.push(`begin ${which}`);
+      while (!came[which]) yield queues[which];
+      log.push(`end ${which}`);
+    };
+    const both = together([work(0), work(1)]);
+    assertEquals(log, ["begin 0", "begin 1"]);
+    let over = false;
+    tasks.spawn(both, () => over = true);
+    for (const which of [first, 1 - first]) {
+      assertEquals(over, false);
+      came[which] = true;
+      queues[which].wakeAll();
+      tasks.run();
+    }
+    assertEquals(over, true);
+    assertEquals(log.slice(2).sort(), ["end 0", "end 1"]);
+  }
+});
+
+Deno.test("of several things that fail the first tells, once the others are over", () => {
+  const tasks = new Tasks(() => 0);
+  const queue = new WaitQueue();
+  let ended = false;
+  const fails = function* (errno: number): Coroutine<void> {
+    throw new Errno(errno);
+  };
+  const waits = function* (): Coroutine<void> {
+    yield queue;
+    ended = true;
+  };
+  let failure: unknown;
+  tasks.spawn(together([fails(E.EIO), waits(), fails(E.ENOSPC)]), (_value, thrown) => {
+    failure = thrown;
+    assertEquals(ended, true);
+  });
+  queue.wakeAll();
+  tasks.run();
+  assertEquals((failure as Errno).errno, E.EIO);
 });

@@ -11,6 +11,8 @@ export interface PollSource {
   pending(): boolean;
   /** Tells the other side about what has been done for it since, and wakes it if it sleeps. */
   notify(): void;
+  /** Whether what it waits for may well come before a sleeper would be awake again. */
+  readonly imminent?: boolean;
 }
 
 export interface LoopSettings {
@@ -23,6 +25,8 @@ export interface LoopSettings {
   maxSleepNs: number;
 }
 
+/** How long to look for what is imminent: a sleeper that shares no processor takes as long to wake. */
+const IMMINENT_NS = 50e3;
 /** After as many sleeps a loop that does not spin any more finds out whether it would pay now. */
 const SLEEPS_PER_TRIAL = 32;
 /** Turns between two looks at the clock: some microseconds. A power of two. */
@@ -36,8 +40,9 @@ export class DomainLoop {
   #turns = 0;
   #idleTurns = 0;
   #idleSinceNs = 0;
-  /** sleeps since spinning was last tried: none while it pays */
-  #sleptInARow = 0;
+  /** sleeps since spinning last paid, while nothing was imminent and while something was */
+  readonly #sleptInARow = [0, 0];
+  #imminent = 0;
 
   constructor(
     private readonly sources: PollSource[],
@@ -55,7 +60,7 @@ export class DomainLoop {
     done += this.tasks.runReady();
     for (let index = 0; index < sources.length; index++) sources[index].notify();
     if (done === 0) return false;
-    if (this.#idleTurns > 0) this.#sleptInARow = 0;
+    if (this.#idleTurns > 0) this.#sleptInARow[this.#imminent] = 0;
     this.#idleTurns = 0;
     return true;
   }
@@ -79,9 +84,16 @@ export class DomainLoop {
     this.spins++;
     if ((++this.#idleTurns & TURNS_PER_CLOCK - 1) !== 0) return Atomics.pause();
     const now = this.settings.nowNs();
-    if (this.#idleTurns === TURNS_PER_CLOCK) this.#idleSinceNs = now;
-    const spins = !this.settings.adaptive || this.#sleptInARow % SLEEPS_PER_TRIAL < 2;
-    if (spins && now - this.#idleSinceNs < this.settings.spinNs) return Atomics.pause();
+    if (this.#idleTurns === TURNS_PER_CLOCK) {
+      this.#idleSinceNs = now;
+      this.#imminent = this.sources.some((source) => source.imminent) ? 1 : 0;
+    }
+    const spinNs = this.#imminent === 1
+      ? Math.max(IMMINENT_NS, this.settings.spinNs)
+      : this.settings.spinNs;
+    const spins = !this.settings.adaptive ||
+      this.#sleptInARow[this.#imminent] % SLEEPS_PER_TRIAL < 2;
+    if (spins && now - this.#idleSinceNs < spinNs) return Atomics.pause();
     this.#sleep(now);
     this.#idleTurns = 0;
     this.#turns = 0;
@@ -95,7 +107,7 @@ export class DomainLoop {
       return;
     }
     this.sleeps++;
-    this.#sleptInARow++;
+    this.#sleptInARow[this.#imminent]++;
     this.sleeper.sleep(timeout);
   }
 }

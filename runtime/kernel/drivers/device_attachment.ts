@@ -8,6 +8,8 @@ export class DeviceAttachment implements PollSource {
   onInterrupt: () => number = () => 0;
   /** what the driver does at the end of a turn: tells the device of what came together in it */
   onTurnEnd: () => void = () => {};
+  /** whether the driver waits for something that takes the device some microseconds */
+  imminent = false;
   interrupts = 0;
 
   /** @param id of the device at the IOMMU, by which traces know it */

@@ -14,6 +14,9 @@ const QUEUE_SIZE = 64;
 /** Data buffers of one request: 1 MiB of single pages. */
 const MAX_BUFFERS = 256;
 const MAX_BYTES = 1 << 20;
+/** Requests and bytes outstanding up to which the answer is imminent, unless the host's disk has to be waited for. */
+const FEW_REQUESTS = 4;
+const FEW_BYTES = 64 << 10;
 /** Header (16), discard segment (16), status (1), padded. */
 const SLOT_BYTES = 64;
 const DISCARD_OFFSET = 16;
@@ -25,6 +28,7 @@ interface Outstanding {
   slot: number;
   /** among all of the queue, by which traces know it */
   place: number;
+  bytes: number;
 }
 
 /** One that waits for room in the queue, and whose work it is. */
@@ -45,6 +49,7 @@ class VirtioBlkDriver implements BlockDevice {
   readonly #slotView: DataView;
   readonly #freeSlots: number[];
   readonly #waiting: Waiting[] = [];
+  #outstandingBytes = 0;
   readonly #probe: VirtioProbe;
 
   constructor(
@@ -128,23 +133,26 @@ class VirtioBlkDriver implements BlockDevice {
     }
     writable.push({ address: address + STATUS_OFFSET, length: 1 });
     const place = this.#queue.added;
+    const bytes = request.buffers.reduce((sum, buffer) => sum + buffer.bytes.length, 0);
     const { trace } = this.environment.tasks;
     if (trace.on) {
       // Before the device can see it, so that it is not told of later than what the device does.
-      const bytes = request.buffers.reduce((sum, buffer) => sum + buffer.bytes.length, 0);
       const { id } = this.attachment;
       trace.record(TraceEvent.REQUEST, id, place, types[request.operation], context, bytes);
     }
-    this.#queue.add({ request, slot, place }, readable, writable);
+    this.#queue.add({ request, slot, place, bytes }, readable, writable);
+    this.#outstandingBytes += bytes;
+    this.#noteImminence();
     this.attachment.registers.notify(0);
   }
 
   #complete(): number {
     const { trace } = this.environment.tasks;
-    const count = this.#queue.takeUsed(({ request, slot, place }) => {
+    const count = this.#queue.takeUsed(({ request, slot, place, bytes }) => {
       if (trace.on) trace.record(TraceEvent.REQUEST_END, this.attachment.id, place);
       const status = this.#slotView.getUint8(slot * SLOT_BYTES + STATUS_OFFSET);
       this.#freeSlots.push(slot);
+      this.#outstandingBytes -= bytes;
       this.#settle(
         request,
         status === Block.OK ? "ok" : status === Block.UNSUPP ? "unsupported" : "io-error",
@@ -154,7 +162,14 @@ class VirtioBlkDriver implements BlockDevice {
       const { request, context } = this.#waiting.shift()!;
       this.#start(request, context);
     }
+    this.#noteImminence();
     return count;
+  }
+
+  #noteImminence(): void {
+    const { outstanding } = this.#queue;
+    this.attachment.imminent = outstanding > 0 && outstanding <= FEW_REQUESTS &&
+      this.#outstandingBytes <= FEW_BYTES;
   }
 
   #settle(request: BlockRequest, status: BlockRequest["status"]): void {

@@ -19,7 +19,7 @@ export const SocketCall = {
   BIND: 200,
   /** handle, backlog */
   LISTEN: 201,
-  /** handle -> handle of the connection; out: level word, and at {@link AcceptedAt} both its addresses, each behind a length word */
+  /** handle -> handle of the connection; out: what is at {@link AcceptedAt} */
   ACCEPT: 202,
   /** handle; in: sockaddr -> 0 (datagrams), or EINPROGRESS and readiness later (streams) */
   CONNECT: 203,
@@ -69,8 +69,14 @@ export const SERVER_LOST = -65536;
 /** Words before received data: flags (MSG_TRUNC), bytes of the sockaddr, full length; then room for a sockaddr. */
 export const RECEIVE_HEADER_BYTES = 12 + 28;
 
-/** Where an answer to ACCEPT has the addresses of the connection. */
-export const AcceptedAt = { peer: 4, local: 36, bytes: 68 } as const;
+/** A bit of levels beside those of poll(2): the peer sends no more of the stream, and the client has got all of it. */
+export const ENDED = 0x4000;
+
+/**
+ * Where an answer to ACCEPT has the level of the connection, of which IN is news all the same; both its addresses, each
+ * behind a length word; and the level of the socket that it was accepted from.
+ */
+export const AcceptedAt = { level: 0, peer: 4, local: 36, listener: 68, bytes: 72 } as const;
 
 /** Words before the data of an event. */
 export const EVENT_HEAD_BYTES = 12;

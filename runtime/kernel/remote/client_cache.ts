@@ -216,6 +216,7 @@ export class ClientCache implements Service {
 
   /** A write of which it is known where it goes need not be waited for, if its server takes it for certain. */
   #write(call: ServiceCall): Blocking<number> {
+    this.writes.hear();
     const { args, payload } = call;
     const record = this.server.record(args[0]);
     if (!record.takesWrites || !this.#usable()) return this.#change(call);

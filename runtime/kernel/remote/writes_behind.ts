@@ -84,6 +84,14 @@ export class WritesBehind implements Service {
       : "now";
   }
 
+  /**
+   * Takes the answers that have come, where many writes are under way: who writes on and on would otherwise have to
+   * wait for room that there is.
+   */
+  hear(): void {
+    if (this.#isFull(MAX_WRITES / 2, MAX_BYTES / 2)) this.server.hear();
+  }
+
   #isFull(writes: number, bytes: number): boolean {
     return this.#writes.size >= writes || this.#bytes >= bytes;
   }

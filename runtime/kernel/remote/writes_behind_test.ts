@@ -194,6 +194,21 @@ Deno.test("more than a bounded number of writes are not under way", () => {
   assert(world.files.get(FILE)!.subarray(0, 49 * PAGE_BYTES).every((byte) => byte === 3));
 });
 
+Deno.test("who writes on and on does not wait for answers that are there already", () => {
+  const world = new FilesWorld(64, 128);
+  world.spareBytes = PLENTY;
+  world.settle();
+  world.files.set(FILE, new Uint8Array(300 * PAGE_BYTES));
+  const handle = world.open(FILE);
+  end(world, handle);
+  for (let done = 0; done < 200; done++) {
+    assertEquals(write(world, handle, done * PAGE_BYTES, pageOf(3)).status, PAGE_BYTES);
+    // The server is fast; the client's loop does not get round to looking.
+    world.arrive();
+    while (world.taken.length > 0) world.answer(world.taken[0]);
+  }
+});
+
 Deno.test("a write that failed is told once through each handle that was open: by write, fsync or close", () => {
   const { world, handle } = worldOfPages(4);
   const others = [1, 2, 3].map(() => world.open(FILE)), elsewhere = world.open(OTHER);

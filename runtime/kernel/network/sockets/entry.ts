@@ -2,7 +2,7 @@
 import { SO, SOL } from "../constants.ts";
 import type { Endpoint, StreamEndpoint } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { MOST_AHEAD_BYTES } from "../protocol.ts";
+import { ENDED, MOST_AHEAD_BYTES } from "../protocol.ts";
 import type { NetlinkEndpoint } from "./netlink.ts";
 
 export class Entry {
@@ -81,6 +81,14 @@ export class Entry {
     this.unclaimed = false;
     this.#given = got;
     this.#emptied = unread === 0;
+  }
+
+  /** The level as the client is told of it. */
+  get level(): number {
+    const { endpoint, stream } = this, { readiness } = endpoint;
+    const isOver = stream !== undefined && !this.listens && endpoint.queuedIn === 0 &&
+      (readiness & (POLL.RDHUP | POLL.ERR)) === POLL.RDHUP;
+    return isOver ? readiness | ENDED : readiness;
   }
 
   /** Bytes that the client may get with the news of them: all that there are, where they are few. */

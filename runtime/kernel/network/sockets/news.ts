@@ -38,7 +38,7 @@ export class News {
             const start = at + EVENT_HEAD_BYTES;
             entry.giveAhead(payload.subarray(start, start + count));
           }
-          const level = entry.endpoint.readiness;
+          const { level } = entry;
           entry.tell(level);
           view.setInt32(at, entry.handle, true);
           view.setInt32(at + 4, level, true);

@@ -141,7 +141,7 @@ export class SocketServer implements Service {
    * wait for the rest, who are woken by an event.
    */
   #withLevel(entry: Entry, bit: number, count: number): number {
-    const level = entry.endpoint.readiness;
+    const { level } = entry;
     entry.tell(level, bit);
     return level * 2 ** 32 + count;
   }
@@ -197,7 +197,7 @@ export class SocketServer implements Service {
     const sent = streamOf(endpoint as StreamEndpoint).claim(got);
     new DataView(payload.buffer, payload.byteOffset).setFloat64(0, sent, true);
     endpoint.changed = () => this.#news.note(entry);
-    const level = endpoint.readiness;
+    const { level } = entry;
     entry.tell(level);
     return level;
   }
@@ -245,7 +245,12 @@ export class SocketServer implements Service {
     const accepted = this.#add(made, true);
     accepted.inherit(entry);
     if (payload.length >= AcceptedAt.bytes) {
-      new DataView(payload.buffer, payload.byteOffset).setInt32(0, made.readiness, true);
+      const view = new DataView(payload.buffer, payload.byteOffset);
+      view.setInt32(AcceptedAt.level, made.readiness, true);
+      view.setInt32(AcceptedAt.listener, endpoint.readiness, true);
+      // What there is to read comes with the news of it.
+      accepted.tell(made.readiness, ~POLL.IN);
+      entry.tell(endpoint.readiness, POLL.IN);
       if (made.peer !== undefined) putAddress(payload, AcceptedAt.peer, encodeAddress(made.peer));
       putAddress(payload, AcceptedAt.local, encodeAddress(made.local));
     }

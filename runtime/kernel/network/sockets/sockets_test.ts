@@ -7,6 +7,7 @@ import { encodeAddress } from "../address.ts";
 import { AF, SO, SOCK, SOL } from "../constants.ts";
 import type { StreamEndpoint } from "../endpoint.ts";
 import {
+  ENDED,
   EVENT_HEAD_BYTES,
   eventBytes,
   MOST_AHEAD_BYTES,
@@ -148,7 +149,7 @@ Deno.test("the end of a stream is told with the last data", () => {
   socket.far.send(new TextEncoder().encode("bye"), 0);
   socket.far.close();
   socket.world.pass(100e6);
-  assertEquals(socket.news(), [[POLL.IN | POLL.OUT | Ready.RDHUP, "bye"]]);
+  assertEquals(socket.news(), [[POLL.IN | POLL.OUT | Ready.RDHUP | ENDED, "bye"]]);
 });
 
 Deno.test("who asks while data is on its way gets nothing else before it", () => {

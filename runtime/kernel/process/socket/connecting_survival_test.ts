@@ -2,12 +2,14 @@
 // each connects, is accepted, and gets what the other sends, and no call has an error.
 import { assert, assertEquals } from "@std/assert";
 import { type Coroutine, finish } from "../../coroutine.ts";
+import { E, type Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
-import { AF, SOCK } from "../../network/constants.ts";
+import { AF, SHUT, SOCK } from "../../network/constants.ts";
 import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
 import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
 import { at, Death, NEAR, World } from "../../network/tcpip/testing/world.ts";
 import { SocketClient } from "../../remote/sockets.ts";
+import { O, POLL } from "../../vfs/constants.ts";
 import type { Process } from "../process.ts";
 import { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
@@ -61,7 +63,8 @@ function meet(seed: number, readings: number, deaths: number): void {
   function* ask(): Coroutine<void> {
     for (; rounds < ROUNDS; rounds++) {
       const socket = yield* open();
-      yield* socket.connect(nobody, address);
+      if (rounds % 2 === 0) yield* socket.connect(nobody, address);
+      else yield* connectLater(socket);
       const bytes = Uint8Array.of(rounds, 1, 2, 3), back = new Uint8Array(bytes.length);
       yield* finish(socket.write(bytes));
       for (let done = 0; done < back.length;) {
@@ -70,8 +73,30 @@ function meet(seed: number, readings: number, deaths: number): void {
         done += count;
       }
       assertEquals(back, bytes);
+      if (rounds % 3 > 0) {
+        yield* socket.shutdown(SHUT.WR);
+        assertEquals(yield* finish(socket.read(back)), 0);
+      }
       yield* finish(socket.release(true));
     }
+  }
+
+  /** As programs connect that wait for several things at a time. */
+  function* connectLater(socket: InternetSocket): Coroutine<void> {
+    const { flags } = socket;
+    socket.flags |= O.NONBLOCK;
+    for (;;) {
+      try {
+        yield* socket.connect(nobody, address);
+        break;
+      } catch (failure) {
+        const { errno } = failure as Errno;
+        if (errno === E.EISCONN) break;
+        if (errno !== E.EINPROGRESS && errno !== E.EALREADY) throw failure;
+      }
+      while (socket.poll(POLL.OUT) === 0) yield socket.readiness;
+    }
+    socket.flags = flags;
   }
 
   const failures: unknown[] = [];

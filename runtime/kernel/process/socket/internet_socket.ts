@@ -3,7 +3,7 @@
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
-import { AcceptedAt, RECEIVE_HEADER_BYTES, SocketCall } from "../../network/protocol.ts";
+import { AcceptedAt, ENDED, RECEIVE_HEADER_BYTES, SocketCall } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
@@ -25,6 +25,10 @@ export class InternetSocket extends Socket {
   /** its program has set SO_LINGER */
   #mayLinger = false;
   #noWriting = false;
+  #noReading = false;
+  #listens = false;
+  /** its program has set SO_RCVLOWAT: there may be something to read that its level knows nothing of */
+  #together = false;
   /** its own address, where it was told when the connection was accepted */
   #local: Uint8Array | undefined;
 
@@ -85,6 +89,7 @@ export class InternetSocket extends Socket {
   *listen(_process: Process, backlog: number): Coroutine<number> {
     const status = yield* this.#served.step(SocketCall.LISTEN, [backlog]);
     this.#served.level = 0;
+    this.#listens = true;
     return status;
   }
 
@@ -93,7 +98,7 @@ export class InternetSocket extends Socket {
     const { server, credential, family, type, protocol } = this;
     const handle = yield* this.whenReceivable(
       0,
-      () => this.#served.attempt(POLL.IN, SocketCall.ACCEPT, [], payload),
+      () => this.#acceptNow(payload),
     );
     const socket = new InternetSocket(
       server,
@@ -107,9 +112,27 @@ export class InternetSocket extends Socket {
     socket.#served.connected = true;
     socket.#ownBuffers = this.#ownBuffers;
     socket.#mayLinger = this.#mayLinger;
+    socket.#together = this.#together;
     socket.#local = addressAt(payload, AcceptedAt.local);
+    socket.#served.level = getInt(payload, AcceptedAt.level) & ~POLL.IN;
     server.made(socket.#served, handle, server.generation);
     return { socket, address: addressAt(payload, AcceptedAt.peer) };
+  }
+
+  /** Asks for a connection where there is one, as far as is known: of each that comes there is news. */
+  *#acceptNow(payload: Uint8Array): Coroutine<number | undefined> {
+    const served = this.#served;
+    if (this.#listens && (served.level & (POLL.IN | POLL.ERR | POLL.HUP)) === 0) return undefined;
+    // Of several who were told of one connection, the first has it, and no other needs ask.
+    let more = served.level & POLL.IN;
+    served.level &= ~POLL.IN;
+    try {
+      const handle = yield* served.attempt(POLL.IN, SocketCall.ACCEPT, [], payload);
+      more = handle === undefined ? 0 : getInt(payload, AcceptedAt.listener) & POLL.IN;
+      return handle;
+    } finally {
+      if (more !== 0) served.became(served.level | more);
+    }
   }
 
   *send(message: Outgoing, flags: number): Coroutine<number> {
@@ -147,10 +170,10 @@ export class InternetSocket extends Socket {
 
   /** Whether the server will take so many bytes: a stream that is writable has a third of its buffer free. */
   #mayGoOn(bytes: number, flags: number): boolean {
-    const { connected, behind, level } = this.#served;
+    const { connected, behind, isWritable } = this.#served;
     return this.streams && connected && !behind.busy && !this.#noWriting &&
       !this.#ownBuffers && bytes > 0 && bytes <= BEHIND_BYTES && (flags & MSG.OOB) === 0 &&
-      (level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
+      isWritable;
   }
 
   /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
@@ -217,10 +240,15 @@ export class InternetSocket extends Socket {
   ): Coroutine<number | undefined> {
     const served = this.#served, { ahead } = served;
     const peeks = (flags & MSG.PEEK) !== 0;
+    const ended = !this.#noReading && (served.level & (ENDED | POLL.ERR)) === ENDED;
+    if (ahead.length === 0 && room > 0 && (flags & MSG.OOB) === 0) {
+      if (ended) return 0;
+      if (this.#isQuiet) return undefined;
+    }
     // Who wants more than is here has the rest come, too: he was told of it, and may not be told again.
     const missing = room - ahead.length;
     const fetches = ahead.length === 0 || (flags & MSG.OOB) !== 0 ||
-      missing > 0 && (served.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
+      missing > 0 && !ended && (served.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
     if (!fetches) return ahead.read(message.parts, skip, !peeks);
     const adds = ahead.length > 0;
     const bytes = Math.max(0, Math.min(missing, this.server.maxDataBytes));
@@ -244,10 +272,24 @@ export class InternetSocket extends Socket {
     return scatter(data, message.parts, skip);
   }
 
+  /** Whether there is nothing to read, as far as is known: of what comes there is news. */
+  get #isQuiet(): boolean {
+    const { connected, level } = this.#served;
+    return connected && !this.#together &&
+      (level & (POLL.IN | POLL.RDHUP | POLL.ERR | POLL.HUP)) === 0;
+  }
+
   *shutdown(how: number): Coroutine<number> {
-    yield* this.#served.behind.settled();
+    const served = this.#served, { behind } = served;
+    if (how !== SHUT.WR) this.#noReading = true;
     if (how !== SHUT.RD) this.#noWriting = true;
-    return yield* this.#served.shutdown(how);
+    if (how === SHUT.WR && this.streams && served.connected && served.isWritable) {
+      // What goes wrong with it has happened to the connection, and is told of that.
+      behind.begin(() => served.shutdown(how), () => {});
+      return 0;
+    }
+    yield* behind.settled();
+    return yield* served.shutdown(how);
   }
 
   *localName(): Coroutine<Uint8Array> {
@@ -267,13 +309,16 @@ export class InternetSocket extends Socket {
     const sendBuffer = name === SO.SNDBUF || name === SO.SNDBUFFORCE;
     if (level === SOL.SOCKET && sendBuffer) this.#ownBuffers = true;
     if (level === SOL.SOCKET && name === SO.LINGER) this.#mayLinger = true;
+    if (level === SOL.SOCKET && name === SO.RCVLOWAT) this.#together = true;
     return this.#served.step(SocketCall.SETSOCKOPT, [level, name], value);
   }
 
   protected *ownOption(level: number, name: number): Coroutine<Uint8Array> {
     if (level === SOL.SOCKET && name === SO.ERROR) {
-      const failure = this.#served.behind.takeFailure();
+      const { behind, connected, connecting, isWritable } = this.#served;
+      const failure = behind.takeFailure();
       if (failure !== undefined) return intOption(failure.errno);
+      if (this.streams && (connected || connecting) && isWritable) return intOption(0);
     }
     const payload = new Uint8Array(256);
     const count = yield* this.#served.call(SocketCall.GETSOCKOPT, [level, name], payload);
@@ -295,7 +340,7 @@ export class InternetSocket extends Socket {
   poll(events: number): number {
     const { level, ahead } = this.#served;
     const here = ahead.length > 0 ? POLL.IN : 0;
-    return (level | here) & (events | POLL.ERR | POLL.HUP);
+    return (level | here) & (events & ~ENDED | POLL.ERR | POLL.HUP);
   }
 
   /** Nobody has a connection's port beside it, nor waits for its end where SO_LINGER does not say so. */

@@ -27,12 +27,15 @@ export class SendBehind {
     }
   }
 
-  /** Sends for a caller that goes on; one that fails has its failure told to the next. */
-  begin(send: () => Coroutine<void>): void {
+  /** Sends for a caller that goes on; one that fails has its failure told to the next, where `failed` does not take it. */
+  begin(
+    send: () => Coroutine<unknown>,
+    failed = (failure: Errno) => this.fail(failure),
+  ): void {
     this.tasks.spawn(this.inTurn(send), (_value, failure) => {
       if (failure === undefined) return;
       if (!(failure instanceof Errno)) throw failure;
-      this.fail(failure);
+      failed(failure);
     });
   }
 

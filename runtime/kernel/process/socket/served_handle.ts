@@ -28,6 +28,7 @@ export class ServedHandle implements ServedSocket {
   level = 0;
   /** it has, or had, a connection: that no other server can go on with, but for one that has it, too */
   connected = false;
+  connecting = false;
   /** how often its server has died: should one die while it comes back, all starts anew */
   turns = 0;
   readonly ahead = new ReceivedAhead();
@@ -37,7 +38,8 @@ export class ServedHandle implements ServedSocket {
   #lost = false;
   #lingers = false;
   #released = false;
-  #connecting = false;
+  /** that the connection was made was told here: the server's answer to the next attempt would be another */
+  #madeHere = false;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
   /** options, address and backlog, as they were set */
@@ -125,7 +127,7 @@ export class ServedHandle implements ServedSocket {
       if (status === SERVER_LOST || turn !== this.turns) return;
       if (status < 0) fail(-status);
     }
-    if (this.#connecting && this.#destination !== undefined) {
+    if (this.connecting && this.#destination !== undefined) {
       const args = [handle], address = this.#destination.slice();
       // The next server is asked for this connection, should it come about.
       this.#becoming = handle;
@@ -147,6 +149,11 @@ export class ServedHandle implements ServedSocket {
     this.server.forget(this, this.handle);
     this.#moved.wakeAll();
     this.became(POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP);
+  }
+
+  /** Whether the connection came about, and takes data, as far as is known. */
+  get isWritable(): boolean {
+    return (this.level & (POLL.OUT | POLL.ERR | POLL.HUP)) === POLL.OUT;
   }
 
   /** What calls tell the server of a stream: bytes that have come, and of them those that nobody has read. */
@@ -211,8 +218,15 @@ export class ServedHandle implements ServedSocket {
   *connect(address: Uint8Array, waits: boolean): Coroutine<number | undefined> {
     // A connection that is given up has nothing to be read any more.
     if (familyOf(address) === AF.UNSPEC) this.ahead.drop();
+    else if (this.#madeHere) fail(E.EISCONN);
+    else if (this.connecting && !waits && this.isWritable) {
+      this.connectingEnded(true);
+      this.#madeHere = true;
+      return 0;
+    }
+    this.#madeHere = false;
     this.#destination = address.slice();
-    if (this.#connecting && waits) return undefined;
+    if (this.connecting && waits) return undefined;
     try {
       const status = yield* this.#callOnce(SocketCall.CONNECT, [], E.EISCONN, address);
       this.connected = true;
@@ -222,14 +236,14 @@ export class ServedHandle implements ServedSocket {
     } catch (failure) {
       if (!(failure instanceof Errno) || failure.errno !== E.EINPROGRESS) throw failure;
       this.level = 0;
-      this.#connecting = true;
+      this.connecting = true;
       return undefined;
     }
   }
 
   /** The connection that was being made is there, or will not be. */
   connectingEnded(connected: boolean): void {
-    this.#connecting = false;
+    this.connecting = false;
     this.connected = connected;
   }
 

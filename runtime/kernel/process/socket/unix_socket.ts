@@ -26,7 +26,6 @@ const BUFFER_BYTES = 212_992;
 /** Datagrams that wait at one socket. */
 const MAX_QUEUED = 512;
 const MAX_BACKLOG = 4096;
-const RDHUP = 0x2000;
 
 interface Message {
   data: Uint8Array;
@@ -390,7 +389,7 @@ export class UnixSocket extends Socket {
     }
     if (this.#left || this.#peer === undefined) level |= POLL.HUP;
     if (this.#noReading && this.#noWriting) level |= POLL.HUP;
-    if (this.#left || this.#noReading) level |= POLL.IN | RDHUP;
+    if (this.#left || this.#noReading) level |= POLL.IN | POLL.RDHUP;
     // It tells of room once a quarter of the buffer is free, so that a writer has something to do.
     if (this.#peer === undefined || this.#peer.#queuedBytes * 4 <= this.#sendBytes * 3) {
       level |= POLL.OUT;

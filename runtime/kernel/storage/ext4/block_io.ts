@@ -8,6 +8,12 @@ import { E, fail } from "../../errno.ts";
 const FRAMES = 64;
 export const FRAME_BYTES = 4096;
 
+/** At most a frame, and the byte position on the disk where it goes. */
+export interface Piece {
+  position: number;
+  bytes: Uint8Array;
+}
+
 export class BlockIo {
   readonly #free: DmaBuffer[];
   readonly #freed = new WaitQueue();
@@ -66,28 +72,36 @@ export class BlockIo {
     }
   }
 
-  /** Writes pieces (each at most a frame) at their byte positions; several are under way at a time. */
-  *writeAll(pieces: { position: number; bytes: Uint8Array }[]): Coroutine<void> {
-    const under: { request: BlockRequest; frame: DmaBuffer }[] = [];
-    let failed = false;
+  /** Writes pieces, neighbours in one request; several are under way at a time. */
+  *writeAll(pieces: Piece[]): Coroutine<void> {
+    const under: { request: BlockRequest; frames: DmaBuffer[] }[] = [];
+    let held = 0, failed = false;
     const finishOne = function* (this: BlockIo): Coroutine<void> {
-      const { request, frame } = under.shift()!;
+      const { request, frames } = under.shift()!;
       while (request.status === "pending") yield request.done;
       failed ||= request.status !== "ok";
-      this.#give(frame);
+      held -= frames.length;
+      for (const frame of frames) this.#give(frame);
     };
-    for (const { position, bytes } of pieces) {
-      while (under.length >= FRAMES / 2) yield* finishOne.call(this);
-      const frame = yield* this.#take();
-      const part = frame.bytes.subarray(0, bytes.length);
-      part.set(bytes);
-      under.push({
-        request: this.submit("write", position / SECTOR_BYTES, [{
-          address: frame.address,
-          bytes: part,
-        }]),
-        frame,
-      });
+    for (let next = 0; next < pieces.length;) {
+      while (held >= FRAMES / 2) yield* finishOne.call(this);
+      const { position } = pieces[next];
+      const frames: DmaBuffer[] = [], buffers: DmaBuffer[] = [];
+      let end = position;
+      do {
+        const frame = frames.length === 0 ? yield* this.#take() : this.#free.pop()!;
+        const { bytes } = pieces[next++];
+        const part = frame.bytes.subarray(0, bytes.length);
+        part.set(bytes);
+        frames.push(frame);
+        buffers.push({ address: frame.address, bytes: part });
+        end += bytes.length;
+        held++;
+      } while (
+        pieces[next]?.position === end && held < FRAMES / 2 && this.#free.length > 0 &&
+        buffers.length < this.disk.maxBuffers && end + FRAME_BYTES - position <= this.disk.maxBytes
+      );
+      under.push({ request: this.submit("write", position / SECTOR_BYTES, buffers), frames });
     }
     while (under.length > 0) yield* finishOne.call(this);
     if (failed) fail(E.EIO);

@@ -11,6 +11,9 @@ import type { ExtentList } from "./extents.ts";
 const FIRST_WINDOW = 4;
 const MAX_WINDOW = 256;
 
+/** Bytes that a writer leaves behind, from front to back, before the disk begins on them. */
+const WRITE_BEHIND_BYTES = 512 << 10;
+
 export interface FileContext {
   pageCache: PageCache;
   io: BlockIo;
@@ -24,6 +27,12 @@ export class FileData implements PageOwner {
   #nextExpected = 0;
   #window = FIRST_WINDOW;
   #aheadTo = 0;
+  /** where the last writer got to, and from where on the disk has not been told of what it wrote */
+  #writtenTo = 0;
+  #behind = 0;
+  /** writes under way, and how many the disk refused */
+  readonly #writing = new Set<Run>();
+  #failures = 0;
 
   /** @param sizeBytes the file's size now */
   constructor(
@@ -198,38 +207,68 @@ export class FileData implements PageOwner {
   }
 
   *writeData(): Coroutine<void> {
+    const failures = this.#failures;
+    const dirty = [...this.pages.values()].filter((page) => page.dirty);
+    let left = dirty.sort((a, b) => a.index - b.index);
+    do {
+      // What somebody else began must be on the disk, too. A page is not written twice at a time: which of its
+      // contents came last would be for the disk to say.
+      const begun = [...this.#writing];
+      const busy = left.filter((page) => page.busy > 0);
+      yield* this.#write(left.filter((page) => page.busy === 0 && page.dirty));
+      for (const run of begun) while (this.#writing.has(run)) yield this.context.pageCache.changed;
+      left = busy.filter((page) => page.dirty || page.busy > 0);
+    } while (left.length > 0);
+    if (this.#failures !== failures) fail(E.EIO);
+  }
+
+  /**
+   * Notes what was written. Who writes from front to back is done with what lies behind: the disk begins on it
+   * meanwhile, so that little is left for the `fsync` that comes at the end.
+   */
+  wrote(offset: number, end: number): void {
+    if (offset !== this.#writtenTo) this.#behind = offset;
+    this.#writtenTo = end;
+    if (end - this.#behind < WRITE_BEHIND_BYTES) return;
+    const from = Math.floor(this.#behind / PAGE_BYTES), beyond = Math.floor(end / PAGE_BYTES);
+    this.#behind = end;
+    this.context.spawn(this.#write(this.#dirty(from, beyond)));
+  }
+
+  /** Pages of a range to be written that are not on their way already. */
+  #dirty(from: number, beyond: number): Page[] {
+    const dirty: Page[] = [];
+    for (let index = from; index < beyond; index++) {
+      const page = this.pages.get(index);
+      if (page?.dirty && page.busy === 0) dirty.push(page);
+    }
+    return dirty;
+  }
+
+  *#write(dirty: Page[]): Coroutine<void> {
     const { pageCache, io } = this.context;
-    const dirty = [...this.pages.values()].filter((page) => page.dirty).sort((a, b) =>
-      a.index - b.index
-    );
-    if (dirty.length === 0) return yield* this.#settleWrites();
     for (const page of dirty) {
       pageCache.markClean(page);
       page.busy++;
     }
     const runs = this.#runs(dirty, () => true);
-    for (const run of runs) run.request = io.submit("write", run.sector, run.buffers);
-    let failed = false;
+    for (const run of runs) {
+      run.request = io.submit("write", run.sector, run.buffers);
+      this.#writing.add(run);
+    }
     for (const run of runs) {
       while (run.request!.status === "pending") yield run.request!.done;
+      this.#writing.delete(run);
       if (run.request!.status === "ok") continue;
-      failed = true;
+      this.#failures++;
       for (const page of run.pages) if (!page.dropped) pageCache.markDirty(page);
     }
     for (const page of dirty) pageCache.settle(page);
-    if (failed) fail(E.EIO);
   }
 
-  /** Writes that somebody else began must be on the disk too. */
-  *#settleWrites(): Coroutine<void> {
-    for (const page of [...this.pages.values()]) {
-      while (page.busy > 0 && page.ready) yield this.context.pageCache.changed;
-    }
-  }
-
-  /** Forgets pages from an index on. */
+  /** Forgets pages from an index on; the newest first, so that the next ones get their frames in the same order. */
   dropFrom(index: number, beyond = Infinity): void {
-    for (const page of [...this.pages.values()]) {
+    for (const page of [...this.pages.values()].reverse()) {
       if (page.index >= index && page.index < beyond) this.context.pageCache.drop(page);
     }
   }

@@ -19,6 +19,7 @@ export function writeFile(inode: Ext4Inode, position: number, from: Uint8Array):
     copyIn(inode, offset, from, 0, from.length);
     wrote(inode, offset + from.length);
     transactions.end();
+    inode.data.wrote(offset, offset + from.length);
     return from.length;
   }
   return writeSlowly(inode, position, from);
@@ -102,6 +103,7 @@ function* writeSlowly(inode: Ext4Inode, position: number, from: Uint8Array): Cor
         for (const page of pages) inode.data.unpin(page);
       }
     }
+    inode.data.wrote(offset, offset + from.length);
     return from.length;
   } finally {
     inode.lock.release();

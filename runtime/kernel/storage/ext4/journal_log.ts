@@ -1,7 +1,7 @@
 // The journal as a log on the disk: replays what a crash left, appends transactions, moves its tail.
 import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
-import type { BlockIo } from "./block_io.ts";
+import type { BlockIo, Piece } from "./block_io.ts";
 import { crc32c } from "./checksum.ts";
 import {
   BlockType,
@@ -146,17 +146,12 @@ export class JournalLog {
     this.sequence = sequence;
   }
 
-  /** Writes a transaction, in the order that makes it count only when all of it is there. */
-  *append(blocks: LoggedBlock[], revokes: number[], seconds: number): Coroutine<void> {
+  /** Writes what a transaction changes. It counts for nothing until {@link commit}, whatever else is under way. */
+  *write(blocks: LoggedBlock[], revokes: number[]): Coroutine<void> {
     const sequence = this.sequence;
-    const pieces: { position: number; bytes: Uint8Array }[] = [];
-    const put = (bytes: Uint8Array) => {
-      pieces.push({ position: this.map[this.#head] * this.blockBytes, bytes });
-      this.#head = this.#head + 1 >= this.#end ? this.#first : this.#head + 1;
-      this.#used++;
-    };
-    const startsEmpty = this.#used === 0;
-    const start = this.#head;
+    const pieces: Piece[] = [];
+    const put = (bytes: Uint8Array) => pieces.push(this.#next(bytes));
+    if (this.#used === 0) pieces.push(this.#superblock(sequence, this.#head));
     for (let done = 0; done < revokes.length; done += this.#format.revokesPerBlock) {
       put(this.#format.revoke(sequence, revokes.slice(done, done + this.#format.revokesPerBlock)));
     }
@@ -181,30 +176,39 @@ export class JournalLog {
       put(this.#format.descriptor(sequence, part));
       for (const tag of part) put(tag.bytes);
     }
-    if (startsEmpty) yield* this.#writeSuper(sequence, start);
     yield* this.io.writeAll(pieces);
+  }
+
+  /** Makes what was written count: everything that was written before is on the image then. */
+  *commit(seconds: number): Coroutine<void> {
     yield* this.io.flush();
-    pieces.length = 0;
-    put(this.#format.commit(sequence, seconds));
-    yield* this.io.writeAll(pieces);
+    yield* this.io.writeAll([this.#next(this.#format.commit(this.sequence, seconds))]);
     yield* this.io.flush();
-    this.sequence = (sequence + 1) >>> 0;
+    this.sequence = (this.sequence + 1) >>> 0;
+  }
+
+  /** The next block of the journal, with its contents. */
+  #next(bytes: Uint8Array): Piece {
+    const position = this.map[this.#head] * this.blockBytes;
+    this.#head = this.#head + 1 >= this.#end ? this.#first : this.#head + 1;
+    this.#used++;
+    return { position, bytes };
   }
 
   /** Everything in the journal is at home: it is empty. */
   *markEmpty(): Coroutine<void> {
     this.#used = 0;
-    yield* this.#writeSuper(this.sequence, 0);
+    yield* this.io.writeAll([this.#superblock(this.sequence, 0)]);
     yield* this.io.flush();
   }
 
-  *#writeSuper(sequence: number, start: number): Coroutine<void> {
+  #superblock(sequence: number, start: number): Piece {
     const view = this.#super;
     view.setUint32(0x18, sequence);
     view.setUint32(0x1c, start);
     view.setUint32(0xfc, 0);
     const bytes = new Uint8Array(view.buffer);
     if (this.#format.checksums) view.setUint32(0xfc, crc32c(0xffff_ffff, bytes, 0, 1024));
-    yield* this.io.writeAll([{ position: this.map[0] * this.blockBytes, bytes }]);
+    return { position: this.map[0] * this.blockBytes, bytes };
   }
 }

@@ -1,9 +1,9 @@
 // Transactions over the metadata buffers (jbd2's roles, in ordered mode): operations run inside a
-// handle of the running transaction; a commit waits for open handles, takes copies, and writes data,
-// then journal, while the next transaction runs. Committed blocks go home at checkpoints.
-import { type Coroutine, Mutex, WaitQueue } from "../../coroutine.ts";
+// handle of the running transaction; a commit waits for open handles, takes copies, and writes data and
+// journal, then the block that makes them count, while the next transaction runs. Committed blocks go home at checkpoints.
+import { type Coroutine, Mutex, together, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import type { BlockIo } from "./block_io.ts";
+import type { BlockIo, Piece } from "./block_io.ts";
 import type { Buffer, BufferCache } from "./buffer_cache.ts";
 import type { JournalLog, LoggedBlock } from "./journal_log.ts";
 
@@ -156,6 +156,8 @@ export class Transactions {
     const transaction = this.#running;
     this.#locked = true;
     while (transaction.handles > 0) yield this.#quiet;
+    // First, so that the disk has begun when the rest is ready.
+    const data = together([...transaction.inodes].map((inode) => inode.writeData()));
     let blocks: LoggedBlock[];
     try {
       for (const inode of transaction.inodes) inode.store();
@@ -173,10 +175,10 @@ export class Transactions {
       this.#unlocked.wakeAll();
     }
     try {
-      for (const inode of transaction.inodes) yield* inode.writeData();
       if (this.log !== undefined) {
-        yield* this.#writeLogged(this.log, blocks, [...transaction.revokes]);
+        yield* this.#writeLogged(this.log, data, blocks, [...transaction.revokes]);
       } else {
+        yield* data;
         yield* this.io.writeAll(this.#homes(blocks));
         yield* this.io.flush();
       }
@@ -191,18 +193,30 @@ export class Transactions {
     this.#quiet.wakeAll();
   }
 
-  *#writeLogged(log: JournalLog, blocks: LoggedBlock[], revokes: number[]): Coroutine<void> {
+  /**
+   * Data and journal are written at a time: what orders them is the flush before the block that makes the
+   * transaction count.
+   */
+  *#writeLogged(
+    log: JournalLog,
+    data: Coroutine<void>,
+    blocks: LoggedBlock[],
+    revokes: number[],
+  ): Coroutine<void> {
     const cost = log.cost(blocks.length, revokes.length);
     if (cost > log.capacity) fail(E.ENOSPC);
     if (cost > log.room || this.#committed.size > MAX_COMMITTED) yield* this.#checkpoint(log);
-    if (blocks.length === 0 && revokes.length === 0) return yield* this.io.flush();
-    yield* this.io.flush();
-    yield* log.append(blocks, revokes, this.seconds());
+    if (blocks.length === 0 && revokes.length === 0) {
+      yield* data;
+      return yield* this.io.flush();
+    }
+    yield* together([data, log.write(blocks, revokes)]);
+    yield* log.commit(this.seconds());
     for (const { block, bytes } of blocks) this.#committed.set(block, bytes);
     for (const block of revokes) this.#committed.delete(block);
   }
 
-  #homes(blocks: Iterable<LoggedBlock>): { position: number; bytes: Uint8Array }[] {
+  #homes(blocks: Iterable<LoggedBlock>): Piece[] {
     return [...blocks].sort((a, b) => a.block - b.block)
       .map(({ block, bytes }) => ({ position: block * this.cache.blockBytes, bytes }));
   }

@@ -65,42 +65,45 @@ export class PageCache {
     for (;;) {
       const present = owner.pages.get(index);
       if (present !== undefined) return present;
-      const frame = this.#free.pop() ?? this.#reclaim();
-      if (frame !== undefined) {
-        const page: Page = {
-          owner,
-          index,
-          frame,
-          ready: false,
-          dirty: false,
-          busy: 0,
-          pins: 0,
-          referenced: true,
-          slot: this.#pages.length,
-          dropped: false,
-        };
-        owner.pages.set(index, page);
-        this.#pages.push(page);
-        return page;
-      }
+      const free = this.#free.pop();
+      if (free !== undefined) return this.#place(owner, index, free, this.#pages.length);
+      const old = this.#reclaim();
+      if (old !== undefined) return this.#place(owner, index, old.frame, old.slot);
       yield* this.#makeRoom();
     }
   }
 
-  /** A frame of a clean page that was not used since the hand last passed it. */
-  #reclaim(): DmaBuffer | undefined {
+  #place(owner: PageOwner, index: number, frame: DmaBuffer, slot: number): Page {
+    const page: Page = {
+      owner,
+      index,
+      frame,
+      ready: false,
+      dirty: false,
+      busy: 0,
+      pins: 0,
+      referenced: true,
+      slot,
+      dropped: false,
+    };
+    owner.pages.set(index, page);
+    return this.#pages[slot] = page;
+  }
+
+  /**
+   * Takes a clean page that was not used since the hand last passed it from its owner. Who gets its frame gets its
+   * slot: what is read in a row then lies in a row again, and is one segment to a device.
+   */
+  #reclaim(): Page | undefined {
     for (let steps = 0; steps < 2 * this.#pages.length; steps++) {
       if (this.#hand >= this.#pages.length) this.#hand = 0;
-      const page = this.#pages[this.#hand];
-      if (page.dirty || page.busy > 0 || page.pins > 0 || !page.ready) this.#hand++;
-      else if (page.referenced) {
-        page.referenced = false;
-        this.#hand++;
-      } else {
+      const page = this.#pages[this.#hand++];
+      if (page.dirty || page.busy > 0 || page.pins > 0 || !page.ready) continue;
+      if (!page.referenced) {
         page.owner.pages.delete(page.index);
-        this.#forget(page);
-        return page.frame;
+        return page;
       }
+      page.referenced = false;
     }
     return undefined;
   }
