@@ -109,7 +109,7 @@ export class InternetSocket extends Socket {
       protocol,
       flags & SOCK.NONBLOCK,
     );
-    socket.#served.connected = true;
+    socket.#served.inherit(this.#served);
     socket.#ownBuffers = this.#ownBuffers;
     socket.#mayLinger = this.#mayLinger;
     socket.#together = this.#together;
@@ -315,10 +315,14 @@ export class InternetSocket extends Socket {
 
   protected *ownOption(level: number, name: number): Coroutine<Uint8Array> {
     if (level === SOL.SOCKET && name === SO.ERROR) {
-      const { behind, connected, connecting, isWritable } = this.#served;
-      const failure = behind.takeFailure();
+      const served = this.#served, { connected, connecting, isWritable } = served;
+      const failure = served.behind.takeFailure();
       if (failure !== undefined) return intOption(failure.errno);
-      if (this.streams && (connected || connecting) && isWritable) return intOption(0);
+      if (this.streams && (connected || connecting) && isWritable) {
+        // Who asks knows from this that he is connected.
+        served.connected = true;
+        return intOption(0);
+      }
     }
     const payload = new Uint8Array(256);
     const count = yield* this.#served.call(SocketCall.GETSOCKOPT, [level, name], payload);

@@ -4,7 +4,7 @@
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { familyOf } from "../../network/address.ts";
-import { AF } from "../../network/constants.ts";
+import { AF, SOL } from "../../network/constants.ts";
 import { SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
@@ -165,8 +165,33 @@ export class ServedHandle implements ServedSocket {
   *step(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
     const kept = payload?.slice();
     const status = yield* this.call(number, args, payload);
-    this.#steps.push({ number, args, payload: kept });
+    this.#keep({ number, args, payload: kept });
     return status;
+  }
+
+  /** Keeps a step, in place of one that it undoes. */
+  #keep(step: Step): void {
+    const { number, args: [level, name] } = step, steps = this.#steps;
+    let from = 0;
+    if (number === SocketCall.SETSOCKOPT) {
+      // What was set before it was bound may matter for that; what adds to a list undoes nothing.
+      if (level !== SOL.SOCKET && level !== SOL.TCP) return void steps.push(step);
+      from = steps.findLastIndex((each) => each.number !== number) + 1;
+    }
+    const same = steps.findIndex((each, index) =>
+      index >= from && each.number === number &&
+      (number !== SocketCall.SETSOCKOPT || each.args[0] === level && each.args[1] === name)
+    );
+    if (same >= 0) steps.splice(same, 1);
+    steps.push(step);
+  }
+
+  /** It was accepted from a socket that listens, and has its options. */
+  inherit(listener: ServedHandle): void {
+    for (const step of listener.#steps) {
+      if (step.number === SocketCall.SETSOCKOPT) this.#keep(step);
+    }
+    this.connected = true;
   }
 
   /** A call on the server that has this socket, once there is one. */
@@ -216,17 +241,16 @@ export class ServedHandle implements ServedSocket {
    * @returns the server's status; undefined where the connection is under way
    */
   *connect(address: Uint8Array, waits: boolean): Coroutine<number | undefined> {
-    // A connection that is given up has nothing to be read any more.
-    if (familyOf(address) === AF.UNSPEC) this.ahead.drop();
-    else if (this.#madeHere) fail(E.EISCONN);
-    else if (this.connecting && !waits && this.isWritable) {
+    if (familyOf(address) === AF.UNSPEC) return yield* this.#disconnect(address);
+    if (this.#madeHere) fail(E.EISCONN);
+    if (this.connecting && !waits && this.isWritable) {
       this.connectingEnded(true);
       this.#madeHere = true;
       return 0;
     }
-    this.#madeHere = false;
-    this.#destination = address.slice();
     if (this.connecting && waits) return undefined;
+    const before = this.#destination;
+    this.#destination = address.slice();
     try {
       const status = yield* this.#callOnce(SocketCall.CONNECT, [], E.EISCONN, address);
       this.connected = true;
@@ -234,11 +258,26 @@ export class ServedHandle implements ServedSocket {
       if (status !== undefined) this.level = 0;
       return status ?? 0;
     } catch (failure) {
-      if (!(failure instanceof Errno) || failure.errno !== E.EINPROGRESS) throw failure;
+      if (!(failure instanceof Errno) || failure.errno !== E.EINPROGRESS) {
+        this.#destination = before;
+        throw failure;
+      }
       this.level = 0;
       this.connecting = true;
       return undefined;
     }
+  }
+
+  /** Gives the connection up that it has, or is making. @param address of AF_UNSPEC */
+  *#disconnect(address: Uint8Array): Coroutine<number> {
+    // There is nothing to be read any more.
+    this.ahead.drop();
+    const status = yield* this.call(SocketCall.CONNECT, [], address);
+    this.connectingEnded(false);
+    this.#madeHere = false;
+    this.#destination = undefined;
+    this.level = 0;
+    return status;
   }
 
   /** The connection that was being made is there, or will not be. */
@@ -279,6 +318,8 @@ export class ServedHandle implements ServedSocket {
     if (status === undefined) return undefined;
     const { level, count } = splitLevel(status);
     this.level = level;
+    // Its program goes on from there: a server without that connection has nothing for it.
+    if (this.connecting) this.connected = true;
     return count;
   }
 
