@@ -5,7 +5,7 @@ import { MemoryOpener } from "../runtime/hypervisor/memory/opener.ts";
 import { STATUS_BYTES, StatusPage } from "../runtime/hypervisor/status_page.ts";
 import type { DomainPlan } from "../schemas/plan.ts";
 
-Deno.test("a hostile domain reaches nothing of the host, and dies when it takes all the memory", async () => {
+async function isolated(standsBy: boolean): Promise<void> {
   const opener = new MemoryOpener();
   const memory = opener.create("memory", 1 << 20, "mapped"),
     status = opener.create("status", STATUS_BYTES, "mapped");
@@ -15,6 +15,7 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
     name: "hostile",
     memory: { address: 0, sizeBytes: 1 << 20, heapBytes: 64 << 20 },
   } as DomainPlan;
+  if (standsBy) mechanism.prepare!(plan);
   const instance = mechanism.start({
     plan,
     generation: 1,
@@ -32,4 +33,18 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
   await instance.ended;
   assertEquals(new StatusPage(status.buffer).failure, "got nothing");
   opener.release();
+}
+
+Deno.test("a hostile domain reaches nothing of the host, and dies when it takes all the memory", () =>
+  isolated(false));
+
+Deno.test("so it is where the process stood by before it was granted anything", () =>
+  isolated(true));
+
+Deno.test("a process that stands by and is not needed ends", async () => {
+  const mechanism = processIsolation(new URL("./hostile_domain.ts", import.meta.url));
+  const memory = { address: 0, sizeBytes: 1 << 20, heapBytes: 64 << 20 };
+  for (const name of ["one", "another"]) mechanism.prepare!({ name, memory } as DomainPlan);
+  // The test would be told of what is left of it.
+  await mechanism.close!();
 });

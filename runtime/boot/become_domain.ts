@@ -1,6 +1,7 @@
 // Turns a fresh process into a domain: opens the memory it was granted, limits itself, and gives up
 // every permission. What runs afterwards can name nothing of the host.
-// Arguments: the grant as JSON, and the limit of private memory in bytes.
+// A line of standard input says what it is granted, and how many bytes of private memory it may have: until it
+// comes, a process stands by.
 import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { LinuxMemory } from "../hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
@@ -31,15 +32,26 @@ function openGrant(grant: DomainGrant): OpenedGrant {
   return opened;
 }
 
-/** Opens the grant and seals the process. */
+/** The first line of standard input. It ends the process where the machine does not need it any more. */
+function readLine(): string {
+  const buffer = new Uint8Array(65_536), decoder = new TextDecoder();
+  for (let line = "";;) {
+    const count = Deno.stdin.readSync(buffer);
+    if (count === null) Deno.exit(0);
+    line += decoder.decode(buffer.subarray(0, count), { stream: true });
+    if (line.endsWith("\n")) return line;
+  }
+}
+
+/** Waits for the grant, opens it and seals the process. */
 export function becomeDomain(): { grant: DomainGrant; opened: OpenedGrant } {
-  const grant: DomainGrant = JSON.parse(Deno.args[0]);
   const host = new LinuxMemory();
   host.ignoreInterrupts();
+  const { grant, limitBytes }: { grant: DomainGrant; limitBytes: number } = JSON.parse(readLine());
   // A machine that is killed takes its domains with it.
   if (grant.memory.kind === "mapped") host.endWithParent(grant.memory.pid);
   const opened = openGrant(grant);
-  host.limitDataBytes(Number(Deno.args[1]));
+  host.limitDataBytes(limitBytes);
   host.close();
   for (const name of permissions) Deno.permissions.revokeSync({ name });
   return { grant, opened };

@@ -14,14 +14,18 @@ import type { DeviceThread } from "./device_thread.ts";
 import type { HartThread } from "./hart_thread.ts";
 import type { MachineMemory } from "./machine_memory.ts";
 
-const mechanisms: Record<"process" | "worker", IsolationMechanism> = {
-  process: processIsolation(new URL("./domain_process.ts", import.meta.url)),
-  worker: workerIsolation(new URL("./domain_worker.ts", import.meta.url)),
-};
+/** When a domain serves for so long, the next start of it is prepared: what runs shortly needs none. */
+const PREPARE_MS = 500;
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 export class ServiceDomains {
+  readonly #mechanisms: Record<"process" | "worker", IsolationMechanism> = {
+    process: processIsolation(new URL("./domain_process.ts", import.meta.url)),
+    worker: workerIsolation(new URL("./domain_worker.ts", import.meta.url)),
+  };
+  /** timers of what is to be prepared, by domain */
+  readonly #preparing = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #supervisors: Map<string, Supervisor>;
   readonly #links: RingLink[];
   /** how often each fault of the plan has happened at a request, in instances that are no more */
@@ -65,8 +69,22 @@ export class ServiceDomains {
   }
 
   /** Stops all, each before those that it calls: what it holds is written back through them. */
-  stop(): Promise<void> {
-    return this.#inOrder("server", (supervisor) => supervisor.stop());
+  async stop(): Promise<void> {
+    await this.#inOrder("server", (supervisor) => supervisor.stop());
+    for (const timer of this.#preparing.values()) clearTimeout(timer);
+    for (const mechanism of Object.values(this.#mechanisms)) await mechanism.close?.();
+  }
+
+  /** Has what the next instance of a domain needs at hand, should it be needed. */
+  #prepare(plan: DomainPlan): void {
+    clearTimeout(this.#preparing.get(plan.name));
+    const timer = setTimeout(() => this.#mechanismOf(plan).prepare?.(plan), PREPARE_MS);
+    Deno.unrefTimer(timer);
+    this.#preparing.set(plan.name, timer);
+  }
+
+  #mechanismOf({ isolation }: DomainPlan): IsolationMechanism {
+    return this.#mechanisms[isolation as "process" | "worker"];
   }
 
   /** What failed and came back, in the order of the failures. */
@@ -196,6 +214,9 @@ export class ServiceDomains {
       nowMs: () => performance.now(),
       event: (event) => {
         this.event(event);
+        if (event.kind === "domain-ready" && plan.recovery.policy === "restart") {
+          this.#prepare(plan);
+        }
         if (event.kind === "domain-gone" && plan.recovery.policy === "fail") this.lost();
       },
     }, this.bootedMs);
@@ -226,8 +247,8 @@ export class ServiceDomains {
     status.reset();
     await this.devices.admit(plan, own.memory, own.windows, own.bell);
     const log = (line: string) => this.event({ kind: "log", domain: plan.name, line });
-    const mechanism = mechanisms[plan.isolation as "process" | "worker"];
-    return { instance: mechanism.start(this.#grantOf(plan, generation), log), status };
+    const instance = this.#mechanismOf(plan).start(this.#grantOf(plan, generation), log);
+    return { instance, status };
   }
 
   /** What has happened in an instance does not happen again in the next. */

@@ -1,65 +1,109 @@
 // Isolation by a process of the host: a Deno process that maps the memory it was granted, then gives
 // up every permission. It can be killed for certain, and its memory is limited by the host.
-import type { DomainExit, DomainGrant, DomainInstance, IsolationMechanism } from "./domain_host.ts";
+import type { DomainPlan } from "../../../schemas/plan.ts";
+import type { DomainExit, IsolationMechanism } from "./domain_host.ts";
 
 /** Writable private memory that V8 and Deno reserve for themselves (560 MiB measured), beyond the heap. */
 const RUNTIME_BYTES = 720 << 20;
 /** Young generation: small, so that its garbage does not count as the domain's memory for long. */
 const SEMI_SPACE_MIB = 8;
 
-/** @param module URL of the program that a domain's process runs: it reads its grant from argument 0 */
+/** @param module URL of the program that a domain's process runs: it reads its grant from standard input */
 export function processIsolation(module: URL): IsolationMechanism {
+  // Most of a start is that of Deno, and of V8 with the domain's code: a process stands by for the next.
+  const standby = new Map<number, Deno.ChildProcess>();
+  const heapMiB = (plan: DomainPlan) => Math.ceil(plan.memory.heapBytes / (1 << 20));
   return {
     memory: "mapped",
-    start(grant: DomainGrant, log): DomainInstance {
-      const heapMiB = Math.ceil(grant.plan.memory.heapBytes / (1 << 20));
-      const child = new Deno.Command(Deno.execPath(), {
-        args: [
-          "run",
-          "--quiet",
-          "--no-prompt",
-          "--no-config",
-          "--no-lock",
-          "--allow-ffi",
-          `--v8-flags=--max-old-space-size=${heapMiB},--max-semi-space-size=${SEMI_SPACE_MIB}`,
-          module.href,
-          JSON.stringify(grant),
-          String(grant.plan.memory.heapBytes + RUNTIME_BYTES),
-        ],
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).spawn();
-      let tail = "";
-      const lines = Promise.all(
-        [child.stdout, child.stderr].map((stream) =>
-          readLines(stream, (line) => {
-            log(line);
-            tail = /out of memory|allocation failed/i.test(line) ? "out of memory" : tail;
-          })
-        ),
-      );
-      const ended = Promise.all([child.status, lines]).then(([status]): DomainExit => ({
-        reason: tail ||
-          (status.signal ? `ended by ${status.signal}` : `ended with status ${status.code}`),
-      }));
+    start(grant, log) {
+      const size = heapMiB(grant.plan);
+      const child = standby.get(size) ?? spawn(module, size);
+      standby.delete(size);
+      child.ref();
+      const limitBytes = grant.plan.memory.heapBytes + RUNTIME_BYTES;
+      const ended = watch(child, log);
+      void give(child, JSON.stringify({ grant, limitBytes }));
       return {
         ended,
         async kill() {
-          try {
-            child.kill("SIGKILL");
-          } catch (failure) {
-            // It may have ended by itself between the decision and the signal.
-            if (!(failure instanceof TypeError || failure instanceof Deno.errors.NotFound)) {
-              throw failure;
-            }
-          }
-          await child.status;
+          await kill(child);
           return true;
         },
       };
     },
+    prepare(plan) {
+      const size = heapMiB(plan);
+      if (standby.has(size)) return;
+      const child = spawn(module, size);
+      child.unref();
+      standby.set(size, child);
+      void child.status.then(() => standby.get(size) === child && standby.delete(size));
+    },
+    async close() {
+      const children = [...standby.values()];
+      standby.clear();
+      await Promise.all(children.map(async (child) => {
+        child.ref();
+        await Promise.all([kill(child), give(child, ""), watch(child, () => {})]);
+      }));
+    },
   };
+}
+
+/** Starts a process, which waits for its grant. */
+function spawn(module: URL, heapMiB: number): Deno.ChildProcess {
+  return new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      "--no-config",
+      "--no-lock",
+      "--allow-ffi",
+      `--v8-flags=--max-old-space-size=${heapMiB},--max-semi-space-size=${SEMI_SPACE_MIB}`,
+      module.href,
+    ],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+}
+
+/** Writes a line to a process, and says that there will be no other; one that has ended needs none. */
+async function give(child: Deno.ChildProcess, line: string): Promise<void> {
+  try {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(`${line}\n`));
+    await writer.close();
+  } catch (failure) {
+    if (!(failure instanceof Deno.errors.BrokenPipe || failure instanceof TypeError)) throw failure;
+  }
+}
+
+/** Tells what a process says, and at last how it ended. */
+async function watch(child: Deno.ChildProcess, log: (line: string) => void): Promise<DomainExit> {
+  let tail = "";
+  const lines = [child.stdout, child.stderr].map((stream) =>
+    readLines(stream, (line) => {
+      log(line);
+      tail = /out of memory|allocation failed/i.test(line) ? "out of memory" : tail;
+    })
+  );
+  const [status] = await Promise.all([child.status, ...lines]);
+  return {
+    reason: tail ||
+      (status.signal ? `ended by ${status.signal}` : `ended with status ${status.code}`),
+  };
+}
+
+async function kill(child: Deno.ChildProcess): Promise<void> {
+  try {
+    child.kill("SIGKILL");
+  } catch (failure) {
+    // It may have ended by itself between the decision and the signal.
+    if (!(failure instanceof TypeError || failure instanceof Deno.errors.NotFound)) throw failure;
+  }
+  await child.status;
 }
 
 async function readLines(

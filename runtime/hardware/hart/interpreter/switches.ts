@@ -5,8 +5,8 @@ import { PAGE_BYTES } from "../translation_table.ts";
 
 /** What is further away is another function. */
 const REACH = 1 << 16;
-/** Cases of a jump that are kept. */
-const MOST_CASES = 160;
+/** Cases of a jump that are kept, and of all jumps: then all are noted anew. */
+const MOST_CASES = 160, MOST_IN_ALL = 1 << 16;
 /** Where calls leave what returns jump to. */
 const RA = 1;
 
@@ -18,15 +18,20 @@ export function isSwitch({ op, rd, rs1 }: Pick<Instruction, "op" | "rd" | "rs1">
 export class Switches {
   /** by frame, and by the offset of the jump in it */
   readonly #frames = new Map<number, Map<number, number[]>>();
+  #count = 0;
 
   /** @param distance from the jump */
   note(frame: number, offset: number, distance: number): void {
     if (distance > REACH || distance < -REACH) return;
     let jumps = this.#frames.get(frame);
     if (jumps === undefined) this.#frames.set(frame, jumps = new Map());
-    const cases = jumps.get(offset);
-    if (cases === undefined) jumps.set(offset, [distance]);
-    else if (cases.length < MOST_CASES && !cases.includes(distance)) cases.push(distance);
+    let cases = jumps.get(offset);
+    if (cases === undefined) jumps.set(offset, cases = []);
+    if (cases.length >= MOST_CASES || cases.includes(distance)) return;
+    cases.push(distance);
+    if (++this.#count < MOST_IN_ALL) return;
+    this.#frames.clear();
+    this.#count = 0;
   }
 
   /** @param place of a jump in the hart's memory @returns distances to where it has led, in the order of the first time */

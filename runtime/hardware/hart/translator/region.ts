@@ -148,22 +148,23 @@ export function collect(
       } else if (ending.table !== undefined && limits.depth > 0) {
         const target = guess(block, call, ending.table);
         if (target !== undefined) block.ending = { kind: "guess", target };
-      } else if (isSwitch(block.instructions.at(-1)!) && call === 0) {
-        switchAt(block);
+      } else if (isSwitch(block.instructions.at(-1)!) && call === 0 && limits.switched) {
+        const places = switchAt(block);
+        if (places.length === 0) continue;
+        switches = true;
+        most = limits.switched + 1;
+        mostBlocks = Infinity;
+        for (const place of places) if (want(place)) entries.add(place);
       }
     }
   }
-  /** Makes a jump a switch if it has led to an entry, and the places that it has led to entries. */
-  function switchAt(block: Block): void {
-    if (limits.switched === undefined) return;
+  /** Makes a jump a switch if it has led to an entry. @returns whatever it has led to then */
+  function switchAt(block: Block): readonly number[] {
     const places = cases(block.addresses.at(-1)!);
-    if (!switches && places.length < LEAST_CASES) return;
-    if (!places.some((place) => entries.has(place))) return;
-    switches = true;
-    most = limits.switched! + 1;
-    mostBlocks = Infinity;
+    if (!switches && places.length < LEAST_CASES) return [];
+    if (!places.some((place) => entries.has(place))) return [];
     block.ending = { kind: "switch" };
-    for (const place of places) if (want(place)) entries.add(place);
+    return places;
   }
   /** Makes the callee of a call part of the region, if there is room and it is not recursive. */
   function callee(block: Block, outer: number, target: number): Place | undefined {
