@@ -135,11 +135,19 @@ Deno.test("run: 127 for a program that is not there, 126 for what is none, 125 f
     assertEquals((await run(folder, [], "/complain")).code, 125);
   }));
 
+Deno.test("run: a program is found by its name along PATH, and by a path from its directory", () =>
+  withMachine(async (folder) => {
+    const { out } = await run(folder, [], "/note");
+    assertEquals((await run(folder, ["--env", "PATH=/nowhere:/"], "note")).out, out);
+    assertEquals((await run(folder, ["--cwd", "/"], "./note")).out, out);
+    const missed = await run(folder, [], "note");
+    assertEquals([missed.code, missed.err], [127, "compose: cannot start note: ENOENT\n"]);
+  }));
+
 Deno.test("run: wrong use is 2, and says how", () =>
   withMachine(async (folder) => {
     for (
       const [options, words, message] of [
-        [[], ["complain"], "not absolute"],
         [[], [], "which program"],
         [["--env", "x"], ["/complain"], "NAME=VALUE"],
         [["--user", "root"], ["/complain"], "numbers"],

@@ -38,7 +38,7 @@ export function makeExecCommand(words: string[]): Command {
 }
 
 async function exec(given: string, words: string[], options: Options): Promise<void> {
-  const { env, ...rest } = readProgramOptions(words, options, true);
+  const { env, ...rest } = readProgramOptions(words, options);
   const { folder } = findRunning(given, Exit.MACHINE);
   const reads = options.input !== false;
   const terminal = options.terminal === false || !reads ? undefined : Terminal.find();

@@ -18,21 +18,12 @@ export function withProgramOptions(command: Command): Command {
     });
 }
 
-/**
- * @param named whether a name without a path will do, which the machine looks for
- * @throws ValidationError
- */
+/** @throws ValidationError */
 export function readProgramOptions(
   words: string[],
   { env, cwd, user }: ProgramOptions,
-  named = false,
 ): { env: Record<string, string>; cwd: string; uid: number; gid: number } {
   if (words.length === 0) throw new ValidationError("Say which program to run, after --");
-  if (!words[0].startsWith("/") && !(named && /^[^/]+$/.test(words[0]))) {
-    throw new ValidationError(
-      `Name the program by its path in the machine: "${words[0]}" is not absolute`,
-    );
-  }
   const ids = /^(\d+)(?::(\d+))?$/.exec(user ?? "0");
   if (ids === null || ids.slice(1).some((id) => Number(id ?? 0) > limits.id.max)) {
     throw new ValidationError(`Say users and groups by their numbers, not "${user}"`);

@@ -48,9 +48,9 @@ export function makeRunCommand(words: string[]): Command {
     )
     .option("--trace <file:string>", "write there at the end what every thread did, for Perfetto")
     .option("--verbose", "print what the machine does on standard error")
-    .example("A shell", "compose run examples/debian-shell.yaml -- /bin/sh")
-    .example("A shell script", "compose run system.yaml -- /bin/sh -c 'ls /'")
-    .example("In a pipe", "echo 6*7 | compose run system.yaml -- /usr/bin/bc")
+    .example("A shell", "compose run examples/debian-shell.yaml -- sh")
+    .example("A shell script", "compose run system.yaml -- sh -c 'ls /'")
+    .example("In a pipe", "echo 6*7 | compose run system.yaml -- bc")
     .action((options: Options, file: string) => run(file, words, options));
 }
 

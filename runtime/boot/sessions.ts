@@ -1,7 +1,7 @@
 // Programs that somebody runs on a machine that is already running, in the thread of its kernel: each is a
 // session of its own, with a terminal or with three streams that are messages.
 import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
-import { E, Errno, fail } from "../kernel/errno.ts";
+import { E, Errno } from "../kernel/errno.ts";
 import type { Process } from "../kernel/process/process.ts";
 import { handlers, type Processes } from "../kernel/process/process_component.ts";
 import { openCalls } from "../kernel/process/sys_open.ts";
@@ -10,13 +10,7 @@ import { ConsoleTty } from "../kernel/process/console_tty.ts";
 import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { connectTo } from "./port_probe.ts";
-import {
-  CANNOT_START,
-  DEFAULT_ENVIRONMENT,
-  enterDirectory,
-  exitStatus,
-  NOT_FOUND,
-} from "./programs.ts";
+import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
 import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
 
 /** A program to run on a machine that runs. */
@@ -74,13 +68,13 @@ export class Sessions {
   /** what ends a probe that waits */
   readonly #probes = new Map<number, () => void>();
 
-  /** @param run has a process execute a file of the machine */
+  /** @param run has a process execute a file of the machine, which may be named as for `Execution` */
   constructor(
     private readonly processes: Processes,
     private readonly tasks: Tasks,
     private readonly run: (
       process: Process,
-      path: string,
+      file: string,
       env: Record<string, string>,
     ) => Coroutine<void>,
     private readonly post: (message: SessionMessage) => void,
@@ -179,14 +173,7 @@ export class Sessions {
       }
     }
     yield* enterDirectory(process, execution.cwd);
-    for (const path of placesOf(execution)) {
-      try {
-        return yield* this.run(process, path, execution.env);
-      } catch (failure) {
-        if (!(failure instanceof Errno) || failure.errno !== E.ENOENT) throw failure;
-      }
-    }
-    fail(E.ENOENT);
+    yield* this.run(process, execution.words[0], execution.env);
   }
 
   #probe(session: number, port: number): void {
@@ -223,10 +210,4 @@ export class Sessions {
       if (each.session === process.pid) each.post({ signal, code: 0, pid: 0, uid: 0 });
     }
   }
-}
-
-/** Where a program may be: a name without a slash is looked for along PATH, as execvp(3) does. */
-function placesOf({ words: [name], env }: Execution): string[] {
-  if (name.includes("/")) return [name];
-  return (env.PATH ?? DEFAULT_ENVIRONMENT.PATH).split(":").map((folder) => `${folder}/${name}`);
 }

@@ -4,6 +4,7 @@ import { type DumpedRegion, RegionRecorder } from "../hardware/hart/dump.ts";
 import { type CodeSaving, RiscvHart } from "../hardware/hart/riscv_hart.ts";
 import { type EngineName, makeEngine } from "../hardware/hart/make_engine.ts";
 import type { Coroutine, Tasks } from "../kernel/coroutine.ts";
+import { E, Errno, fail } from "../kernel/errno.ts";
 import type { Terminal } from "../kernel/drivers/terminal.ts";
 import type { Process } from "../kernel/process/process.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
@@ -18,6 +19,9 @@ import type { NativeMain } from "../user/native/posix.ts";
 import { NativeProgram } from "../user/native/program.ts";
 import { DEFAULT_ENVIRONMENT, Programs } from "./programs.ts";
 import { type SessionRequest, Sessions } from "./sessions.ts";
+
+/** What says of a place that a program is to be looked for at the next one. */
+const NOT_THERE: ReadonlySet<number> = new Set([E.ENOENT, E.ENOTDIR]);
 
 export interface UserSettings {
   plan: Plan;
@@ -123,11 +127,23 @@ export class UserPrograms {
       .run(mains.get(program.name)!, process.argv, program.env);
   }
 
-  *#runFile(process: Process, path: string, env: Record<string, string>): Coroutine<void> {
+  /** @param file its path, or its name, which is looked for along PATH as execvp(3) does */
+  *#runFile(process: Process, file: string, env: Record<string, string>): Coroutine<void> {
     this.#guest ??= this.#makeGuest();
-    const variables = Object.entries({ ...DEFAULT_ENVIRONMENT, ...env })
+    const environment: Record<string, string> = { ...DEFAULT_ENVIRONMENT, ...env };
+    const variables = Object.entries(environment)
       .map(([name, value]) => toByteString(`${name}=${value}`));
-    yield* startProgram(this.#guest, process, path, process.argv, variables);
+    const places = file.includes("/")
+      ? [file]
+      : environment.PATH.split(":").map((folder) => `${folder || "."}/${file}`);
+    for (const path of places) {
+      try {
+        return yield* startProgram(this.#guest, process, path, process.argv, variables);
+      } catch (failure) {
+        if (!(failure instanceof Errno) || !NOT_THERE.has(failure.errno)) throw failure;
+      }
+    }
+    fail(E.ENOENT);
   }
 
   #makeGuest(): GuestHart {
