@@ -1,7 +1,8 @@
 // Compressed instructions (the "C" extension of RV64, and its chapter "RVC Instruction Set Listings") as the
 // full ones that they abbreviate.
 
-const ZERO = 0, RA = 1, SP = 2;
+import { RA, SP, ZERO } from "./abi.ts";
+
 const OP_IMM = 0x13, OP_IMM_32 = 0x1b, OP = 0x33, OP_32 = 0x3b;
 const LOAD = 0x03, LOAD_FP = 0x07, STORE = 0x23, STORE_FP = 0x27;
 

@@ -10,7 +10,7 @@ import { PAGE_BYTES } from "./translation_table.ts";
 import { CodeReader } from "./translator/code_reader.ts";
 import { RegionCompiler, type RunRegion } from "./translator/compile_region.ts";
 import type { Host } from "./translator/emitter.ts";
-import { collect, type RegionLimits } from "./translator/region.ts";
+import { collect, type RegionLimits } from "./translator/collect.ts";
 import { makeSupport, multiplyAddIsFused } from "./translator/support.ts";
 import { translate } from "./translator/translate.ts";
 import { WrittenPages } from "./written_pages.ts";
@@ -208,7 +208,7 @@ export class LockstepEngine implements Engine {
 
   #make(entry: number, limits: RegionLimits): Made | undefined {
     const reader = new CodeReader(this.memory, this.#interpreter.access);
-    const region = collect(entry, (address) => reader.fetch(address), limits);
+    const region = collect(entry, reader, limits);
     if (region === undefined) return undefined;
     const code = this.makeCode(region, this.#host, (address) => reader.word(address));
     const frames = reader.pages.map(({ frame }) => frame);

@@ -15,7 +15,7 @@ import { ReachedCode } from "./translator/reached_code.ts";
 import { SavedCode } from "./translator/saved_code.ts";
 import { RegionCompiler } from "./translator/compile_region.ts";
 import { exitCode, HEATED, type Host, INTERPRET, LOOK_UP } from "./translator/emitter.ts";
-import { collect, type RegionLimits } from "./translator/region.ts";
+import { collect, type Program, type RegionLimits } from "./translator/collect.ts";
 import { makeSupport, multiplyAddIsFused, type Support } from "./translator/support.ts";
 import { ApartAccesses } from "./translator/apart_accesses.ts";
 import { translate } from "./translator/translate.ts";
@@ -242,17 +242,16 @@ export class RiscvHart implements Engine {
     const reader = new CodeReader(this.memory, this.#access);
     const entry = addressOf(low, high);
     if (entry >= MOST_CODE) return undefined;
-    const region = collect(
-      entry,
-      (address) => reader.fetch(address),
-      limits,
-      (address) => {
+    const program: Program = {
+      fetch: (address) => reader.fetch(address),
+      executed: (address) => {
         const place = reader.place(address)!;
         return this.#interpreter.reached(place) || this.#reached.has(place);
       },
-      (address) => this.#peek(address),
-      (jump) => this.#cases(jump, reader),
-    );
+      peek: (address) => this.#peek(address),
+      cases: (jump) => this.#cases(jump, reader),
+    };
+    const region = collect(entry, program, limits);
     if (region === undefined) return undefined;
     this.#makeRoom();
     const watch = this.recorder?.watch();

@@ -7,6 +7,7 @@ import { openPidfd } from "../../kernel/process/pidfd.ts";
 import { Process } from "../../kernel/process/process.ts";
 import { LAST_SIGNAL } from "../../kernel/process/signal.ts";
 import { GuestThread } from "./guest_thread.ts";
+import { A0, SP, TP } from "../../hardware/hart/abi.ts";
 
 const CLONE = {
   VM: 0x100,
@@ -35,7 +36,6 @@ const NAMESPACES = CLONE.NEWNS | CLONE.NEWCGROUP | CLONE.NEWUTS | CLONE.NEWIPC |
   CLONE.NEWPID | CLONE.NEWNET;
 const CLONE_ARGS_BYTES = 64;
 const MAX_CLONE_ARGS_BYTES = 4096;
-const SP = 2, TP = 4, A0 = 10;
 
 interface CloneRequest {
   flags: number;

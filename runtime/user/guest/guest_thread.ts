@@ -15,6 +15,7 @@ import { FRAME_BYTES, restoreFrame } from "./signal_frame.ts";
 import { enterHandler } from "./signal_handler.ts";
 import { leave } from "./thread_end.ts";
 import { PageNeeded, UserAccess } from "./user_access.ts";
+import { A0, A7, SP } from "../../hardware/hart/abi.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
 const TURN_INSTRUCTIONS = 2_000_000;
@@ -24,7 +25,6 @@ const CALL_INSTRUCTIONS = 1000;
 const GO_ON = 0;
 
 const REGISTER_BYTES = 8;
-const SP = 2, A0 = 10, A7 = 17;
 
 /** A system call that was begun. */
 interface PendingCall {

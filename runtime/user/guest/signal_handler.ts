@@ -13,8 +13,7 @@ import { TRAMPOLINE } from "../elf/load.ts";
 import type { GuestThread } from "./guest_thread.ts";
 import { FRAME_BYTES, makeFrame } from "./signal_frame.ts";
 import { PageNeeded } from "./user_access.ts";
-
-const RA = 1, SP = 2, A0 = 10, A1 = 11, A2 = 12;
+import { A0, A1, A2, RA, SP } from "../../hardware/hart/abi.ts";
 
 /** The thread is on the hart; without a stack for the handler its process is ended by SIGSEGV. */
 export function enterHandler(thread: GuestThread, info: SignalInfo, action: SignalAction): void {

@@ -23,14 +23,10 @@ export const controlOperations: Partial<Record<Operation, Execute>> = {
     return jump(machine, instruction);
   },
   jalr: (machine, instruction) => {
-    const { words: w, pc } = machine, { a, d, imm, sign } = instruction;
-    // The base may be the register that the return address goes to.
-    const base = w[a], low = base + imm | 0;
-    const high = w[a + 1] + sign + (low >>> 0 < base >>> 0 ? 1 : 0);
-    follow(machine, d, instruction);
-    w[pc] = low & ~1;
-    w[pc + 1] = high;
-    return JUMP;
+    const taken = jumpToRegister(machine, instruction);
+    // Last, since it may be the register that says where the jump goes.
+    follow(machine, instruction.d, instruction);
+    return taken;
   },
   beq: (machine, instruction) => {
     const w = machine.words, { a, b } = instruction;

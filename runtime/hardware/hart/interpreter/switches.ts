@@ -2,13 +2,12 @@
 // are interpreters themselves. Distances are kept, since every process may have the code elsewhere.
 import { type Instruction, Op } from "../instruction.ts";
 import { PAGE_BYTES } from "../translation_table.ts";
+import { RA } from "../abi.ts";
 
 /** What is further away is another function. */
 const REACH = 1 << 16;
 /** Cases of a jump that are kept, and of all jumps: then all are noted anew. */
 const MOST_CASES = 160, MOST_IN_ALL = 1 << 16;
-/** Where calls leave what returns jump to. */
-const RA = 1;
 
 /** Whether an instruction jumps to where a register says, and is neither a call nor a return. */
 export function isSwitch({ op, rd, rs1 }: Pick<Instruction, "op" | "rd" | "rs1">): boolean {

@@ -5,6 +5,7 @@ import { Access, type Engine, type HartClock, type Pager, StopReason } from "../
 import { FRAMES_BASE, HartMemory } from "../hart_memory.ts";
 import { State, STATE_BYTES } from "../state.ts";
 import { PAGE_BYTES, TranslationTable } from "../translation_table.ts";
+import { A0, A7, SP } from "../abi.ts";
 
 export type MakeEngine = (memory: HartMemory, pager: Pager, clock: HartClock) => Engine;
 
@@ -13,7 +14,6 @@ const STACK_TOP = 0x7000_0000, STACK_PAGES = 64;
 const PT_LOAD = 1, PF_X = 1, PF_W = 2, PF_R = 4;
 const Call = { WRITE: 64, EXIT: 93, EXIT_GROUP: 94, CLOCK_GETTIME: 113 } as const;
 const ENOSYS = 38;
-const A0 = 10, A7 = 17, SP = 2;
 /** Instructions between two looks at the budget: an odd number, so that programs stop all over the place. */
 const SLICE = 99_991;
 

@@ -3,7 +3,7 @@ import { assertEquals } from "@std/assert";
 import { decode } from "../decode.ts";
 import { Assembler, Register, TEXT_BASE } from "../testing/assembler.ts";
 import { findAccesses } from "./access_groups.ts";
-import { collect } from "./region.ts";
+import { collect } from "./collect.ts";
 import { structure } from "./structure.ts";
 
 const { a0, a1, a2, sp } = Register;
@@ -16,7 +16,7 @@ function described(a: Assembler, apart: (index: number) => boolean = () => false
     address - TEXT_BASE < text.length
       ? decode(view.getUint32(address - TEXT_BASE, true))
       : undefined;
-  const region = collect(TEXT_BASE, fetch, { blocks: 9, instructions: 100, depth: 0 })!;
+  const region = collect(TEXT_BASE, { fetch }, { blocks: 9, instructions: 100, depth: 0 })!;
   const graph = structure(region);
   const found = findAccesses(graph, (address) => apart((address - TEXT_BASE) / 4));
   const first = new Map<number, number>();

@@ -11,12 +11,12 @@ import { type Emitter, Imported } from "./emitter.ts";
 import type { Lower } from "./lower_integer.ts";
 import { NOT_TRANSLATED } from "./support.ts";
 import { Type, W } from "./wasm_opcodes.ts";
+import { SP } from "../abi.ts";
 
 const HIGH = 0xffff_ffff_0000_0000n;
 const PAGE = -4096n;
 /** A remembered page that no address has: what it is compared with has no bit 11. */
 const NO_PAGE = 0x800;
-const SP = 2;
 const ENTRY_SHIFT = 3;
 const ENTRY_MASK = (TRANSLATION_ENTRIES - 1) << ENTRY_SHIFT;
 

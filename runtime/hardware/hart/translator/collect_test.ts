@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode } from "../decode.ts";
 import { Assembler, Register, TEXT_BASE } from "../testing/assembler.ts";
-import { collect } from "./region.ts";
+import { collect } from "./collect.ts";
 
 const { a0, a1, ra, zero } = Register;
 const LIMITS = { blocks: 24, instructions: 160, depth: 2 };
@@ -31,7 +31,7 @@ function regionOf(
     address >= TEXT_BASE && address - TEXT_BASE < text.length
       ? decode(view.getUint32(address - TEXT_BASE, true))
       : undefined;
-  const region = collect(TEXT_BASE, fetch, LIMITS, executed, peek);
+  const region = collect(TEXT_BASE, { fetch, executed, peek }, LIMITS);
   assert(region !== undefined);
   return { ...region, addresses: [...region.blocks.values()].flatMap((each) => each.addresses) };
 }
