@@ -10,13 +10,11 @@ import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
 import { at, Death, NEAR, World } from "../../network/tcpip/testing/world.ts";
 import { SocketClient } from "../../remote/sockets.ts";
 import { O, POLL } from "../../vfs/constants.ts";
-import type { Process } from "../process.ts";
 import { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
+import { credential, nobody } from "./testing/client_domain.ts";
 import { SlowRing } from "./testing/slow_ring.ts";
 
-const nobody = undefined as unknown as Process;
-const credential = { uid: 0, gid: 0, groups: [] };
 const PORT = 80, ROUNDS = 6;
 const address = encodeAddress(at(NEAR, PORT));
 

@@ -1,103 +1,29 @@
 // What a program's calls on streams ask the server of the network, behind a slow ring: what its kernel knows it
 // answers by itself, and what cannot fail nobody waits for.
-import { assert, assertEquals } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Coroutine } from "../../coroutine.ts";
 import { finish } from "../../coroutine.ts";
 import { E, type Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
-import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
+import { MSG, SHUT, SO, SOL } from "../../network/constants.ts";
 import type { StreamEndpoint } from "../../network/endpoint.ts";
 import { SocketCall } from "../../network/protocol.ts";
 import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
 import { errnoOf } from "../../network/tcpip/testing/transfer.ts";
-import { at, FAR, NEAR, World } from "../../network/tcpip/testing/world.ts";
-import { SocketClient } from "../../remote/sockets.ts";
-import type { ServiceCall } from "../../service.ts";
+import { at, FAR, NEAR } from "../../network/tcpip/testing/world.ts";
 import { O, POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
-import type { Process } from "../process.ts";
-import { InternetSocket } from "./internet_socket.ts";
-import { InternetSockets } from "./internet_sockets.ts";
+import type { InternetSocket } from "./internet_socket.ts";
 import { incoming } from "./socket.ts";
-import { SlowRing } from "./testing/slow_ring.ts";
+import { ClientDomain, nobody } from "./testing/client_domain.ts";
 
-const nobody = undefined as unknown as Process;
-const credential = { uid: 0, gid: 0, groups: [] };
 const PORT = 80;
 
-class Program {
-  readonly world: World;
-  readonly sockets: InternetSockets;
-  /** numbers of the calls that crossed, but for the one that waits for news */
-  readonly asked: number[] = [];
-  readonly #spawn: (
-    program: Coroutine<unknown>,
-    ended: (value: unknown, failure: unknown) => void,
-  ) => void;
-
-  constructor(seed = 1) {
-    const world = this.world = new World({ seed, delayNs: 20_000 });
-    const { asked } = this;
-    class Counted extends SlowRing {
-      override call(call: ServiceCall): Coroutine<number> {
-        if (call.number !== SocketCall.EVENTS) asked.push(call.number);
-        return super.call(call);
-      }
-    }
-    const environment = world.environment({} as SimulatedDevice);
-    const ring = new Counted(world, world.environment({} as SimulatedDevice).tasks);
-    this.sockets = new InternetSockets(environment, new SocketClient(ring, "retry"));
-    this.#spawn = (program, ended) => environment.tasks.spawn(program, ended);
-  }
-
-  /** Runs programs at the same time. */
-  results<T>(...programs: Coroutine<T>[]): T[] {
-    const results: T[] = [], failures: unknown[] = [];
-    let over = 0;
-    programs.forEach((program, index) =>
-      this.#spawn(program, (value, failure) => {
-        if (failure !== undefined) failures.push(failure);
-        results[index] = value as T;
-        over++;
-      })
-    );
-    assert(this.world.run(() => over === programs.length), "the programs come to no end");
-    if (failures.length > 0) throw failures[0];
-    return results;
-  }
-
-  result<T>(program: Coroutine<T>): T {
-    return this.results(program)[0];
-  }
-
-  /** What a call comes to without anything going on meanwhile: whether it was known here. */
-  atOnce<T>(program: Coroutine<T>): T {
-    const before = this.asked.length;
-    let result: T | undefined, over = false, failed: unknown;
-    this.#spawn(program, (value, failure) => [result, failed, over] = [value as T, failure, true]);
-    assert(over && this.asked.length === before, "it asks the server");
-    if (failed !== undefined) throw failed;
-    return result!;
-  }
-
-  open(flags = 0): InternetSocket {
-    return this.result(
-      InternetSocket.open(this.sockets, credential, AF.INET, SOCK.STREAM, 0, flags),
-    );
-  }
-
-  listen(flags = 0): InternetSocket {
-    const socket = this.open(flags);
-    this.result(socket.bind(nobody, encodeAddress(at(NEAR, PORT))));
-    this.result(socket.listen(nobody, 100));
-    return socket;
-  }
-}
-
+const domainOf = (seed = 1) => new ClientDomain({ seed, delayNs: 20_000 });
 const bytesOf = (text: string) => new TextEncoder().encode(text);
 
 Deno.test("a client's connection takes a call for each of what it does, and waits for two", () => {
-  const program = new Program(), { world, asked } = program;
+  const program = domainOf(), { world, asked } = program;
   const listener = world.far.listen(PORT);
   const address = encodeAddress(at(FAR, PORT));
   const socket = program.open(O.NONBLOCK);
@@ -126,8 +52,8 @@ Deno.test("a client's connection takes a call for each of what it does, and wait
 });
 
 Deno.test("each connection is asked for once, and none that is not there", () => {
-  const program = new Program(), { world, asked } = program;
-  const listener = program.listen(O.NONBLOCK);
+  const program = domainOf(), { world, asked } = program;
+  const listener = program.listen(PORT, O.NONBLOCK);
   const accept = () => program.result(listener.accept(0)).socket as InternetSocket;
   const none = () => assertEquals(errnoOf(() => program.atOnce(listener.accept(0))), E.EAGAIN);
   none();
@@ -156,8 +82,8 @@ Deno.test("each connection is asked for once, and none that is not there", () =>
 
 Deno.test("several who accept, whether they wait or look, forget no connection", () => {
   for (let seed = 1; seed <= 40; seed++) {
-    const program = new Program(seed), { world } = program, { random } = world;
-    const listener = program.listen();
+    const program = domainOf(seed), { world } = program, { random } = world;
+    const listener = program.listen(PORT);
     const { tasks } = program.sockets.environment;
     const total = 40, ends: StreamEndpoint[] = [];
     let accepted = 0;
@@ -205,7 +131,7 @@ Deno.test("several who accept, whether they wait or look, forget no connection",
 });
 
 Deno.test("bytes that SO_RCVLOWAT does not tell of are read all the same", () => {
-  const program = new Program(), { world } = program;
+  const program = domainOf(), { world } = program;
   const listener = world.far.listen(PORT);
   const socket = program.open();
   let far: StreamEndpoint | undefined;
@@ -220,8 +146,8 @@ Deno.test("bytes that SO_RCVLOWAT does not tell of are read all the same", () =>
 });
 
 Deno.test("what is sent comes before the end that nobody waits for, and nothing after", () => {
-  const program = new Program(), { world } = program;
-  const listener = program.listen();
+  const program = domainOf(), { world } = program;
+  const listener = program.listen(PORT);
   const far = world.far.tcp();
   const { socket } = program.results(
     listener.accept(0),

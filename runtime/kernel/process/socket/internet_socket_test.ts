@@ -2,7 +2,6 @@
 // Whatever the program does, and whenever data comes, it reads every byte once and in order.
 import { assert, assertEquals } from "@std/assert";
 import { type Coroutine, finish, type Tasks, WaitQueue } from "../../coroutine.ts";
-import type { Environment } from "../../environment.ts";
 import { E, Errno } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
 import { AF, MSG, SHUT, SOCK } from "../../network/constants.ts";
@@ -13,62 +12,29 @@ import { at, FAR, World } from "../../network/tcpip/testing/world.ts";
 import { LOST } from "../../remote/connection.ts";
 import { type ServerConnection, SocketClient } from "../../remote/sockets.ts";
 import { POLL } from "../../vfs/constants.ts";
-import type { Process } from "../process.ts";
 import { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
 import { incoming } from "./socket.ts";
-import { SlowRing } from "./testing/slow_ring.ts";
+import { ClientDomain, credential, nobody } from "./testing/client_domain.ts";
 
-const nobody = undefined as unknown as Process;
-const credential = { uid: 0, gid: 0, groups: [] };
 const PORT = 80;
 
 /** A program's socket, connected to the far host. */
-class Connected {
-  readonly world: World;
-  readonly environment: Environment;
+class Connected extends ClientDomain {
   /** of whatever else goes on */
   readonly tasks: Tasks;
   readonly socket: InternetSocket;
   readonly far: StreamEndpoint;
 
   constructor(seed: number) {
-    this.world = new World({ seed, delayNs: 20_000 });
-    // The program's own domain: nothing but tasks on the same clock.
-    this.environment = this.world.environment({} as SimulatedDevice);
+    super({ seed, delayNs: 20_000 });
     this.tasks = this.world.environment({} as SimulatedDevice).tasks;
-    const sockets = new InternetSockets(
-      this.environment,
-      new SocketClient(new SlowRing(this.world, this.tasks), "retry"),
-    );
     const listener = this.world.far.listen(PORT);
-    const address = encodeAddress(at(FAR, PORT));
-    this.socket = this.result((function* () {
-      const socket = yield* InternetSocket.open(
-        sockets,
-        credential,
-        AF.INET,
-        SOCK.STREAM,
-        0,
-        0,
-      );
-      yield* socket.connect(nobody, address);
-      return socket;
-    })());
+    this.socket = this.open();
+    this.result(this.socket.connect(nobody, encodeAddress(at(FAR, PORT))));
     let far: StreamEndpoint | undefined;
     this.world.run(() => errnoOf(() => far = listener.accept()) === 0);
     this.far = far!;
-  }
-
-  /** Runs a program to its end. */
-  result<T>(program: Coroutine<T>): T {
-    let result: T | undefined, over = false, failed: unknown;
-    this.environment.tasks.spawn(program, (value, failure) => {
-      [result, failed, over] = [value, failure, true];
-    });
-    assert(this.world.run(() => over), "the program came to no end");
-    if (failed !== undefined) throw failed;
-    return result!;
   }
 
   /** The far host sends all of it, in pieces and at moments of its own. */

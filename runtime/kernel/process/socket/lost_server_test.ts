@@ -1,91 +1,35 @@
 // Sockets whose server dies behind a slow ring: what they were is what they are on the next one, and what
 // nobody can go on with is at its end.
-import { assert, assertEquals } from "@std/assert";
-import { type Coroutine, finish } from "../../coroutine.ts";
-import type { Environment } from "../../environment.ts";
-import { E, Errno } from "../../errno.ts";
+import { assertEquals } from "@std/assert";
+import { finish } from "../../coroutine.ts";
+import { E } from "../../errno.ts";
 import { encodeAddress } from "../../network/address.ts";
-import { AF, SO, SOCK, SOL } from "../../network/constants.ts";
+import { SO, SOCK, SOL } from "../../network/constants.ts";
 import { SocketCall } from "../../network/protocol.ts";
 import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
-import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
-import { at, NEAR, World } from "../../network/tcpip/testing/world.ts";
-import { SocketClient } from "../../remote/sockets.ts";
-import type { ServiceCall } from "../../service.ts";
+import { errnoOf } from "../../network/tcpip/testing/transfer.ts";
+import { at, NEAR } from "../../network/tcpip/testing/world.ts";
 import { getInt } from "../little_endian.ts";
-import type { Process } from "../process.ts";
-import { InternetSocket } from "./internet_socket.ts";
-import { InternetSockets } from "./internet_sockets.ts";
-import { SlowRing } from "./testing/slow_ring.ts";
+import type { InternetSocket } from "./internet_socket.ts";
+import { ClientDomain, nobody } from "./testing/client_domain.ts";
 
-const nobody = undefined as unknown as Process;
-const credential = { uid: 0, gid: 0, groups: [] };
-const address = encodeAddress(at(NEAR, 80));
+const PORT = 80;
+const address = encodeAddress(at(NEAR, PORT));
 const NODELAY = 1;
 const on = Uint8Array.of(1, 0, 0, 0), off = Uint8Array.of(0, 0, 0, 0);
 const SETTLE_NS = 50e6;
 
-class Program {
-  readonly world: World;
-  readonly environment: Environment;
-  readonly ring: SlowRing;
-  /** numbers of the calls that crossed */
-  readonly asked: number[] = [];
-  readonly #sockets: InternetSockets;
-
+class Program extends ClientDomain {
   /** @param keeps whether connections outlive their server */
   constructor(keeps: boolean) {
     const keep = keeps ? new Uint8Array(new SharedArrayBuffer(CHECKPOINT_BYTES)) : undefined;
-    this.world = new World({ seed: 1, keep });
-    const { asked } = this;
-    class Noted extends SlowRing {
-      override call(call: ServiceCall): Coroutine<number> {
-        asked.push(call.number);
-        return super.call(call);
-      }
-    }
-    const clock = () => this.world.environment({} as SimulatedDevice);
-    this.environment = clock();
-    this.ring = new Noted(this.world, clock().tasks);
-    this.#sockets = new InternetSockets(this.environment, new SocketClient(this.ring, "retry"));
+    super({ seed: 1, keep });
   }
 
-  run<T>(program: Coroutine<T>): T {
-    let result: T | undefined, over = false, failed: unknown;
-    this.environment.tasks.spawn(program, (value, failure) => {
-      [result, failed, over] = [value, failure, true];
-    });
-    assert(this.world.run(() => over), "the program came to no end");
-    if (failed !== undefined) throw failed;
-    return result!;
-  }
-
-  /** @returns the error that a program ends with, 0 for none */
-  errno(program: Coroutine<unknown>): number {
-    try {
-      this.run(program);
-      return 0;
-    } catch (failure) {
-      if (failure instanceof Errno) return failure.errno;
-      throw failure;
-    }
-  }
-
-  open(flags = 0): InternetSocket {
-    const { STREAM } = SOCK;
-    return this.run(InternetSocket.open(this.#sockets, credential, AF.INET, STREAM, 0, flags));
-  }
-
-  listening(): InternetSocket {
-    const listener = this.open();
-    this.run(listener.bind(nobody, address));
-    this.run(listener.listen(nobody, 4));
-    return listener;
-  }
-
+  /** Lets what is under way come to its end. */
   settle(): void {
     const { tasks } = this.environment;
-    this.run((function* () {
+    this.result((function* () {
       yield* tasks.sleep(SETTLE_NS);
     })());
   }
@@ -96,17 +40,17 @@ class Program {
   }
 
   option(socket: InternetSocket, level: number, name: number): number {
-    return getInt(this.run(finish(socket.option(level, name))), 0);
+    return getInt(this.result(finish(socket.option(level, name))), 0);
   }
 }
 
 Deno.test("a connection has the options of who listened for it, on the next server, too", () => {
   const program = new Program(true);
-  const listener = program.listening();
-  program.run(finish(listener.setOption(SOL.TCP, NODELAY, on)));
+  const listener = program.listen(PORT);
+  program.result(finish(listener.setOption(SOL.TCP, NODELAY, on)));
   const client = program.open();
-  program.run(client.connect(nobody, address));
-  const { socket } = program.run(listener.accept(0));
+  program.result(client.connect(nobody, address));
+  const { socket } = program.result(listener.accept(0));
   const accepted = socket as InternetSocket;
   program.die();
   assertEquals(program.option(accepted, SOL.TCP, NODELAY), 1);
@@ -118,39 +62,42 @@ for (const nonblocking of [false, true]) {
   const how = nonblocking ? "a non-blocking" : "a blocking";
   Deno.test(`a connection by ${how} connect is not made anew where it was in use`, () => {
     const program = new Program(false);
-    const listener = program.listening();
+    const listener = program.listen(PORT);
     const client = program.open(nonblocking ? SOCK.NONBLOCK : 0);
-    const connected = program.errno(client.connect(nobody, address));
+    const connected = errnoOf(() => program.result(client.connect(nobody, address)));
     assertEquals(connected, nonblocking ? E.EINPROGRESS : 0);
-    program.run(listener.accept(0));
+    program.result(listener.accept(0));
     assertEquals(program.option(client, SOL.SOCKET, SO.ERROR), 0);
-    program.run(finish(client.write(Uint8Array.of(1, 2, 3))));
+    program.result(finish(client.write(Uint8Array.of(1, 2, 3))));
     program.settle();
     program.die();
-    assertEquals(program.errno(finish(client.write(Uint8Array.of(4)))), E.ECONNRESET);
+    assertEquals(
+      errnoOf(() => program.result(finish(client.write(Uint8Array.of(4))))),
+      E.ECONNRESET,
+    );
   });
 }
 
 Deno.test("a socket whose connection was given up is as it was before it had one", () => {
   const program = new Program(true);
   const socket = program.open();
-  program.run(socket.bind(nobody, address));
-  program.run(socket.connect(nobody, new Uint8Array(16)));
+  program.result(socket.bind(nobody, address));
+  program.result(socket.connect(nobody, new Uint8Array(16)));
   program.die();
-  const { port } = at(NEAR, 80);
-  const name = program.run(socket.localName());
+  const { port } = at(NEAR, PORT);
+  const name = program.result(socket.localName());
   assertEquals(name[2] << 8 | name[3], port);
-  program.run(socket.listen(nobody, 4));
+  program.result(socket.listen(nobody, 4));
 });
 
 Deno.test("options that are set again and again are set once on the next server", () => {
   const program = new Program(true);
-  const listener = program.listening();
+  const listener = program.listen(PORT);
   for (let round = 0; round < 50; round++) {
-    program.run(finish(listener.setOption(SOL.TCP, NODELAY, round % 2 === 0 ? on : off)));
-    program.run(finish(listener.setOption(SOL.SOCKET, SO.KEEPALIVE, on)));
+    program.result(finish(listener.setOption(SOL.TCP, NODELAY, round % 2 === 0 ? on : off)));
+    program.result(finish(listener.setOption(SOL.SOCKET, SO.KEEPALIVE, on)));
   }
-  program.run(finish(listener.setOption(SOL.TCP, NODELAY, on)));
+  program.result(finish(listener.setOption(SOL.TCP, NODELAY, on)));
   program.asked.length = 0;
   program.die();
   assertEquals(program.asked.filter((number) => number === SocketCall.SETSOCKOPT).length, 2);
