@@ -154,7 +154,7 @@ Deno.test("exec: output and errors apart, input, status, and what cannot be run"
       err: "compose: cannot start /nothing: ENOENT\n",
     });
     assertEquals((await place.compose("exec", "small", "--", "/words")).code, 126);
-    assertEquals((await place.compose("exec", "small", "--", "./words")).code, 2);
+    assertEquals((await place.compose("exec", "small", "--", "./words")).code, 126);
     assertEquals((await place.compose("exec", "small", "--", "complain")).code, 127);
     const path = ["exec", "--env", "PATH=/nowhere:/", "small", "--", "complain"];
     assertEquals((await place.compose(...path)).out, "said\n");

@@ -15,7 +15,7 @@ async function isolated(standsBy: boolean): Promise<void> {
     name: "hostile",
     memory: { address: 0, sizeBytes: 1 << 20, heapBytes: 64 << 20 },
   } as DomainPlan;
-  if (standsBy) mechanism.prepare!(plan);
+  if (standsBy) mechanism.prepare!([plan]);
   const instance = mechanism.start({
     plan,
     generation: 1,
@@ -41,10 +41,12 @@ Deno.test("a hostile domain reaches nothing of the host, and dies when it takes 
 Deno.test("so it is where the process stood by before it was granted anything", () =>
   isolated(true));
 
-Deno.test("a process that stands by and is not needed ends", async () => {
+Deno.test("processes that stand by and are not needed end", async () => {
   const mechanism = processIsolation(new URL("./hostile_domain.ts", import.meta.url));
   const memory = { address: 0, sizeBytes: 1 << 20, heapBytes: 64 << 20 };
-  for (const name of ["one", "another"]) mechanism.prepare!({ name, memory } as DomainPlan);
+  const plans = ["one", "another"].map((name) => ({ name, memory }) as DomainPlan);
+  mechanism.prepare!(plans);
+  mechanism.prepare!(plans.slice(1));
   // The test would be told of what is left of it.
   await mechanism.close!();
 });

@@ -32,8 +32,9 @@ export class HartThread {
   readonly #worker: AttentiveWorker;
   readonly #ready = Promise.withResolvers<void>();
   readonly #primary: string;
+  readonly #setup: HartWorkerSetup;
 
-  /** @param shortSleeps whether a server cannot ring its bell */
+  /** Begins to load its code. @param shortSleeps whether a server cannot ring its bell */
   constructor(
     private readonly plan: Plan,
     memory: MachineMemory,
@@ -60,6 +61,8 @@ export class HartThread {
         },
       },
     });
+    // Whoever sets it up hears of it.
+    this.#ready.promise.catch(() => {});
     const attention = new SharedArrayBuffer(4);
     this.#worker = new AttentiveWorker(
       worker,
@@ -68,38 +71,37 @@ export class HartThread {
       (message) => this.#receive(message as Record<string, unknown>),
       (failure) => this.#fail(failure),
     );
-    worker.postMessage(
-      {
-        plan,
-        memory: memory.primary.memory.grant,
-        bell: memory.hartBell.grant,
-        deviceBell: memory.deviceBell.grant,
-        windows: memory.primary.windows.map((window) => ({
-          device: window.device,
-          memory: window.memory.grant,
-        })),
-        control: memory.control.buffer as SharedArrayBuffer,
-        trace: memory.traceOf(this.#primary).buffer as SharedArrayBuffer,
-        attention,
-        rings: plan.rings.flatMap(({ client, server }, index) =>
-          client !== this.#primary ? [] : [{
-            index,
-            memory: memory.rings[index].grant,
-            bell: memory.bellOf(server).grant,
-          }]
-        ),
-        strace: listener.strace !== undefined,
-        engine,
-        dump: listener.translated !== undefined,
-        savedCode,
-        shortSleeps,
-      } satisfies HartWorkerSetup,
-    );
+    this.#setup = {
+      plan,
+      memory: memory.primary.memory.grant,
+      bell: memory.hartBell.grant,
+      deviceBell: memory.deviceBell.grant,
+      windows: memory.primary.windows.map((window) => ({
+        device: window.device,
+        memory: window.memory.grant,
+      })),
+      control: memory.control.buffer as SharedArrayBuffer,
+      trace: memory.traceOf(this.#primary).buffer as SharedArrayBuffer,
+      attention,
+      rings: plan.rings.flatMap(({ client, server }, index) =>
+        client !== this.#primary ? [] : [{
+          index,
+          memory: memory.rings[index].grant,
+          bell: memory.bellOf(server).grant,
+        }]
+      ),
+      strace: listener.strace !== undefined,
+      engine,
+      dump: listener.translated !== undefined,
+      savedCode,
+      shortSleeps,
+    };
   }
 
-  /** Resolves when it can be told to run. */
-  get ready(): Promise<void> {
-    return this.#ready.promise;
+  /** Finds its devices, which have to be there; then it can be told to run. */
+  async setUp(): Promise<void> {
+    this.#worker.post(this.#setup);
+    await this.#ready.promise;
   }
 
   /** Mounts the file systems. */

@@ -6,7 +6,7 @@ import { outstandingRequests } from "../hypervisor/ring/layout.ts";
 import { readRingCounts } from "../hypervisor/ring/ring_counters.ts";
 import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
-import type { FaultDescription, Plan } from "../../schemas/plan.ts";
+import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { ChromeTrace } from "../trace/chrome_trace.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
@@ -23,7 +23,7 @@ import { checkHealth, type CheckingMachine } from "./health_checks.ts";
 import { callCounts, type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
 import { MachineTracer } from "./machine_trace.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
-import { prepareRootFileSystems } from "./root_file_systems.ts";
+import { type BaseImage, prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
 
 export class Machine implements RunningMachine {
@@ -35,7 +35,7 @@ export class Machine implements RunningMachine {
   #memory!: MachineMemory;
   #devices!: DeviceThread;
   #hart!: HartThread;
-  #domains: ServiceDomains | undefined;
+  #domains!: ServiceDomains;
   #tracer!: MachineTracer;
   /** the trace that somebody waits for: its memory has to stay */
   #tracing: Promise<unknown> | undefined;
@@ -96,6 +96,26 @@ export class Machine implements RunningMachine {
         'Cannot start domains with isolation "process": that needs Linux and --allow-ffi; "worker" needs neither',
       );
     }
+    try {
+      await this.#startThreads(services, bases, mapped);
+    } catch (failure) {
+      await this.#abandon();
+      throw failure;
+    }
+    this.#consoles.open();
+    this.#hart.run();
+    signal?.addEventListener("abort", () => this.#programs.stop());
+    if (signal?.aborted) this.#programs.stop();
+  }
+
+  /** Starts the devices, the hart and the service domains: each loads while the others do. */
+  async #startThreads(
+    services: DomainPlan[],
+    bases: Map<string, BaseImage>,
+    mapped: boolean,
+  ): Promise<void> {
+    const plan = this.#plan;
+    const event = (event: MachineEvent) => this.options.onEvent?.(event);
     const memory = this.#memory = new MachineMemory(plan, services);
     const failed = (failure: Error) => this.#fail(failure);
     this.#devices = new DeviceThread(
@@ -106,25 +126,13 @@ export class Machine implements RunningMachine {
         event: (happened) => {
           event(happened);
           if (happened.kind === "iommu-fault") {
-            this.#domains?.reached(happened.device, happened.address);
+            this.#domains.reached(happened.device, happened.address);
           }
         },
         failed,
         output: (port, bytes) => this.#consoles.output(port, bytes),
       },
     );
-    this.#consoles = new Consoles(plan.programs, this.#devices, {
-      input: this.options.input,
-      terminal: this.options.terminal,
-      output: this.options.onOutput,
-      log: (line) => event({ kind: "log", domain: "console", line }),
-    });
-    this.#tracer = new MachineTracer(plan, memory);
-    if (this.options.onTrace !== undefined) this.#tracer.begin();
-    await this.#devices.ready;
-    const primary = plan.domains.find((domain) => domain.primary)!;
-    const { memory: own, windows } = memory.primary;
-    await this.#devices.admit(primary, own, windows, memory.hartBell);
     // Who wants to see what is translated wants to see all of it.
     const codeFile = this.options.onTranslated === undefined
       ? CodeFile.beside(
@@ -150,8 +158,6 @@ export class Machine implements RunningMachine {
       this.options.engine,
       codeFile === undefined ? undefined : { file: codeFile.read() },
     );
-    await this.#hart.ready;
-    const lost = () => this.#programs.stop();
     this.#domains = new ServiceDomains(
       plan,
       services,
@@ -159,14 +165,32 @@ export class Machine implements RunningMachine {
       this.#hart,
       this.#devices,
       event,
-      lost,
+      () => this.#programs.stop(),
       this.#startedMs,
     );
-    await this.#domains!.start();
-    this.#consoles.open();
-    this.#hart.run();
-    signal?.addEventListener("abort", () => this.#programs.stop());
-    if (signal?.aborted) this.#programs.stop();
+    this.#domains.prepare();
+    this.#consoles = new Consoles(plan.programs, this.#devices, {
+      input: this.options.input,
+      terminal: this.options.terminal,
+      output: this.options.onOutput,
+      log: (line) => event({ kind: "log", domain: "console", line }),
+    });
+    this.#tracer = new MachineTracer(plan, memory);
+    if (this.options.onTrace !== undefined) this.#tracer.begin();
+    await this.#devices.ready;
+    const primary = plan.domains.find((domain) => domain.primary)!;
+    const { memory: own, windows } = memory.primary;
+    await this.#devices.admit(primary, own, windows, memory.hartBell);
+    await this.#hart.setUp();
+    await this.#domains.start();
+  }
+
+  /** Ends what there is of a machine that cannot go on. */
+  async #abandon(): Promise<void> {
+    this.#executions.close();
+    await this.#domains?.stop();
+    this.#hart?.terminate();
+    this.#devices?.terminate();
   }
 
   #onBooted(): void {
@@ -197,7 +221,7 @@ export class Machine implements RunningMachine {
     const counted = this.#counted(counters, faults);
     const domains = this.#plan.domains.map((domain): DomainState => {
       const { name, isolation, memory } = domain;
-      const supervisor = this.#domains!.find(name);
+      const supervisor = this.#domains.find(name);
       const up = supervisor === undefined || supervisor.ready;
       return {
         name,
@@ -229,7 +253,7 @@ export class Machine implements RunningMachine {
         ...readRingCounts(buffer),
         outstanding: outstandingRequests(buffer),
       })),
-      supervisor: (domain) => this.#domains!.find(domain),
+      supervisor: (domain) => this.#domains.find(domain),
     };
   }
 
@@ -260,7 +284,7 @@ export class Machine implements RunningMachine {
   }
 
   kill(domain: string): void {
-    this.#domains!.kill(domain);
+    this.#domains.kill(domain);
   }
 
   inject(place: string, fault: FaultDescription["kind"] | FaultDescription): void {
@@ -268,7 +292,7 @@ export class Machine implements RunningMachine {
       throw new Error("Nothing can go wrong in the machine now");
     }
     const description = typeof fault === "string" ? { kind: fault } : fault;
-    if (faultPlaces[description.kind] === "domain") this.#domains!.inject(place, description);
+    if (faultPlaces[description.kind] === "domain") this.#domains.inject(place, description);
     else this.#devices.inject(place, description);
   }
 
@@ -289,22 +313,19 @@ export class Machine implements RunningMachine {
     this.#faults.end();
     this.#consoles.close();
     if (failure !== undefined) {
-      this.#executions.close();
-      await this.#domains!.stop();
-      this.#hart.terminate();
-      this.#devices.terminate();
+      await this.#abandon();
       throw failure;
     }
     // A loop is not ended from outside: it is asked to, and ends once its file systems are written back.
     const counters = await this.#hart.stop();
     this.#executions.close();
-    await this.#domains!.stop();
+    await this.#domains.stop();
     const faults = await this.#devices.faults();
     await this.#devices.stop();
     if (this.options.onTrace !== undefined) this.options.onTrace(await this.#tracer.take());
     const report = makeReport(this.#counted(counters, faults), {
       programs: this.#programs.reports,
-      recoveries: this.#domains!.recoveries,
+      recoveries: this.#domains.recoveries,
       seconds,
     });
     await this.#tracing;

@@ -56,8 +56,8 @@ export interface IsolationMechanism {
   /** kind of memory that reaches into the domain */
   readonly memory: MemoryGrant["kind"];
   start(grant: DomainGrant, log: (line: string) => void): DomainInstance;
-  /** Makes the next start of a domain short, where the mechanism can. */
-  prepare?(plan: DomainPlan): void;
+  /** Makes the next start of each of these domains short, where the mechanism can. */
+  prepare?(plans: DomainPlan[]): void;
   /** Nothing will be started any more. */
   close?(): Promise<void>;
 }

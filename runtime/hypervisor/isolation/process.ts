@@ -10,15 +10,20 @@ const SEMI_SPACE_MIB = 8;
 
 /** @param module URL of the program that a domain's process runs: it reads its grant from standard input */
 export function processIsolation(module: URL): IsolationMechanism {
-  // Most of a start is that of Deno, and of V8 with the domain's code: a process stands by for the next.
-  const standby = new Map<number, Deno.ChildProcess>();
+  // Most of a start is that of Deno, and of V8 with the domain's code: processes stand by, by their heaps.
+  const standby = new Map<number, Set<Deno.ChildProcess>>();
+  const standingBy = (size: number) => {
+    const children = standby.get(size) ?? new Set();
+    standby.set(size, children);
+    return children;
+  };
   const heapMiB = (plan: DomainPlan) => Math.ceil(plan.memory.heapBytes / (1 << 20));
   return {
     memory: "mapped",
     start(grant, log) {
       const size = heapMiB(grant.plan);
-      const child = standby.get(size) ?? spawn(module, size);
-      standby.delete(size);
+      const [child = spawn(module, size)] = standingBy(size);
+      standingBy(size).delete(child);
       child.ref();
       const limitBytes = grant.plan.memory.heapBytes + RUNTIME_BYTES;
       const ended = watch(child, log);
@@ -31,16 +36,19 @@ export function processIsolation(module: URL): IsolationMechanism {
         },
       };
     },
-    prepare(plan) {
-      const size = heapMiB(plan);
-      if (standby.has(size)) return;
-      const child = spawn(module, size);
-      child.unref();
-      standby.set(size, child);
-      void child.status.then(() => standby.get(size) === child && standby.delete(size));
+    prepare(plans) {
+      for (const [size, { length }] of Map.groupBy(plans, heapMiB)) {
+        const children = standingBy(size);
+        while (children.size < length) {
+          const child = spawn(module, size);
+          child.unref();
+          children.add(child);
+          void child.status.then(() => children.delete(child));
+        }
+      }
     },
     async close() {
-      const children = [...standby.values()];
+      const children = [...standby.values()].flatMap((each) => [...each]);
       standby.clear();
       await Promise.all(children.map(async (child) => {
         child.ref();
