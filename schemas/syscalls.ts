@@ -99,8 +99,11 @@ export const systemCalls: readonly SystemCall[] = [
   call(35, "unlinkat", "files", "fd path flags"),
   call(36, "symlinkat", "files", "path fd path"),
   call(37, "linkat", "files", "fd path fd path flags"),
-  missing(39, "umount2", "process"),
-  missing(40, "mount", "process"),
+  call(39, "umount2", "process", "path flags"),
+  call(40, "mount", "process", "path? path path? flags path?", {
+    partial:
+      "tmpfs, and further places of proc, devpts, devtmpfs; MS_RDONLY, MS_BIND, MS_MOVE answer EINVAL, nosuid and the like change nothing",
+  }),
   missing(41, "pivot_root", "process"),
   call(43, "statfs", "files", "path structOut120!"),
   call(44, "fstatfs", "files", "fd structOut120!"),

@@ -4,6 +4,7 @@ import type { Environment } from "../environment.ts";
 import { AnonymousFiles } from "./anonymous_files.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { FifoTable } from "./fifo.ts";
+import { MemoryMounts } from "./memory_mounts.ts";
 import type { Process } from "./process.ts";
 import { PtyTable } from "./pty.ts";
 import { WatchTable } from "./watches.ts";
@@ -18,9 +19,14 @@ export class LocalFiles {
   readonly watches: WatchTable;
   readonly anonymous: AnonymousFiles;
   readonly ptys: PtyTable;
+  readonly memoryMounts: MemoryMounts;
 
-  /** @param processes of the machine */
-  constructor(environment: Environment, processes: () => Iterable<Process>) {
+  /** @param processes of the machine @param memoryBytes of the machine, for programs */
+  constructor(
+    environment: Environment,
+    processes: () => Iterable<Process>,
+    memoryBytes: () => number,
+  ) {
     this.watches = new WatchTable(environment.tasks, (identity) => {
       for (const { files } of processes()) {
         if (files.numbers.some((fd) => isOf(files.get(fd), identity))) return true;
@@ -29,5 +35,6 @@ export class LocalFiles {
     });
     this.ptys = new PtyTable(environment);
     this.anonymous = new AnonymousFiles(environment, this.fifos);
+    this.memoryMounts = new MemoryMounts(environment, () => Math.floor(memoryBytes() / 2));
   }
 }

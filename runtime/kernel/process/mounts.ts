@@ -15,6 +15,8 @@ export interface Mount {
   root: number;
   /** the directory that it covers; undefined for the root of the machine */
   covers: Location | undefined;
+  /** what is mounted on its root */
+  over?: Mount;
 }
 
 /** A place in the tree: a handle of the server of a mount. */
@@ -49,6 +51,8 @@ export class MountTable {
   readonly mounts: Mount[] = [];
   /** where links of /proc lead */
   readonly places = new Places();
+  /** no two mounts have the same id, even one after the other */
+  #lastId = 0;
 
   /** @throws Errno ENOENT where nothing is mounted yet */
   get root(): Location {
@@ -61,6 +65,13 @@ export class MountTable {
     return this.mounts.find((mount) => mount.id === id) ?? fail(E.EIO);
   }
 
+  /** What is seen where a mount is: the newest of those that are mounted on it. */
+  top(id: number): Mount {
+    let mount = this.byId(id);
+    while (mount.over !== undefined) mount = mount.over;
+    return mount;
+  }
+
   /** Mounts the server's `index`th file system on a directory; `covers` is undefined for the root. */
   *mount(
     service: Service,
@@ -68,11 +79,28 @@ export class MountTable {
     type: string,
     path: string,
     covers: Location | undefined,
+    onRoot = false,
   ): Coroutine<Mount> {
     const root = yield* request(service, Private.ROOT, [index], new Uint8Array(64));
-    const mount = { id: this.mounts.length + 1, path, type, service, root, covers };
+    return yield* this.add(service, root, type, path, covers, onRoot);
+  }
+
+  /**
+   * Mounts a directory whose handle the caller has; the table closes it in the end, and that of what it covers.
+   * @param onRoot whether it covers the root of another mount
+   */
+  *add(
+    service: Service,
+    root: number,
+    type: string,
+    path: string,
+    covers: Location | undefined,
+    onRoot = false,
+  ): Coroutine<Mount> {
+    const mount: Mount = { id: ++this.#lastId, path, type, service, root, covers };
     if (covers !== undefined) {
-      yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.id]);
+      if (onRoot) covers.mount.over = mount;
+      else yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.id]);
     }
     this.mounts.push(mount);
     return mount;
@@ -80,11 +108,21 @@ export class MountTable {
 
   /** Unmounts everything, the newest first. */
   *unmountAll(): Coroutine<void> {
-    for (let mount = this.mounts.pop(); mount !== undefined; mount = this.mounts.pop()) {
-      if (mount.covers !== undefined) {
-        yield* request(mount.covers.mount.service, Private.COVER, [mount.covers.handle, 0]);
-      }
-      yield* request(mount.service, Call.CLOSE, [mount.root]);
+    for (let mount = this.mounts.at(-1); mount !== undefined; mount = this.mounts.at(-1)) {
+      yield* this.unmount(mount);
     }
+  }
+
+  /** What a mount covered is seen again; handles that others have of it stay good. */
+  *unmount(mount: Mount): Coroutine<void> {
+    const { covers } = mount;
+    this.mounts.splice(this.mounts.indexOf(mount), 1);
+    if (covers !== undefined) {
+      const { service } = covers.mount;
+      if (covers.mount.over === mount) covers.mount.over = undefined;
+      else yield* request(service, Private.COVER, [covers.handle, 0]);
+      yield* request(service, Call.CLOSE, [covers.handle]);
+    }
+    yield* request(mount.service, Call.CLOSE, [mount.root]);
   }
 }

@@ -40,6 +40,7 @@ import { futexCalls } from "./sys_futex.ts";
 import { memoryCalls } from "./sys_memory.ts";
 import { openCalls } from "./sys_open.ts";
 import { pathCalls } from "./sys_path.ts";
+import { mountCalls } from "./sys_mount.ts";
 import { processCalls } from "./sys_process.ts";
 import { signalCalls } from "./sys_signal.ts";
 import { waitCalls } from "./sys_wait.ts";
@@ -60,6 +61,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...eventCalls,
   ...ioctlCalls,
   ...pathCalls,
+  ...mountCalls,
   ...processCalls,
   ...memoryCalls,
   ...waitCalls,
@@ -129,7 +131,11 @@ export class Processes implements ProcessKernel {
   /** @param sockets the server of the network slice, where there is one */
   constructor(readonly environment: Environment, sockets?: Service) {
     this.internet = sockets && new InternetSockets(environment, sockets);
-    this.local = new LocalFiles(environment, () => this.all);
+    this.local = new LocalFiles(
+      environment,
+      () => this.all,
+      () => this.#memory?.bytes ?? environment.memory.bytes.length,
+    );
     this.clocks = new Clocks(environment);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };

@@ -152,7 +152,7 @@ export function proceed(
     case Leave.ABSOLUTE:
       return { at: scope.root, path: rest };
     case Leave.MOUNT: {
-      const entered = mounts.byId(mount);
+      const entered = mounts.top(mount);
       return { at: { mount: entered, handle: entered.root }, path: rest === "" ? "." : rest };
     }
     case Leave.UP:

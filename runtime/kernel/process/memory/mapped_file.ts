@@ -202,6 +202,10 @@ class MappedFile implements PageObject {
     return count;
   }
 
+  get isMapped(): boolean {
+    return this.#mappings.size > 0;
+  }
+
   get unused(): boolean {
     return this.#pages.size === 0 && this.#mappings.size === 0;
   }
@@ -231,6 +235,14 @@ export class MappedFiles {
   /** Whether a mapping of a file could write to it. */
   mappedToWrite(identity: string): boolean {
     return this.#files.get(identity)?.mappedToWrite ?? false;
+  }
+
+  /** Whether a file is mapped whose identity begins so. */
+  mapsAny(prefix: string): boolean {
+    for (const [identity, file] of this.#files) {
+      if (file.isMapped && identity.startsWith(prefix)) return true;
+    }
+    return false;
   }
 
   /** A write call changed a file. */

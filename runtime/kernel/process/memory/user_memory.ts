@@ -2,6 +2,7 @@
 // the address space that runs now. This is the pager of the hart.
 import type { Access, Engine, Pager } from "../../../hardware/hart/engine.ts";
 import { HartMemory } from "../../../hardware/hart/hart_memory.ts";
+import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import type { Tasks } from "../../coroutine.ts";
 import type { AddressSpace } from "./address_space.ts";
 import { type Frame, Frames } from "./frames.ts";
@@ -30,6 +31,11 @@ export class UserMemory implements Pager {
     this.frames.reclaim = () => this.files.reclaim();
     this.frames.onGuard = () => this.tables.clearTranslations();
     this.frames.onCodeChange = (frame) => this.#engine?.invalidate(frame);
+  }
+
+  /** Its size. */
+  get bytes(): number {
+    return this.frames.total * PAGE_BYTES;
   }
 
   /** The hart that runs user code, once there is one. */

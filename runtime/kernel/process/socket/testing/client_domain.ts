@@ -1,5 +1,4 @@
 // The domain of programs whose sockets are served behind a slow ring.
-import { assert } from "@std/assert";
 import type { Coroutine } from "../../../coroutine.ts";
 import type { Environment } from "../../../environment.ts";
 import { encodeAddress } from "../../../network/address.ts";
@@ -51,7 +50,9 @@ export class ClientDomain {
         over++;
       })
     );
-    assert(this.world.run(() => over === programs.length), "the programs come to no end");
+    if (!this.world.run(() => over === programs.length)) {
+      throw new Error("the programs come to no end");
+    }
     if (failures.length > 0) throw failures[0];
     return results;
   }
@@ -68,7 +69,7 @@ export class ClientDomain {
       program,
       (value, failure) => [result, failed, over] = [value, failure, true],
     );
-    assert(over && this.asked.length === before, "it asks the server");
+    if (!over || this.asked.length !== before) throw new Error("it asks the server");
     if (failed !== undefined) throw failed;
     return result!;
   }
