@@ -283,10 +283,11 @@ export const systemCalls: readonly SystemCall[] = [
   call(209, "getsockopt", "sockets", "fd int int returned size"),
   call(210, "shutdown", "sockets", "fd int"),
   call(211, "sendmsg", "sockets", "fd messageIn flags", {
-    partial: "control messages of IP levels are ignored",
+    partial:
+      "of IP's control messages PKTINFO, TTL or HOPLIMIT, TOS or TCLASS; others answer EINVAL",
   }),
   call(212, "recvmsg", "sockets", "fd messageOut flags", {
-    partial: "control messages of IP levels do not come",
+    partial: "of IP's control messages those that sendmsg takes; no error queue (IP_RECVERR)",
   }),
   call(213, "readahead", "files", "fd offset size"),
   call(214, "brk", "process", "address"),

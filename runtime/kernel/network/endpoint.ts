@@ -16,8 +16,10 @@ export interface Received {
   count: number;
   /** sender of a datagram */
   from?: InternetAddress;
-  /** MSG_TRUNC where a datagram did not fit */
+  /** MSG_TRUNC where a datagram did not fit, MSG_CTRUNC where its control messages did not */
   flags: number;
+  /** control messages of a datagram, as far as the program asked for any */
+  control?: Uint8Array;
 }
 
 /** One socket of TCP, UDP or ICMP, without its descriptor. Calls throw an Errno. */
@@ -39,12 +41,12 @@ export interface Endpoint {
   /** whether a connect is under way */
   readonly connecting: boolean;
   /**
-   * @param flags MSG bits: MORE, and OOB
+   * @param flags MSG bits: MORE, and OOB @param control messages (cmsg(3)) that go with a datagram
    * @returns bytes taken, at least 1 where there were any @throws Errno EAGAIN, EPIPE, ECONNRESET, EMSGSIZE …
    */
-  send(data: Uint8Array, flags: number, to?: InternetAddress): number;
-  /** @param flags MSG bits: PEEK, TRUNC, OOB @returns count 0 at the end of a stream @throws Errno EAGAIN … */
-  receive(into: Uint8Array, flags: number): Received;
+  send(data: Uint8Array, flags: number, to?: InternetAddress, control?: Uint8Array): number;
+  /** @param flags MSG bits: PEEK, TRUNC, OOB @param controlRoom bytes for control messages @returns count 0 at the end of a stream @throws Errno EAGAIN … */
+  receive(into: Uint8Array, flags: number, controlRoom?: number): Received;
   /** @param how SHUT_RD, SHUT_WR, SHUT_RDWR @throws Errno ENOTCONN */
   shutdown(how: number): void;
   /** The pending error number, which is then forgotten; 0 where there is none. */

@@ -28,12 +28,14 @@ export const SocketCall = {
   /** handle; out: length word, sockaddr */
   GETPEERNAME: 205,
   /**
-   * handle, flags, bytes of the sockaddr at the start of the payload, arrived, unread; in: sockaddr, data
+   * handle, flags, bytes of the sockaddr at the start of the payload, arrived, unread, bytes of control messages; in:
+   * sockaddr, control messages, data
    * -> level * 2^32 + bytes taken
    */
   SENDTO: 206,
   /**
-   * handle, flags, arrived, unread; out: {@link RECEIVE_HEADER_BYTES} of header, data
+   * handle, flags, arrived, unread, bytes for control messages at the end of the payload; out:
+   * {@link RECEIVE_HEADER_BYTES} of header, data, control messages
    * -> level * 2^32 + bytes written with the header; EAGAIN also where data is on its way with an event
    */
   RECVFROM: 207,
@@ -66,8 +68,14 @@ export const SocketCall = {
 /** Status of a call whose server died before it answered, and has been replaced; no error number. */
 export const SERVER_LOST = -65536;
 
-/** Words before received data: flags (MSG_TRUNC), bytes of the sockaddr, full length; then room for a sockaddr. */
+/**
+ * Words before received data: flags (MSG_TRUNC, MSG_CTRUNC), bytes of the sockaddr and of control messages (16 bits
+ * each), full length; then room for a sockaddr.
+ */
 export const RECEIVE_HEADER_BYTES = 12 + 28;
+
+/** Room for control messages that a datagram may bring, at most. */
+export const MOST_CONTROL_BYTES = 256;
 
 /** A bit of levels beside those of poll(2): the peer sends no more of the stream, and the client has got all of it. */
 export const ENDED = 0x4000;

@@ -9,7 +9,13 @@ import { AF, MSG, SHUT, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
-import { AcceptedAt, ProcNet, RECEIVE_HEADER_BYTES, SocketCall } from "../protocol.ts";
+import {
+  AcceptedAt,
+  MOST_CONTROL_BYTES,
+  ProcNet,
+  RECEIVE_HEADER_BYTES,
+  SocketCall,
+} from "../protocol.ts";
 import { Entry } from "./entry.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
@@ -19,6 +25,7 @@ import { procNetText } from "./proc_net.ts";
 /** Sockets that one client has. */
 const MAX_SOCKETS = 65_536;
 const SIOCINQ = 0x541b, SIOCOUTQ = 0x5411;
+const nothing = new Uint8Array(0);
 
 export class SocketServer implements Service {
   readonly transaction = 0;
@@ -148,13 +155,17 @@ export class SocketServer implements Service {
 
   #send(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
     const { endpoint } = entry, flags = args[1], addressBytes = args[2];
+    const dataAt = addressBytes + (args[5] ?? 0);
     entry.heard(args[3] ?? 0, args[4] ?? 0);
-    if (!(addressBytes >= 0 && addressBytes <= payload.length)) fail(E.EINVAL);
-    const data = addressBytes === 0 ? payload : payload.subarray(addressBytes);
+    if (!(addressBytes >= 0 && dataAt >= addressBytes && dataAt <= payload.length)) fail(E.EINVAL);
+    const data = dataAt === 0 ? payload : payload.subarray(dataAt);
     try {
-      const count = endpoint instanceof NetlinkEndpoint
-        ? endpoint.send(data)
-        : endpoint.send(data, flags, destination(payload, addressBytes));
+      const count = endpoint instanceof NetlinkEndpoint ? endpoint.send(data) : endpoint.send(
+        data,
+        flags,
+        destination(payload, addressBytes),
+        dataAt === addressBytes ? undefined : payload.subarray(addressBytes, dataAt),
+      );
       return this.#withLevel(entry, POLL.OUT, count);
     } catch (failure) {
       // The client takes from an error that there is no room: that there is some is news again, and only that.
@@ -203,13 +214,17 @@ export class SocketServer implements Service {
   }
 
   #receive(entry: Entry, args: ArrayLike<number>, payload: Uint8Array): number {
-    if (payload.length < RECEIVE_HEADER_BYTES) fail(E.EINVAL);
-    const into = payload.subarray(RECEIVE_HEADER_BYTES), flags = args[1], arrived = args[2] ?? 0;
+    const flags = args[1], arrived = args[2] ?? 0, controlRoom = args[4] ?? 0;
+    const end = payload.length - controlRoom;
+    if (!(controlRoom >= 0 && controlRoom <= MOST_CONTROL_BYTES && end >= RECEIVE_HEADER_BYTES)) {
+      fail(E.EINVAL);
+    }
+    const into = payload.subarray(RECEIVE_HEADER_BYTES, end);
     entry.heard(arrived, args[3] ?? 0);
     let got;
     try {
       if (entry.stream !== undefined && !entry.knowsAll(arrived)) fail(E.EAGAIN);
-      got = entry.endpoint.receive(into, flags);
+      got = entry.endpoint.receive(into, flags, controlRoom);
     } catch (failure) {
       entry.told &= ~POLL.IN;
       entry.queued = 0;
@@ -224,10 +239,13 @@ export class SocketServer implements Service {
       : encodeAddress(got.from);
     const view = new DataView(payload.buffer, payload.byteOffset, RECEIVE_HEADER_BYTES);
     view.setInt32(0, got.flags, true);
-    view.setInt32(4, from.length, true);
+    const control = "control" in got && got.control !== undefined ? got.control : nothing;
+    view.setInt32(4, from.length | control.length << 16, true);
     view.setInt32(8, got.count, true);
     payload.set(from, 12);
-    return this.#withLevel(entry, POLL.IN, RECEIVE_HEADER_BYTES + Math.min(got.count, into.length));
+    const dataEnd = RECEIVE_HEADER_BYTES + Math.min(got.count, into.length);
+    payload.set(control, dataEnd);
+    return this.#withLevel(entry, POLL.IN, dataEnd + control.length);
   }
 
   #accept(entry: Entry, payload: Uint8Array): number {

@@ -4,18 +4,30 @@ import { E, fail } from "../../errno.ts";
 import { IP, IPV6, MSG, SHUT, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, Received } from "../endpoint.ts";
 import { EndpointBase, Ready } from "./endpoint_base.ts";
+import {
+  ancillaryOf,
+  type Arrival,
+  arrivalOf,
+  type Departure,
+  readDeparture,
+  wantsAncillary,
+} from "./ancillary.ts";
 import { isMulticast } from "./ip/ip_address.ts";
 import type { Outgoing } from "./ip/outgoing.ts";
 import type { Path } from "./ip/path.ts";
-import type { Blocked } from "./link/link.ts";
+import type { Blocked, Packet } from "./link/link.ts";
 import { intBytes } from "./socket_options.ts";
 
 /** What a queued message costs beside its bytes: many empty ones must not fill the memory. */
 const MESSAGE_COST_BYTES = 256;
 
+const nothing = new Uint8Array(0);
+
 interface Message {
   bytes: Uint8Array;
   from: InternetAddress;
+  /** how it came, where the program wants to know */
+  arrival: Arrival | undefined;
 }
 
 export abstract class DatagramEndpoint extends EndpointBase implements Endpoint, Blocked {
@@ -30,6 +42,8 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
   #path: Path | undefined;
   #blocked = false;
   #shut = 0;
+  /** what the program says of the message that is being sent */
+  #departure: Departure | undefined;
   #closed = false;
 
   /** Sends a message over a path. @throws Errno EMSGSIZE @returns whether there was room */
@@ -98,16 +112,31 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     this.peerPort = address.port;
   }
 
-  send(data: Uint8Array, _flags: number, to?: InternetAddress): number {
+  send(data: Uint8Array, _flags: number, to?: InternetAddress, control = nothing): number {
     this.throwError();
     if ((this.#shut & 2) !== 0) fail(E.EPIPE);
-    const path = to === undefined ? this.#path ?? fail(E.EDESTADDRREQ) : this.pathTo(to);
+    const departure = control.length === 0 ? undefined : readDeparture(control, this.six);
+    this.#departure = departure;
+    const path = departure?.source !== undefined || (departure?.index ?? 0) !== 0
+      ? this.#pathFrom(departure!, to ?? this.peer ?? fail(E.EDESTADDRREQ))
+      : to === undefined
+      ? this.#path ?? fail(E.EDESTADDRREQ)
+      : this.pathTo(to);
     if (this.stack.routes.isBroadcast(path.destination) && !this.options.broadcast) fail(E.EACCES);
     this.ensurePort();
     if (this.transmit(path, to === undefined ? this.peerPort : to.port, data)) return data.length;
     this.#blocked = true;
     path.via.waitForRoom(this);
     fail(E.EAGAIN);
+  }
+
+  /** @throws Errno ENODEV; ENETUNREACH, also for a source that is not this machine's */
+  #pathFrom({ source, index }: Departure, to: InternetAddress): Path {
+    const { routes, links } = this.stack;
+    if (source !== undefined && !routes.isLocal(source)) fail(E.ENETUNREACH);
+    if (index !== 0 && !links.some((link) => link.index === index)) fail(E.ENODEV);
+    const scope = index === 0 ? to.scope : index;
+    return this.pathTo({ ...to, scope }, source);
   }
 
   unblocked(): void {
@@ -119,31 +148,34 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
   protected dress(outgoing: Outgoing, path: Path): void {
     const { options } = this;
     const four = path.version === 4;
-    outgoing.trafficClass = four ? options.trafficClass4 : options.trafficClass6;
-    outgoing.hopLimit = isMulticast(path.destination)
+    const ownClass = four ? options.trafficClass4 : options.trafficClass6;
+    const ownLimit = isMulticast(path.destination)
       ? options.multicastHops
       : four
       ? options.hopLimit4
       : options.hopLimit6;
+    outgoing.trafficClass = this.#departure?.trafficClass ?? ownClass;
+    outgoing.hopLimit = this.#departure?.hopLimit ?? ownLimit;
     // IP_PMTUDISC_DO and _PROBE: whoever sets them wants EMSGSIZE instead of fragments.
     outgoing.dontFragment = options.discoverMtu === 2 || options.discoverMtu === 3;
   }
 
-  receive(into: Uint8Array, flags: number): Received {
+  receive(into: Uint8Array, flags: number, controlRoom = 0): Received {
     this.throwError();
     if (this.queued === 0) {
       if ((this.#shut & 1) !== 0) return { count: 0, flags: 0 };
       fail(E.EAGAIN);
     }
-    const { bytes, from } = this.#queue[this.#first];
+    const { bytes, from, arrival } = this.#queue[this.#first];
     const count = Math.min(into.length, bytes.length);
     into.set(count === bytes.length ? bytes : bytes.subarray(0, count));
     if ((flags & MSG.PEEK) === 0) this.#shift(bytes.length);
-    const cut = count < bytes.length;
+    const along = arrival && ancillaryOf(arrival, this.options, this.six, controlRoom);
     return {
       count: (flags & MSG.TRUNC) !== 0 ? bytes.length : count,
       from,
-      flags: cut ? MSG.TRUNC : 0,
+      flags: (count < bytes.length ? MSG.TRUNC : 0) | (along?.truncated ? MSG.CTRUNC : 0),
+      control: along?.control,
     };
   }
 
@@ -155,15 +187,18 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     this.#first = 0;
   }
 
-  /** Queues a message; dropped where the buffer is full. */
-  protected enqueue(bytes: Uint8Array, from: InternetAddress): void {
+  /** Queues the message of a packet; dropped where the buffer is full. */
+  protected enqueue(bytes: Uint8Array, from: InternetAddress, packet: Packet): void {
     const cost = bytes.length + MESSAGE_COST_BYTES;
     if (this.#closed || (this.#shut & 1) !== 0) return;
     if (this.#cost + cost > 2 * this.options.receiveBytes) {
       this.dropped++;
       return;
     }
-    this.#queue.push({ bytes, from });
+    const arrival = wantsAncillary(this.options)
+      ? arrivalOf(packet, this.stack.realtimeNs())
+      : undefined;
+    this.#queue.push({ bytes, from, arrival });
     this.#cost += cost;
     this.changed();
   }

@@ -109,18 +109,18 @@ export abstract class EndpointBase implements Bound {
     this.boundIp = ip;
   }
 
-  /** The way to an address, from the one that this endpoint is bound to. @throws Errno ENETUNREACH */
-  protected pathTo(address: InternetAddress): Path {
+  /** The way to an address, from the one that this endpoint is bound to or another. @throws Errno ENETUNREACH */
+  protected pathTo(address: InternetAddress, source = this.boundIp): Path {
     let ip = this.understand(address);
     // "Any" as a destination is this machine.
     if (isAny(ip)) ip = ip.length === 4 ? LOOPBACK_4 : LOOPBACK_6;
-    const { boundIp, stack: { routes } } = this;
-    if (boundIp !== undefined && boundIp.length !== ip.length) fail(E.ENETUNREACH);
+    const { routes } = this.stack;
+    if (source !== undefined && source.length !== ip.length) fail(E.ENETUNREACH);
     // Whoever is bound to a group, or to all, sends from the address that the way has.
-    const own = boundIp === undefined || isAny(boundIp) || isMulticast(boundIp) ||
-        routes.isBroadcast(boundIp)
+    const own = source === undefined || isAny(source) || isMulticast(source) ||
+        routes.isBroadcast(source)
       ? undefined
-      : boundIp;
+      : source;
     return routes.find(ip, own, address.scope) ?? fail(E.ENETUNREACH);
   }
 

@@ -14,6 +14,7 @@ export class SocketOptions {
   dontRoute = false;
   priority = 0;
   timestamp = 0;
+  timestampNs = 0;
   receiveLow = 1;
   sendBytes = DEFAULT_BUFFER_BYTES;
   receiveBytes = DEFAULT_BUFFER_BYTES;
@@ -55,6 +56,7 @@ const FIELDS: readonly [level: number, name: number, field: Field, least: number
     [SOL.SOCKET, SO.DONTROUTE, "dontRoute", 0, 1],
     [SOL.SOCKET, SO.PRIORITY, "priority", 0, 6],
     [SOL.SOCKET, SO.TIMESTAMP, "timestamp", 0, 1],
+    [SOL.SOCKET, SO.TIMESTAMPNS, "timestampNs", 0, 1],
     [SOL.SOCKET, SO.RCVLOWAT, "receiveLow", 1, 0x7fff_ffff],
     [SOL.IP, IP.TOS, "trafficClass4", 0, 255],
     [SOL.IP, IP.TTL, "hopLimit4", 1, 255],
@@ -75,6 +77,7 @@ const FIELDS: readonly [level: number, name: number, field: Field, least: number
     [SOL.IPV6, IPV6.RECVERR, "receiveErrors", 0, 1],
     [SOL.IPV6, IPV6.RECVPKTINFO, "packetInfo", 0, 1],
     [SOL.IPV6, IPV6.RECVHOPLIMIT, "receiveHops", 0, 1],
+    [SOL.IPV6, IPV6.RECVTCLASS, "receiveClass", 0, 1],
   ];
 
 /** Limits to hops where −1 stands for the default. */

@@ -30,6 +30,7 @@ import { get32 } from "./wire.ts";
 
 export class Stack {
   readonly nowNs: () => number;
+  readonly realtimeNs: () => bigint;
   readonly random: (into: Uint8Array) => void;
   readonly timers: Timers;
   readonly hash: KeyedHash;
@@ -56,6 +57,7 @@ export class Stack {
   ) {
     this.#nameServers = settings.nameServers;
     this.nowNs = () => environment.nowNs();
+    this.realtimeNs = () => environment.realtimeNs();
     this.random = (into) => environment.random(into);
     this.timers = new Timers(environment);
     this.hash = new KeyedHash(this.random);

@@ -1,47 +1,58 @@
-// Control messages of sendmsg(2) and recvmsg(2) (cmsg(3)): open files and credentials, as 64-bit Linux lays
-// them out: length, level, type, data, all aligned to eight bytes.
+// Control messages of sendmsg(2) and recvmsg(2) (cmsg(3)): open files and credentials, and what is the network's.
+import { type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { MSG, SOL } from "../../network/constants.ts";
+import { alignedControl, controlMessages, ControlWriter } from "../../network/control.ts";
 import type { Description } from "../description.ts";
 import { releaseUse } from "../descriptor_table.ts";
-import { type Coroutine, finish } from "../../coroutine.ts";
-import { getInt, getLong, putInt, putLong } from "../little_endian.ts";
+import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { type Incoming, type Sender, senderOf } from "./socket.ts";
 
-const HEADER_BYTES = 16;
 const SCM = { RIGHTS: 1, CREDENTIALS: 2 } as const;
 const CREDENTIAL_BYTES = 12;
 /** Open files that one message carries. */
 const MAX_RIGHTS = 253;
 
-const aligned = (bytes: number) => Math.ceil(bytes / 8) * 8;
-
-/** @throws Errno EINVAL, EBADF, EPERM (another's credentials), ETOOMANYREFS */
+/**
+ * Takes apart what goes along with a message; `control` is what the network is to know.
+ * @throws Errno EINVAL, EBADF, EPERM (another's credentials), ETOOMANYREFS
+ */
 export function readControl(
   process: Process,
-  control: Uint8Array,
-): { rights: Description[]; sender: Sender } {
+  bytes: Uint8Array,
+): { rights: Description[]; sender: Sender; control?: Uint8Array } {
   const rights: Description[] = [];
+  const others: Uint8Array[] = [];
   let sender = senderOf(process);
-  for (let at = 0; at + HEADER_BYTES <= control.length;) {
-    const length = getLong(control, at);
-    if (!(length >= HEADER_BYTES && at + length <= control.length)) fail(E.EINVAL);
-    const level = getInt(control, at + 8), type = getInt(control, at + 12);
-    const data = control.subarray(at + HEADER_BYTES, at + length);
-    if (level === SOL.SOCKET && type === SCM.RIGHTS) {
+  for (const { level, type, data, bytes: message } of controlMessages(bytes)) {
+    if (level !== SOL.SOCKET) {
+      others.push(message);
+    } else if (type === SCM.RIGHTS) {
       for (let each = 0; each + 4 <= data.length; each += 4) {
         rights.push(process.description(getInt(data, each)));
       }
       if (rights.length > MAX_RIGHTS) fail(E.EINVAL);
-    } else if (level === SOL.SOCKET && type === SCM.CREDENTIALS) {
+    } else if (type === SCM.CREDENTIALS) {
       if (data.length < CREDENTIAL_BYTES) fail(E.EINVAL);
       sender = claimed(process, data);
-    } else if (level === SOL.SOCKET) fail(E.EINVAL);
-    at += aligned(length);
+    } else fail(E.EINVAL);
   }
   for (const description of rights) description.uses++;
-  return { rights, sender };
+  return { rights, sender, control: others.length === 0 ? undefined : joined(others) };
+}
+
+/** Messages one behind the other, each where it is aligned. */
+function joined(messages: Uint8Array[]): Uint8Array {
+  const all = new Uint8Array(
+    messages.reduce((sum, { length }) => sum + alignedControl(length), 0),
+  );
+  let at = 0;
+  for (const message of messages) {
+    all.set(message, at);
+    at += alignedControl(message.length);
+  }
+  return all;
 }
 
 /** Credentials that a process says are its own: root may say anything. */
@@ -63,25 +74,17 @@ export function* writeControl(
   room: number,
   closeOnExec: boolean,
 ): Coroutine<Uint8Array> {
-  const out = new Uint8Array(room);
-  let used = 0;
-  /** What does not fit is cut off, as Linux does it. */
-  const put = (type: number, data: Uint8Array) => {
-    const fitting = Math.min(data.length, room - used - HEADER_BYTES);
-    if (fitting < data.length) message.flags |= MSG.CTRUNC;
-    if (fitting < 0) return;
-    putLong(out, used, HEADER_BYTES + fitting);
-    putInt(out, used + 8, SOL.SOCKET);
-    putInt(out, used + 12, type);
-    out.set(data.subarray(0, fitting), used + HEADER_BYTES);
-    used = Math.min(used + aligned(HEADER_BYTES + fitting), room);
-  };
-  const { sender, rights } = message;
+  const writer = new ControlWriter(new Uint8Array(room));
+  const { sender, rights, control } = message;
   if (sender !== undefined) {
-    put(SCM.CREDENTIALS, new Uint8Array(Int32Array.of(sender.pid, sender.uid, sender.gid).buffer));
+    const { pid, uid, gid } = sender;
+    const bytes = new Uint8Array(Int32Array.of(pid, uid, gid).buffer);
+    writer.put(SOL.SOCKET, SCM.CREDENTIALS, bytes);
   }
-  if (rights.length === 0) return out.subarray(0, used);
-  const fitting = Math.max(0, Math.floor((room - used - HEADER_BYTES) / 4));
+  if (control !== undefined) {
+    for (const { level, type, data } of controlMessages(control)) writer.put(level, type, data);
+  }
+  const fitting = Math.max(0, Math.floor(writer.room / 4));
   const numbers: number[] = [];
   while (rights.length > 0 && numbers.length < fitting) {
     try {
@@ -92,8 +95,10 @@ export function* writeControl(
     }
     rights.shift();
   }
-  if (rights.length > 0) message.flags |= MSG.CTRUNC;
+  if (rights.length > 0 || writer.truncated) message.flags |= MSG.CTRUNC;
   for (const description of rights.splice(0)) yield* finish(releaseUse(description));
-  if (numbers.length > 0) put(SCM.RIGHTS, new Uint8Array(Int32Array.from(numbers).buffer));
-  return out.subarray(0, used);
+  if (numbers.length > 0) {
+    writer.put(SOL.SOCKET, SCM.RIGHTS, new Uint8Array(Int32Array.from(numbers).buffer));
+  }
+  return writer.written;
 }

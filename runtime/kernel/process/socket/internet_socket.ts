@@ -3,7 +3,13 @@
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
-import { AcceptedAt, ENDED, RECEIVE_HEADER_BYTES, SocketCall } from "../../network/protocol.ts";
+import {
+  AcceptedAt,
+  ENDED,
+  MOST_CONTROL_BYTES,
+  RECEIVE_HEADER_BYTES,
+  SocketCall,
+} from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
@@ -137,7 +143,7 @@ export class InternetSocket extends Socket {
 
   *send(message: Outgoing, flags: number): Coroutine<number> {
     if (message.rights.length > 0) fail(E.EINVAL);
-    const { data, address = nothing } = message;
+    const { data, address = nothing, control = nothing } = message;
     const passed = flags & (MSG.OOB | MSG.MORE);
     const { behind } = this.#served;
     behind.throwToSender();
@@ -151,13 +157,15 @@ export class InternetSocket extends Socket {
     do {
       const part = data.subarray(sent, sent + this.server.maxDataBytes);
       if (!this.streams && part.length < data.length) fail(E.EMSGSIZE);
+      const dataAt = address.length + control.length;
       let payload = part;
-      if (address.length > 0) {
-        payload = new Uint8Array(address.length + part.length);
+      if (dataAt > 0) {
+        payload = new Uint8Array(dataAt + part.length);
         payload.set(address);
-        payload.set(part, address.length);
+        payload.set(control, address.length);
+        payload.set(part, dataAt);
       }
-      const args = [passed, address.length, ...this.#served.told()];
+      const args = [passed, address.length, ...this.#served.told(), control.length];
       const transfer = () => this.#sendPart(args, payload);
       if (sent > 0 && !this.mayWait(flags)) {
         sent += (yield* transfer()) ?? 0;
@@ -201,16 +209,20 @@ export class InternetSocket extends Socket {
   }
 
   *#receiveDatagram(message: Incoming, flags: number): Coroutine<number> {
-    const bytes = Math.min(roomOf(message), this.server.maxDataBytes);
-    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
+    const controlRoom = Math.min(message.controlRoom, MOST_CONTROL_BYTES);
+    const bytes = Math.min(roomOf(message), this.server.maxDataBytes - controlRoom);
+    const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes + controlRoom);
     const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
     const got = yield* this.whenReceivable(
       flags,
-      () => this.#served.transfer(POLL.IN, SocketCall.RECVFROM, [passed], payload),
+      () =>
+        this.#served.transfer(POLL.IN, SocketCall.RECVFROM, [passed, 0, 0, controlRoom], payload),
     );
     message.flags |= getInt(payload, 0);
-    message.address = payload.slice(12, 12 + Math.min(getInt(payload, 4), 28));
-    const done = scatter(payload.subarray(RECEIVE_HEADER_BYTES, got), message.parts, 0);
+    message.address = payload.slice(12, 12 + Math.min(getInt(payload, 4) & 0xffff, 28));
+    const dataEnd = Math.max(RECEIVE_HEADER_BYTES, got - (getInt(payload, 4) >>> 16));
+    message.control = payload.slice(dataEnd, got);
+    const done = scatter(payload.subarray(RECEIVE_HEADER_BYTES, dataEnd), message.parts, 0);
     return (flags & MSG.TRUNC) !== 0 ? getInt(payload, 8) : done;
   }
 

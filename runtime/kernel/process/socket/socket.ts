@@ -25,6 +25,8 @@ export interface Outgoing {
   /** open files that go along (SCM_RIGHTS): a use of each is the message's */
   rights: Description[];
   sender: Sender;
+  /** control messages for the network: of the levels of IP */
+  control?: Uint8Array;
   /** who looks up the address; undefined for a plain write */
   process?: Process;
 }
@@ -32,17 +34,21 @@ export interface Outgoing {
 /** Where a receive call puts what it gets. */
 export interface Incoming {
   parts: Uint8Array[];
+  /** bytes for control messages */
+  controlRoom: number;
   /** set by the call: */
   address?: Uint8Array;
   flags: number;
   /** a use of each is the receiver's */
   rights: Description[];
   sender?: Sender;
+  /** control messages of the network */
+  control?: Uint8Array;
 }
 
-/** A message to be received without control data. */
-export function incoming(parts: Uint8Array[]): Incoming {
-  return { parts, flags: 0, rights: [] };
+/** A message to be received. */
+export function incoming(parts: Uint8Array[], controlRoom = 0): Incoming {
+  return { parts, controlRoom, flags: 0, rights: [] };
 }
 
 /** Bytes that a message has room for. */

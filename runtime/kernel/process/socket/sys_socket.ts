@@ -192,7 +192,7 @@ function* recvmsg(
   out: ReceivedMessage,
   flags: number,
 ): Coroutine<number> {
-  const message = incoming(out.parts);
+  const message = incoming(out.parts, out.controlRoom);
   const count = yield* finish(socketOf(process, fd).receive(message, flags));
   const closeOnExec = (flags & MSG.CMSG_CLOEXEC) !== 0;
   out.control = yield* writeControl(process, message, out.controlRoom, closeOnExec);

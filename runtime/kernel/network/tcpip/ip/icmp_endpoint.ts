@@ -29,14 +29,8 @@ export class IcmpEndpoint extends DatagramEndpoint {
       if (message[0] !== (this.six ? Icmp6.ECHO : Icmp4.ECHO) || message[1] !== 0) fail(E.EINVAL);
       put16(message, 4, this.port);
     }
-    const four = path.version === 4;
-    const { hopLimit4, hopLimit6, trafficClass4, trafficClass6 } = this.options;
-    const outgoing = new IcmpMessage(
-      path.version,
-      message,
-      four ? hopLimit4 : hopLimit6,
-      four ? trafficClass4 : trafficClass6,
-    );
+    const outgoing = new IcmpMessage(path.version, message);
+    this.dress(outgoing, path);
     return this.stack.send(path, outgoing) === "sent";
   }
 
@@ -68,11 +62,11 @@ export class IcmpEndpoint extends DatagramEndpoint {
     const from = this.tell(packet.source(), 0, version === 6 ? packet.via.index : 0);
     if (this.#raw) {
       // Raw sockets of IPv4 see the IP header too (raw(7)).
-      return this.enqueue(bytes.slice(version === 4 ? headerAt : at, end), from);
+      return this.enqueue(bytes.slice(version === 4 ? headerAt : at, end), from, packet);
     }
     const reply = version === 4 ? Icmp4.ECHO_REPLY : Icmp6.ECHO_REPLY;
     if (bytes[at] === reply && get16(bytes, at + 4) === this.port) {
-      this.enqueue(bytes.slice(at, end), from);
+      this.enqueue(bytes.slice(at, end), from, packet);
     }
   }
 

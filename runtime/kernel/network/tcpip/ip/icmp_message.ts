@@ -33,14 +33,14 @@ export class IcmpMessage implements Outgoing {
   readonly checksumOffset: number;
   readonly segmentBytes = 0;
   readonly headerBytes = ICMP_BYTES;
-  readonly dontFragment = false;
+  dontFragment = false;
 
   /** @param message whole, with any checksum @param hopLimit 255 where only neighbours may believe it */
   constructor(
     version: 4 | 6,
     private readonly message: Uint8Array,
-    readonly hopLimit = 64,
-    readonly trafficClass = 0,
+    public hopLimit = 64,
+    public trafficClass = 0,
   ) {
     this.length = message.length;
     this.protocol = version === 4 ? IPPROTO.ICMP : IPPROTO.ICMPV6;

@@ -13,6 +13,7 @@ import {
   isLinkLocal,
   isLoopback,
   isMulticast,
+  LOOPBACK_4,
   networkAddress,
 } from "./ip_address.ts";
 import { Path } from "./path.ts";
@@ -53,7 +54,8 @@ export class Routes {
    */
   find(destination: Uint8Array, source?: Uint8Array, scope = 0): Path | undefined {
     if (this.isLocal(destination)) {
-      return this.#path(this.loopback, source ?? destination, destination, destination);
+      const own = isLoopback(destination) && destination.length === 4 ? LOOPBACK_4 : destination;
+      return this.#path(this.loopback, source ?? own, destination, destination);
     }
     // Only this machine can answer to a loopback address.
     if (source !== undefined && isLoopback(source)) return undefined;

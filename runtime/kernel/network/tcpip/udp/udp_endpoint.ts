@@ -72,6 +72,6 @@ export class UdpEndpoint extends DatagramEndpoint {
     const { bytes, payloadAt: at, version, via } = packet;
     const data = bytes.slice(at + UDP_BYTES, at + get16(bytes, at + 4));
     const scope = version === 6 && bytes[packet.sourceAt] === 0xfe ? via.index : 0;
-    this.enqueue(data, this.tell(packet.source(), get16(bytes, at), scope));
+    this.enqueue(data, this.tell(packet.source(), get16(bytes, at), scope), packet);
   }
 }
