@@ -561,6 +561,44 @@ Deno.test("a commit waits four times for its disk, and for neighbours of its jou
   assertEquals(waits, 4);
 });
 
+Deno.test("a reader waits for its disk once for all that it asks for, and not for what was advised", () => {
+  const contents = pattern(1, 3 * MIB), bytes = ownImage(16);
+  {
+    const { ext4, run } = machine(bytes, 5, 8 * MIB);
+    run(ext4.mount());
+    run(make(ext4.root, "file", contents));
+    run(ext4.unmount());
+  }
+  const { ext4, run, disk, pause } = machine(bytes, 5, 8 * MIB);
+  run(ext4.mount());
+  const inode = run(finish(ext4.root.lookup("file")))!;
+  let reads = 0;
+  const submit = disk.submit.bind(disk);
+  disk.submit = (request) => {
+    if (request.operation === "read") reads++;
+    submit(request);
+  };
+  const read = (offset: number, length: number) => {
+    const before = reads, into = new Uint8Array(length);
+    assertEquals(run(finish(inode.read(offset, into))), length);
+    assertEquals(into, contents.subarray(offset, offset + length));
+    return reads - before;
+  };
+  run(inode.readAhead!(0, 10) as Coroutine<void>);
+  run(pause());
+  reads = 0;
+  assertEquals(read(2 * MIB, 64 << 10), 1);
+  assertEquals(read(1 * MIB + 8192, 128 << 10), 1);
+  run(inode.readAhead!(256 << 10, 512 << 10) as Coroutine<void>);
+  for (let turn = 0; turn < 50; turn++) run(pause());
+  assertEquals([read(256 << 10, 512 << 10), read(300 << 10, 4096)], [0, 0]);
+  // Beyond the end there is nothing, and of a large file no more than there is room for.
+  run(inode.readAhead!(3 * MIB - 10, 1 << 30) as Coroutine<void>);
+  run(inode.readAhead!(1 << 30, 1 << 30) as Coroutine<void>);
+  for (let turn = 0; turn < 50; turn++) run(pause());
+  assertEquals(read(3 * MIB - 4096, 4096), 0);
+});
+
 Deno.test("a file that is written anew lies in memory as the one before, page after page", () => {
   const { ext4, run, disk, pause } = machine(ownImage(16), 5, 8 * MIB);
   run(ext4.mount());

@@ -25,6 +25,7 @@ import { ioctlCalls } from "./sys_ioctl.ts";
 import { pidfdCalls } from "./sys_pidfd.ts";
 import { pollCalls } from "./sys_poll.ts";
 import { vectorCalls } from "./sys_vector.ts";
+import { adviceCalls } from "./sys_advice.ts";
 import { identityCalls } from "./sys_identity.ts";
 import { limitCalls, threadLimitCalls } from "./sys_limits.ts";
 import { machineCalls } from "./sys_machine.ts";
@@ -57,6 +58,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...openCalls,
   ...fileCalls,
   ...vectorCalls,
+  ...adviceCalls,
   ...pollCalls,
   ...eventCalls,
   ...ioctlCalls,

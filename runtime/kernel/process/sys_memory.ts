@@ -33,6 +33,7 @@ export const MAP = {
 const MREMAP = { MAYMOVE: 1, FIXED: 2, DONTUNMAP: 4 } as const;
 const MS = { ASYNC: 1, INVALIDATE: 2, SYNC: 4 } as const;
 const MADV = {
+  WILLNEED: 3,
   DONTNEED: 4,
   FREE: 8,
   REMOVE: 9,
@@ -41,7 +42,7 @@ const MADV = {
   HWPOISON: 100,
 } as const;
 /** Advice that changes nothing that a program can see. */
-const HARMLESS_ADVICE = [0, 1, 2, 3, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23];
+const HARMLESS_ADVICE = [0, 1, 2, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23];
 /** Libraries are mapped from here down, each at a place of its own in all processes. */
 const LIBRARIES_TOP_PAGE = 0x30_0000_0000 / PAGE_BYTES;
 const LIBRARIES_BOTTOM_PAGE = 0x20_0000_0000 / PAGE_BYTES;
@@ -113,6 +114,7 @@ function* mmap(
     identity = file.identity;
     name = file.origin.path;
     object = yield* space.memory.files.open(identity, file.location, writable);
+    if ((access & Access.EXECUTE) !== 0) object.willExecute?.(offset / PAGE_BYTES, pages);
   } else if (shared) object = new SharedMemoryObject(frames);
 
   let start: number;
@@ -262,6 +264,14 @@ function madvise(process: Process, address: number, length: number, advice: numb
         mapping.notForked = advice === MADV.DONTFORK;
       }
       return 0;
+    case MADV.WILLNEED:
+      for (
+        const { object, start: from, end: to, objectPage } of space.mappings.overlapping(start, end)
+      ) {
+        const first = Math.max(start, from);
+        object?.willRead?.(objectPage + first - from, Math.min(end, to) - first);
+      }
+      return space.mappings.covers(start, end) ? 0 : fail(E.ENOMEM);
     default:
       return HARMLESS_ADVICE.includes(advice) ? 0 : fail(E.EINVAL);
   }

@@ -1,13 +1,10 @@
-// Reading and writing several pieces with one call, and advice about what will be read: readv(2), writev(2),
-// preadv2(2), pwritev2(2), posix_fadvise(2), sync_file_range(2).
-import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
+// Reading and writing several pieces with one call: readv(2), writev(2), preadv2(2), pwritev2(2).
+import { type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
-import { O, SEEK } from "../vfs/constants.ts";
-import { S } from "../vfs/filesystem.ts";
+import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
 import type { Handlers } from "./handler.ts";
-import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
 import { copyCalls } from "./sys_copy.ts";
 import { spliceCalls } from "./sys_splice.ts";
@@ -150,44 +147,6 @@ function* pwritev2(
   return written;
 }
 
-/** Advice of posix_fadvise(2): the highest number there is. */
-const LAST_ADVICE = 5;
-
-/** Nothing is read ahead, and nothing is dropped, on advice. */
-function fadvise(process: Process, fd: number, _offset: number, length: number, advice: number) {
-  const description = process.description(fd);
-  if (pipeEnd(description) !== undefined) fail(E.ESPIPE);
-  if (!(description instanceof FileDescription)) return fail(E.EINVAL);
-  if ((description.flags & O.PATH) !== 0) fail(E.EBADF);
-  if (length < 0 || !(advice >= 0 && advice <= LAST_ADVICE)) fail(E.EINVAL);
-  return 0;
-}
-
-function readahead(process: Process, fd: number): number {
-  const description = process.description(fd);
-  if ((description.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
-  const file = description instanceof FileDescription ? description : fail(E.EINVAL);
-  return (file.mode & S.IFMT) === S.IFREG ? 0 : fail(E.EINVAL);
-}
-
-/** `SYNC_FILE_RANGE_WAIT_BEFORE`, `_WRITE`, `_WAIT_AFTER`. */
-const ALL_SYNC_RANGE = 7;
-
-/** Writes all of the file's data: more than is asked for. */
-function syncFileRange(
-  process: Process,
-  fd: number,
-  offset: number,
-  length: number,
-  flags: number,
-): Blocking<number> {
-  const description = process.description(fd);
-  if ((flags & ~ALL_SYNC_RANGE) !== 0 || offset < 0 || length < 0) fail(E.EINVAL);
-  if (!(description instanceof FileDescription) || !description.seekable) return fail(E.ESPIPE);
-  if ((description.flags & O.PATH) !== 0) fail(E.EBADF);
-  return flags === 0 ? 0 : description.call(Call.FDATASYNC, []);
-}
-
 export const vectorCalls: Handlers = {
   ...copyCalls,
   ...spliceCalls,
@@ -197,7 +156,4 @@ export const vectorCalls: Handlers = {
   pwritev,
   preadv2,
   pwritev2,
-  fadvise64: fadvise,
-  readahead,
-  sync_file_range: syncFileRange,
 };

@@ -183,6 +183,15 @@ function sync(dataOnly: boolean): FileCall {
   };
 }
 
+function* readAhead(server: FileServer, { args }: ServiceCall): Coroutine<number> {
+  const [handle, offset, bytes] = [args[0], args[1], args[2]];
+  const { inode, readable } = server.handles.get(handle);
+  if (!readable) fail(E.EBADF);
+  if (isDirectory(inode) || !(offset >= 0 && bytes >= 0)) fail(E.EINVAL);
+  if (inode.readAhead !== undefined) yield* finish(inode.readAhead(offset, bytes));
+  return 0;
+}
+
 function* syncAll(server: FileServer): Coroutine<number> {
   for (const filesystem of server.filesystems) yield* finish(filesystem.sync());
   return 0;
@@ -274,6 +283,7 @@ export const fileCalls: Record<number, FileCall> = {
   [Call.FSYNC]: sync(false),
   [Call.FDATASYNC]: sync(true),
   [Call.SYNC]: syncAll,
+  [Call.READAHEAD]: readAhead,
   [Call.FACCESSAT2]: access,
   [Call.FCNTL]: fcntlLock,
   [Call.FLOCK]: flock,

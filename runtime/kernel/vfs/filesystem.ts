@@ -122,6 +122,8 @@ export interface Inode {
 
   /** bytes read, 0 at and after the end; short only at the end */
   read(offset: number, into: Uint8Array): Blocking<number>;
+  /** Begins to read what will be wanted; absent where that is always at hand. */
+  readAhead?(offset: number, bytes: number): Blocking<void>;
   /** bytes written, at a position or at {@link APPEND}; grows the file; holes read as zeros. Errno ENOSPC, EFBIG. */
   write(offset: number, from: Uint8Array): Blocking<number>;
   /** sets the size; what is beyond is gone, what is new reads as zeros */

@@ -56,6 +56,8 @@ export const Call = {
   FDATASYNC: 83,
   /** [handle, atimeSeconds, atimeNanoseconds, mtimeSeconds, mtimeNanoseconds], with UTIME_NOW and UTIME_OMIT */
   UTIMENSAT: 88,
+  /** [handle, offset, bytes]: they will be wanted soon; answers before they are there */
+  READAHEAD: 213,
   /** [oldParent, oldLength, newParent, newLength, flags]: in old name, new name */
   RENAMEAT2: 276,
   /** [handle]: out `struct statx` */

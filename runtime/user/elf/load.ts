@@ -206,6 +206,7 @@ function* mapElf(space: AddressSpace, elf: ElfFile, file: FileDescription): Coro
     ? libraryPlace(space, `${file.identity} ${pages}`, pages) - first
     : 0;
   const object = yield* space.memory.files.open(file.identity, file.location, false);
+  object.willExecute?.(0, pages);
   for (const segment of elf.segments) yield* mapSegment(space, segment, place, object, file);
   return place * PAGE_BYTES;
 }

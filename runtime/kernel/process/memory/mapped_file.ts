@@ -2,7 +2,7 @@
 // share; read and write calls on the file go through `MappedFiles`, so that both views agree: a write call
 // is copied into the frame, a read call and fsync first write what mappings have changed to the file.
 import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../../coroutine.ts";
-import { E, fail } from "../../errno.ts";
+import { E, Errno, fail } from "../../errno.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { type Location, request } from "../mounts.ts";
@@ -12,6 +12,8 @@ import type { PageObject } from "./page_object.ts";
 
 /** Pages that are read with one call when one of them is missing. */
 const READ_PAGES = 32;
+/** Of a program or a library so many are read ahead, at most: of a larger one most are never wanted. */
+const PROGRAM_PAGES = 512;
 
 class MappedFile implements PageObject {
   readonly #pages = new Map<number, Frame>();
@@ -21,6 +23,9 @@ class MappedFile implements PageObject {
   /** handles of ours on the file; only while it is mapped */
   #reader: Location | undefined;
   #writer: Location | undefined;
+
+  /** it has been said that it is a program */
+  #isProgram = false;
 
   readonly #frameAt = (page: number): Frame => this.#pages.get(page) ?? 0;
 
@@ -36,6 +41,21 @@ class MappedFile implements PageObject {
 
   get file(): Location | undefined {
     return this.#writer ?? this.#reader;
+  }
+
+  willExecute(page: number, count: number): void {
+    if (this.#isProgram) return;
+    this.#isProgram = true;
+    this.willRead(page, Math.min(count, PROGRAM_PAGES));
+  }
+
+  willRead(page: number, count: number): void {
+    const { mount, handle } = this.#reader ?? this.#writer ?? fail(E.EIO);
+    const args = [handle, page * PAGE_BYTES, count * PAGE_BYTES];
+    this.tasks.spawn(request(mount.service, Call.READAHEAD, args), (_status, failure) => {
+      // What is wrong with the pages shows when they are wanted.
+      if (failure !== undefined && !(failure instanceof Errno)) throw failure;
+    });
   }
 
   present(page: number): Frame {

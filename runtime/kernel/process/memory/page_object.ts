@@ -16,6 +16,10 @@ export interface PageObject {
   unmapped(mapping: Mapping): void;
   /** Files: brings what mappings changed in pages [first, last) into the file. */
   flush?(first: number, last: number): Blocking<void>;
+  /** Files: so many pages from one on will be wanted soon. */
+  willRead?(page: number, count: number): void;
+  /** Files: they are a program's or a library's, and will be executed, here and there. */
+  willExecute?(page: number, count: number): void;
   /** Files: a handle on what is shown, while it is mapped. */
   readonly file?: Location | undefined;
 }

@@ -10,6 +10,8 @@ import type { ExtentList } from "./extents.ts";
 /** Pages read at once: at first, and at most, when a file is read from front to back. */
 const FIRST_WINDOW = 4;
 const MAX_WINDOW = 256;
+/** How much of all memory for pages advice may fill. */
+const ADVISED_SHARE = 0.25;
 
 /** Bytes that a writer leaves behind, from front to back, before the disk begins on them. */
 const WRITE_BEHIND_BYTES = 512 << 10;
@@ -67,7 +69,8 @@ export class FileData implements PageOwner {
   *read(offset: number, into: Uint8Array, length: number): Coroutine<number> {
     for (let done = 0; done < length;) {
       const index = Math.floor((offset + done) / PAGE_BYTES);
-      const page = yield* this.load(index);
+      const end = Math.ceil((offset + length) / PAGE_BYTES);
+      const page = yield* this.load(index, end - index);
       const left = this.sizeBytes() - offset - done;
       if (left <= 0) return done;
       const within = (offset + done) % PAGE_BYTES;
@@ -79,8 +82,11 @@ export class FileData implements PageOwner {
     return length;
   }
 
-  /** The page with its contents. @throws Errno EIO */
-  *load(index: number): Coroutine<Page> {
+  /**
+   * The page with its contents.
+   * @param wanted how many pages from there on the reader is going to ask for @throws Errno EIO
+   */
+  *load(index: number, wanted = 1): Coroutine<Page> {
     for (let tries = 0;; tries++) {
       const page = this.pages.get(index);
       if (page?.ready) {
@@ -97,7 +103,21 @@ export class FileData implements PageOwner {
       this.#window = index === this.#nextExpected
         ? Math.min(this.#window * 2, MAX_WINDOW)
         : FIRST_WINDOW;
-      yield* this.#fetch(index, this.#window);
+      yield* this.#fetch(index, Math.max(this.#window, Math.min(wanted, MAX_WINDOW)));
+    }
+  }
+
+  /** Begins to read pages that somebody will want, without waiting for them. */
+  advise(index: number, count: number): void {
+    const { pageCache, spawn } = this.context;
+    const most = Math.floor(pageCache.frames * ADVISED_SHARE);
+    spawn(this.#fetchAll(index, index + Math.min(count, most)));
+  }
+
+  *#fetchAll(index: number, beyond: number): Coroutine<void> {
+    const end = Math.min(beyond, Math.ceil(this.sizeBytes() / PAGE_BYTES));
+    for (let at = index; at < end; at += MAX_WINDOW) {
+      yield* this.#fetch(at, Math.min(MAX_WINDOW, end - at));
     }
   }
 

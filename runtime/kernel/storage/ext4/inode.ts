@@ -260,6 +260,12 @@ export class Ext4Inode implements Inode, JoinedInode {
     return yield* this.data.read(offset, into, length);
   }
 
+  *readAhead(offset: number, bytes: number): Coroutine<void> {
+    yield* this.map();
+    const first = Math.floor(offset / PAGE_BYTES);
+    this.data.advise(first, Math.ceil((offset + bytes) / PAGE_BYTES) - first);
+  }
+
   write(position: number, from: Uint8Array): Blocking<number> {
     return writeFile(this, position, from);
   }
