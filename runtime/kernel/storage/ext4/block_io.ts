@@ -60,15 +60,22 @@ export class BlockIo {
     if (request.status !== "ok") fail(E.EIO);
   }
 
-  /** Reads `into.length` bytes (at most a frame) at a byte position. */
+  /** Reads `into.length` bytes, whole sectors, at a byte position: as much in a request as there are frames. */
   *read(position: number, into: Uint8Array): Coroutine<void> {
-    const frame = yield* this.#take();
-    try {
-      const bytes = frame.bytes.subarray(0, into.length);
-      yield* this.perform("read", position / SECTOR_BYTES, [{ address: frame.address, bytes }]);
-      into.set(bytes);
-    } finally {
-      this.#give(frame);
+    for (let done = 0; done < into.length;) {
+      const frames = yield* this.#take(Math.ceil((into.length - done) / FRAME_BYTES));
+      try {
+        const part = into.subarray(done, done + frames.length * FRAME_BYTES);
+        const buffers = frames.map(({ address, bytes }, index) => ({
+          address,
+          bytes: bytes.subarray(0, Math.min(FRAME_BYTES, part.length - index * FRAME_BYTES)),
+        }));
+        yield* this.perform("read", (position + done) / SECTOR_BYTES, buffers);
+        buffers.forEach(({ bytes }, index) => part.set(bytes, index * FRAME_BYTES));
+        done += part.length;
+      } finally {
+        this.#give(frames);
+      }
     }
   }
 
@@ -81,26 +88,18 @@ export class BlockIo {
       while (request.status === "pending") yield request.done;
       failed ||= request.status !== "ok";
       held -= frames.length;
-      for (const frame of frames) this.#give(frame);
+      this.#give(frames);
     };
     for (let next = 0; next < pieces.length;) {
       while (held >= FRAMES / 2) yield* finishOne.call(this);
       const { position } = pieces[next];
-      const frames: DmaBuffer[] = [], buffers: DmaBuffer[] = [];
-      let end = position;
-      do {
-        const frame = frames.length === 0 ? yield* this.#take() : this.#free.pop()!;
+      const frames = yield* this.#take(neighbours(pieces, next));
+      const buffers = frames.map(({ address, bytes: frame }) => {
         const { bytes } = pieces[next++];
-        const part = frame.bytes.subarray(0, bytes.length);
-        part.set(bytes);
-        frames.push(frame);
-        buffers.push({ address: frame.address, bytes: part });
-        end += bytes.length;
-        held++;
-      } while (
-        pieces[next]?.position === end && held < FRAMES / 2 && this.#free.length > 0 &&
-        buffers.length < this.disk.maxBuffers && end + FRAME_BYTES - position <= this.disk.maxBytes
-      );
+        frame.set(bytes);
+        return { address, bytes: frame.subarray(0, bytes.length) };
+      });
+      held += frames.length;
       under.push({ request: this.submit("write", position / SECTOR_BYTES, buffers), frames });
     }
     while (under.length > 0) yield* finishOne.call(this);
@@ -112,13 +111,29 @@ export class BlockIo {
     return this.perform("flush", 0, []);
   }
 
-  *#take(): Coroutine<DmaBuffer> {
+  /**
+   * Takes frames for one request: up to `wanted`, at least one. They come in the order in which they lie, so that
+   * neighbours are one segment to a device.
+   */
+  *#take(wanted: number): Coroutine<DmaBuffer[]> {
     while (this.#free.length === 0) yield this.#freed;
-    return this.#free.pop()!;
+    const { maxBuffers, maxBytes } = this.disk;
+    const most = Math.min(FRAMES / 2, maxBuffers, Math.floor(maxBytes / FRAME_BYTES));
+    const count = Math.max(1, Math.min(wanted, most));
+    return this.#free.splice(-count).sort((a, b) => a.address - b.address);
   }
 
-  #give(frame: DmaBuffer): void {
-    this.#free.push(frame);
-    this.#freed.wakeOne();
+  #give(frames: DmaBuffer[]): void {
+    this.#free.push(...frames);
+    for (let each = 0; each < frames.length; each++) this.#freed.wakeOne();
   }
+}
+
+/** How many pieces, from one on, follow each other on the disk. */
+function neighbours(pieces: Piece[], from: number): number {
+  let next = from;
+  for (let end = pieces[from].position; pieces[next]?.position === end; next++) {
+    end += pieces[next].bytes.length;
+  }
+  return next - from;
 }
