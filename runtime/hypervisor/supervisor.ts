@@ -64,7 +64,7 @@ const FIRST_CALL_LIMIT_MS = 1000;
 /** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
-/** Up to here the wait before a restart doubles, as long as no instance lives to answer a call. */
+/** Up to here the distance between restarts doubles, as long as no instance lives to answer a call. */
 const MOST_BACKOFF_MS = 2000;
 
 export class Supervisor {
@@ -80,6 +80,8 @@ export class Supervisor {
   #status: StatusPage | undefined;
   #failure: string | undefined;
   #failedMs = 0;
+  /** when the present instance was ready; absent until it is */
+  #readyMs: number | undefined;
   #failed = Promise.withResolvers<void>();
   /** the last of them, as long as no call has been answered */
   #unanswered: Recovery | undefined;
@@ -164,6 +166,7 @@ export class Supervisor {
     this.generation++;
     this.#failure = undefined;
     this.#failed = Promise.withResolvers();
+    this.#readyMs = undefined;
     const startedMs = this.machine.nowMs();
     const { instance, status } = await this.machine.start(this.generation);
     this.#instance = instance;
@@ -180,11 +183,12 @@ export class Supervisor {
     if (status.state === State.FAILED) this.fail(status.failure);
     if (this.#failure !== undefined) return this.#failure;
     await this.machine.openRings();
+    this.#readyMs = this.machine.nowMs();
     this.machine.event({
       kind: "domain-ready",
       domain: this.plan.name,
       generation: this.generation,
-      ms: this.machine.nowMs() - startedMs,
+      ms: this.#readyMs - startedMs,
     });
     const fault = this.#toInject.shift();
     if (fault !== undefined) this.inject(fault);
@@ -260,10 +264,7 @@ export class Supervisor {
         return false;
       }
       this.restarts++;
-      const backoffMs = Math.min(
-        recovery.backoffMs * 2 ** this.#fruitless++,
-        Math.max(recovery.backoffMs, MOST_BACKOFF_MS),
-      );
+      const backoffMs = this.#backoffMs();
       this.machine.event({
         kind: "domain-restarting",
         domain: name,
@@ -276,6 +277,17 @@ export class Supervisor {
     outage.restartedMs = this.#sinceMs(outage);
     this.#unanswered = outage;
     return true;
+  }
+
+  /** How long to wait for the next instance: one that lived for longer than that is followed at once. */
+  #backoffMs(): number {
+    const declaredMs = this.plan.recovery.backoffMs;
+    const apartMs = Math.min(
+      declaredMs * 2 ** this.#fruitless++,
+      Math.max(declaredMs, MOST_BACKOFF_MS),
+    );
+    const livedMs = this.#failedMs - (this.#readyMs ?? this.#failedMs);
+    return Math.max(0, apartMs - livedMs);
   }
 
   #giveUpReason(): string {
