@@ -416,6 +416,76 @@ Deno.test("crashes while directories come and go under a journal that wraps: the
   }
 });
 
+Deno.test("crashes one after another: each goes on with the journal as it was left, and nothing is lost", () => {
+  const seed = 20260303;
+  const next = seededRandom(seed);
+  let bytes = hostImage(16, ["-b", "1024", "-J", "size=1"]);
+  /** files that are durable, by name: seed and length of their contents */
+  let durable = new Map<string, [seed: number, length: number]>();
+  let left = 0;
+  for (let crash = 0; crash < 60; crash++) {
+    const what = `seed ${seed}, crash ${crash}`;
+    const { ext4, run, disk } = machine(bytes, crash + 1, 8 * MIB);
+    const base = bytes.slice();
+    disk.record = true;
+    const promises = [{ at: 0, durable }];
+    run(ext4.mount());
+    if (disk.history.length === 0) left++;
+    run(function* () {
+      yield* ext4.dropOrphans();
+      for (const [name, [seed, length]] of durable) {
+        const inode = yield* finish(ext4.root.lookup(name));
+        assert(inode !== undefined, `${what}: ${name} is lost`);
+        assertEquals(yield* readAll(inode), pattern(seed, length), `${what}: ${name}`);
+        yield* finish(inode.release());
+      }
+      const live = new Map(durable);
+      for (let round = 0; round < 1 + next() % 12; round++) {
+        // Blocks of names that are gone become blocks of data.
+        const folder = yield* finish(
+          ext4.root.create(`${crash}.${round}`, S.IFDIR | 0o755, 0, 0, 0),
+        );
+        const inside = Array.from({ length: 40 }, (_, at) => `${at}-${"x".repeat(150)}`);
+        for (const name of inside) {
+          yield* finish((yield* make(folder, name, new Uint8Array())).release());
+        }
+        yield* finish(ext4.sync());
+        for (const name of inside) yield* finish(folder.unlink(name));
+        yield* finish(folder.release());
+        yield* finish(ext4.root.rmdir(`${crash}.${round}`));
+        const gone = [...live.keys()].at(next() % 8);
+        if (gone !== undefined) {
+          yield* finish(ext4.root.unlink(gone));
+          live.delete(gone);
+        }
+        yield* finish(ext4.sync());
+        const name = `${crash}-${round}`, file: [number, number] = [next(), next() % 50_000];
+        const inode = yield* make(ext4.root, name, pattern(...file));
+        yield* finish(inode.sync(false));
+        yield* finish(inode.release());
+        live.set(name, file);
+        promises.push({ at: disk.history.length, durable: new Map(live) });
+      }
+    }());
+    const point = next() % (disk.history.length + 1);
+    bytes = crashedImage(base, disk.history, point, next);
+    const kept = promises.findLast(({ at }) => at <= point)!.durable;
+    // What a later step removed may be gone.
+    const later = promises.filter(({ at }) => at > point);
+    durable = new Map(
+      [...kept].filter(([name]) => later.every(({ durable }) => durable.has(name))),
+    );
+    if (crash % 4 === 0) {
+      const image = bytes.slice();
+      const after = machine(image, crash + 1, 8 * MIB);
+      after.run(after.ext4.mount());
+      after.run(after.ext4.unmount());
+      assertClean(image, what);
+    }
+  }
+  assert(left > 10, `only ${left} journals were left as they were`);
+});
+
 Deno.test("crashes at 200 random points: what was fsynced is there, and the image is clean", () => {
   const seed = 20260101;
   const next = seededRandom(seed);
