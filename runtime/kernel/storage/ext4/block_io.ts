@@ -1,7 +1,7 @@
 // Blocks to and from the disk: metadata lives in the component's heap and travels through a few frames
 // of the domain's memory, since a device reaches no other.
 import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
-import { type Coroutine, WaitQueue } from "../../coroutine.ts";
+import { type Coroutine, together, WaitQueue } from "../../coroutine.ts";
 import type { DmaBuffer, Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 
@@ -17,6 +17,8 @@ export interface Piece {
 export class BlockIo {
   readonly #free: DmaBuffer[];
   readonly #freed = new WaitQueue();
+  /** writes submitted so far */
+  #writes = 0;
 
   constructor(readonly disk: BlockDevice, environment: Environment) {
     const pool = environment.memory.allocate(FRAMES * FRAME_BYTES);
@@ -51,6 +53,7 @@ export class BlockIo {
       status: "pending",
       done: new WaitQueue(),
     };
+    if (operation === "write") this.#writes++;
     this.disk.submit(request);
     return request;
   }
@@ -106,9 +109,24 @@ export class BlockIo {
     if (failed) fail(E.EIO);
   }
 
-  /** Returns when everything written before is on the image. */
-  flush(): Coroutine<void> {
-    return this.perform("flush", 0, []);
+  /**
+   * Returns when what some work writes is on the image, and everything written before. On a disk in order the flush
+   * is under way with what the work has submitted, and nobody wakes up in between.
+   * @param begun as {@link together} begins it
+   * @throws Errno EIO, and what the work throws
+   */
+  *durably(begun: Coroutine<void>): Coroutine<void> {
+    const writes = this.#writes;
+    const early = this.disk.inOrder ? this.submit("flush", 0, []) : undefined;
+    yield* begun;
+    const covered = early !== undefined && this.#writes === writes;
+    if (early !== undefined) yield* this.settle(early);
+    if (!covered) yield* this.perform("flush", 0, []);
+  }
+
+  /** Writes pieces that are on the image when it returns, and everything written before. */
+  writeDurably(pieces: Piece[]): Coroutine<void> {
+    return this.durably(together([this.writeAll(pieces)]));
   }
 
   /**

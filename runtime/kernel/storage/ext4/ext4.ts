@@ -153,11 +153,10 @@ export class Ext4 implements FileSystem {
   *#writeSuperblock(): Coroutine<void> {
     const block = this.#superBuffer.block;
     this.superblock.seal();
-    yield* this.#io.writeAll([{
+    yield* this.#io.writeDurably([{
       position: block * this.cache.blockBytes,
       bytes: this.#superBuffer.bytes.slice(),
     }]);
-    yield* this.#io.flush();
   }
 
   *#openJournal(): Coroutine<JournalLog> {

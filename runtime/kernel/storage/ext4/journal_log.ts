@@ -141,11 +141,9 @@ export class JournalLog {
     yield* this.io.writeAll(pieces);
   }
 
-  /** Makes what was written count: everything that was written before is on the image then. */
+  /** Makes what is on the image by now count: it does when this returns. */
   *commit(seconds: number): Coroutine<void> {
-    yield* this.io.flush();
-    yield* this.io.writeAll([this.#next(this.#format.commit(this.sequence, seconds))]);
-    yield* this.io.flush();
+    yield* this.io.writeDurably([this.#next(this.#format.commit(this.sequence, seconds))]);
     this.sequence = (this.sequence + 1) >>> 0;
   }
 
@@ -160,17 +158,15 @@ export class JournalLog {
   /** Writes committed blocks home and empties the journal. */
   *checkpoint(): Coroutine<void> {
     const blocks = [...this.committed].sort(([a], [b]) => a - b);
-    yield* this.io.writeAll(blocks.map(([block, bytes]) => ({
+    yield* this.io.writeDurably(blocks.map(([block, bytes]) => ({
       position: block * this.blockBytes,
       bytes,
     })));
-    yield* this.io.flush();
     for (const [block, bytes] of blocks) {
       if (this.committed.get(block) === bytes) this.committed.delete(block);
     }
     this.#used = 0;
-    yield* this.io.writeAll([this.#superblock(this.sequence, 0)]);
-    yield* this.io.flush();
+    yield* this.io.writeDurably([this.#superblock(this.sequence, 0)]);
   }
 
   #superblock(sequence: number, start: number): Piece {

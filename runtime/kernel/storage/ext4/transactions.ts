@@ -179,8 +179,7 @@ export class Transactions {
         yield* this.#writeLogged(this.log, data, blocks, [...transaction.revokes]);
       } else {
         yield* data;
-        yield* this.io.writeAll(this.#homes(blocks));
-        yield* this.io.flush();
+        yield* this.io.writeDurably(this.#homes(blocks));
       }
     } catch (failure) {
       this.failure = failure instanceof Errno ? failure : new Errno(E.EIO);
@@ -206,11 +205,8 @@ export class Transactions {
     const cost = log.cost(blocks.length, revokes.length);
     if (cost > log.capacity) fail(E.ENOSPC);
     if (cost > log.room || log.used > MAX_LOGGED) yield* log.checkpoint();
-    if (blocks.length === 0 && revokes.length === 0) {
-      yield* data;
-      return yield* this.io.flush();
-    }
-    yield* together([data, log.write(blocks, revokes)]);
+    if (blocks.length === 0 && revokes.length === 0) return yield* this.io.durably(data);
+    yield* this.io.durably(together([data, log.write(blocks, revokes)]));
     yield* log.commit(this.seconds());
     for (const { block, bytes } of blocks) log.committed.set(block, bytes);
     for (const block of revokes) log.committed.delete(block);
