@@ -562,13 +562,14 @@ function* fill(inode: Inode, seed: number, pause: () => Coroutine<void>): Corout
 }
 
 Deno.test("what is written from front to back is on its way before fsync, which waits for all of it", () => {
-  for (let seed = 1; seed <= 10; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const bytes = ownImage(16);
     const next = seededRandom(seed);
     const { ext4, run, disk, pause } = machine(bytes, seed, 8 * MIB);
     run(ext4.mount());
     const base = bytes.slice();
     disk.record = disk.copies = true;
+    disk.inOrder = seed % 2 === 0;
     let fsyncAt = 0, durableAt = 0;
     run(function* () {
       const inode = yield* make(ext4.root, "file", pattern(1, 10));
@@ -595,6 +596,30 @@ Deno.test("what is written from front to back is on its way before fsync, which 
     }());
     const point = durableAt + next() % (disk.history.length - durableAt + 1);
     assertClean(crashedImage(base, disk.history, point, next).slice(), `seed ${seed}`);
+  }
+});
+
+Deno.test("what a work writes late is flushed as what it began with, whatever the order of the disk", () => {
+  for (
+    const [inOrder, expected] of [
+      [true, ["flush", 8192, "flush", 4096]],
+      [false, ["flush", 8192, 4096]],
+    ] as const
+  ) {
+    const { ext4, run, disk } = machine(ownImage(8));
+    const { io } = ext4.files;
+    disk.inOrder = inOrder;
+    disk.record = true;
+    const write = (position: number) => io.writeAll([{ position, bytes: pattern(position, 4096) }]);
+    run(io.durably(together([function* () {
+      yield* write(4096);
+      yield* write(8192);
+    }()])));
+    const newestFirst = disk.history.map((each) => each?.position ?? "flush").reverse();
+    assertEquals(newestFirst, [...expected]);
+    disk.history.length = 0;
+    run(io.writeDurably([{ position: 4096, bytes: pattern(1, 4096) }]));
+    assertEquals(disk.history.map((each) => each?.position ?? "flush"), [4096, "flush"]);
   }
 });
 
