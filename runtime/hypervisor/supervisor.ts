@@ -64,7 +64,7 @@ const FIRST_CALL_LIMIT_MS = 1000;
 /** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
 const START_LIMIT_MS = 30_000;
 const STOP_LIMIT_MS = 10_000;
-/** Up to here the distance between restarts doubles, as long as no instance lives to answer a call. */
+/** Up to here the wait before a restart doubles, as long as no instance lives to answer a call. */
 const MOST_BACKOFF_MS = 2000;
 
 export class Supervisor {
@@ -279,15 +279,14 @@ export class Supervisor {
     return true;
   }
 
-  /** How long to wait for the next instance: one that lived for longer than that is followed at once. */
+  /** How long to wait for the next instance. One that answered calls and lived for longer is followed at once. */
   #backoffMs(): number {
-    const declaredMs = this.plan.recovery.backoffMs;
-    const apartMs = Math.min(
-      declaredMs * 2 ** this.#fruitless++,
-      Math.max(declaredMs, MOST_BACKOFF_MS),
-    );
+    const { backoffMs } = this.plan.recovery, fruitless = this.#fruitless++;
+    if (fruitless > 0) {
+      return Math.min(backoffMs * 2 ** fruitless, Math.max(backoffMs, MOST_BACKOFF_MS));
+    }
     const livedMs = this.#failedMs - (this.#readyMs ?? this.#failedMs);
-    return Math.max(0, apartMs - livedMs);
+    return Math.max(0, backoffMs - livedMs);
   }
 
   #giveUpReason(): string {
