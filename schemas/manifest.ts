@@ -187,7 +187,14 @@ const domain = record("a unit of isolation", {
   recovery: optional(record("what happens when it fails", {
     policy: defaulted(choice("restart it, or end the machine", ["restart", "fail"]), "restart"),
     clients: optional(choice("what callers get while it is down", ["retry", "error"])),
-    backoff: defaulted(number("milliseconds", "wait before a restart", limits.backoffMs), "20ms"),
+    backoff: defaulted(
+      number(
+        "milliseconds",
+        "least time from when an instance is ready to the start of the next",
+        limits.backoffMs,
+      ),
+      "20ms",
+    ),
     restarts: defaulted(number("integer", "most restarts", limits.maxRestarts), 30),
     heartbeat: defaulted(
       number(

@@ -290,7 +290,7 @@ export interface RecoveryPlan {
   policy: "restart" | "fail";
   /** what its callers get meanwhile */
   clients: ClientContract;
-  /** wait before a restart */
+  /** least time from when an instance is ready to the start of the next */
   backoffMs: number;
   /** after that many it is given up */
   maxRestarts: number;

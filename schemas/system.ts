@@ -137,7 +137,7 @@ export interface System {
       policy: "restart" | "fail";
       /** what callers get while it is down */
       clients?: "retry" | "error";
-      /** wait before a restart; in milliseconds; "20ms" unless told */
+      /** least time from when an instance is ready to the start of the next; in milliseconds; "20ms" unless told */
       backoff: number;
       /** most restarts; 30 unless told */
       restarts: number;

@@ -182,7 +182,7 @@ Deno.test("a domain that cannot start any more is given up, and the machine goes
         : []
     );
     const limit = "restarted 4 times, which is its limit";
-    assertEquals(told, ["wait 1", "wait 2", "wait 4", "wait 8", limit]);
+    assertEquals(told, ["wait 0", "wait 2", "wait 4", "wait 8", limit]);
     const { generation, restarts } = run.report.domains.find(({ name }) => name === "storage")!;
     assertEquals([generation, restarts], [5, 4]);
     assert(run.report.recoveries.every(({ firstCallMs }) => firstCallMs === undefined));

@@ -1,7 +1,7 @@
 // A disk in memory for tests of what lies above the block layer.
 import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
 
-/** A disk in memory that completes requests late and in any order, and remembers writes and flushes. */
+/** A disk in memory that completes requests late, in any order unless told, and remembers writes and flushes. */
 export class TestDisk implements BlockDevice {
   readonly sectors: number;
   readonly flushes = true;
@@ -11,6 +11,7 @@ export class TestDisk implements BlockDevice {
   readonly #waiting: { request: BlockRequest; contents: Uint8Array[] }[] = [];
   /** since the start: writes in the order they reached the disk, undefined for a flush */
   readonly history: ({ position: number; bytes: Uint8Array } | undefined)[] = [];
+  inOrder = false;
   record = false;
   /** whether what is written is what there was when it was submitted, as with a disk that is a ring away */
   copies = false;
@@ -35,7 +36,8 @@ export class TestDisk implements BlockDevice {
   /** Completes one of the waiting requests. */
   poll(): number {
     if (this.#waiting.length === 0) return 0;
-    const [{ request, contents }] = this.#waiting.splice(this.next() % this.#waiting.length, 1);
+    const at = this.inOrder ? 0 : this.next() % this.#waiting.length;
+    const [{ request, contents }] = this.#waiting.splice(at, 1);
     let position = request.sector * 512;
     for (const bytes of contents) {
       if (request.operation === "read") {

@@ -244,7 +244,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
 
   let idleSince = 0, busyTurns = 0;
   while (!stopping) {
-    const listen = backends.eventful && busyTurns++ % TURNS_PER_EVENT_LOOP === 0;
+    const listen = backends.eventful && ++busyTurns % TURNS_PER_EVENT_LOOP === 0;
     if (attention.needed || listen) await attention.turnEventLoop();
     const worked = platform.poll();
     // Also of what a backend delivered when the event loop turned: there may be nothing else to do any more.

@@ -80,6 +80,8 @@ export class Supervisor {
   #status: StatusPage | undefined;
   #failure: string | undefined;
   #failedMs = 0;
+  /** when the present instance was ready; absent until it is */
+  #readyMs: number | undefined;
   #failed = Promise.withResolvers<void>();
   /** the last of them, as long as no call has been answered */
   #unanswered: Recovery | undefined;
@@ -164,6 +166,7 @@ export class Supervisor {
     this.generation++;
     this.#failure = undefined;
     this.#failed = Promise.withResolvers();
+    this.#readyMs = undefined;
     const startedMs = this.machine.nowMs();
     const { instance, status } = await this.machine.start(this.generation);
     this.#instance = instance;
@@ -180,11 +183,12 @@ export class Supervisor {
     if (status.state === State.FAILED) this.fail(status.failure);
     if (this.#failure !== undefined) return this.#failure;
     await this.machine.openRings();
+    this.#readyMs = this.machine.nowMs();
     this.machine.event({
       kind: "domain-ready",
       domain: this.plan.name,
       generation: this.generation,
-      ms: this.machine.nowMs() - startedMs,
+      ms: this.#readyMs - startedMs,
     });
     const fault = this.#toInject.shift();
     if (fault !== undefined) this.inject(fault);
@@ -260,10 +264,7 @@ export class Supervisor {
         return false;
       }
       this.restarts++;
-      const backoffMs = Math.min(
-        recovery.backoffMs * 2 ** this.#fruitless++,
-        Math.max(recovery.backoffMs, MOST_BACKOFF_MS),
-      );
+      const backoffMs = this.#backoffMs();
       this.machine.event({
         kind: "domain-restarting",
         domain: name,
@@ -276,6 +277,16 @@ export class Supervisor {
     outage.restartedMs = this.#sinceMs(outage);
     this.#unanswered = outage;
     return true;
+  }
+
+  /** How long to wait for the next instance. One that answered calls and lived for longer is followed at once. */
+  #backoffMs(): number {
+    const { backoffMs } = this.plan.recovery, fruitless = this.#fruitless++;
+    if (fruitless > 0) {
+      return Math.min(backoffMs * 2 ** fruitless, Math.max(backoffMs, MOST_BACKOFF_MS));
+    }
+    const livedMs = this.#failedMs - (this.#readyMs ?? this.#failedMs);
+    return Math.max(0, backoffMs - livedMs);
   }
 
   #giveUpReason(): string {

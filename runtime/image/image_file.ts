@@ -11,6 +11,7 @@ export class ImageFile implements BlockDevice, ImageWriter {
   readonly readOnly = false;
   readonly flushes = true;
   readonly discards = true;
+  readonly inOrder = true;
   readonly maxBuffers = 256;
   readonly maxBytes = MAX_REQUEST_BYTES;
   readonly #file: Deno.FsFile;

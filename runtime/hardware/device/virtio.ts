@@ -51,6 +51,7 @@ export const Feature = {
   /** word 1 */
   VERSION_1: 1 << 0,
   ACCESS_PLATFORM: 1 << 1,
+  IN_ORDER: 1 << 3,
 } as const;
 
 export const DescriptorFlag = { NEXT: 1, WRITE: 2, INDIRECT: 4 } as const;

@@ -26,6 +26,7 @@ export class VirtioBlk implements DeviceModel {
   readonly queues = 1;
   readonly queueSize = QUEUE_SIZE;
   readonly features: number;
+  readonly inOrder = true;
   readonly config = new Uint8Array(64);
   readonly #id = new Uint8Array(Block.ID_BYTES);
 

@@ -13,6 +13,8 @@ export interface DeviceModel {
   readonly queueSize: number;
   /** feature bits 0 to 31; those of the transport are added */
   readonly features: number;
+  /** whether it carries out the requests of a queue one after the other, and offers to say so */
+  readonly inOrder?: boolean;
   /** the configuration space */
   readonly config: Uint8Array;
   /**
@@ -181,7 +183,9 @@ export class VirtioDevice implements RegisterFile {
 
   #features(word: number): number {
     if (word === 0) return (this.model.features | Feature.INDIRECT_DESCRIPTORS) >>> 0;
-    return word === 1 ? Feature.VERSION_1 | Feature.ACCESS_PLATFORM : 0;
+    if (word !== 1) return 0;
+    return Feature.VERSION_1 | Feature.ACCESS_PLATFORM |
+      (this.model.inOrder ? Feature.IN_ORDER : 0);
   }
 
   read32(offset: number): number {

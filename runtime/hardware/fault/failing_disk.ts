@@ -14,6 +14,7 @@ export class FailingDisk implements DeviceModel {
   readonly queues: number;
   readonly queueSize: number;
   readonly features: number;
+  readonly inOrder?: boolean;
   readonly config: Uint8Array;
   /** the next request fails */
   #next = false;
@@ -32,6 +33,7 @@ export class FailingDisk implements DeviceModel {
       queues: this.queues,
       queueSize: this.queueSize,
       features: this.features,
+      inOrder: this.inOrder,
       config: this.config,
     } = disk);
   }

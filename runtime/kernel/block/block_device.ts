@@ -27,11 +27,16 @@ export interface BlockDevice {
   /** whether it has a volatile cache that flush empties */
   readonly flushes: boolean;
   readonly discards: boolean;
+  /**
+   * whether requests are carried out in the order in which they were submitted: a flush then covers every write
+   * submitted before it; else those that were answered before
+   */
+  readonly inOrder: boolean;
   /** most buffers in one request, and most bytes */
   readonly maxBuffers: number;
   readonly maxBytes: number;
   /**
-   * Queues a request and returns at once; many may be outstanding, they complete in any order.
+   * Queues a request and returns at once; many may be outstanding, they complete in any order, unless it is in order.
    * A queue that is full keeps the request and submits it when there is room.
    */
   submit(request: BlockRequest): void;

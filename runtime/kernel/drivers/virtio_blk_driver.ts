@@ -42,6 +42,7 @@ class VirtioBlkDriver implements BlockDevice {
   readonly readOnly: boolean;
   readonly flushes: boolean;
   readonly discards: boolean;
+  readonly inOrder: boolean;
   readonly maxBuffers = MAX_BUFFERS;
   readonly maxBytes = MAX_BYTES;
   readonly #queue: Virtqueue<Outstanding>;
@@ -65,6 +66,7 @@ class VirtioBlkDriver implements BlockDevice {
       DeviceId.BLOCK,
       wanted,
     );
+    this.inOrder = probe.inOrder;
     this.sectors = probe.config32(4) * 0x1_0000_0000 + probe.config32(0);
     this.readOnly = (probe.features & Block.FEATURE_RO) !== 0;
     this.flushes = (probe.features & Block.FEATURE_FLUSH) !== 0;

@@ -17,6 +17,8 @@ export class ProbeFailed extends Error {
 export class VirtioProbe {
   /** features 0 to 31 that both sides have */
   readonly features: number;
+  /** whether the device carries out the requests of a queue one after the other */
+  readonly inOrder: boolean;
   readonly #stage: FirstStage;
 
   /**
@@ -41,12 +43,13 @@ export class VirtioProbe {
     registers.write32(Register.STATUS, 0);
     registers.write32(Register.STATUS, Status.ACKNOWLEDGE | Status.DRIVER);
     this.features = this.#offered(0) & wanted;
-    const transport = Feature.VERSION_1 | Feature.ACCESS_PLATFORM;
-    if ((this.#offered(1) & transport) !== transport) {
+    const transport = Feature.VERSION_1 | Feature.ACCESS_PLATFORM, offered = this.#offered(1);
+    this.inOrder = (offered & Feature.IN_ORDER) !== 0;
+    if ((offered & transport) !== transport) {
       throw new ProbeFailed("The device does not use the IOMMU");
     }
     this.#accept(0, (this.features | Feature.INDIRECT_DESCRIPTORS) >>> 0);
-    this.#accept(1, transport);
+    this.#accept(1, transport | offered & Feature.IN_ORDER);
     registers.write32(Register.STATUS, Status.ACKNOWLEDGE | Status.DRIVER | Status.FEATURES_OK);
     if ((registers.read32(Register.STATUS) & Status.FEATURES_OK) === 0) {
       throw new ProbeFailed("The device refused its features");

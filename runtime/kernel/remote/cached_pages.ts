@@ -1,18 +1,22 @@
 // What a write does to the pages that are kept of its file.
 import type { CachedFile } from "./cached_file.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
 
 /** A page as it will be, in a frame that is no file's yet. */
 export type HeldPage = [page: number, frame: number];
 export const NO_PAGES: HeldPage[] = [];
 
-/** Pages that are kept are written to, and others kept if they are known as a whole now. */
+/**
+ * Pages that are kept are written to, and others kept if they are known as a whole now.
+ * @returns the payload, in pages that stay as they are; nothing where it is not just that
+ */
 export function putBytes(
   pool: PagePool,
   file: CachedFile,
   offset: number,
   payload: Uint8Array,
-): void {
+): KeptBytes | undefined {
   for (let done = 0; done < payload.length;) {
     const at = offset + done, page = Math.floor(at / PAGE_BYTES), within = at - page * PAGE_BYTES;
     const part = Math.min(PAGE_BYTES - within, payload.length - done);
@@ -22,6 +26,8 @@ export function putBytes(
     else if (isWhole && pool.hasFree) pool.keep(file, page, bytes);
     done += part;
   }
+  if (offset % PAGE_BYTES !== 0 || payload.length % PAGE_BYTES !== 0) return undefined;
+  return pool.hold(file, offset / PAGE_BYTES, payload.length / PAGE_BYTES);
 }
 
 export function dropBytes(pool: PagePool, file: CachedFile, offset: number, length: number): void {

@@ -226,24 +226,25 @@ export class ClientCache implements Service {
     const isInside = file.isInside(offset, length);
     if (!isInside && sizeBytes < 0) return this.#writeBlind(call, file);
     const admitted = offset >= 0 ? this.writes.admits(args[0], offset, length) : "never";
-    if (admitted === "never") return this.#change(call);
+    if (admitted === "never" || admitted === "now" && !this.writes.hasRoom) {
+      return this.#change(call);
+    }
     if (admitted === "later") return this.#writeLater(call, offset);
     // One that moves the end meets whoever would still find it where it was.
     const from = isInside ? offset : Math.min(offset, sizeBytes);
     const write = file.begin(from, offset + length - from, true);
-    const went = this.writes.begin(
-      { ...call, args: [args[0], offset, 0] },
-      isInside ? undefined : from,
-      (done) => this.#endWrite(write, done),
-    );
-    if (!went) {
-      file.end(write);
-      return this.#change(call);
-    }
     // Where nothing else is under way, what is kept is as programs see it, and the server's soon.
     const end = offset + length;
     if (!isInside) file.endsAt(Math.max(sizeBytes, end));
-    if (file.frames.size > 0 || this.pool.hasFree) putBytes(this.pool, file, offset, payload);
+    const kept = file.frames.size > 0 || this.pool.hasFree
+      ? putBytes(this.pool, file, offset, payload)
+      : undefined;
+    this.writes.begin(
+      { ...call, args: [args[0], offset, 0] },
+      isInside ? undefined : from,
+      kept,
+      (done) => this.#endWrite(write, done),
+    );
     return length;
   }
 

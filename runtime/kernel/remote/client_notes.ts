@@ -7,6 +7,7 @@ import { makesWithoutHandle } from "./call_input.ts";
 import type { Connection } from "./connection.ts";
 import { HandleBook, type HandleRecord, recordOf } from "./handle_book.ts";
 import { noteLock } from "./held_locks.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 import { payloadFlow } from "./payload_flow.ts";
 import { changes, concernsHandles, RedoLog } from "./redo_log.ts";
 
@@ -19,8 +20,8 @@ export interface AnsweredCall {
   readonly input: Uint8Array;
   /** of its handles, where something is noted of them */
   readonly records: HandleRecord[];
-  /** the payload, where it is a buffer of the log's */
-  readonly buffer?: Uint8Array;
+  /** the payload, where somebody waits to have it back */
+  readonly kept?: KeptBytes;
   /** of the server, which it was done in */
   readonly transaction: number;
 }
@@ -50,7 +51,10 @@ export class ClientNotes {
   answered(answered: AnsweredCall, status: number): number {
     const { call, records } = answered, { number } = call;
     this.log.trim(this.connection.durable);
-    if (status < 0) return status;
+    if (status < 0) {
+      answered.kept?.release();
+      return status;
+    }
     let result = status;
     let made: HandleRecord | undefined;
     let isNew = false;
@@ -86,23 +90,19 @@ export class ClientNotes {
   }
 
   #keep(
-    { call, transaction, input, records, buffer }: AnsweredCall,
+    { call, transaction, input, records, kept }: AnsweredCall,
     made: HandleRecord | undefined,
   ): void {
-    const { buffers } = this.log;
-    if (transaction <= this.connection.durable) {
-      if (buffer !== undefined) buffers.release(buffer);
-      return;
-    }
-    if (payloadFlow(call.number) === "in") buffer ??= buffers.copy(call.payload);
-    const payload = buffer ?? input;
+    if (transaction <= this.connection.durable) return void kept?.release();
+    if (payloadFlow(call.number) === "in") kept ??= this.log.buffers.copy(call.payload);
+    const payload = kept?.bytes ?? input;
     this.log.add(
       {
         number: call.number,
         args: call.args,
         credential: call.credential,
         payload,
-        buffer,
+        kept,
         transaction,
         made,
       },

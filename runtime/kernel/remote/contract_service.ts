@@ -20,6 +20,7 @@ import { inputOf } from "./call_input.ts";
 import { type AnsweredCall, ClientNotes } from "./client_notes.ts";
 import { type Connection, LOST, RingAnswer } from "./connection.ts";
 import { type HandleRecord, ofSameFile } from "./handle_book.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 import { Recovery } from "./recovery.ts";
 import { concernsHandles } from "./redo_log.ts";
 
@@ -40,7 +41,7 @@ class ContractAnswer extends RingAnswer implements AnsweredCall {
     readonly call: ServiceCall,
     readonly input: Uint8Array,
     readonly records: HandleRecord[],
-    readonly buffer?: Uint8Array,
+    readonly kept?: KeptBytes,
   ) {
     super(connection, call.number, call.payload);
   }
@@ -142,27 +143,37 @@ export class ContractService implements Service {
     return this.#callOnceReady(call);
   }
 
+  /** Whether a write can be sent for a caller that goes on: there is room for it, and not too much kept already. */
+  get takesWrite(): boolean {
+    return this.ready && this.connection.ring.room > SLOTS_LEFT &&
+      this.#notes.log.bytes < MAX_REDO_BYTES;
+  }
+
   /**
-   * Sends a write for a caller that goes on, and may use its buffer meanwhile.
-   * @returns the answer; nothing where it cannot be sent now, or too much is kept already
+   * Sends a write for a caller that goes on, and may use its buffer meanwhile. Only where it can be sent.
+   * @param kept its payload, where that is kept anyway; to be given back
    */
-  sendWrite(call: ServiceCall): Answer<number> | undefined {
+  sendWrite(call: ServiceCall, kept: KeptBytes | undefined): Answer<number> {
     const { connection } = this, { book, log } = this.#notes;
     const { number, args, credential } = call;
-    if (!this.ready || connection.ring.room <= SLOTS_LEFT || log.bytes >= MAX_REDO_BYTES) {
-      return undefined;
-    }
-    const buffer = this.contract === "retry" ? log.buffers.copy(call.payload) : undefined;
-    const kept = { number, args, credential, payload: buffer ?? call.payload };
+    let { payload } = call;
+    const sent = { number, args: book.translate(number, args), credential, payload };
+    if (this.contract === "retry") {
+      kept ??= log.buffers.copy(payload);
+      ({ bytes: payload } = kept);
+    } else kept?.release();
+    const own = { number, args, credential, payload };
     const answer = new ContractAnswer(
       this,
       connection,
-      kept,
+      own,
       nothing,
-      this.#notes.recordsOf(kept),
-      buffer,
+      this.#notes.recordsOf(own),
+      kept,
     );
-    if (!connection.send(kept, book.translate(number, args), answer)) return undefined;
+    if (!connection.send(sent, sent.args, answer)) {
+      throw new Error("There is no room for a write that was to be sent");
+    }
     // The caller may go on for long. Who is woken for each write goes to sleep again before the next.
     if (connection.ring.untold >= WRITES_A_BELL) connection.notify();
     return answer;
@@ -178,8 +189,11 @@ export class ContractService implements Service {
     const { call } = answer;
     const settle = (value: number | undefined, failure: unknown) => answer.settle(value, failure);
     if (status === LOST) {
-      if (this.contract !== "retry") answer.settle(-E.EIO);
-      else this.tasks.spawn(this.#callOnceReady(call, answer.records), settle);
+      if (this.contract !== "retry") return answer.settle(-E.EIO);
+      this.tasks.spawn(this.#callOnceReady(call, answer.records), (value, failure) => {
+        answer.kept?.release();
+        settle(value, failure);
+      });
       return;
     }
     const result = this.#notes.answered(answer, status);

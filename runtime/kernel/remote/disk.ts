@@ -114,6 +114,8 @@ export class DiskClient implements BlockDevice {
   readOnly = false;
   flushes = true;
   discards = false;
+  /** the domain of its driver may do one while another waits there for room */
+  readonly inOrder = false;
   readonly maxBuffers: number;
   readonly maxBytes: number;
 

@@ -1,5 +1,6 @@
 // Copies of what calls carry, in buffers that are used again.
 import { BufferPool } from "../buffer_pool.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 
 /** Sizes are powers of two from this on. */
 const LEAST_BYTES = 4096;
@@ -9,17 +10,11 @@ const MOST_IDLE_BYTES = 4 << 20;
 export class KeptCopies {
   readonly #pool = new BufferPool(LEAST_BYTES, MOST_IDLE_BYTES);
 
-  /** A copy of bytes, the caller's until it gives it back. */
-  copy(bytes: Uint8Array): Uint8Array {
+  copy(bytes: Uint8Array): KeptBytes {
     let size = LEAST_BYTES;
     while (size < bytes.length) size *= 2;
-    const copy = this.#pool.take(size).subarray(0, bytes.length);
+    const buffer = this.#pool.take(size), copy = buffer.subarray(0, bytes.length);
     copy.set(bytes);
-    return copy;
-  }
-
-  /** Takes back what {@link copy} gave; nobody looks at it any more. */
-  release({ buffer }: Uint8Array): void {
-    this.#pool.give(new Uint8Array(buffer));
+    return { bytes: copy, release: () => this.#pool.give(buffer) };
   }
 }

@@ -2,6 +2,7 @@
 // second-chance algorithm (clock): the hand takes the first frame that nobody read since it last passed.
 
 import type { CachedFile } from "./cached_file.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 
 export const PAGE_BYTES = 4096;
 const NO_FRAME = -1;
@@ -19,6 +20,8 @@ export class PagePool {
   #files: (CachedFile | undefined)[] = [];
   #pages: number[] = [];
   #referenced = new Uint8Array(0);
+  /** by frame: how many want it to stay as it is; what is written to its page goes to another frame meanwhile */
+  #holds = new Uint16Array(0);
   #free: number[] = [];
   #hand = 0;
   readonly #asked = new Int32Array(ASKED);
@@ -31,6 +34,7 @@ export class PagePool {
     this.#files = new Array(frames).fill(undefined);
     this.#pages = new Array(frames).fill(0);
     this.#referenced = new Uint8Array(frames);
+    this.#holds = new Uint16Array(frames);
     this.#free = Array.from({ length: frames }, (_, index) => frames - 1 - index);
   }
 
@@ -78,19 +82,55 @@ export class PagePool {
   /** Keeps a page; one that ends early is filled with zeros. Without a frame to be had it is not kept. */
   keep(file: CachedFile, page: number, content: Uint8Array): void {
     const isFree = this.hasFree;
-    const frame = file.frames.get(page) ?? this.#take();
+    const present = file.frames.get(page);
+    const frame = present === undefined ? this.#take() : this.#own(file, page, present);
     if (frame === NO_FRAME) return;
     this.fill(frame, content);
     this.give(frame, file, page, isFree);
   }
 
-  /** Takes a page of a file away from it, frame and all. @returns the frame; -1 where it has none */
+  /**
+   * Takes a page of a file away from it, frame and all.
+   * @returns the frame; -1 where it has none, or one that has to stay as it is
+   */
   withdraw(file: CachedFile, page: number): number {
     const frame = file.frames.get(page);
     if (frame === undefined) return NO_FRAME;
     file.frames.delete(page);
     this.#files[frame] = undefined;
-    return frame;
+    return this.#holds[frame] > 0 ? NO_FRAME : frame;
+  }
+
+  /**
+   * Has some pages of a file stay as they are for somebody.
+   * @returns their bytes; nothing where they are not all kept, in frames that lie in a row
+   */
+  hold(file: CachedFile, first: number, count: number): KeptBytes | undefined {
+    const frame = file.frames.get(first);
+    if (frame === undefined) return undefined;
+    for (let each = 1; each < count; each++) {
+      if (file.frames.get(first + each) !== frame + each) return undefined;
+    }
+    for (let each = frame; each < frame + count; each++) this.#holds[each]++;
+    return {
+      bytes: this.#bytes.subarray(frame * PAGE_BYTES, (frame + count) * PAGE_BYTES),
+      release: () => {
+        for (let each = frame; each < frame + count; each++) {
+          if (--this.#holds[each] === 0 && this.#files[each] === undefined) this.#free.push(each);
+        }
+      },
+    };
+  }
+
+  /** A frame of a page of a file that may be written to: another one where its own has to stay as it is. */
+  #own(file: CachedFile, page: number, frame: number): number {
+    if (this.#holds[frame] === 0) return frame;
+    this.withdraw(file, page);
+    const other = this.#take();
+    if (other === NO_FRAME) return NO_FRAME;
+    this.#view(other).set(this.#view(frame));
+    this.give(other, file, page);
+    return other;
   }
 
   /** Puts content into a frame, and zeros behind it. */
@@ -100,9 +140,10 @@ export class PagePool {
     if (content.length < PAGE_BYTES) view.fill(0, content.length);
   }
 
-  /** Writes into a page that is kept. */
+  /** Writes into a page that is kept. Where it would need another frame, and there is none, it is not kept any more. */
   write(file: CachedFile, page: number, within: number, bytes: Uint8Array): void {
-    this.#view(file.frames.get(page)!).set(bytes, within);
+    const frame = this.#own(file, page, file.frames.get(page)!);
+    if (frame !== NO_FRAME) this.#view(frame).set(bytes, within);
   }
 
   /** A frame that nobody has holds a page of a file from now on. What nobody reads again is the first to go. */
@@ -113,10 +154,10 @@ export class PagePool {
     this.#referenced[frame] = askedOnce ? NEW : 0;
   }
 
-  /** A frame that nobody has is free. */
+  /** A frame is no file's any more: it is free unless it has to stay as it is. */
   release(frame: number): void {
     this.#files[frame] = undefined;
-    this.#free.push(frame);
+    if (this.#holds[frame] === 0) this.#free.push(frame);
   }
 
   drop(file: CachedFile, page: number): void {
@@ -136,7 +177,7 @@ export class PagePool {
     for (let steps = 2 * this.#files.length; steps > 0; steps--) {
       if (this.#hand >= this.#files.length) this.#hand = 0;
       const frame = this.#hand++, file = this.#files[frame];
-      if (file === undefined) continue;
+      if (file === undefined || this.#holds[frame] > 0) continue;
       if (this.#referenced[frame] === 1) this.#referenced[frame] = 0;
       else return this.withdraw(file, this.#pages[frame]);
     }

@@ -3,6 +3,7 @@
 // transaction is durable.
 import type { Credential } from "../service.ts";
 import { Call, Private } from "../vfs/protocol.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 import { KeptCopies } from "./kept_copies.ts";
 import { handleArguments, type HandleRecord, ofSameFile } from "./handle_book.ts";
 
@@ -13,8 +14,8 @@ export interface RedoEntry {
   handles: Map<number, HandleRecord>;
   credential: Credential;
   payload: Uint8Array;
-  /** the payload, where it is one of the log's buffers */
-  buffer?: Uint8Array;
+  /** the payload, where somebody waits to have it back */
+  kept?: KeptBytes;
   /** of the server's present instance; infinity until it has been done there */
   transaction: number;
   /** the record that this call made */
@@ -120,9 +121,9 @@ export class RedoLog {
   trim(durable: number): void {
     let count = 0;
     while (count < this.#entries.length && this.#entries[count].transaction <= durable) {
-      const { payload, buffer, made } = this.#entries[count++];
+      const { payload, kept, made } = this.#entries[count++];
       this.bytes -= payload.length;
-      if (buffer !== undefined) this.buffers.release(buffer);
+      kept?.release();
       if (made !== undefined) this.#made.delete(made);
     }
     this.durableEntries += count;

@@ -19,6 +19,7 @@ import { Call, Private } from "../vfs/protocol.ts";
 import { after } from "./after.ts";
 import type { ContractService } from "./contract_service.ts";
 import { type HandleRecord, ofSameFile } from "./handle_book.ts";
+import type { KeptBytes } from "./kept_bytes.ts";
 import { changes } from "./redo_log.ts";
 
 /** Writes under way at once, and bytes from which on there is none more: they would only wait at the server. */
@@ -105,19 +106,28 @@ export class WritesBehind implements Service {
     ) yield this.#answered;
   }
 
+  /** Whether there is room for a write in the ring. */
+  get hasRoom(): boolean {
+    return this.server.takesWrite;
+  }
+
   /**
-   * Sends a write that is admitted now.
+   * Sends a write that is admitted now, and has room.
    * @param call at an offset of its own
    * @param from for one that moves the file's end: from where on that shows; none for one inside
+   * @param kept what it carries, where that is kept anyway
    * @param over told whether it was done, once that is known
-   * @returns whether there was room for it in the ring
    */
-  begin(call: ServiceCall, from: number | undefined, over: (done: boolean) => void): boolean {
+  begin(
+    call: ServiceCall,
+    from: number | undefined,
+    kept: KeptBytes | undefined,
+    over: (done: boolean) => void,
+  ): void {
     const { length } = call.payload, offset = call.args[1], end = offset + length;
     const record = this.server.record(call.args[0]);
     const claim = length + BESIDE_BYTES;
-    const answer = this.server.sendWrite(call);
-    if (answer === undefined) return false;
+    const answer = this.server.sendWrite(call, kept);
     const write: Write = {
       number: this.#numbers++,
       record,
@@ -139,7 +149,6 @@ export class WritesBehind implements Service {
       over(errno === 0);
       this.#answered.wakeAll();
     });
-    return true;
   }
 
   /** Waits until nothing is under way that nobody waits for. */

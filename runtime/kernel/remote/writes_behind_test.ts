@@ -383,7 +383,8 @@ class Program {
     const { ino, handle } = this.#handles[this.#below(4)];
     const kind = this.#draw(), file = this.#files.get(ino)!;
     const unit = this.#draw() < 0.5 ? PAGE_BYTES : 700;
-    const offset = this.#below(12) * unit, length = 1 + this.#below(2 * unit);
+    const offset = this.#below(12) * unit;
+    const length = this.#draw() < 0.4 ? (1 + this.#below(2)) * unit : 1 + this.#below(2 * unit);
     if (kind < 0.45) {
       const appends = this.#below(3) === 0;
       const bytes = new Uint8Array(length).fill(this.#value = this.#value % 255 + 1);

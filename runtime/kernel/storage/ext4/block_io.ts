@@ -1,7 +1,7 @@
 // Blocks to and from the disk: metadata lives in the component's heap and travels through a few frames
 // of the domain's memory, since a device reaches no other.
 import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
-import { type Coroutine, WaitQueue } from "../../coroutine.ts";
+import { type Coroutine, together, WaitQueue } from "../../coroutine.ts";
 import type { DmaBuffer, Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 
@@ -17,6 +17,8 @@ export interface Piece {
 export class BlockIo {
   readonly #free: DmaBuffer[];
   readonly #freed = new WaitQueue();
+  /** writes submitted so far */
+  #writes = 0;
 
   constructor(readonly disk: BlockDevice, environment: Environment) {
     const pool = environment.memory.allocate(FRAMES * FRAME_BYTES);
@@ -51,6 +53,7 @@ export class BlockIo {
       status: "pending",
       done: new WaitQueue(),
     };
+    if (operation === "write") this.#writes++;
     this.disk.submit(request);
     return request;
   }
@@ -60,15 +63,22 @@ export class BlockIo {
     if (request.status !== "ok") fail(E.EIO);
   }
 
-  /** Reads `into.length` bytes (at most a frame) at a byte position. */
+  /** Reads `into.length` bytes, whole sectors, at a byte position: as much in a request as there are frames. */
   *read(position: number, into: Uint8Array): Coroutine<void> {
-    const frame = yield* this.#take();
-    try {
-      const bytes = frame.bytes.subarray(0, into.length);
-      yield* this.perform("read", position / SECTOR_BYTES, [{ address: frame.address, bytes }]);
-      into.set(bytes);
-    } finally {
-      this.#give(frame);
+    for (let done = 0; done < into.length;) {
+      const frames = yield* this.#take(Math.ceil((into.length - done) / FRAME_BYTES));
+      try {
+        const part = into.subarray(done, done + frames.length * FRAME_BYTES);
+        const buffers = frames.map(({ address, bytes }, index) => ({
+          address,
+          bytes: bytes.subarray(0, Math.min(FRAME_BYTES, part.length - index * FRAME_BYTES)),
+        }));
+        yield* this.perform("read", (position + done) / SECTOR_BYTES, buffers);
+        buffers.forEach(({ bytes }, index) => part.set(bytes, index * FRAME_BYTES));
+        done += part.length;
+      } finally {
+        this.#give(frames);
+      }
     }
   }
 
@@ -81,44 +91,67 @@ export class BlockIo {
       while (request.status === "pending") yield request.done;
       failed ||= request.status !== "ok";
       held -= frames.length;
-      for (const frame of frames) this.#give(frame);
+      this.#give(frames);
     };
     for (let next = 0; next < pieces.length;) {
       while (held >= FRAMES / 2) yield* finishOne.call(this);
       const { position } = pieces[next];
-      const frames: DmaBuffer[] = [], buffers: DmaBuffer[] = [];
-      let end = position;
-      do {
-        const frame = frames.length === 0 ? yield* this.#take() : this.#free.pop()!;
+      const frames = yield* this.#take(neighbours(pieces, next));
+      const buffers = frames.map(({ address, bytes: frame }) => {
         const { bytes } = pieces[next++];
-        const part = frame.bytes.subarray(0, bytes.length);
-        part.set(bytes);
-        frames.push(frame);
-        buffers.push({ address: frame.address, bytes: part });
-        end += bytes.length;
-        held++;
-      } while (
-        pieces[next]?.position === end && held < FRAMES / 2 && this.#free.length > 0 &&
-        buffers.length < this.disk.maxBuffers && end + FRAME_BYTES - position <= this.disk.maxBytes
-      );
+        frame.set(bytes);
+        return { address, bytes: frame.subarray(0, bytes.length) };
+      });
+      held += frames.length;
       under.push({ request: this.submit("write", position / SECTOR_BYTES, buffers), frames });
     }
     while (under.length > 0) yield* finishOne.call(this);
     if (failed) fail(E.EIO);
   }
 
-  /** Returns when everything written before is on the image. */
-  flush(): Coroutine<void> {
-    return this.perform("flush", 0, []);
+  /**
+   * Returns when what some work writes is on the image, and everything written before. On a disk in order the flush
+   * is under way with what the work has submitted, and nobody wakes up in between.
+   * @param begun as {@link together} begins it
+   * @throws Errno EIO, and what the work throws
+   */
+  *durably(begun: Coroutine<void>): Coroutine<void> {
+    const writes = this.#writes;
+    const early = this.disk.inOrder ? this.submit("flush", 0, []) : undefined;
+    yield* begun;
+    const covered = early !== undefined && this.#writes === writes;
+    if (early !== undefined) yield* this.settle(early);
+    if (!covered) yield* this.perform("flush", 0, []);
   }
 
-  *#take(): Coroutine<DmaBuffer> {
+  /** Writes pieces that are on the image when it returns, and everything written before. */
+  writeDurably(pieces: Piece[]): Coroutine<void> {
+    return this.durably(together([this.writeAll(pieces)]));
+  }
+
+  /**
+   * Takes frames for one request: up to `wanted`, at least one. They come in the order in which they lie, so that
+   * neighbours are one segment to a device.
+   */
+  *#take(wanted: number): Coroutine<DmaBuffer[]> {
     while (this.#free.length === 0) yield this.#freed;
-    return this.#free.pop()!;
+    const { maxBuffers, maxBytes } = this.disk;
+    const most = Math.min(FRAMES / 2, maxBuffers, Math.floor(maxBytes / FRAME_BYTES));
+    const count = Math.max(1, Math.min(wanted, most));
+    return this.#free.splice(-count).sort((a, b) => a.address - b.address);
   }
 
-  #give(frame: DmaBuffer): void {
-    this.#free.push(frame);
-    this.#freed.wakeOne();
+  #give(frames: DmaBuffer[]): void {
+    this.#free.push(...frames);
+    for (let each = 0; each < frames.length; each++) this.#freed.wakeOne();
   }
+}
+
+/** How many pieces, from one on, follow each other on the disk. */
+function neighbours(pieces: Piece[], from: number): number {
+  let next = from;
+  for (let end = pieces[from].position; pieces[next]?.position === end; next++) {
+    end += pieces[next].bytes.length;
+  }
+  return next - from;
 }

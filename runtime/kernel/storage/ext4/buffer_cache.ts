@@ -1,5 +1,5 @@
 // Metadata blocks in memory, by block number. A buffer that belongs to a transaction stays; one whose
-// newest committed contents are not at home yet is found in the journal's checkpoint list.
+// newest committed contents are not at home yet is found in the journal.
 import { type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { BlockIo } from "./block_io.ts";
@@ -23,13 +23,13 @@ const CAPACITY = 2048;
 export class BufferCache {
   readonly #buffers = new Map<number, Buffer>();
   readonly #loading = new Map<number, Mutex>();
-  /** committed contents that are not at home yet */
-  committed: (block: number) => Uint8Array | undefined = () => undefined;
 
+  /** @param committed contents that are not at home yet */
   constructor(
     private readonly io: BlockIo,
     readonly blockBytes: number,
     private readonly blocks: number,
+    private readonly committed: ReadonlyMap<number, Uint8Array>,
   ) {}
 
   /** The block if it is in memory. */
@@ -49,7 +49,7 @@ export class BufferCache {
       const loaded = this.#buffers.get(block);
       if (loaded !== undefined) return loaded;
       const bytes = new Uint8Array(this.blockBytes);
-      const newer = this.committed(block);
+      const newer = this.committed.get(block);
       if (newer !== undefined) bytes.set(newer);
       else yield* this.io.read(block * this.blockBytes, bytes);
       return this.#add(block, bytes);

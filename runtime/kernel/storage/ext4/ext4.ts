@@ -89,17 +89,15 @@ export class Ext4 implements FileSystem {
     return this.transactions.failure !== undefined ? 0 : Math.max(0, spare * this.files.blockBytes);
   }
 
-  /** Mounts: checks, replays the journal, finishes what a crash interrupted. @throws BadImage, Errno */
+  /** Mounts: checks, goes on with the journal, finishes what a crash interrupted. @throws BadImage, Errno */
   *mount(): Coroutine<void> {
     const probe = this.disk as BlockDevice & { probe?(): Coroutine<void> };
     if (probe.probe) yield* probe.probe();
     yield* this.#readSuperblock();
-    let log: JournalLog | undefined;
-    if (this.superblock.journalInode !== 0) {
-      log = yield* this.#openJournal();
-      // The superblock may have been in the journal.
-      if (this.superblock.needsRecovery) yield* this.#readSuperblock();
-    }
+    const { needsRecovery, journalInode } = this.superblock;
+    const log = journalInode === 0 ? undefined : yield* this.#openJournal();
+    // The superblock may be in the journal.
+    if (log !== undefined) yield* this.#readSuperblock(log.committed);
     const first = Math.max(1, log?.sequence ?? 1);
     this.recovered = first - 1;
     this.groups = new Groups(this.superblock, this.cache);
@@ -116,7 +114,7 @@ export class Ext4 implements FileSystem {
     this.root = yield* this.hold(ROOT_INO);
     if (!this.root.isDirectory) fail(E.EUCLEAN);
     if (this.readOnly) return;
-    if (log !== undefined) {
+    if (log !== undefined && !needsRecovery) {
       // Said on the image itself before the first transaction is in the journal.
       this.superblock.needsRecovery = true;
       yield* this.#writeSuperblock();
@@ -129,7 +127,8 @@ export class Ext4 implements FileSystem {
     return Number(this.environment.realtimeNs() / 1_000_000_000n);
   }
 
-  *#readSuperblock(): Coroutine<void> {
+  /** @param committed blocks that are in the journal, and not at home */
+  *#readSuperblock(committed: ReadonlyMap<number, Uint8Array> = new Map()): Coroutine<void> {
     const bytes = new Uint8Array(PAGE_BYTES);
     yield* this.#io.read(0, bytes);
     const found = new Superblock(
@@ -138,7 +137,7 @@ export class Ext4 implements FileSystem {
       this.readOnly,
     );
     const { blockBytes } = found;
-    this.cache = new BufferCache(this.#io, blockBytes, found.blocks);
+    this.cache = new BufferCache(this.#io, blockBytes, found.blocks, committed);
     this.files.blockBytes = blockBytes;
     this.#superBuffer = yield* this.cache.read(Math.floor(SUPERBLOCK_OFFSET / blockBytes));
     this.#superBuffer.pins++;
@@ -154,11 +153,10 @@ export class Ext4 implements FileSystem {
   *#writeSuperblock(): Coroutine<void> {
     const block = this.#superBuffer.block;
     this.superblock.seal();
-    yield* this.#io.writeAll([{
+    yield* this.#io.writeDurably([{
       position: block * this.cache.blockBytes,
       bytes: this.#superBuffer.bytes.slice(),
     }]);
-    yield* this.#io.flush();
   }
 
   *#openJournal(): Coroutine<JournalLog> {
@@ -194,15 +192,6 @@ export class Ext4 implements FileSystem {
     const checksums = superblock.checksums ? JournalFeature.CSUM_V3 : 0;
     yield* log.open(superblock.blocks, JournalFeature.REVOKE | wide | checksums, this.readOnly);
     this.#inodes.clear();
-    this.cache = new BufferCache(this.#io, superblock.blockBytes, superblock.blocks);
-    this.#superBuffer = yield* this.cache.read(this.#superBuffer.block);
-    this.#superBuffer.pins++;
-    const offset = SUPERBLOCK_OFFSET % superblock.blockBytes;
-    this.superblock = new Superblock(
-      this.#superBuffer.bytes.subarray(offset, offset + SUPERBLOCK_BYTES),
-      this.disk.sectors * 512,
-      this.readOnly,
-    );
     return log;
   }
 

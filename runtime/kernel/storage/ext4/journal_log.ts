@@ -1,4 +1,4 @@
-// The journal as a log on the disk: replays what a crash left, appends transactions, moves its tail.
+// The journal as a log on the disk: goes on with what a crash left, appends transactions, brings them home.
 import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { BlockIo, Piece } from "./block_io.ts";
@@ -12,6 +12,7 @@ import {
   type Tag,
   TagFlag,
 } from "./journal_format.ts";
+import { scanJournal } from "./journal_scan.ts";
 
 /** A metadata block on its way through the journal. */
 export interface LoggedBlock {
@@ -22,6 +23,8 @@ export interface LoggedBlock {
 export class JournalLog {
   /** sequence of the next transaction to be written */
   sequence = 1;
+  /** blocks whose newest committed contents are here, and not at home */
+  readonly committed = new Map<number, Uint8Array>();
   #format!: JournalFormat;
   #super!: DataView;
   #first = 1;
@@ -42,6 +45,11 @@ export class JournalLog {
     return this.#end - this.#first - this.#used - 1;
   }
 
+  /** blocks that the next to open it has to read */
+  get used(): number {
+    return this.#used;
+  }
+
   get capacity(): number {
     return this.#end - this.#first;
   }
@@ -52,98 +60,52 @@ export class JournalLog {
       Math.ceil(revokes / this.#format.revokesPerBlock) + 2;
   }
 
-  *#read(index: number): Coroutine<DataView> {
-    const position = this.map[index] ?? fail(E.EUCLEAN);
-    const bytes = new Uint8Array(this.blockBytes);
-    yield* this.io.read(position * this.blockBytes, bytes);
-    return new DataView(bytes.buffer);
-  }
-
   /**
-   * Reads the journal's superblock and replays what it holds.
+   * Reads the journal's superblock, and what a crash left. That stays where it is: the log goes on behind it, and
+   * what it holds is in {@link committed}.
    * @param home number of blocks of the file system: a tag beyond it is not believed
    * @param wanted features to turn on, where the image does not have them
-   * @returns sequence of the last transaction that is on the image
    */
-  *open(home: number, wanted: number, readOnly: boolean): Coroutine<number> {
-    const view = this.#super = yield* this.#read(0);
+  *open(home: number, wanted: number, readOnly: boolean): Coroutine<void> {
+    const { map, blockBytes } = this;
+    const superblock = new Uint8Array(blockBytes);
+    yield* this.io.read((map[0] ?? fail(E.EUCLEAN)) * blockBytes, superblock);
+    const view = this.#super = new DataView(superblock.buffer);
     const type = view.getUint32(4);
     if (
       view.getUint32(0) !== JOURNAL_MAGIC ||
       (type !== BlockType.SUPERBLOCK_V1 && type !== BlockType.SUPERBLOCK_V2)
     ) fail(E.EUCLEAN);
-    let features = type === BlockType.SUPERBLOCK_V2 ? view.getUint32(0x28) : 0;
+    const features = type === BlockType.SUPERBLOCK_V2 ? view.getUint32(0x28) : 0;
     const known = JournalFeature.REVOKE | JournalFeature.BIT64 | JournalFeature.CSUM_V2 |
       JournalFeature.CSUM_V3;
     if ((features & ~known) !== 0) fail(E.EUCLEAN);
-    this.#first = view.getUint32(0x14);
-    this.#end = Math.min(view.getUint32(0x10), this.map.length);
+    const first = this.#first = this.#head = view.getUint32(0x14);
+    const end = this.#end = Math.min(view.getUint32(0x10), map.length);
+    const start = view.getUint32(0x1c);
     if (
-      view.getUint32(0xc) !== this.blockBytes || this.#first < 1 || this.#end - this.#first < 16
+      view.getUint32(0xc) !== blockBytes || first < 1 || end - first < 16 ||
+      start !== 0 && (start < first || start >= end)
     ) fail(E.EUCLEAN);
     this.sequence = view.getUint32(0x18);
-    const start = view.getUint32(0x1c);
     const uuid = new Uint8Array(view.buffer, 0x30, 16);
-    this.#format = new JournalFormat({ blockBytes: this.blockBytes, features, uuid });
-    if (start !== 0) yield* this.#replay(start, home);
-    const recovered = this.sequence - 1;
-    this.#head = this.#first;
-    if (readOnly) return recovered;
-    features = (features & ~JournalFeature.CSUM_V2) | wanted;
-    view.setUint32(4, BlockType.SUPERBLOCK_V2);
-    view.setUint32(0x28, features);
-    view.setUint8(0x50, (features & JournalFeature.CSUM_V3) !== 0 ? CRC32C_TYPE : 0);
-    this.#format = new JournalFormat({ blockBytes: this.blockBytes, features, uuid });
-    yield* this.markEmpty();
-    return recovered;
-  }
-
-  /** Three passes: find the end, collect what was revoked, copy home. */
-  *#replay(start: number, home: number): Coroutine<void> {
-    const revoked = new Map<number, number>();
-    const writes = new Map<number, { sequence: number; bytes: Uint8Array }>();
-    let sequence = this.sequence;
-    let at = start;
-    const next = () => at = at + 1 >= this.#end ? this.#first : at + 1;
-    let pending: LoggedBlock[] = [];
-    let pendingRevokes: number[] = [];
-    for (let steps = 0; steps < this.capacity; steps++) {
-      const view = yield* this.#read(at);
-      const header = this.#format.header(view);
-      if (header === undefined || header.sequence !== sequence) break;
-      next();
-      if (header.type === BlockType.DESCRIPTOR) {
-        if (!this.#format.sealed(view, this.blockBytes - 4)) break;
-        let sound = true;
-        for (const tag of this.#format.tags(view)) {
-          const data = yield* this.#read(at);
-          next();
-          steps++;
-          const bytes = new Uint8Array(data.buffer);
-          sound &&= tag.block < home && this.#format.tagMatches(tag, sequence, bytes);
-          if ((tag.flags & TagFlag.ESCAPE) !== 0) data.setUint32(0, JOURNAL_MAGIC);
-          pending.push({ block: tag.block, bytes });
-        }
-        if (!sound) break;
-      } else if (header.type === BlockType.REVOKE) {
-        if (!this.#format.sealed(view, this.blockBytes - 4)) break;
-        pendingRevokes.push(...this.#format.revoked(view));
-      } else if (header.type === BlockType.COMMIT) {
-        if (!this.#format.sealed(view, 16)) break;
-        for (const block of pendingRevokes) revoked.set(block, sequence);
-        for (const { block, bytes } of pending) writes.set(block, { sequence, bytes });
-        pending = [];
-        pendingRevokes = [];
-        sequence = (sequence + 1) >>> 0;
-      } else break;
+    this.#format = new JournalFormat({ blockBytes, features, uuid });
+    if (start !== 0) {
+      const place = { map, first, end, start, sequence: this.sequence };
+      const { blocks, used, sequence } = yield* scanJournal(this.io, this.#format, place, home);
+      for (const [block, bytes] of blocks) this.committed.set(block, bytes);
+      this.sequence = sequence;
+      this.#used = used;
+      this.#head = first + (start - first + used) % (end - first);
     }
-    const pieces = [...writes].filter(([block, write]) =>
-      write.sequence > (revoked.get(block) ?? -1)
-    )
-      .map(([block, { bytes }]) => ({ position: block * this.blockBytes, bytes }));
-    yield* this.io.writeAll(pieces);
-    yield* this.io.flush();
-    this.sequence = sequence;
+    const wished = (features & ~JournalFeature.CSUM_V2) | wanted;
+    if (readOnly || wished === features) return;
+    // What is there has the form of before.
+    view.setUint32(4, BlockType.SUPERBLOCK_V2);
+    view.setUint32(0x28, wished);
+    view.setUint8(0x50, (wished & JournalFeature.CSUM_V3) !== 0 ? CRC32C_TYPE : 0);
+    this.#format = new JournalFormat({ blockBytes, features: wished, uuid });
+    yield* this.checkpoint();
   }
 
   /** Writes what a transaction changes. It counts for nothing until {@link commit}, whatever else is under way. */
@@ -179,11 +141,9 @@ export class JournalLog {
     yield* this.io.writeAll(pieces);
   }
 
-  /** Makes what was written count: everything that was written before is on the image then. */
+  /** Makes what is on the image by now count: it does when this returns. */
   *commit(seconds: number): Coroutine<void> {
-    yield* this.io.flush();
-    yield* this.io.writeAll([this.#next(this.#format.commit(this.sequence, seconds))]);
-    yield* this.io.flush();
+    yield* this.io.writeDurably([this.#next(this.#format.commit(this.sequence, seconds))]);
     this.sequence = (this.sequence + 1) >>> 0;
   }
 
@@ -195,11 +155,18 @@ export class JournalLog {
     return { position, bytes };
   }
 
-  /** Everything in the journal is at home: it is empty. */
-  *markEmpty(): Coroutine<void> {
+  /** Writes committed blocks home and empties the journal. */
+  *checkpoint(): Coroutine<void> {
+    const blocks = [...this.committed].sort(([a], [b]) => a - b);
+    yield* this.io.writeDurably(blocks.map(([block, bytes]) => ({
+      position: block * this.blockBytes,
+      bytes,
+    })));
+    for (const [block, bytes] of blocks) {
+      if (this.committed.get(block) === bytes) this.committed.delete(block);
+    }
     this.#used = 0;
-    yield* this.io.writeAll([this.#superblock(this.sequence, 0)]);
-    yield* this.io.flush();
+    yield* this.io.writeDurably([this.#superblock(this.sequence, 0)]);
   }
 
   #superblock(sequence: number, start: number): Piece {

@@ -31,8 +31,10 @@ export interface Sealer {
   seal(): void;
 }
 
-/** Committed blocks that are not at home: beyond it a checkpoint is due. */
-const MAX_COMMITTED = 1024;
+/** Blocks of the journal in use: beyond it a checkpoint is due, so that a crash leaves little to read. */
+const MAX_LOGGED = 1024;
+/** Blocks of a transaction without a journal: beyond it a commit is due. */
+const MAX_CHANGED = 1024;
 /** Blocks that one operation may change at most: room to keep free in the journal for each. */
 const HANDLE_BLOCKS = 64;
 
@@ -46,7 +48,6 @@ export class Transactions {
   readonly #unlocked = new WaitQueue();
   readonly #quiet = new WaitQueue();
   readonly #committing = new Mutex();
-  readonly #committed = new Map<number, Uint8Array>();
 
   /**
    * @param log undefined for a file system without a journal: metadata then goes home at once
@@ -62,7 +63,6 @@ export class Transactions {
   ) {
     this.#running = newTransaction(first);
     this.durable = first - 1;
-    cache.committed = (block) => this.#committed.get(block);
   }
 
   /** number of the transaction that changes belong to now */
@@ -80,7 +80,7 @@ export class Transactions {
   }
 
   get #full(): boolean {
-    if (this.log === undefined) return this.#running.buffers.size > MAX_COMMITTED;
+    if (this.log === undefined) return this.#running.buffers.size > MAX_CHANGED;
     return this.#running.buffers.size + (this.#running.handles + 1) * HANDLE_BLOCKS >
       this.log.capacity / 4;
   }
@@ -179,8 +179,7 @@ export class Transactions {
         yield* this.#writeLogged(this.log, data, blocks, [...transaction.revokes]);
       } else {
         yield* data;
-        yield* this.io.writeAll(this.#homes(blocks));
-        yield* this.io.flush();
+        yield* this.io.writeDurably(this.#homes(blocks));
       }
     } catch (failure) {
       this.failure = failure instanceof Errno ? failure : new Errno(E.EIO);
@@ -205,31 +204,17 @@ export class Transactions {
   ): Coroutine<void> {
     const cost = log.cost(blocks.length, revokes.length);
     if (cost > log.capacity) fail(E.ENOSPC);
-    if (cost > log.room || this.#committed.size > MAX_COMMITTED) yield* this.#checkpoint(log);
-    if (blocks.length === 0 && revokes.length === 0) {
-      yield* data;
-      return yield* this.io.flush();
-    }
-    yield* together([data, log.write(blocks, revokes)]);
+    if (cost > log.room || log.used > MAX_LOGGED) yield* log.checkpoint();
+    if (blocks.length === 0 && revokes.length === 0) return yield* this.io.durably(data);
+    yield* this.io.durably(together([data, log.write(blocks, revokes)]));
     yield* log.commit(this.seconds());
-    for (const { block, bytes } of blocks) this.#committed.set(block, bytes);
-    for (const block of revokes) this.#committed.delete(block);
+    for (const { block, bytes } of blocks) log.committed.set(block, bytes);
+    for (const block of revokes) log.committed.delete(block);
   }
 
-  #homes(blocks: Iterable<LoggedBlock>): Piece[] {
-    return [...blocks].sort((a, b) => a.block - b.block)
+  #homes(blocks: LoggedBlock[]): Piece[] {
+    return blocks.sort((a, b) => a.block - b.block)
       .map(({ block, bytes }) => ({ position: block * this.cache.blockBytes, bytes }));
-  }
-
-  /** Writes committed blocks home and empties the journal. */
-  *#checkpoint(log: JournalLog): Coroutine<void> {
-    const blocks = [...this.#committed].map(([block, bytes]) => ({ block, bytes }));
-    yield* this.io.writeAll(this.#homes(blocks));
-    yield* this.io.flush();
-    for (const { block, bytes } of blocks) {
-      if (this.#committed.get(block) === bytes) this.#committed.delete(block);
-    }
-    yield* log.markEmpty();
   }
 
   /** Commits what there is and brings everything home: for unmounting. */
@@ -238,7 +223,7 @@ export class Transactions {
     if (this.log === undefined) return;
     yield* this.#committing.acquire();
     try {
-      yield* this.#checkpoint(this.log);
+      yield* this.log.checkpoint();
     } finally {
       this.#committing.release();
     }

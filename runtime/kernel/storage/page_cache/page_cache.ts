@@ -43,6 +43,9 @@ export class PageCache {
   misses = 0;
   /** woken when a page is ready, or a frame may be free */
   readonly changed = new WaitQueue();
+  readonly #pool: DmaBuffer;
+  /** frames from here on have never been used */
+  #unused = 0;
   readonly #free: DmaBuffer[] = [];
   readonly #pages: Page[] = [];
   #hand = 0;
@@ -50,14 +53,16 @@ export class PageCache {
   /** @param sizeBytes of frames to take from the domain's memory */
   constructor(environment: Environment, sizeBytes: number) {
     this.frames = Math.floor(sizeBytes / PAGE_BYTES);
-    const pool = environment.memory.allocate(this.frames * PAGE_BYTES);
-    for (let frame = this.frames - 1; frame >= 0; frame--) {
-      const at = frame * PAGE_BYTES;
-      this.#free.push({
-        address: pool.address + at,
-        bytes: pool.bytes.subarray(at, at + PAGE_BYTES),
-      });
-    }
+    this.#pool = environment.memory.allocate(this.frames * PAGE_BYTES);
+  }
+
+  #takeFrame(): DmaBuffer | undefined {
+    if (this.#free.length > 0 || this.#unused === this.frames) return this.#free.pop();
+    const at = this.#unused++ * PAGE_BYTES;
+    return {
+      address: this.#pool.address + at,
+      bytes: this.#pool.bytes.subarray(at, at + PAGE_BYTES),
+    };
   }
 
   /** Gives an owner a page that it does not have; its contents are whatever was there. */
@@ -65,7 +70,7 @@ export class PageCache {
     for (;;) {
       const present = owner.pages.get(index);
       if (present !== undefined) return present;
-      const free = this.#free.pop();
+      const free = this.#takeFrame();
       if (free !== undefined) return this.#place(owner, index, free, this.#pages.length);
       const old = this.#reclaim();
       if (old !== undefined) return this.#place(owner, index, old.frame, old.slot);
