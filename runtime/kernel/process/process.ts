@@ -22,6 +22,7 @@ import {
   bit,
   CLD,
   defaultAction,
+  endCode,
   PendingSignals,
   SA,
   SI,
@@ -33,6 +34,7 @@ import {
 import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
 import type { Thread } from "./thread.ts";
+import { endTracing, type Tracing } from "./tracing.ts";
 import type { Tty } from "./tty.ts";
 
 /** What all processes of a machine share. */
@@ -89,6 +91,10 @@ export type WaitStatus = number;
 
 export class Process {
   readonly threads = new Set<Thread>();
+  /** the thread that has its number, even when that has ended before the others */
+  leader: Thread | undefined;
+  /** threads that it traces */
+  readonly tracees = new Set<Tracing>();
   readonly children = new Set<Process>();
   /** woken when a child ends, stops or goes on */
   readonly childEvents = new WaitQueue(true);
@@ -114,6 +120,8 @@ export class Process {
   /** somebody has been told: its number may be another's by now */
   reaped = false;
   stopped = false;
+  /** the signal that stopped it */
+  stopSignal = 0;
   /** what a parent has not been told yet: a stop signal, or going on */
   newStop: number | undefined;
   newContinue = false;
@@ -271,7 +279,11 @@ export class Process {
 
   /** Whether a signal has to be looked at, and what it does to stops, at once when it is sent. */
   admits(info: SignalInfo): boolean {
-    if (this.ending !== undefined) return false;
+    if (this.ending !== undefined) {
+      // A tracer may keep it from ending, but not from being killed.
+      if (info.signal === SIG.KILL) this.#releaseTraced();
+      return false;
+    }
     if (info.signal === SIG.CONT) {
       this.pending.discard(STOPPING);
       for (const thread of this.threads) thread.pending.discard(STOPPING);
@@ -286,7 +298,10 @@ export class Process {
     }
     if (!this.actions.ignores(info.signal)) return true;
     // An ignored signal waits all the same where somebody blocks it: it may be handled, or asked for, later.
-    return [...this.threads].some((thread) => (thread.mask & bit(info.signal)) !== 0n);
+    // A tracer sees it in any case.
+    return [...this.threads].some(({ mask, tracing }) =>
+      (mask & bit(info.signal)) !== 0n || tracing !== undefined
+    );
   }
 
   /** Sends it a signal. */
@@ -307,15 +322,24 @@ export class Process {
   carryOut(signal: number): void {
     switch (defaultAction(signal)) {
       case "stop":
-        this.stopped = true;
-        this.newStop = signal;
-        this.#tellParent(CLD.STOPPED, signal);
-        return this.#attend();
+        return this.#stop(signal);
       case "dump":
         return this.end(signal | 0x80);
       case "terminate":
         return this.end(signal);
     }
+  }
+
+  #stop(signal: number): void {
+    this.stopped = true;
+    this.stopSignal = signal;
+    // A parent that traces it hears of each thread instead.
+    if (this.tracer === undefined || this.tracer !== this.parent) {
+      this.newStop = signal;
+      this.#tellParent(CLD.STOPPED, signal);
+    }
+    for (const { tracing } of this.threads) tracing?.noteGroup();
+    this.#attend();
   }
 
   #resume(): void {
@@ -324,6 +348,17 @@ export class Process {
     this.newStop = undefined;
     this.newContinue = true;
     this.#tellParent(CLD.CONTINUED, SIG.CONT);
+    for (const { tracing } of this.threads) tracing?.noteGroup();
+    this.#attend();
+  }
+
+  /** Who traces its first thread, and so hears of its end. */
+  get tracer(): Process | undefined {
+    return this.leader?.tracing?.tracer;
+  }
+
+  #releaseTraced(): void {
+    for (const { tracing } of this.threads) tracing?.release();
     this.#attend();
   }
 
@@ -336,7 +371,7 @@ export class Process {
     if (this.ending !== undefined) return;
     this.ending = status;
     this.stopped = false;
-    this.#attend();
+    this.#releaseTraced();
   }
 
   #tellParent(code: number, status: number): void {
@@ -359,6 +394,7 @@ export class Process {
   /** A thread has ended; with the last one the process does. */
   threadEnded(thread: Thread, status: WaitStatus): void {
     this.threads.delete(thread);
+    thread.tracing?.threadEnded(status);
     this.userNs += thread.userNs;
     this.systemNs += thread.systemNs;
     this.threadsChanged.wakeAll();
@@ -385,6 +421,7 @@ export class Process {
         yield* request(each.mount.service, Call.CLOSE, [each.handle]);
       }
     }
+    endTracing(this);
     const children = [...this.children];
     const heir = this.#heir;
     for (const child of this.children) {
@@ -394,14 +431,14 @@ export class Process {
       if (signal !== 0) {
         child.post({ signal, code: SI.USER, pid: this.pid, uid: this.identity.ruid });
       }
-      if (child.ended !== undefined) child.#reportEnd();
+      if (child.ended !== undefined) child.reportEnd();
     }
     this.children.clear();
     this.ended = this.ending!;
     leaveJobs(this, children);
     this.kernel.buried(this);
     this.endEvents.wakeAll();
-    this.#reportEnd();
+    this.reportEnd();
   }
 
   /** Who gets its children: the nearest ancestor that asked for that, or init. */
@@ -426,13 +463,14 @@ export class Process {
     }
   }
 
-  #reportEnd(): void {
+  /** Tells how it ended: a tracer before the parent, who hears of it when the tracer has. */
+  reportEnd(): void {
     const status = this.ended!;
     const signal = status & 0x7f;
-    const { parent } = this;
+    const { parent, tracer } = this;
+    if (tracer !== undefined && tracer !== parent) return this.leader!.tracing!.tellEnd(status);
     if (parent !== undefined) {
-      const code = signal === 0 ? CLD.EXITED : (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
-      this.#tellParent(code, signal === 0 ? status >> 8 : signal);
+      this.#tellParent(endCode(status), signal === 0 ? status >> 8 : signal);
       const { handler, flags } = parent.actions.get(SIG.CHLD);
       const unasked = handler === 1 || (flags & SA.NOCLDWAIT) !== 0;
       if (parent !== this.kernel.init && !(unasked && this.exitSignal === SIG.CHLD)) return;
@@ -447,6 +485,7 @@ export class Process {
       this.parent.childrenUserNs += this.userNs + this.childrenUserNs;
       this.parent.childrenSystemNs += this.systemNs + this.childrenSystemNs;
     }
+    this.leader?.tracing?.drop();
     this.reaped = true;
     this.endEvents.wakeAll();
     this.kernel.reaped(this);

@@ -112,10 +112,12 @@ export function* writeStack(
   put(0);
   for (let index = 0; index < environment.length; index++) put(addresses[argv.length + index]);
   put(0);
+  const vectorStart = word * 8;
   for (const [type, value] of vector) {
     put(type);
     put(value);
   }
+  space.auxiliary = bytes.slice(vectorStart, word * 8);
   space.argumentsStart = textsStart;
   space.argumentsEnd = addresses[argv.length];
   space.environmentEnd = addresses[texts.length - 1];
