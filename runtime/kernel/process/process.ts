@@ -279,11 +279,7 @@ export class Process {
 
   /** Whether a signal has to be looked at, and what it does to stops, at once when it is sent. */
   admits(info: SignalInfo): boolean {
-    if (this.ending !== undefined) {
-      // A tracer may keep it from ending, but not from being killed.
-      if (info.signal === SIG.KILL) this.#releaseTraced();
-      return false;
-    }
+    if (this.ending !== undefined) return false;
     if (info.signal === SIG.CONT) {
       this.pending.discard(STOPPING);
       for (const thread of this.threads) thread.pending.discard(STOPPING);
@@ -357,11 +353,6 @@ export class Process {
     return this.leader?.tracing?.tracer;
   }
 
-  #releaseTraced(): void {
-    for (const { tracing } of this.threads) tracing?.release();
-    this.#attend();
-  }
-
   #attend(): void {
     for (const thread of [...this.threads]) thread.host.attend();
   }
@@ -371,7 +362,8 @@ export class Process {
     if (this.ending !== undefined) return;
     this.ending = status;
     this.stopped = false;
-    this.#releaseTraced();
+    for (const { tracing } of this.threads) tracing?.release();
+    this.#attend();
   }
 
   #tellParent(code: number, status: number): void {

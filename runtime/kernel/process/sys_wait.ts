@@ -64,8 +64,10 @@ function nextOfTracees(tracees: Tracing[], options: number): Event | undefined {
     const { ended, stop, listening, thread: { process } } = tracing;
     const event = { id: tracing.tid, process };
     if ((options & W.EXITED) !== 0 && ended !== undefined) {
+      // A process that ends as a whole ends so in each of its threads.
+      const status = process.ending ?? ended;
       if (taken) tracing.reap();
-      return { ...event, status: ended, code: endCode(ended) };
+      return { ...event, status, code: endCode(status) };
     }
     if (stop !== undefined && !stop.told && !listening) {
       if (taken) stop.told = true;

@@ -50,8 +50,8 @@ interface Asked {
   data: bigint;
 }
 
-function optionsOf(data: bigint): number {
-  return (data & ~BigInt(OPTIONS)) === 0n ? Number(data) : fail(E.EINVAL);
+function optionsOf(data: bigint, unknown: number): number {
+  return (data & ~BigInt(OPTIONS)) === 0n ? Number(data) : fail(unknown);
 }
 
 /** The signal that a thread is to go on with. */
@@ -157,7 +157,7 @@ function listen({ tracing, stop }: Asked): number {
 }
 
 function setOptions({ tracing, data }: Asked): number {
-  tracing.options = optionsOf(data);
+  tracing.options = optionsOf(data, E.EINVAL);
   return 0;
 }
 
@@ -228,7 +228,7 @@ export function ptrace(thread: GuestThread, request: number, tid: number): Block
   if (request === REQUEST.TRACEME) return traceMe(thread);
   if (request === REQUEST.ATTACH) return attach(thread, tid, undefined);
   if (request === REQUEST.SEIZE) {
-    return attach(thread, tid, address === 0n ? optionsOf(data) : fail(E.EIO));
+    return attach(thread, tid, address === 0n ? optionsOf(data, E.EIO) : fail(E.EIO));
   }
   const target = thread.kernel.process.kernel.thread(tid);
   const tracing = target?.tracing, tracee = target?.host;
