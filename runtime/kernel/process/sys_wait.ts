@@ -7,6 +7,7 @@ import { pidfdOf } from "./pidfd.ts";
 import type { Process } from "./process.ts";
 import { putSignalInfo } from "./signal_info.ts";
 import { CLD, endCode, SIG } from "./signal.ts";
+import { ownTimes } from "./sys_limits.ts";
 import type { Tracing } from "./tracing.ts";
 
 const W = {
@@ -113,7 +114,7 @@ function* wait4(
   if (status !== undefined) {
     new DataView(status.buffer, status.byteOffset).setInt32(0, event.status, true);
   }
-  if (usage !== undefined) putUsage(usage, event.process.userNs, event.process.systemNs);
+  if (usage !== undefined) putUsage(usage, ...ownTimes(event.process));
   return event.id;
 }
 
@@ -157,7 +158,7 @@ function* waitid(
       info,
     );
   }
-  if (usage !== undefined) putUsage(usage, child.userNs, child.systemNs);
+  if (usage !== undefined) putUsage(usage, ...ownTimes(child));
   return 0;
 }
 

@@ -6,6 +6,7 @@ import type { Coroutine } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import type { Identity } from "../../kernel/process/process.ts";
+import { VDSO } from "./vdso.ts";
 
 /** One argument, with its zero (MAX_ARG_STRLEN). */
 const MAX_TEXT_BYTES = 131072;
@@ -30,6 +31,7 @@ const AT = {
   SECURE: 23,
   RANDOM: 25,
   EXECFN: 31,
+  SYSINFO_EHDR: 33,
   MINSIGSTKSZ: 51,
 } as const;
 
@@ -86,6 +88,7 @@ export function* writeStack(
   });
   contents.random(bytes.subarray(random - stackPointer, random - stackPointer + RANDOM_BYTES));
   const vector: [number, number][] = [
+    [AT.SYSINFO_EHDR, VDSO],
     [AT.PHDR, contents.headers],
     [AT.PHENT, PROGRAM_HEADER_BYTES],
     [AT.PHNUM, contents.headerCount],

@@ -30,7 +30,7 @@ export function* execveat(
   if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW)) !== 0) fail(E.EINVAL);
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) path = `/proc/self/fd/${fd}`;
   const start = path.startsWith("/") ? process.root : process.directory(fd);
-  const { trampoline } = thread.guest;
+  const { vdso } = thread.guest;
   // Linux gives a program that was handed no name an empty one.
   const program = yield* loadProgram(
     process,
@@ -38,7 +38,7 @@ export function* execveat(
     path,
     argv.length === 0 ? [""] : argv,
     environment,
-    trampoline,
+    vdso,
   );
   yield* endOthers(thread);
   yield* takeOver(thread, program);
@@ -114,7 +114,7 @@ export function* startProgram(
     path,
     argv,
     environment,
-    guest.trampoline,
+    guest.vdso,
   );
   process.memory = program.space;
   process.name = program.name;

@@ -1,7 +1,7 @@
 // ptrace(2), told step by step: what a tracer is told of, and what it makes of it. Nothing that is printed depends
 // on the architecture, so the same program says on the host what Linux does.
 #define _GNU_SOURCE
-#include "../programs/check.h"
+#include "../guest/programs/check.h"
 #include <elf.h>
 #include <fcntl.h>
 #include <pthread.h>
