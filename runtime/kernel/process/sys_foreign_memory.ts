@@ -1,5 +1,5 @@
 // process_vm_readv(2), process_vm_writev(2): memory of another process.
-import { type Coroutine } from "../coroutine.ts";
+import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Handlers } from "./handler.ts";
 import { getLong } from "./little_endian.ts";

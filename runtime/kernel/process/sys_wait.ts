@@ -5,6 +5,7 @@ import { O } from "../vfs/constants.ts";
 import type { Handlers } from "./handler.ts";
 import { pidfdOf } from "./pidfd.ts";
 import type { Process } from "./process.ts";
+import { reap } from "./process_end.ts";
 import { putSignalInfo } from "./signal_info.ts";
 import { CLD, endCode, SIG } from "./signal.ts";
 import { ownTimes } from "./sys_limits.ts";
@@ -42,7 +43,7 @@ function nextOfChildren(children: Process[], options: number): Event | undefined
     const mine = tracer === undefined || tracer === child.parent;
     if ((options & W.EXITED) !== 0 && child.ended !== undefined && mine) {
       const status = child.ended;
-      if (taken) child.reap();
+      if (taken) reap(child);
       return { ...event, status, code: endCode(status) };
     }
     if ((options & W.STOPPED) !== 0 && child.newStop !== undefined) {

@@ -2,6 +2,7 @@
 // it, and how it goes on. Whoever executes the thread parks it while it is stopped, as for job control.
 import { WaitQueue } from "../coroutine.ts";
 import type { Process, WaitStatus } from "./process.ts";
+import { reportEnd } from "./process_end.ts";
 import { CLD, endCode, IGNORE, SA, SI, SIG, type SignalInfo } from "./signal.ts";
 import type { Thread } from "./thread.ts";
 
@@ -281,7 +282,7 @@ export class Tracing {
     const { process } = this.thread;
     const led = this.leads;
     this.drop();
-    if (led) process.reportEnd();
+    if (led) reportEnd(process);
   }
 }
 
