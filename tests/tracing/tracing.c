@@ -115,7 +115,7 @@ static const char *call_name(long number) {
     case SYS_close: return "close";
     case SYS_exit_group: return "exit_group";
     case SYS_nanosleep: return "nanosleep";
-    case SYS_getpriority: return "getpriority";
+    case SYS_fcntl: return "fcntl";
   }
   snprintf(text, sizeof text, "call %ld", number);
   return text;
@@ -224,7 +224,7 @@ static void memory_and_permissions(void) {
 static void make_calls(void) {
   syscall(SYS_getppid);
   syscall(SYS_close, -7);
-  syscall(SYS_getpriority, 0, 12345678);
+  syscall(SYS_fcntl, 1, 9999);
   syscall(SYS_close, -8);
   long result = syscall(SYS_close, -9);
   _exit(result == 40 ? 3 : 4);
@@ -255,12 +255,12 @@ static void calls(void) {
     wait_for(child);
     tell_call(child);
   }
-  // getpriority: the second argument becomes one that is valid.
+  // fcntl: the second argument becomes one that is valid.
   ask(PTRACE_SYSCALL, child, 0, 0);
   wait_for(child);
   tell_call(child);
   r = registers_of(child);
-  SECOND(r) = child;
+  SECOND(r) = F_GETFD;
   set_registers(child, r);
   ask(PTRACE_SYSCALL, child, 0, 0);
   wait_for(child);
@@ -370,6 +370,25 @@ static void signals(void) {
   wait_for(child);
 }
 
+/** What a process is doing now, as /proc has it. */
+static char state_of(pid_t pid) {
+  char path[64], text[512];
+  snprintf(path, sizeof path, "/proc/%d/stat", pid);
+  int fd = open(path, O_RDONLY);
+  ssize_t length = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[length < 0 ? 0 : length] = 0;
+  char *end = strrchr(text, ')');
+  return end ? end[2] : '?';
+}
+
+/** Waits until a process does one of some things. */
+static int comes_to(pid_t pid, const char *states) {
+  for (int turn = 0; turn < 500; turn++, pause_ms(4))
+    if (strchr(states, state_of(pid))) return 1;
+  return 0;
+}
+
 static int channel[2];
 
 static void sleep_and_read(void) {
@@ -405,7 +424,7 @@ static void interrupted_calls(void) {
   static const int sent[] = {SIGUSR2, SIGUSR1};
   for (int index = 0; index < 2; index++) {
     ask(PTRACE_SYSCALL, child, 0, 0);
-    pause_ms(30);
+    CHECK(comes_to(child, "S"));
     kill(child, sent[index]);
     wait_for(child);
     tell_end(child);
@@ -429,7 +448,7 @@ static void interrupted_calls(void) {
   wait_for(child);
   tell_end(child);
   ask(PTRACE_SYSCALL, child, 0, 0);
-  pause_ms(30);
+  CHECK(comes_to(child, "S"));
   kill(child, SIGUSR1);
   wait_for(child);
   tell_end(child);
@@ -618,18 +637,6 @@ static void wait_in_pause(void) {
   for (;;) pause();
 }
 
-/** What a process is doing now, as /proc has it. */
-static char state_of(pid_t pid) {
-  char path[64], text[512];
-  snprintf(path, sizeof path, "/proc/%d/stat", pid);
-  int fd = open(path, O_RDONLY);
-  ssize_t length = read(fd, text, sizeof text - 1);
-  close(fd);
-  text[length < 0 ? 0 : length] = 0;
-  char *end = strrchr(text, ')');
-  return end ? end[2] : '?';
-}
-
 static void attaching(void) {
   section("attaching");
   void (*bodies[])(void) = {run_for_ever, wait_in_pause};
@@ -642,8 +649,7 @@ static void attaching(void) {
     FAILS(EIO, ask(PTRACE_INTERRUPT, child, 0, 0));
     CHECK(ask(PTRACE_DETACH, child, 0, 0) == 0);
     FAILS(ESRCH, ask(PTRACE_DETACH, child, 0, 0));
-    pause_ms(10);
-    CHECK(strchr("RS", state_of(child)));
+    CHECK(comes_to(child, "RS"));
     // Again, and it goes with a signal.
     CHECK(ask(PTRACE_ATTACH, child, 0, 0) == 0);
     wait_for(child);
@@ -659,8 +665,7 @@ static void attaching(void) {
   CHECK(ask(PTRACE_SEIZE, child, 0, PTRACE_O_EXITKILL) == 0);
   wait_for(child);
   CHECK(ask(PTRACE_DETACH, child, 0, 0) == 0);
-  pause_ms(20);
-  CHECK(state_of(child) == 'T');
+  CHECK(comes_to(child, "T"));
   kill(child, SIGKILL);
   wait_for(child);
 }
@@ -736,13 +741,13 @@ static void others(void) {
     name_of(child);
     CHECK(exited(status_of(tracer), 0));
     if (!kills) {
-      pause_ms(20);
-      CHECK(waitpid(child, NULL, WNOHANG) == 0 && state_of(child) == 'S');
+      CHECK(comes_to(child, "S") && waitpid(child, NULL, WNOHANG) == 0);
       kill(child, SIGTERM);
     }
     wait_for(child);
   }
   // The parent hears of an end when the tracer has.
+  CHECK(pipe(channel) == 0);
   pid_t child = start(wait_in_pause);
   fflush(stdout);
   pid_t tracer = fork();
@@ -752,7 +757,9 @@ static void others(void) {
     siginfo_t info;
     if (waitid(P_PID, child, &info, WEXITED | WNOWAIT | __WALL) != 0) _exit(2);
     CHECK(write(report[1], "x", 1) == 1);
-    pause_ms(60);
+    // It knows now, and takes its time.
+    char byte;
+    CHECK(read(channel[0], &byte, 1) == 1);
     int status;
     _exit(waitpid(child, &status, __WALL) == child && killed(status, SIGKILL) ? 0 : 3);
   }
@@ -760,9 +767,11 @@ static void others(void) {
   CHECK(read(report[0], &byte, 1) == 1);
   int status;
   CHECK(waitpid(child, &status, WNOHANG) == 0);
+  CHECK(write(channel[1], "x", 1) == 1);
   CHECK(exited(status_of(tracer), 0));
   CHECK(killed(status_of(child), SIGKILL));
   close(report[0]), close(report[1]);
+  close(channel[0]), close(channel[1]);
 }
 
 static void end_at_once(void) { _exit(21); }
