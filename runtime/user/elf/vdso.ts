@@ -13,7 +13,9 @@ const At = {
   HEADERS: 64,
   SYMBOLS: 0x100,
   HASH: 0x180,
+  SYMBOL_VERSIONS: 0x1c0,
   TEXTS: 0x200,
+  VERSIONS: 0x280,
   DYNAMIC: 0x300,
   CODE: 0x400,
   TABLE: 0x600,
@@ -63,11 +65,36 @@ const ET_DYN = 3;
 const DOUBLE_FLOAT_ABI = 4, COMPRESSED = 1;
 const PT = { LOAD: 1, DYNAMIC: 2 } as const;
 const PF = { EXECUTE: 1, READ: 4 } as const;
-const DT = { HASH: 4, STRTAB: 5, SYMTAB: 6, STRSZ: 10, SYMENT: 11, SONAME: 14 } as const;
+const DT = {
+  HASH: 4,
+  STRTAB: 5,
+  SYMTAB: 6,
+  STRSZ: 10,
+  SYMENT: 11,
+  SONAME: 14,
+  VERSYM: 0x6fff_fff0,
+  VERDEF: 0x6fff_fffc,
+  VERDEFNUM: 0x6fff_fffd,
+} as const;
+const NAME = "linux-vdso.so.1";
+/** What programs ask for symbols of; the first one is that of the file itself. */
+const VERSIONS = [NAME, "LINUX_4.15"];
+const VERSION_BYTES = 20, VERSION_NAME_BYTES = 8;
 const SYMBOL_BYTES = 24;
 const GLOBAL_FUNCTION = 0x12;
 /** Of a section that the file does not describe. */
 const SOME_SECTION = 1;
+
+/** The hash of a name (System V ABI, "Hash Table"). */
+function elfHash(name: string): number {
+  let hash = 0;
+  for (let at = 0; at < name.length; at++) {
+    hash = (hash << 4) + name.charCodeAt(at);
+    const high = hash & 0xf000_0000;
+    hash = (hash ^ high >>> 24) & ~high;
+  }
+  return hash;
+}
 
 /** One page: an ELF file whose addresses begin at 0. */
 export function vdsoImage(): Uint8Array {
@@ -122,14 +149,25 @@ export function vdsoImage(): Uint8Array {
   word(At.HASH, 1, symbols.length + 1, symbols.length, 0);
   for (let index = 1; index <= symbols.length; index++) word(At.HASH + 12 + index * 4, index - 1);
 
-  const name = text("linux-vdso.so.1");
+  symbols.forEach((_, index) => half(At.SYMBOL_VERSIONS + 2 + index * 2, VERSIONS.length));
+  const names = VERSIONS.map(text);
+  VERSIONS.forEach((version, index) => {
+    const at = At.VERSIONS + index * (VERSION_BYTES + VERSION_NAME_BYTES);
+    const last = index === VERSIONS.length - 1;
+    half(at, 1, index === 0 ? 1 : 0, index + 1, 1);
+    word(at + 8, elfHash(version), VERSION_BYTES, last ? 0 : VERSION_BYTES + VERSION_NAME_BYTES);
+    word(at + VERSION_BYTES, names[index], 0);
+  });
   const dynamic: [tag: number, value: number][] = [
     [DT.HASH, At.HASH],
     [DT.STRTAB, At.TEXTS],
     [DT.SYMTAB, At.SYMBOLS],
     [DT.STRSZ, textEnd - At.TEXTS],
     [DT.SYMENT, SYMBOL_BYTES],
-    [DT.SONAME, name],
+    [DT.SONAME, names[0]],
+    [DT.VERSYM, At.SYMBOL_VERSIONS],
+    [DT.VERDEF, At.VERSIONS],
+    [DT.VERDEFNUM, VERSIONS.length],
     [0, 0],
   ];
   dynamic.forEach((entry, index) => long(At.DYNAMIC + index * 16, ...entry));
