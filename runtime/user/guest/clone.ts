@@ -5,10 +5,10 @@ import { E, fail } from "../../kernel/errno.ts";
 import { MAX_THREADS, RLIMIT } from "../../kernel/process/limits.ts";
 import { openPidfd } from "../../kernel/process/pidfd.ts";
 import { Process } from "../../kernel/process/process.ts";
-import type { Thread } from "../../kernel/process/thread.ts";
 import { LAST_SIGNAL, SIG } from "../../kernel/process/signal.ts";
 import { EVENT, traceChild } from "../../kernel/process/tracing.ts";
 import { GuestThread } from "./guest_thread.ts";
+import { shownAtEntry } from "./traced_call.ts";
 import { A0, SP, TP } from "../../hardware/hart/abi.ts";
 
 const CLONE = {
@@ -199,12 +199,12 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
     if (event !== undefined) thread.kernel.tracing?.noteEvent(event, kernel.tid);
     return kernel.tid;
   }
-  return finishProcess(thread.kernel, childThread, sharesDirectories, waits, event);
+  return finishProcess(thread, childThread, sharesDirectories, waits, event);
 }
 
 /** The child's own uses of its directories are asked of their servers before it runs. */
 function* finishProcess(
-  maker: Thread,
+  maker: GuestThread,
   thread: GuestThread,
   sharesDirectories: boolean,
   waits: boolean,
@@ -220,17 +220,19 @@ function* finishProcess(
   const space = thread.space;
   thread.start();
   if (!waits) {
-    if (event !== undefined) maker.tracing?.noteEvent(event, pid);
+    if (event !== undefined) maker.kernel.tracing?.noteEvent(event, pid);
     return pid;
   }
   if (event !== undefined) {
-    // The tracer hears of the child before that has done its part.
-    maker.tracing?.stopForEvent(event, pid);
-    while (maker.tracing?.stop !== undefined) yield maker.tracing.goesOn;
+    // The tracer hears of the child before that has done its part: in the middle of the call.
+    const { kernel, call } = maker;
+    call!.shown = shownAtEntry;
+    kernel.tracing?.stopForEvent(event, pid);
+    while (kernel.tracing?.stop !== undefined) yield kernel.tracing.goesOn;
   }
   // The parent of a vfork waits until the child has a program of its own, or has ended.
   while (child.memory === space) yield child.memoryLeft;
-  maker.tracing?.noteEvent(EVENT.VFORK_DONE, pid);
+  maker.kernel.tracing?.noteEvent(EVENT.VFORK_DONE, pid);
   return pid;
 }
 

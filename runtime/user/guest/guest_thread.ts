@@ -146,7 +146,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
   /** Its tracer may want to look at a call, and to change it, before it begins. */
   #stopsAtCall(): boolean {
     if (!this.kernel.tracing!.entersCall()) return false;
-    this.call = new PendingCall(this.guest.words);
+    this.call = PendingCall.begun(this.guest.words);
     this.call.shown = shownAtEntry;
     return this.#entering = true;
   }
@@ -165,10 +165,8 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
   /** Carries out the call that the registers describe. @returns whether the thread goes on at once */
   #systemCall(): boolean {
     const { words, hart } = this.guest;
-    const call = this.call = new PendingCall(words);
+    const call = this.call = PendingCall.begun(words);
     const { number } = call;
-    // A tracer may look at it where it waits for another event.
-    if (this.kernel.tracing !== undefined) call.shown = shownAtEntry;
     hart.begin(this, number);
     words[State.BUDGET >> 2] -= CALL_INSTRUCTIONS;
     let result: Blocking<number>;
@@ -229,17 +227,18 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
     const call = this.call!;
     this.call = undefined;
     const { words } = this.guest;
-    const { tracing, process } = this.kernel;
+    const { tracing } = this.kernel;
     this.guest.hart.end(this, status);
     if (status === NO_RESULT) {
-      if (process.ending === undefined && this.#leaving === undefined) tracing?.leavesCall();
+      const ends = this.#leaving !== undefined || this.kernel.process.ending !== undefined;
+      if (!ends) tracing?.leavesCall();
       return;
     }
     const registers = words.subarray(A0 * 2, A0 * 2 + 12);
     this.guest.observer.traced?.(this, call.number, registers, status);
     // Whoever writes to a pipe that nobody reads is told so twice.
     if (status === -E.EPIPE && raisesPipe(call.number, registers)) {
-      this.kernel.post(process.sender(SIG.PIPE));
+      this.kernel.post(this.kernel.process.sender(SIG.PIPE));
     }
     tracing?.leavesCall();
     if (status === -E.EINTR && restarts(call.number) !== undefined) {

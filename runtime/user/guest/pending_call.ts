@@ -6,27 +6,28 @@ import { State } from "../../hardware/hart/state.ts";
 const ECALL_BYTES = 4;
 
 export class PendingCall {
-  readonly number: number;
-  /** a0 as it was */
-  #firstLow: number;
-  #firstHigh: number;
   /**
    * what a tracer sees in a0 meanwhile, as Linux has it; it sees the program counter behind the ecall then.
    * Undefined where it sees the registers as they are
    */
   shown: bigint | undefined;
 
+  /** @param firstLow a0 as it was, and its upper half */
+  private constructor(
+    readonly number: number,
+    private readonly firstLow: number,
+    private readonly firstHigh: number,
+  ) {}
+
   /** @param words the state block, of a thread at an ecall */
-  constructor(words: Int32Array) {
-    this.number = words[A7 * 2];
-    this.#firstLow = words[A0 * 2];
-    this.#firstHigh = words[A0 * 2 + 1];
+  static begun(words: Int32Array): PendingCall {
+    return new PendingCall(words[A7 * 2], words[A0 * 2], words[A0 * 2 + 1]);
   }
 
   /** The call is made anew when the thread goes on. */
   beginAgain(words: Int32Array): void {
-    words[A0 * 2] = this.#firstLow;
-    words[A0 * 2 + 1] = this.#firstHigh;
+    words[A0 * 2] = this.firstLow;
+    words[A0 * 2 + 1] = this.firstHigh;
   }
 }
 
