@@ -244,7 +244,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
 
   let idleSince = 0, busyTurns = 0;
   while (!stopping) {
-    const listen = backends.eventful && ++busyTurns % TURNS_PER_EVENT_LOOP === 0;
+    const listen = backends.eventful && busyTurns++ % TURNS_PER_EVENT_LOOP === 0;
     if (attention.needed || listen) await attention.turnEventLoop();
     const worked = platform.poll();
     // Also of what a backend delivered when the event loop turned: there may be nothing else to do any more.
@@ -262,8 +262,11 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     }
     sleeper.prepare();
     if (platform.pending || attention.needed || host.takeCall()) sleeper.cancel();
-    else if (backends.eventful) await sleeper.sleepLightly(sleepNs, host.call());
-    else sleeper.sleep(sleepNs);
+    else if (backends.eventful) {
+      await sleeper.sleepLightly(sleepNs, host.call());
+      // The event loop has just turned.
+      busyTurns = 1;
+    } else sleeper.sleep(sleepNs);
     idleSince = 0;
   }
   for (const image of images) {
