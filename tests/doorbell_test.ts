@@ -1,26 +1,45 @@
-// Sleeping while the event loop turns, on both kinds of bell: a ring, something else, or time ends it.
+// Sleeping while the event loop turns, on all kinds of bell: a ring, something else, or time ends it.
 import { assert, assertEquals } from "@std/assert";
+import type { Bell, LightSleeper } from "../runtime/hardware/doorbell.ts";
+import { Poller } from "../runtime/hardware/poller.ts";
 import { mappedMemoryAvailable } from "../runtime/hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../runtime/hypervisor/memory/opener.ts";
 
 const LONG_NS = 20e9;
 const never = new Promise<void>(() => {});
 
-for (const kind of ["threads", "mapped"] as const) {
-  const ignore = kind === "mapped" && !mappedMemoryAvailable();
+/** What two threads have of a bell, in one. */
+function polledBell(opener: MemoryOpener): Bell & LightSleeper {
+  const memory = opener.createPolledBell("bell"), poller = new Poller();
+  const sleeper = opener.polledDoorbell(memory, poller), bell = opener.doorbell(memory);
+  return {
+    ring: () => bell.ring(),
+    prepare: () => {
+      poller.poll();
+      sleeper.prepare();
+    },
+    cancel: () => sleeper.cancel(),
+    relax: () => sleeper.relax(),
+    sleep: (timeoutNs) => sleeper.sleep(timeoutNs),
+    sleepLightly: (timeoutNs, other) => sleeper.sleepLightly(timeoutNs, other),
+  };
+}
 
-  const withBell =
-    (body: (bell: ReturnType<MemoryOpener["doorbell"]>) => Promise<void>) => async () => {
-      const opener = new MemoryOpener();
-      // The event loop of a test ends where nothing but Atomics.waitAsync is left; a thread's does not.
-      const alive = setTimeout(() => {}, LONG_NS / 1e6);
-      try {
-        await body(opener.doorbell(opener.createBell("bell", kind)));
-      } finally {
-        clearTimeout(alive);
-        opener.release();
-      }
-    };
+for (const kind of ["threads", "mapped", "polled"] as const) {
+  const ignore = kind !== "threads" && !mappedMemoryAvailable();
+
+  const withBell = (body: (bell: Bell & LightSleeper) => Promise<void>) => async () => {
+    const opener = new MemoryOpener();
+    // The event loop of a test ends where nothing but Atomics.waitAsync is left; a thread's does not.
+    const alive = setTimeout(() => {}, LONG_NS / 1e6);
+    try {
+      if (kind === "polled") await body(polledBell(opener));
+      else await body(opener.doorbell(opener.createBell("bell", kind)));
+    } finally {
+      clearTimeout(alive);
+      opener.release();
+    }
+  };
 
   Deno.test({
     name: `a light sleeper wakes when rung, and not before, ${kind}`,

@@ -389,6 +389,55 @@ Deno.test("user network: names and addresses of the list, and nothing beside it"
   ]);
 });
 
+Deno.test("user network: an acknowledgement goes with an answer, or by itself after a while", async () => {
+  const timers: (() => void)[] = [];
+  let answers: PromiseWithResolvers<number | null>[] = [], silent = false;
+  const host: HostSockets = {
+    ...silentHost(),
+    connect: () =>
+      Promise.resolve({
+        read: () => (answers.push(Promise.withResolvers()), answers.at(-1)!.promise),
+        write: (bytes) => {
+          if (!silent) answers.shift()!.resolve(1);
+          return Promise.resolve(bytes.length);
+        },
+        closeWrite: () => Promise.resolve(),
+        close: () => {},
+      }),
+    after: (_delay, call) => void timers.push(call),
+  };
+  const guest = await Guest.start({ allow: [{ host: "127.0.0.1", port: 7 }] }, host);
+  const { network } = guest, receive = network.receive.bind(network);
+  let empty = 0;
+  network.receive = () => {
+    const frame = receive();
+    if (frame?.body.length === 0) empty++;
+    return frame;
+  };
+  const endpoint = await guest.connect("10.0.2.2", 7);
+  assert(typeof endpoint !== "number");
+  await guest.until(() => answers.length === 1, "somebody who reads");
+  const before = empty;
+  for (let round = 0; round < 50; round++) {
+    endpoint.send(Uint8Array.of(1, 2, 3), 0);
+    assertEquals(await guest.read(endpoint, new Uint8Array(10)), 1);
+  }
+  assertEquals([empty - before, endpoint.queuedOut], [0, 0]);
+  silent = true;
+  endpoint.send(Uint8Array.of(1, 2, 3), 0);
+  guest.turn();
+  assertEquals([empty - before, endpoint.queuedOut], [0, 3]);
+  // All that wait have their time: of those for an answer, and of those to go with something else.
+  for (let times = 0; times < 4; times++) timers.splice(0).forEach((call) => call());
+  guest.turn();
+  assertEquals([empty - before, endpoint.queuedOut], [1, 0]);
+  // More than two segments are acknowledged at once.
+  endpoint.send(new Uint8Array(4000), 0);
+  await guest.until(() => endpoint.queuedOut === 0, "an acknowledgement");
+  answers = [];
+  network.close();
+});
+
 /** A host whose connections take everything and say nothing. */
 function silentHost(): HostSockets & { open: number } {
   let now = 0;

@@ -9,14 +9,16 @@ import { VirtioBlk } from "../hardware/device/virtio_blk.ts";
 import { VirtioNet } from "../hardware/device/virtio_net.ts";
 import { Backends, parseMac } from "../hardware/network/open_backend.ts";
 import { VirtioConsole } from "../hardware/device/virtio_console.ts";
+import { Poller } from "../hardware/poller.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
-import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
+import { isPolled, type MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../../schemas/plan.ts";
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
+import { type EventLoopUse, HostCalls, runDevices } from "./device_loop.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { self } from "./worker_scope.ts";
@@ -61,11 +63,6 @@ export type DeviceRequest =
 const MAX_SLEEP_NS = 20e6;
 /** As a hart sleeps that a worker cannot wake: a request of a disk takes up to that long. */
 const SHORT_SLEEP_NS = 0.5e6;
-/**
- * Looking once more for this long before sleeping saves the wake-up of the next request. A thread with an
- * event loop to turn looks once: turning it takes as long as looking is worth.
- */
-const SPIN_NS = 20e3;
 
 self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
   run(data).catch((failure) => {
@@ -75,9 +72,6 @@ self.onmessage = ({ data }: MessageEvent<DeviceWorkerSetup>) => {
   });
 };
 
-/** Turns with something to do before the host's sockets have theirs. */
-const TURNS_PER_EVENT_LOOP = 4;
-
 /** Whether a device makes connections of the host while the machine runs, or answers datagrams. */
 function connects({ network }: DevicePlan): boolean {
   if (network?.backend.kind !== "user") return false;
@@ -85,26 +79,13 @@ function connects({ network }: DevicePlan): boolean {
   return allow.length > 0 || forward.some(({ protocol }) => protocol === "udp");
 }
 
-/** Whether the host has said something since the loop last looked, and a promise that it will. */
-class HostCalls {
-  #waiting: PromiseWithResolvers<void> | undefined;
-  #called = false;
-
-  called(): void {
-    this.#called = true;
-    this.#waiting?.resolve();
-  }
-
-  takeCall(): boolean {
-    const called = this.#called;
-    this.#called = false;
-    return called;
-  }
-
-  call(): Promise<void> {
-    this.#waiting = Promise.withResolvers();
-    return this.#waiting.promise;
-  }
+/** Connections that come from the host can be polled; that there are any is told by the event loop alone. */
+function useOfEventLoop(devices: DevicePlan[], poller: Poller | undefined): EventLoopUse {
+  const heard = devices.filter(({ network }) => network !== undefined);
+  if (heard.length === 0) return "none";
+  const polled = (device: DevicePlan) =>
+    device.network?.backend.kind === "user" && !connects(device);
+  return poller !== undefined && heard.every(polled) ? "little" : "much";
 }
 
 /** A disk's image: a file, or what a machine changes over one that stays as it is. */
@@ -124,8 +105,9 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     ) => [grant.name, opener.open(grant)]),
   );
   const open = (grant: MemoryGrant) => opened.get(grant.name) ?? opener.open(grant);
-  const sleeper = opener.doorbell(open(setup.bell));
-  const sleepNs = setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS;
+  const bell = open(setup.bell);
+  const poller = isPolled(bell) ? new Poller() : undefined;
+  const sleeper = poller ? opener.polledDoorbell(bell, poller) : opener.doorbell(bell);
   const bells = new Map(
     setup.bells.map((grant) => [grant.name, opener.doorbell(opener.open(grant))]),
   );
@@ -137,7 +119,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const trace = new Recorder(setup.trace, () => performance.timeOrigin + performance.now());
   const platform = new Platform(directory, contexts, log, trace);
   const host = new HostCalls();
-  const backends = new Backends(() => host.called());
+  const backends = new Backends(() => host.called(), poller);
   const nowMs = () => performance.now();
   /** devices in which something may go wrong */
   const faulty = new Map<string, { begin(fault: FaultDescription): void }>();
@@ -242,38 +224,22 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   };
   self.postMessage({ kind: "ready" });
 
-  let idleSince = 0, busyTurns = 0;
-  while (!stopping) {
-    const listen = backends.eventful && busyTurns++ % TURNS_PER_EVENT_LOOP === 0;
-    if (attention.needed || listen) await attention.turnEventLoop();
-    const worked = platform.poll();
-    // Also of what a backend delivered when the event loop turned: there may be nothing else to do any more.
-    for (const fault of platform.takeFaults()) self.postMessage({ kind: "fault", fault });
-    if (worked) {
-      idleSince = 0;
-      continue;
-    }
-    busyTurns = 0;
-    const now = performance.now() * 1e6;
-    if (idleSince === 0) idleSince = now;
-    if (!backends.eventful && now - idleSince < SPIN_NS) {
-      Atomics.pause();
-      continue;
-    }
-    sleeper.prepare();
-    if (platform.pending || attention.needed || host.takeCall()) sleeper.cancel();
-    else if (backends.eventful) {
-      await sleeper.sleepLightly(sleepNs, host.call());
-      // The event loop has just turned.
-      busyTurns = 1;
-    } else sleeper.sleep(sleepNs);
-    idleSince = 0;
-  }
+  await runDevices({
+    platform,
+    sleeper,
+    poller,
+    eventLoop: useOfEventLoop(setup.machine.devices, poller),
+    host,
+    attention,
+    maxSleepNs: setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS,
+    faulted: (fault) => self.postMessage({ kind: "fault", fault }),
+  }, () => stopping);
   for (const image of images) {
     if (!image.readOnly) image.flush();
     image.close();
   }
   backends.close();
+  poller?.close();
   self.postMessage({ kind: "stopped" });
   self.close();
 }

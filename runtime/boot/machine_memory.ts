@@ -4,6 +4,7 @@ import { WINDOW_BYTES } from "../hardware/device/register_window.ts";
 import type { Doorbell } from "../hardware/doorbell.ts";
 import { CONTROL_BYTES, ControlPage } from "../hypervisor/control_page.ts";
 import { CHECKPOINT_BYTES } from "../kernel/network/tcpip/tcp/checkpoint.ts";
+import { mappedMemoryAvailable } from "../hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { MemoryGrant, SharedMemory } from "../hypervisor/memory/shared_memory.ts";
 import { moveRingCounts } from "../hypervisor/ring/ring_counters.ts";
@@ -49,11 +50,15 @@ export class MachineMemory {
   /** @param services the domains besides the primary */
   constructor(private readonly plan: Plan, services: DomainPlan[]) {
     const opener = this.#opener;
-    const mapped = services.some((domain) => domain.isolation === "process");
+    const mapped = services.length === 0
+      ? mappedMemoryAvailable()
+      : services.some((domain) => domain.isolation === "process");
     const bells = mapped ? "mapped" : "threads";
     this.control = opener.create("control", CONTROL_BYTES, "threads");
     this.hartBell = opener.createBell("hart bell", bells);
-    this.deviceBell = opener.createBell("device bell", bells);
+    this.deviceBell = bells === "mapped" && hearsHost(plan)
+      ? opener.createPolledBell("device bell")
+      : opener.createBell("device bell", bells);
     const primary = plan.domains.find((domain) => domain.primary)!;
     this.primary = {
       memory: opener.create("primary memory", primary.memory.sizeBytes, "threads"),
@@ -161,6 +166,11 @@ export class MachineMemory {
 export function keepsConnections({ components, recovery }: DomainPlan): boolean {
   return recovery.policy === "restart" && recovery.clients === "retry" &&
     components.some(({ component }) => component === "tcpip");
+}
+
+/** Whether the devices' thread has connections of the host. */
+function hearsHost({ machine }: Plan): boolean {
+  return machine.devices.some(({ network }) => network?.backend.kind === "user");
 }
 
 function kindOf(domain: DomainPlan): MemoryGrant["kind"] {

@@ -1,6 +1,6 @@
 // How one thread wakes another that sleeps: a word in shared memory that says "I sleep", and a signal
-// that is only sent to one that does. Two mechanisms: Atomics.wait on a SharedArrayBuffer, and a
-// process-shared semaphore in mapped memory.
+// that is only sent to one that does. Three mechanisms: Atomics.wait on a SharedArrayBuffer, a process-shared
+// semaphore in mapped memory, and a pipe for one who waits for descriptors of the host as well.
 
 /** The side that wakes. */
 export interface Bell {
@@ -16,6 +16,8 @@ export interface Sleeper {
   cancel(): void;
   /** Blocks until rung or until `timeoutNs` has passed. */
   sleep(timeoutNs: number): void;
+  /** To be called by one who looks for work over and over: whoever waits for the processor has it first. */
+  relax(): void;
 }
 
 /** A sleeper that lets its event loop turn meanwhile: for a thread to which the host has something to say. */
@@ -36,6 +38,8 @@ export const SEMAPHORE_OFFSET = 16;
 /** How the signal itself travels, once the flag says that it is needed. */
 export interface Signal {
   post(): void;
+  /** As a sleeper's. */
+  relax(): void;
   /** @returns once posted, or after `timeoutNs` */
   wait(timeoutNs: number): void;
   /** The same without blocking; one at a time. */
@@ -61,6 +65,10 @@ export class Doorbell implements Bell, LightSleeper {
 
   cancel(): void {
     Atomics.store(this.words, SLEEPING, 0);
+  }
+
+  relax(): void {
+    this.signal.relax();
   }
 
   sleep(timeoutNs: number): void {
@@ -89,6 +97,11 @@ export class AtomicsSignal implements Signal {
   wait(timeoutNs: number): void {
     Atomics.wait(this.words, SIGNALS, 0, timeoutNs / 1e6);
     Atomics.store(this.words, SIGNALS, 0);
+  }
+
+  /** Atomics has no way to give a processor up. */
+  relax(): void {
+    Atomics.pause();
   }
 
   async waitLightly(timeoutNs: number): Promise<void> {

@@ -19,7 +19,7 @@ export interface LoopSettings {
   nowNs(): number;
   /** spin at most this long with nothing to do before sleeping */
   spinNs: number;
-  /** whether to spin only where that has shown to pay: for whoever waits for others on the same processors */
+  /** whether to spin only where that has shown to pay */
   adaptive?: boolean;
   /** sleep at most this long: bounds what a lost signal costs, and keeps the heartbeat alive */
   maxSleepNs: number;
@@ -27,6 +27,8 @@ export interface LoopSettings {
 
 /** How long to look for what is imminent: a sleeper that shares no processor takes as long to wake. */
 const IMMINENT_NS = 50e3;
+/** How long to look in any case: to sleep and wake takes longer. */
+const LEAST_NS = 3e3;
 /** After as many sleeps a loop that does not spin any more finds out whether it would pay now. */
 const SLEEPS_PER_TRIAL = 32;
 /** Turns between two looks at the clock: some microseconds. A power of two. */
@@ -76,24 +78,22 @@ export class DomainLoop {
   }
 
   /**
-   * To be called after a turn that did nothing: pauses, or sleeps once it has been idle for long. Spinning
-   * takes a processor from those that are waited for, where there are few: an adaptive loop that had to
-   * sleep all the same sleeps at once the next times.
+   * To be called after a turn that did nothing: lets others have the processor, or sleeps once it has been
+   * idle for long. An adaptive loop that had to sleep although it spun sleeps at once the next times.
    */
   wait(): void {
     this.spins++;
-    if ((++this.#idleTurns & TURNS_PER_CLOCK - 1) !== 0) return Atomics.pause();
+    // Others may have the processor for as long as they want: the clock is looked at each time.
     const now = this.settings.nowNs();
-    if (this.#idleTurns === TURNS_PER_CLOCK) {
+    if (++this.#idleTurns === 1) {
       this.#idleSinceNs = now;
       this.#imminent = this.sources.some((source) => source.imminent) ? 1 : 0;
     }
-    const spinNs = this.#imminent === 1
-      ? Math.max(IMMINENT_NS, this.settings.spinNs)
-      : this.settings.spinNs;
     const spins = !this.settings.adaptive ||
       this.#sleptInARow[this.#imminent] % SLEEPS_PER_TRIAL < 2;
-    if (spins && now - this.#idleSinceNs < spinNs) return Atomics.pause();
+    const wanted = Math.max(this.#imminent === 1 ? IMMINENT_NS : 0, this.settings.spinNs);
+    const spinNs = spins ? Math.max(LEAST_NS, wanted) : LEAST_NS;
+    if (now - this.#idleSinceNs < spinNs) return this.sleeper.relax();
     this.#sleep(now);
     this.#idleTurns = 0;
     this.#turns = 0;

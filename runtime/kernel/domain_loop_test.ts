@@ -3,12 +3,17 @@ import { assert, assertEquals } from "@std/assert";
 import { Tasks } from "./coroutine.ts";
 import { DomainLoop } from "./domain_loop.ts";
 
-/** A loop with a clock that goes on by a microsecond whenever it is looked at, and nothing to do. */
+/** A loop with a clock that goes on by 100 ns whenever it is looked at, and nothing to do. */
 function idleLoop(spinNs: number) {
   let nowNs = 0, slept = 0;
-  const clock = () => nowNs += 1000;
+  const clock = () => nowNs += 100;
   const source = { poll: () => 0, pending: () => false, notify: () => {}, imminent: false };
-  const sleeper = { prepare: () => {}, cancel: () => {}, sleep: () => void slept++ };
+  const sleeper = {
+    prepare: () => {},
+    cancel: () => {},
+    relax: () => {},
+    sleep: () => void slept++,
+  };
   const loop = new DomainLoop([source], new Tasks(clock), sleeper, {
     nowNs: clock,
     spinNs,

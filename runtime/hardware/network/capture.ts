@@ -51,15 +51,17 @@ export class Capture implements NetworkBackend {
   }
 
   send(frame: Frame): boolean {
+    // Once it is sent, the memory that it lies in is the backend's.
+    const bytes = wholeFrame(frame);
     if (!this.backend.send(frame)) return false;
-    this.#record(frame);
+    this.#record(bytes);
     return true;
   }
 
   receive(): Frame | undefined {
     const frame = this.backend.receive();
     if (frame === undefined) this.#flush();
-    else this.#record(frame);
+    else this.#record(wholeFrame(frame));
     return frame;
   }
 
@@ -77,9 +79,7 @@ export class Capture implements NetworkBackend {
     this.file.close();
   }
 
-  #record({ head, body, offload }: Frame): void {
-    const whole = offload && { ...offload, segmentBytes: 0 };
-    const [bytes] = finishFrame({ head, body, offload: whole });
+  #record(bytes: Uint8Array): void {
     if (this.#used + RECORD_HEADER_BYTES + bytes.length > BUFFER_BYTES) this.#flush();
     const now = this.nowNs(), at = this.#used;
     this.#view.setUint32(at, Number(now / 1_000_000_000n), true);
@@ -96,4 +96,10 @@ export class Capture implements NetworkBackend {
     }
     this.#used = 0;
   }
+}
+
+/** A copy of a frame, not cut, with its checksum filled in. */
+function wholeFrame({ head, body, offload }: Frame): Uint8Array {
+  const whole = offload && { ...offload, segmentBytes: 0 };
+  return finishFrame({ head, body, offload: whole })[0].slice();
 }

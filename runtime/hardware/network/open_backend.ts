@@ -1,29 +1,31 @@
 // A network device's backend, as its plan says. To be opened while the host may still be asked for things:
 // afterwards a backend needs no more than what it holds, and the connections that its plan allows.
 import type { NetworkPlan } from "../../../schemas/plan.ts";
+import type { Poller } from "../poller.ts";
 import type { NetworkBackend } from "./backend.ts";
 import { Capture } from "./capture.ts";
 import { LoopSegments } from "./loop_segment.ts";
 import { openTap } from "./tap.ts";
-import { hostSockets } from "./user/host_sockets.ts";
+import { type HostSockets, openHostSockets } from "./user/host_sockets.ts";
+import { PolledStreams } from "./user/polled_streams.ts";
 import { UserNetwork } from "./user/user_network.ts";
 
 export class Backends {
   readonly #opened: NetworkBackend[] = [];
   readonly #segments: LoopSegments;
+  readonly #sockets: HostSockets;
 
-  /** @param wake called, from within the event loop, when a backend may have a frame */
-  constructor(private readonly wake: () => void) {
+  /**
+   * @param wake called, from within the event loop, when a backend may have a frame
+   * @param poller where there is one, streams that come from the host are read and written when it says so
+   */
+  constructor(private readonly wake: () => void, poller: Poller | undefined) {
+    this.#sockets = openHostSockets(poller && new PolledStreams(poller));
     this.#segments = new LoopSegments({
       nowMs: () => performance.now(),
       after: (delayMs, call) => void setTimeout(call, delayMs),
       wake,
     });
-  }
-
-  /** Whether what comes from outside comes by the event loop. */
-  get eventful(): boolean {
-    return this.#opened.length > 0;
   }
 
   /**
@@ -51,7 +53,7 @@ export class Backends {
         const network = new UserNetwork(
           backend,
           parseMac(mac),
-          hostSockets,
+          this.#sockets,
           random,
           this.wake,
           outlives,

@@ -1,7 +1,7 @@
 // Memory shared between processes, on Linux: memfd_create(2) and mmap(2) through FFI.
 // An object is opened elsewhere by its owner's /proc/PID/fd entry, so nothing is left behind in a
 // file system however a run ends. Host code: needs FFI permission until `close`.
-import type { MemoryGrant, SharedMemory } from "./shared_memory.ts";
+import type { BellPipe, MemoryGrant, SharedMemory } from "./shared_memory.ts";
 
 const symbols = {
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
@@ -10,6 +10,10 @@ const symbols = {
   munmap: { parameters: ["pointer", "usize"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   close: { parameters: ["i32"], result: "i32" },
+  pipe2: { parameters: ["buffer", "i32"], result: "i32" },
+  fdopen: { parameters: ["i32", "buffer"], result: "pointer" },
+  setvbuf: { parameters: ["pointer", "pointer", "i32", "usize"], result: "i32" },
+  fclose: { parameters: ["pointer"], result: "i32" },
   setrlimit: { parameters: ["i32", "buffer"], result: "i32" },
   signal: { parameters: ["i32", "usize"], result: "pointer" },
   prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
@@ -18,7 +22,10 @@ const symbols = {
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const MFD_CLOEXEC = 1;
-const O_RDWR_CLOEXEC = 0o2000002;
+const O_RDWR_CLOEXEC = 0o2000002, O_WRONLY_NONBLOCK_CLOEXEC = 0o2004001;
+const O_NONBLOCK_CLOEXEC = 0o2004000;
+/** no buffer */
+const IONBF = 2;
 const RLIMIT_DATA = 2;
 const RLIMIT_CORE = 4;
 const PR_SET_PDEATHSIG = 1;
@@ -72,6 +79,35 @@ export class LinuxMemory {
     return memory;
   }
 
+  /**
+   * Makes a pipe for a bell.
+   * @throws Error when the system has no descriptors left
+   */
+  createPipe(): BellPipe {
+    const ends = new Int32Array(2);
+    if (this.#libc.symbols.pipe2(new Uint8Array(ends.buffer), O_NONBLOCK_CLOEXEC) !== 0) {
+      throw new Error("Cannot make a pipe for a bell: pipe2 failed");
+    }
+    const [reads, writes] = ends;
+    const stream = Number(Deno.UnsafePointer.value(this.#openStream(writes)));
+    return { reads, writes, stream };
+  }
+
+  /** The stream that writes to a bell's pipe: a pointer by which nothing else can be written to. */
+  streamOf({ pid }: MemoryGrant & { kind: "mapped" }, pipe: BellPipe): Deno.PointerObject {
+    if (pid === Deno.pid) return Deno.UnsafePointer.create(BigInt(pipe.stream))!;
+    const path = cString(`/proc/${pid}/fd/${pipe.writes}`);
+    return this.#openStream(this.#libc.symbols.open(path, O_WRONLY_NONBLOCK_CLOEXEC));
+  }
+
+  #openStream(descriptor: number): Deno.PointerObject {
+    const { fdopen, setvbuf } = this.#libc.symbols;
+    const stream = descriptor < 0 ? null : fdopen(descriptor, cString("w"));
+    if (stream === null) throw new Error("Cannot open the pipe of a bell: its owner is gone");
+    setvbuf(stream, null, IONBF, 0n);
+    return stream;
+  }
+
   /** Makes the whole object zero again and gives its pages back; mappings stay valid. */
   clear(memory: SharedMemory): void {
     if (memory.grant.kind !== "mapped" || memory.grant.pid !== Deno.pid) return;
@@ -100,6 +136,10 @@ export class LinuxMemory {
     this.#libc.symbols.munmap(memory.pointer, BigInt(memory.sizeBytes));
     if (memory.grant.kind === "mapped" && memory.grant.pid === Deno.pid) {
       this.#libc.symbols.close(memory.grant.fd);
+      const { pipe } = memory.grant;
+      if (pipe === undefined) return;
+      this.#libc.symbols.close(pipe.reads);
+      this.#libc.symbols.fclose(this.streamOf(memory.grant, pipe));
     }
   }
 

@@ -1,7 +1,9 @@
 // How a party makes and opens memory objects and bells, of whichever kind a grant says. FFI is loaded
 // at the first mapped object, so that a machine without one needs no permission for it.
 import { AtomicsSignal, BELL_BYTES, Doorbell } from "../../hardware/doorbell.ts";
+import type { Poller } from "../../hardware/poller.ts";
 import { LinuxMemory, type MappedMemory } from "./linux_memory.ts";
+import { PipeSignal, PolledSignal } from "./pipe_signal.ts";
 import { Semaphores } from "./semaphore_signal.ts";
 import { createThreadMemory, type MemoryGrant, type SharedMemory } from "./shared_memory.ts";
 
@@ -25,6 +27,13 @@ export class MemoryOpener {
     return memory;
   }
 
+  /** Makes a bell for one who waits for descriptors of the host as well. */
+  createPolledBell(name: string): SharedMemory {
+    const memory = this.createBell(name, "mapped");
+    Object.assign(memory.grant, { pipe: this.#loadLinux().createPipe() });
+    return memory;
+  }
+
   /** Makes a bell as good as new, while nobody sleeps on it. */
   resetBell(memory: SharedMemory): void {
     new Int32Array(memory.buffer, 0, BELL_BYTES / 4).fill(0);
@@ -41,11 +50,23 @@ export class MemoryOpener {
 
   /** The bell in an object that was made or opened here. */
   doorbell(memory: SharedMemory): Doorbell {
-    if (memory.grant.kind === "mapped") {
-      return this.#loadSemaphores().doorbell(memory as MappedMemory);
+    const { grant } = memory, words = new Int32Array(memory.buffer, 0, BELL_BYTES / 4);
+    if (grant.kind === "threads") return new Doorbell(words, new AtomicsSignal(words));
+    if (grant.pipe === undefined) return this.#loadSemaphores().doorbell(memory as MappedMemory);
+    const stream = this.#loadLinux().streamOf(grant, grant.pipe);
+    return new Doorbell(words, new PipeSignal(stream));
+  }
+
+  /**
+   * The bell that a thread sleeps on which waits for descriptors of the host as well.
+   * @param memory of a bell that was made for that, in this process
+   */
+  polledDoorbell({ buffer, grant }: SharedMemory, poller: Poller): Doorbell {
+    if (grant.kind === "threads" || grant.pipe === undefined) {
+      throw new Error(`Cannot poll bell "${grant.name}": it has no pipe`);
     }
-    const words = new Int32Array(memory.buffer, 0, BELL_BYTES / 4);
-    return new Doorbell(words, new AtomicsSignal(words));
+    const words = new Int32Array(buffer, 0, BELL_BYTES / 4);
+    return new Doorbell(words, new PolledSignal(grant.pipe.reads, poller));
   }
 
   /** Zeroes an object that was made here and gives its pages back to the host. */

@@ -15,6 +15,7 @@ const symbols = {
     nonblocking: true,
   },
   sem_trywait: { parameters: ["pointer"], result: "i32" },
+  sched_yield: { parameters: [], result: "i32" },
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
@@ -58,6 +59,9 @@ export class Semaphores {
     return {
       post: () => {
         libc.sem_post(semaphore);
+      },
+      relax: () => {
+        libc.sched_yield();
       },
       wait: (timeoutNs) => {
         libc.sem_clockwait(semaphore, CLOCK_MONOTONIC, deadline(time, timeoutNs));

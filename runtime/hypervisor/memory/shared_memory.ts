@@ -4,7 +4,16 @@
 /** What is sent to another party so that it can open the object. */
 export type MemoryGrant =
   | { kind: "threads"; name: string; buffer: SharedArrayBuffer }
-  | { kind: "mapped"; name: string; sizeBytes: number; pid: number; fd: number };
+  | { kind: "mapped"; name: string; sizeBytes: number; pid: number; fd: number; pipe?: BellPipe };
+
+/** The pipe by which a bell is rung whose owner waits for other descriptors, too. */
+export interface BellPipe {
+  /** its ends, descriptors of the process that made it */
+  reads: number;
+  writes: number;
+  /** address of that process's stream (`FILE`) over the end that is written */
+  stream: number;
+}
 
 export interface SharedMemory {
   readonly name: string;
@@ -17,4 +26,9 @@ export interface SharedMemory {
 export function createThreadMemory(name: string, sizeBytes: number): SharedMemory {
   const buffer = new SharedArrayBuffer(sizeBytes);
   return { name, sizeBytes, buffer, grant: { kind: "threads", name, buffer } };
+}
+
+/** Whether a bell's owner waits for descriptors as well. */
+export function isPolled({ grant }: SharedMemory): boolean {
+  return grant.kind === "mapped" && grant.pipe !== undefined;
 }

@@ -77,6 +77,10 @@ export class ReceiveBuffers {
   /** The frame in one piece: where it lies, where its buffers follow each other. */
   #gather(): Uint8Array {
     const filled = this.#filled, each = this.#bytesEach;
+    if (filled.length === 1) {
+      const [{ buffer, written }] = filled;
+      return this.memory.bytes.subarray(buffer * each, buffer * each + written);
+    }
     const total = filled.reduce((sum, { written }) => sum + written, 0);
     const at = filled[0].buffer * each;
     const adjacent = filled.every(({ buffer, written }, index) =>

@@ -73,7 +73,11 @@ export class HostEnd {
   #keep(buffer: Uint8Array<ArrayBuffer>, size: number, count: number): void {
     const large = count > size / 4;
     if (large) this.toGuest.push(buffer.subarray(0, count), buffer);
-    else this.toGuest.push(buffer.slice(0, count));
+    else {
+      const copy = takeBuffer(count);
+      copy.set(buffer.subarray(0, count));
+      this.toGuest.push(copy.subarray(0, count), copy);
+    }
     if (large) this.#buffer = undefined;
     if (count < size) return;
     this.#readBytes = Math.min(MAX_READ_BYTES, 4 * size);

@@ -1,4 +1,5 @@
 // What address translation needs of the host: its sockets and its clock. In tests it is something else.
+import type { PolledStreams } from "./polled_streams.ts";
 
 /** A connection of the host. A `Deno.TcpConn` is one. */
 export interface HostStream {
@@ -41,8 +42,11 @@ export interface Closable {
   close(): void;
 }
 
-/** The host itself. */
-export const hostSockets: HostSockets = {
+/**
+ * The host itself.
+ * @param streams take over connections that come, where they can
+ */
+export const openHostSockets = (streams?: PolledStreams): HostSockets => ({
   async connect(host, port) {
     const connection = await Deno.connect({ hostname: host, port });
     connection.setNoDelay();
@@ -57,7 +61,7 @@ export const hostSockets: HostSockets = {
     } catch (failure) {
       throw cannotListen("tcp", host, port, failure);
     }
-    acceptAll(listener, accepted);
+    acceptAll(listener, (connection) => accepted(streams?.over(connection) ?? connection));
     return listener;
   },
 
@@ -80,12 +84,15 @@ export const hostSockets: HostSockets = {
 
   nowMs: () => performance.now(),
   after: (delayMs, call) => void setTimeout(call, delayMs),
-};
+});
+
+/** The host itself, by its event loop alone. */
+export const hostSockets: HostSockets = openHostSockets();
 
 /** Accepts until the listener is closed; an accept that fails, as for lack of descriptors, is tried again. */
 async function acceptAll(
   listener: Deno.TcpListener,
-  accepted: Accept,
+  accepted: (connection: Deno.TcpConn) => Promise<void>,
 ): Promise<void> {
   for (;;) {
     try {

@@ -23,7 +23,16 @@ export interface Packet extends Ends {
   payload: Uint8Array;
 }
 
-/** @returns undefined where the frame holds no whole packet: what is malformed is dropped, and so are fragments */
+/** Ends that stay as they are when the packet that they were read of is gone. */
+export function keptEnds({ version, guest, remote }: Ends): Ends {
+  return { version, guest: guest.slice(), remote: remote.slice() };
+}
+
+/**
+ * @param frame that the packet lies in from then on
+ * @returns undefined where the frame holds no whole packet: what is malformed is dropped, and so are
+ *   fragments
+ */
 export function readPacket(frame: Uint8Array): Packet | undefined {
   if (frame.length < ETHERNET_BYTES + 20) return undefined;
   const etherType = get16(frame, 12), at = ETHERNET_BYTES;
@@ -36,8 +45,8 @@ export function readPacket(frame: Uint8Array): Packet | undefined {
     ) return undefined;
     return {
       version: 4,
-      guest: frame.slice(at + 12, at + 16),
-      remote: frame.slice(at + 16, at + 20),
+      guest: frame.subarray(at + 12, at + 16),
+      remote: frame.subarray(at + 16, at + 20),
       protocol: frame[at + 9],
       hopLimit: frame[at + 8],
       bytes: frame.subarray(at, at + total),
@@ -51,8 +60,8 @@ export function readPacket(frame: Uint8Array): Packet | undefined {
   if (end > frame.length) return undefined;
   return {
     version: 6,
-    guest: frame.slice(at + 8, at + 24),
-    remote: frame.slice(at + 24, at + 40),
+    guest: frame.subarray(at + 8, at + 24),
+    remote: frame.subarray(at + 24, at + 40),
     protocol: frame[at + 6],
     hopLimit: frame[at + 7],
     bytes: frame.subarray(at, end),
@@ -74,6 +83,7 @@ export class HeadWriter {
   /**
    * @param room bytes behind the IP header to leave in the same piece, zero
    * @param payloadBytes bytes behind that, in another piece
+   * @param into what it is written to, where it was as long and of as many hops before
    */
   head(
     ends: Ends,
@@ -81,9 +91,10 @@ export class HeadWriter {
     room: number,
     payloadBytes: number,
     hops = HOP_LIMIT,
+    into?: Uint8Array,
   ): Uint8Array {
     const at = ETHERNET_BYTES, { version } = ends;
-    const bytes = new Uint8Array(this.transportAt(version) + room);
+    const bytes = into ?? new Uint8Array(this.transportAt(version) + room);
     bytes.set(this.guestMac);
     bytes.set(this.ownMac, 6);
     if (version === 4) {
@@ -97,6 +108,7 @@ export class HeadWriter {
       bytes[at + 9] = protocol;
       bytes.set(ends.remote, at + 12);
       bytes.set(ends.guest, at + 16);
+      put16(bytes, at + 10, 0);
       put16(bytes, at + 10, checksumOf(sumWords(bytes, at, at + 20)));
     } else {
       put16(bytes, 12, EtherType.IPV6);

@@ -3,6 +3,7 @@
 // window, and the machine's window is what the host has not taken yet. The link below loses nothing and is
 // as fast as memory, so there is no congestion control, and what comes out of order is left to be sent again.
 import type { Frame } from "../frame.ts";
+import { giveBuffer } from "../frame_buffers.ts";
 import { HostEnd, MAX_READ_BYTES } from "./host_end.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
@@ -23,6 +24,8 @@ export interface FlowOwner {
   readonly mtu: number;
   /** It has something to send. */
   ready(flow: TcpFlow): void;
+  /** It has something to send that can wait for a while: to go with what comes next. */
+  later(flow: TcpFlow): void;
   /** It waits for an answer. */
   armed(flow: TcpFlow): void;
   /** Sends a last segment for a connection that is no more. */
@@ -61,7 +64,13 @@ export class TcpFlow {
   /** first number beyond the window that was told last */
   #edge = 0;
   #guestEnded = false;
+  /** of the last segment that had none but the usual headers: it has been taken when the next is made */
+  #head: Uint8Array | undefined;
   #acknowledgeDue = false;
+  /** an acknowledgement is due that need not go by itself yet */
+  #acknowledgeLater = false;
+  /** number that was acknowledged last */
+  #acknowledged = 0;
 
   private constructor(
     private readonly owner: FlowOwner,
@@ -213,7 +222,7 @@ export class TcpFlow {
   /** Takes the data of a segment, as far as it is the next and there is room. */
   #take({ sequence, payload, flags }: Segment, memory: Frame["memory"]): void {
     const end = (flags & Flag.FIN) !== 0;
-    if (payload.length === 0 && !end) return;
+    if (payload.length === 0 && !end) return giveBuffer(memory);
     const known = difference(this.#expected, sequence);
     if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
     const data = payload.subarray(known, known + QUEUE_BYTES - this.#end.toHost.bytes);
@@ -222,8 +231,18 @@ export class TcpFlow {
       this.#guestEnded = true;
       this.#expected = (this.#expected + 1) >>> 0;
     }
-    this.#acknowledge();
+    // What comes in order is acknowledged with what goes the other way, if that is soon (RFC 9293, 3.8.6.3).
+    const soon = difference(this.#expected, this.#acknowledged) < 2 * this.#mss;
+    if (soon && !end && data.length > 0) {
+      this.#acknowledgeLater = true;
+      this.owner.later(this);
+    } else this.#acknowledge();
     this.#end.write(data, memory, this.#guestEnded);
+  }
+
+  /** It has waited for long enough with what it had to send. */
+  waited(): void {
+    if (this.#acknowledgeLater) this.#acknowledge();
   }
 
   #acknowledge(): void {
@@ -274,11 +293,12 @@ export class TcpFlow {
     const { owner, ends } = this;
     const answering = (flags & Flag.ACK) !== 0;
     if (syn || payload.length > 0 || (flags & Flag.FIN) !== 0) this.#arm();
-    this.#acknowledgeDue = false;
+    this.#acknowledgeDue = this.#acknowledgeLater = false;
+    this.#acknowledged = this.#expected;
     const room = QUEUE_BYTES - this.#end.toHost.bytes;
     const window = syn || !this.#scaling ? Math.min(0xffff, room) : room >> OWN_SCALE;
     this.#edge = this.#expected + (syn || !this.#scaling ? window : window << OWN_SCALE);
-    return writeSegment(owner.writer, ends, {
+    const frame = writeSegment(owner.writer, ends, {
       guestPort: this.guestPort,
       remotePort: this.remotePort,
       sequence,
@@ -293,7 +313,9 @@ export class TcpFlow {
           scale: this.#scaling ? OWN_SCALE : undefined,
         }
         : undefined,
-    });
+    }, syn ? undefined : this.#head);
+    if (!syn) this.#head = frame.head;
+    return frame;
   }
 
   #arm(): void {
@@ -331,7 +353,10 @@ export class TcpFlow {
   /** Both sides have ended, and know it of each other. */
   #finish(): void {
     if (this.#state !== "open" || !this.#endAcknowledged || !this.#end.wroteAll) return;
-    const last = this.#acknowledgeDue ? this.#send(Flag.ACK, this.#next, NOTHING) : undefined;
+    this.#head = undefined;
+    const last = this.#acknowledgeDue || this.#acknowledgeLater
+      ? this.#send(Flag.ACK, this.#next, NOTHING)
+      : undefined;
     if (last !== undefined) this.owner.last(last);
     this.abandon();
   }
@@ -339,6 +364,7 @@ export class TcpFlow {
   /** Ends the connection with a reset. */
   abort(): void {
     if (this.#state === "closed") return;
+    this.#head = undefined;
     const reset = this.#state === "syn-sent"
       ? undefined
       : this.#send(Flag.RST | Flag.ACK, this.#state === "connecting" ? 0 : this.#next, NOTHING);
@@ -351,7 +377,7 @@ export class TcpFlow {
     if (this.#state === "closed") return;
     if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "closed";
-    this.#synDue = this.#acknowledgeDue = false;
+    this.#synDue = this.#acknowledgeDue = this.#acknowledgeLater = false;
     this.#timer.answered(0, false);
     this.#end.close();
     this.owner.closed(this);

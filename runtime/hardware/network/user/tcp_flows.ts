@@ -3,7 +3,7 @@ import { parseIp } from "../../../../schemas/internet_address.ts";
 import type { Frame } from "../frame.ts";
 import type { Access } from "./access.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
-import type { Ends, HeadWriter, Packet } from "./packet.ts";
+import { type Ends, type HeadWriter, keptEnds, type Packet } from "./packet.ts";
 import { type FlowOwner, TcpFlow } from "./tcp_flow.ts";
 import { Flag, readSegment, resetFor, writeSegment } from "./tcp_segment.ts";
 
@@ -16,6 +16,8 @@ const MAX_UNANSWERED = 64;
 /** Frames that close connections, or refuse them, and wait to be received. */
 const MAX_LAST_FRAMES = 256;
 const TICK_MS = 100;
+/** How long an acknowledgement waits for something to go with, up to twice. */
+const LATER_MS = 2;
 const FIRST_PORT = 49152, PORTS = 65536 - FIRST_PORT;
 
 export class TcpFlows implements FlowOwner {
@@ -24,6 +26,9 @@ export class TcpFlows implements FlowOwner {
   readonly #armed = new Set<TcpFlow>();
   #last: Frame[] = [];
   #ticking = false;
+  /** have something to send that waits, for the first time and for the second */
+  #later = [new Set<TcpFlow>(), new Set<TcpFlow>()];
+  #waitingLater = false;
   #nextPort = 0;
   /** by port of the machine: connections that the host brought and the machine has not answered */
   readonly #unanswered = new Map<number, number>();
@@ -65,7 +70,7 @@ export class TcpFlows implements FlowOwner {
     if (target === undefined || this.#flows.size >= MAX_TCP_FLOWS) {
       return this.last(writeSegment(this.writer, packet, resetFor(segment)));
     }
-    const ends = { version: packet.version, guest: packet.guest, remote: packet.remote };
+    const ends = keptEnds(packet);
     const connecting = this.host.connect(target.host, target.port);
     this.#flows.set(
       key,
@@ -137,6 +142,23 @@ export class TcpFlows implements FlowOwner {
   ready(flow: TcpFlow): void {
     this.#ready.add(flow);
     this.wake();
+  }
+
+  later(flow: TcpFlow): void {
+    this.#later[0].add(flow);
+    if (this.#waitingLater) return;
+    this.#waitingLater = true;
+    this.host.after(LATER_MS, () => this.#endWait());
+  }
+
+  #endWait(): void {
+    this.#waitingLater = false;
+    const [first, second] = this.#later;
+    for (const flow of second) flow.waited();
+    second.clear();
+    this.#later = [second, first];
+    if (first.size > 0) this.host.after(LATER_MS, () => this.#endWait());
+    this.#waitingLater = first.size > 0;
   }
 
   armed(flow: TcpFlow): void {

@@ -79,11 +79,17 @@ export interface Outgoing {
   segmentBytes: number;
 }
 
-export function writeSegment(writer: HeadWriter, ends: Ends, segment: Outgoing): Frame {
+/** @param into a head without options that this wrote before for the same ends, to be used again */
+export function writeSegment(
+  writer: HeadWriter,
+  ends: Ends,
+  segment: Outgoing,
+  into?: Uint8Array,
+): Frame {
   const { options, payload } = segment;
   const optionBytes = options === undefined ? 0 : options.scale === undefined ? 4 : 8;
   const room = HEADER_BYTES + optionBytes;
-  const head = writer.head(ends, Protocol.TCP, room, payload.length);
+  const head = writer.head(ends, Protocol.TCP, room, payload.length, undefined, into);
   const at = writer.transportAt(ends.version);
   put16(head, at, segment.remotePort);
   put16(head, at + 2, segment.guestPort);

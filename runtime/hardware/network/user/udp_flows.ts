@@ -5,7 +5,7 @@ import type { Frame } from "../frame.ts";
 import { get16, Protocol, put16 } from "../wire.ts";
 import type { Access } from "./access.ts";
 import type { HostDatagrams, HostSockets } from "./host_sockets.ts";
-import type { Ends, HeadWriter, Packet } from "./packet.ts";
+import { type Ends, type HeadWriter, keptEnds, type Packet } from "./packet.ts";
 import { flowKey } from "./tcp_flows.ts";
 
 export const MAX_UDP_FLOWS = 256;
@@ -63,7 +63,7 @@ export class UdpFlows {
     if (flow === undefined) {
       const target = this.access.target(remote, remotePort);
       if (target === undefined) return false;
-      flow = this.#open(key, ends, guestPort, remotePort, target.host, target.port);
+      flow = this.#open(key, keptEnds(ends), guestPort, remotePort, target.host, target.port);
     }
     this.#used(flow);
     flow.send(data);

