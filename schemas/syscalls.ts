@@ -190,7 +190,10 @@ export const systemCalls: readonly SystemCall[] = [
   call(116, "syslog", "process", "int address int", {
     partial: "the log is empty",
   }),
-  missing(117, "ptrace", "process"),
+  call(117, "ptrace", "process", "uint int", {
+    partial:
+      "a tracer is a process, whichever of its threads asks; what Linux has for seccomp, user dispatch and checkpoints answers EIO",
+  }),
   call(118, "sched_setparam", "process", "int structIn4"),
   call(119, "sched_setscheduler", "process", "int int structIn4", {
     partial: "policies are kept and told; threads take turns whatever they are",
@@ -323,9 +326,9 @@ export const systemCalls: readonly SystemCall[] = [
   }),
   call(267, "syncfs", "files", "fd"),
   call(269, "sendmmsg", "sockets", "fd messagesIn size flags"),
-  missing(270, "process_vm_readv", "process"),
-  missing(271, "process_vm_writev", "process"),
-  missing(272, "kcmp", "process"),
+  call(270, "process_vm_readv", "process", "int vectorOut size arrayIn16 size size"),
+  call(271, "process_vm_writev", "process", "int vectorIn size arrayIn16 size size"),
+  call(272, "kcmp", "process", "int int int fd fd", { partial: "KCMP_EPOLL_TFD answers EINVAL" }),
   call(276, "renameat2", "files", "fd path fd path flags"),
   call(277, "seccomp", "process", "uint uint address", {
     partial: "answers EINVAL: there are no filters",

@@ -25,7 +25,10 @@ const COMPARED = [
   "floating",
 ];
 /** Programs that QEMU's user mode, or the host it runs on, would answer otherwise. */
-const ALONE = ["robust", "pointers", "identity", "limits", "proc_self", "exhaustion", "pidfd"];
+const ALONE = [
+  ...["robust", "pointers", "identity", "limits", "proc_self", "exhaustion", "pidfd"],
+  "vdso",
+];
 
 /** No program takes longer, on the slowest of machines. */
 const LONGEST_MS = 60_000;

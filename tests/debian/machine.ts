@@ -57,12 +57,18 @@ export async function lacksNamespaces(): Promise<boolean> {
   }
 }
 
-/** The plan of a machine with all packages and scripts. @param folder where its manifest is written */
-export async function debianPlan(folder: string): Promise<Plan> {
+/**
+ * The plan of a machine with Debian's packages.
+ * @param folder where its manifest is written
+ * @param paths files of the host that are in the image, under /test
+ */
+export async function debianPlan(
+  folder: string,
+  packages: string[] = PACKAGES,
+  paths: string[] = SCRIPTS.map((name) => new URL(name, import.meta.url).pathname),
+): Promise<Plan> {
   const base = new URL("../../examples/network.yaml", import.meta.url).pathname;
-  const files = SCRIPTS.map((name) =>
-    `          /test/${name}: ${new URL(name, import.meta.url).pathname}`
-  );
+  const files = paths.map((path) => `          /test/${path.split("/").at(-1)}: ${path}`);
   const manifest = `kind: System
 name: debian-programs
 extends: ${base}
@@ -71,7 +77,7 @@ machine:
     disk0:
       rootfs:
         size: 512MiB
-        debian: { packages: [${PACKAGES.join(", ")}] }
+        debian: { packages: [${packages.join(", ")}] }
         links: { /bin/sh: /bin/dash }
         files:
 ${files.join("\n")}

@@ -25,12 +25,13 @@ export function lacksTools(tests: string): boolean {
   return missing.length > 0;
 }
 
-/** Compiles `<name>.c` of a folder to `<into>/<name>`, each by itself, two at a time. */
+/** Compiles `<name>.c` of a folder to `<into>/<name>`, each by itself, two at a time. @param linked statically, or not */
 export async function compilePrograms(
   from: URL,
   names: string[],
   into: string,
   options: string[] = [],
+  linkedStatically = true,
 ): Promise<void> {
   await Deno.mkdir(into, { recursive: true });
   const left = names.slice();
@@ -39,7 +40,7 @@ export async function compilePrograms(
       const source = new URL(`${name}.c`, from).pathname;
       const warnings = ["-Wall", "-Wextra", "-Werror", "-Wno-infinite-recursion"];
       const args = [
-        "-static",
+        ...linkedStatically ? ["-static"] : [],
         "-O1",
         "-pthread",
         ...options,

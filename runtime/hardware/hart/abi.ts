@@ -8,6 +8,6 @@ export const SP = 2;
 /** storage of the thread */
 export const TP = 4;
 /** first arguments of functions and system calls; the first is the result, too */
-export const A0 = 10, A1 = 11, A2 = 12;
+export const A0 = 10, A1 = 11, A2 = 12, A3 = 13;
 /** number of a system call */
 export const A7 = 17;

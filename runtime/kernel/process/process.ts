@@ -1,12 +1,12 @@
-// A user process as the primary's kernel keeps it: identity, family, directories, descriptors, memory,
-// signals, and how it ends.
-import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
+// A user process as the primary's kernel keeps it: identity, family, directories, descriptors, memory, and
+// signals.
+import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import type { Clocks } from "./clock.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
-import { Call, Private } from "../vfs/protocol.ts";
+import { Private } from "../vfs/protocol.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { type DescriptorTable, releaseUse } from "./descriptor_table.ts";
 import type { FutexTable } from "./futex.ts";
@@ -14,8 +14,8 @@ import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
-import { leaveJobs } from "./job_control.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
+import { bury, tellParent } from "./process_end.ts";
 import { ProcessTimers } from "./process_timers.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import {
@@ -23,7 +23,6 @@ import {
   CLD,
   defaultAction,
   PendingSignals,
-  SA,
   SI,
   SIG,
   SignalActions,
@@ -33,6 +32,7 @@ import {
 import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
 import type { Thread } from "./thread.ts";
+import type { Tracing } from "./tracing.ts";
 import type { Tty } from "./tty.ts";
 
 /** What all processes of a machine share. */
@@ -89,6 +89,10 @@ export type WaitStatus = number;
 
 export class Process {
   readonly threads = new Set<Thread>();
+  /** the thread that has its number, even when that has ended before the others */
+  leader: Thread | undefined;
+  /** threads that it traces */
+  readonly tracees = new Set<Tracing>();
   readonly children = new Set<Process>();
   /** woken when a child ends, stops or goes on */
   readonly childEvents = new WaitQueue(true);
@@ -114,6 +118,8 @@ export class Process {
   /** somebody has been told: its number may be another's by now */
   reaped = false;
   stopped = false;
+  /** the signal that stopped it */
+  stopSignal = 0;
   /** what a parent has not been told yet: a stop signal, or going on */
   newStop: number | undefined;
   newContinue = false;
@@ -286,13 +292,16 @@ export class Process {
     }
     if (!this.actions.ignores(info.signal)) return true;
     // An ignored signal waits all the same where somebody blocks it: it may be handled, or asked for, later.
-    return [...this.threads].some((thread) => (thread.mask & bit(info.signal)) !== 0n);
+    // A tracer sees it in any case.
+    return [...this.threads].some(({ mask, tracing }) =>
+      (mask & bit(info.signal)) !== 0n || tracing !== undefined
+    );
   }
 
   /** Sends it a signal. */
   post(info: SignalInfo): void {
     if (!this.admits(info) || !this.pending.add(info)) return;
-    const open = (thread: Thread) => (thread.mask & bit(info.signal)) === 0n;
+    const open = ({ mask, stopped }: Thread) => !stopped && (mask & bit(info.signal)) === 0n;
     for (const thread of this.threads) if (open(thread)) return this.signalled(thread);
     this.signalEvents.wakeAll();
   }
@@ -307,10 +316,7 @@ export class Process {
   carryOut(signal: number): void {
     switch (defaultAction(signal)) {
       case "stop":
-        this.stopped = true;
-        this.newStop = signal;
-        this.#tellParent(CLD.STOPPED, signal);
-        return this.#attend();
+        return this.#stop(signal);
       case "dump":
         return this.end(signal | 0x80);
       case "terminate":
@@ -318,13 +324,31 @@ export class Process {
     }
   }
 
+  #stop(signal: number): void {
+    this.stopped = true;
+    this.stopSignal = signal;
+    // A parent that traces it hears of each thread instead.
+    if (this.tracer === undefined || this.tracer !== this.parent) {
+      this.newStop = signal;
+      tellParent(this, CLD.STOPPED, signal);
+    }
+    for (const { tracing } of this.threads) tracing?.noteGroup();
+    this.#attend();
+  }
+
   #resume(): void {
     if (!this.stopped) return;
     this.stopped = false;
     this.newStop = undefined;
     this.newContinue = true;
-    this.#tellParent(CLD.CONTINUED, SIG.CONT);
+    tellParent(this, CLD.CONTINUED, SIG.CONT);
+    for (const { tracing } of this.threads) tracing?.noteGroup();
     this.#attend();
+  }
+
+  /** Who traces its first thread, and so hears of its end. */
+  get tracer(): Process | undefined {
+    return this.leader?.tracing?.tracer;
   }
 
   #attend(): void {
@@ -336,35 +360,20 @@ export class Process {
     if (this.ending !== undefined) return;
     this.ending = status;
     this.stopped = false;
+    for (const { tracing } of this.threads) tracing?.release();
     this.#attend();
-  }
-
-  #tellParent(code: number, status: number): void {
-    const { parent } = this;
-    if (parent === undefined) return;
-    const stops = code === CLD.STOPPED || code === CLD.CONTINUED;
-    const silent = stops && (parent.actions.get(SIG.CHLD).flags & SA.NOCLDSTOP) !== 0;
-    if (!silent && this.exitSignal !== 0) {
-      parent.post({
-        signal: this.exitSignal,
-        code,
-        pid: this.pid,
-        uid: this.identity.ruid,
-        status,
-      });
-    }
-    parent.childEvents.wakeAll();
   }
 
   /** A thread has ended; with the last one the process does. */
   threadEnded(thread: Thread, status: WaitStatus): void {
     this.threads.delete(thread);
+    thread.tracing?.threadEnded(status);
     this.userNs += thread.userNs;
     this.systemNs += thread.systemNs;
     this.threadsChanged.wakeAll();
     if (this.threads.size > 0) return;
     this.ending ??= status;
-    this.kernel.environment.tasks.spawn(this.#bury(), (_value, failure) => {
+    this.kernel.environment.tasks.spawn(bury(this), (_value, failure) => {
       if (failure !== undefined) throw failure;
     });
   }
@@ -374,82 +383,6 @@ export class Process {
     this.memory?.release();
     this.memory = undefined;
     this.memoryLeft.wakeAll();
-  }
-
-  *#bury(): Coroutine<void> {
-    this.timers.stop();
-    this.leaveMemory();
-    yield* this.closeAll();
-    if (--this.directories.users === 0) {
-      for (const each of [this.directories.root, this.directories.cwd]) {
-        yield* request(each.mount.service, Call.CLOSE, [each.handle]);
-      }
-    }
-    const children = [...this.children];
-    const heir = this.#heir;
-    for (const child of this.children) {
-      child.parent = heir;
-      heir.children.add(child);
-      const signal = child.settings.parentDeathSignal;
-      if (signal !== 0) {
-        child.post({ signal, code: SI.USER, pid: this.pid, uid: this.identity.ruid });
-      }
-      if (child.ended !== undefined) child.#reportEnd();
-    }
-    this.children.clear();
-    this.ended = this.ending!;
-    leaveJobs(this, children);
-    this.kernel.buried(this);
-    this.endEvents.wakeAll();
-    this.#reportEnd();
-  }
-
-  /** Who gets its children: the nearest ancestor that asked for that, or init. */
-  get #heir(): Process {
-    let heir = this.parent;
-    while (heir !== undefined && !(heir.settings.subreaper && heir.ending === undefined)) {
-      heir = heir.parent;
-    }
-    return heir ?? this.kernel.init;
-  }
-
-  /** Closes every descriptor, unless another process has them too. */
-  *closeAll(): Coroutine<void> {
-    if (--this.files.users > 0) return;
-    for (const fd of this.files.numbers) {
-      try {
-        const closing = this.close(fd);
-        if (isCoroutine(closing)) yield* closing;
-      } catch {
-        // The server of the file is dead, or says that it could not write: nobody is left to be told.
-      }
-    }
-  }
-
-  #reportEnd(): void {
-    const status = this.ended!;
-    const signal = status & 0x7f;
-    const { parent } = this;
-    if (parent !== undefined) {
-      const code = signal === 0 ? CLD.EXITED : (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
-      this.#tellParent(code, signal === 0 ? status >> 8 : signal);
-      const { handler, flags } = parent.actions.get(SIG.CHLD);
-      const unasked = handler === 1 || (flags & SA.NOCLDWAIT) !== 0;
-      if (parent !== this.kernel.init && !(unasked && this.exitSignal === SIG.CHLD)) return;
-    }
-    this.reap();
-  }
-
-  /** Somebody knows how it ended: it is gone. */
-  reap(): void {
-    if (this.parent !== undefined) {
-      this.parent.children.delete(this);
-      this.parent.childrenUserNs += this.userNs + this.childrenUserNs;
-      this.parent.childrenSystemNs += this.systemNs + this.childrenSystemNs;
-    }
-    this.reaped = true;
-    this.endEvents.wakeAll();
-    this.kernel.reaped(this);
   }
 
   /** Who is told as the sender of a signal. */

@@ -21,7 +21,9 @@ import { capabilityCalls } from "./sys_capability.ts";
 import { procTree } from "./proc/proc_tree.ts";
 import { eventCalls } from "./sys_event.ts";
 import { fileCalls } from "./sys_file.ts";
+import { foreignMemoryCalls } from "./sys_foreign_memory.ts";
 import { ioctlCalls } from "./sys_ioctl.ts";
+import { kcmpCalls } from "./sys_kcmp.ts";
 import { pidfdCalls } from "./sys_pidfd.ts";
 import { pollCalls } from "./sys_poll.ts";
 import { vectorCalls } from "./sys_vector.ts";
@@ -62,6 +64,8 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...pathCalls,
   ...processCalls,
   ...memoryCalls,
+  ...foreignMemoryCalls,
+  ...kcmpCalls,
   ...waitCalls,
   ...identityCalls,
   ...sessionCalls,
@@ -93,6 +97,7 @@ export const executedNames = [
   "execve",
   "execveat",
   "rt_sigreturn",
+  "ptrace",
 ] as const;
 
 /** Names of calls that are served somewhere. */
@@ -262,6 +267,7 @@ export class Processes implements ProcessKernel {
   startThread(process: Process): Thread {
     const tid = process.threads.size === 0 ? process.pid : this.#newPid();
     const thread = new Thread(process, tid, process.name);
+    process.leader ??= thread;
     process.threads.add(thread);
     this.threads.set(tid, thread);
     return thread;
@@ -269,8 +275,12 @@ export class Processes implements ProcessKernel {
 
   /** The only thread of a process has the process's number (execve(2)). */
   lead(thread: Thread): void {
+    const { process } = thread;
     this.threads.delete(thread.tid);
-    thread.tid = thread.process.pid;
+    // The tracer of the one that had it hears no more of that.
+    if (process.leader !== thread) process.leader?.tracing?.drop();
+    process.leader = thread;
+    thread.tid = process.pid;
     this.threads.set(thread.tid, thread);
   }
 

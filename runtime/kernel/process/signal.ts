@@ -60,7 +60,20 @@ export const SA = {
 export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, TKILL: -6 } as const;
 
 /** Codes of SIGCHLD. */
-export const CLD = { EXITED: 1, KILLED: 2, DUMPED: 3, STOPPED: 5, CONTINUED: 6 } as const;
+export const CLD = {
+  EXITED: 1,
+  KILLED: 2,
+  DUMPED: 3,
+  TRAPPED: 4,
+  STOPPED: 5,
+  CONTINUED: 6,
+} as const;
+
+/** The code that tells of an end. @param status as wait4(2) gives it */
+export function endCode(status: number): number {
+  if ((status & 0x7f) === 0) return CLD.EXITED;
+  return (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
+}
 
 /** A set of signals: bit `signal - 1`. */
 export type SignalSet = bigint;
@@ -112,6 +125,8 @@ export interface SignalInfo {
   timer?: number;
   /** how often the timer expired again before this was taken */
   overrun?: number;
+  /** all of it, as a tracer wants it to be */
+  bytes?: Uint8Array;
 }
 
 /** What a process does about a signal (`struct sigaction`). */

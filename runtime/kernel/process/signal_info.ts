@@ -10,6 +10,7 @@ const FAULTS: readonly number[] = [SIG.ILL, SIG.TRAP, SIG.BUS, SIG.FPE, SIG.SEGV
 /** @param out 128 bytes, which are filled */
 export function putSignalInfo(info: SignalInfo, out: Uint8Array): void {
   out.fill(0);
+  if (info.bytes !== undefined) return out.set(info.bytes);
   const view = new DataView(out.buffer, out.byteOffset, out.length);
   view.setInt32(0, info.signal, true);
   view.setInt32(8, info.code, true);

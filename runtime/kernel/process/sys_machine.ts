@@ -57,8 +57,8 @@ const EXTENSIONS = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5;
 /** Translated code leaves them to the interpreter. */
 const MISALIGNED_SLOW = 2;
 const VECTOR_MISALIGNED_UNSUPPORTED = 4;
-/** Values by key (Linux, Documentation/arch/riscv/hwprobe.rst). */
-const hardware = new Map<number, number>([
+/** What the hart is, by key (Linux, Documentation/arch/riscv/hwprobe.rst). */
+export const hardware: ReadonlyMap<number, number> = new Map<number, number>([
   [0, 0], // MVENDORID
   [1, 0], // MARCHID
   [2, 0], // MIMPID

@@ -3,10 +3,10 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import type { ThreadHandlers } from "./handler.ts";
 import { openPidfd, pidfdOf } from "./pidfd.ts";
-import type { Process } from "./process.ts";
 import { getInt } from "./little_endian.ts";
 import { checkSignal, queuedInfo, sendToAll } from "./sys_signal.ts";
 import type { Thread } from "./thread.ts";
+import { mayTrace } from "./tracing.ts";
 
 function pidfdOpen({ process }: Thread, pid: number, flags: number): number {
   if ((flags & ~O.NONBLOCK) !== 0 || pid <= 0) fail(E.EINVAL);
@@ -44,14 +44,6 @@ function pidfdGetfd({ process }: Thread, fd: number, wanted: number, flags: numb
   const made = process.addDescription(description, true);
   description.uses++;
   return made;
-}
-
-/** Whether a process may look into another one (ptrace(2), "Ptrace access mode checking"). */
-function mayTrace({ identity: own }: Process, target: Process): boolean {
-  const { ruid, euid, suid, rgid, egid, sgid } = target.identity;
-  return own.euid === 0 ||
-    [ruid, euid, suid].every((id) => id === own.ruid) &&
-      [rgid, egid, sgid].every((id) => id === own.rgid);
 }
 
 export const pidfdCalls: ThreadHandlers = {

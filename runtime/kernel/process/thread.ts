@@ -2,7 +2,8 @@
 import type { Task } from "../coroutine.ts";
 import type { Errno } from "../errno.ts";
 import type { Process } from "./process.ts";
-import { PendingSignals, type SignalInfo, type SignalSet, UNMASKABLE } from "./signal.ts";
+import { bit, PendingSignals, type SignalInfo, type SignalSet, UNMASKABLE } from "./signal.ts";
+import type { Tracing } from "./tracing.ts";
 
 /** What executes a thread: guest registers on a hart, or a native program's promise. */
 export interface ThreadHost {
@@ -40,6 +41,8 @@ export class Thread {
   sleepDeadlineNs: number | undefined;
   /** head of the robust list; 0 is none */
   robustList = 0;
+  /** how it is traced, where it is */
+  tracing: Tracing | undefined;
   /** the system call that it waits in */
   task: Task | undefined;
   host: ThreadHost = { attend() {} };
@@ -86,10 +89,17 @@ export class Thread {
     return pointer !== undefined && size > 0n && pointer > base && pointer <= base + size;
   }
 
+  /** Whether it stands still: its tracer has it do so, or job control. */
+  get stopped(): boolean {
+    const { process, tracing } = this;
+    return tracing === undefined ? process.stopped : tracing.stop !== undefined;
+  }
+
   /** Whether a signal is to be delivered, or the thread has to end or to stop. */
   get attention(): boolean {
-    const { process } = this;
-    if (process.ending !== undefined || process.stopped) return true;
+    const { process, tracing } = this;
+    if (process.ending !== undefined) return true;
+    if (tracing === undefined ? process.stopped : tracing.attention) return true;
     // Nearly always nothing waits at all, which is cheaper to see than what is open.
     if (this.pending.set === 0n && process.pending.set === 0n) return false;
     return (this.waiting & ~this.#mask) !== 0n;
@@ -106,14 +116,27 @@ export class Thread {
     if (this.pending.add(info)) this.process.signalled(this);
   }
 
-  /** The next signal to deliver; default actions are carried out here, handlers are for the host. */
+  /**
+   * The next signal to deliver; default actions are carried out here, handlers are for the host. A tracer sees
+   * each before it does anything: the thread is stopped then, and there is none yet.
+   */
   nextSignal(): SignalInfo | undefined {
     const { process } = this;
     for (;;) {
-      if (process.ending !== undefined || process.stopped) return undefined;
+      const { tracing } = this;
+      if (process.ending !== undefined || this.stopped || tracing?.stops()) return undefined;
       const open = ~this.#mask;
-      const info = this.pending.take(open) ?? process.pending.take(open);
+      const passed = tracing?.takeSignal();
+      if (passed !== undefined && (open & bit(passed.signal)) === 0n) {
+        this.pending.add(passed);
+        continue;
+      }
+      const info = passed ?? this.pending.take(open) ?? process.pending.take(open);
       if (info === undefined) return undefined;
+      if (tracing !== undefined && passed === undefined) {
+        tracing.stopForSignal(info);
+        return undefined;
+      }
       if (process.actions.ignores(info.signal)) continue;
       if (process.actions.get(info.signal).handler !== 0) return info;
       process.carryOut(info.signal);

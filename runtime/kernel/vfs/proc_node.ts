@@ -13,9 +13,12 @@ interface Owned {
 export interface ProcFile extends Owned {
   kind: "file";
   /** made anew whenever somebody reads from the start. @throws Errno ESRCH where what it tells of is gone */
-  read(): Blocking<string>;
+  read?(): Blocking<string>;
   /** without it, writing is refused */
   write?(text: string): void;
+  /** for a file that is no text: what is at an offset, or comes there */
+  readAt?(offset: number, into: Uint8Array): Blocking<number>;
+  writeAt?(offset: number, from: Uint8Array): Blocking<number>;
 }
 
 export interface ProcLink {

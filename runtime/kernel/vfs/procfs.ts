@@ -121,8 +121,9 @@ class ProcInode implements Inode {
 
   read(offset: number, into: Uint8Array): Blocking<number> {
     if (this.node.kind !== "file") return fail(E.EINVAL);
+    if (this.node.readAt !== undefined) return this.node.readAt(offset, into);
     if (offset > 0 && this.#text !== undefined) return this.#copy(offset, into);
-    const made = this.node.read();
+    const made = this.node.read?.() ?? "";
     if (isCoroutine(made)) return this.#readLater(made, offset, into);
     this.#text = made;
     return this.#copy(offset, into);
@@ -140,7 +141,10 @@ class ProcInode implements Inode {
     return count;
   }
 
-  write(_offset: number, from: Uint8Array): number {
+  write(offset: number, from: Uint8Array): Blocking<number> {
+    if (this.node.kind === "file" && this.node.writeAt !== undefined) {
+      return this.node.writeAt(offset, from);
+    }
     if (this.node.kind !== "file" || this.node.write === undefined) return fail(E.EACCES);
     if (from.length > BLOCK_BYTES) fail(E.EINVAL);
     this.node.write(String.fromCharCode(...from));

@@ -22,6 +22,7 @@ import { STATX_BYTES } from "../../kernel/vfs/structures.ts";
 import type { Location } from "../../kernel/process/mounts.ts";
 import { type ElfFile, headerBytes, parseElf, type Segment } from "./elf.ts";
 import { writeStack } from "./stack.ts";
+import { VDSO_PAGE } from "./vdso.ts";
 
 /** Scripts whose interpreter is a script, and so on. */
 const MAX_SCRIPTS = 4;
@@ -30,9 +31,7 @@ const SCRIPT_LINE_BYTES = 256;
 const FIRST_READ_BYTES = 4096;
 const X_OK = 1;
 
-/** Below the end of user memory: the signal trampoline, then the stack. */
-const TRAMPOLINE_PAGE = END_PAGE - 16;
-export const TRAMPOLINE = TRAMPOLINE_PAGE * PAGE_BYTES;
+/** Below the end of user memory and the vDSO. */
 const STACK_TOP_PAGE = END_PAGE - 32;
 
 /** A program that is ready to run. */
@@ -60,7 +59,7 @@ export function* loadProgram(
   path: string,
   argv: string[],
   environment: string[],
-  trampoline: PageObject,
+  vdso: PageObject,
 ): Coroutine<LoadedProgram> {
   const name = path.slice(path.lastIndexOf("/") + 1).slice(0, 15);
   const opened: FileDescription[] = [];
@@ -96,7 +95,7 @@ export function* loadProgram(
       const base = yield* mapElf(space, elf, file);
       const linkerBase = linker === undefined ? 0 : yield* mapElf(space, linker.elf, linker.file);
       space.heapStart = space.heapEnd = Math.ceil((base + elf.end) / PAGE_BYTES) * PAGE_BYTES;
-      mapStack(space, trampoline);
+      mapStack(space, vdso);
       const stackPointer = yield* writeStack(space, STACK_TOP_PAGE * PAGE_BYTES, {
         argv,
         environment,
@@ -249,7 +248,7 @@ function* mapSegment(
   }
 }
 
-function mapStack(space: AddressSpace, trampoline: PageObject): void {
+function mapStack(space: AddressSpace, vdso: PageObject): void {
   const none = { shared: false, objectPage: 0, readOnly: false, notForked: false };
   space.map({
     start: STACK_TOP_PAGE - STACK_BYTES / PAGE_BYTES,
@@ -260,10 +259,10 @@ function mapStack(space: AddressSpace, trampoline: PageObject): void {
     ...none,
   });
   space.map({
-    start: TRAMPOLINE_PAGE,
-    end: TRAMPOLINE_PAGE + 1,
+    start: VDSO_PAGE,
+    end: VDSO_PAGE + 1,
     access: Access.READ | Access.EXECUTE,
-    object: trampoline,
+    object: vdso,
     name: "[vdso]",
     ...none,
   });

@@ -6,6 +6,7 @@ import type { Coroutine } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import type { Identity } from "../../kernel/process/process.ts";
+import { VDSO } from "./vdso.ts";
 
 /** One argument, with its zero (MAX_ARG_STRLEN). */
 const MAX_TEXT_BYTES = 131072;
@@ -30,6 +31,7 @@ const AT = {
   SECURE: 23,
   RANDOM: 25,
   EXECFN: 31,
+  SYSINFO_EHDR: 33,
   MINSIGSTKSZ: 51,
 } as const;
 
@@ -86,6 +88,7 @@ export function* writeStack(
   });
   contents.random(bytes.subarray(random - stackPointer, random - stackPointer + RANDOM_BYTES));
   const vector: [number, number][] = [
+    [AT.SYSINFO_EHDR, VDSO],
     [AT.PHDR, contents.headers],
     [AT.PHENT, PROGRAM_HEADER_BYTES],
     [AT.PHNUM, contents.headerCount],
@@ -112,10 +115,12 @@ export function* writeStack(
   put(0);
   for (let index = 0; index < environment.length; index++) put(addresses[argv.length + index]);
   put(0);
+  const vectorStart = word * 8;
   for (const [type, value] of vector) {
     put(type);
     put(value);
   }
+  space.auxiliary = bytes.slice(vectorStart, word * 8);
   space.argumentsStart = textsStart;
   space.argumentsEnd = addresses[argv.length];
   space.environmentEnd = addresses[texts.length - 1];

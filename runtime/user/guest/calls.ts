@@ -12,6 +12,7 @@ import { argumentDecoders, decodeArguments, type Decoded, unsigned } from "./arg
 import { clone, clone3 } from "./clone.ts";
 import { execve, execveat } from "./exec.ts";
 import { type GuestThread, NO_RESULT } from "./guest_thread.ts";
+import { ptrace } from "./ptrace.ts";
 import { PageNeeded } from "./user_access.ts";
 
 /** A call that the thread's own machinery carries out. */
@@ -31,6 +32,7 @@ const own: Record<string, Own> = {
   clone3,
   execve,
   execveat,
+  ptrace,
 };
 
 /** Numbers that the thread itself looks at. */

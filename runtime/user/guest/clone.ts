@@ -5,8 +5,10 @@ import { E, fail } from "../../kernel/errno.ts";
 import { MAX_THREADS, RLIMIT } from "../../kernel/process/limits.ts";
 import { openPidfd } from "../../kernel/process/pidfd.ts";
 import { Process } from "../../kernel/process/process.ts";
-import { LAST_SIGNAL } from "../../kernel/process/signal.ts";
+import { LAST_SIGNAL, SIG } from "../../kernel/process/signal.ts";
+import { EVENT, traceChild } from "../../kernel/process/tracing.ts";
 import { GuestThread } from "./guest_thread.ts";
+import { shownAtEntry } from "./traced_call.ts";
 import { A0, SP, TP } from "../../hardware/hart/abi.ts";
 
 const CLONE = {
@@ -14,6 +16,7 @@ const CLONE = {
   FS: 0x200,
   FILES: 0x400,
   SIGHAND: 0x800,
+  PTRACE: 0x2000,
   VFORK: 0x4000,
   PARENT: 0x8000,
   THREAD: 0x1_0000,
@@ -21,6 +24,7 @@ const CLONE = {
   SETTLS: 0x8_0000,
   PARENT_SETTID: 0x10_0000,
   CHILD_CLEARTID: 0x20_0000,
+  UNTRACED: 0x80_0000,
   CHILD_SETTID: 0x100_0000,
   NEWCGROUP: 0x200_0000,
   NEWUTS: 0x400_0000,
@@ -134,8 +138,27 @@ function newThread(thread: GuestThread, request: CloneRequest): number {
   kernel.name = thread.kernel.name;
   kernel.mask = thread.kernel.mask;
   prepare(thread, child, request);
+  const event = shareTracer(thread, child, request);
   child.start();
+  if (event !== undefined) thread.kernel.tracing?.noteEvent(event, kernel.tid);
   return kernel.tid;
+}
+
+/** A child may have the tracer of the thread that made it. @returns what that is told of */
+function shareTracer(
+  { kernel: { tracing } }: GuestThread,
+  child: GuestThread,
+  { flags, exitSignal }: CloneRequest,
+): number | undefined {
+  if (tracing === undefined) return undefined;
+  const event = (flags & CLONE.VFORK) !== 0
+    ? EVENT.VFORK
+    : exitSignal === SIG.CHLD
+    ? EVENT.FORK
+    : EVENT.CLONE;
+  const told = (flags & CLONE.UNTRACED) === 0 && tracing.wants(event);
+  if (told || (flags & CLONE.PTRACE) !== 0) traceChild(tracing, child.kernel);
+  return told ? event : undefined;
 }
 
 function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number> {
@@ -169,21 +192,25 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
     kernel.alternateStack = { ...thread.kernel.alternateStack };
   }
   prepare(thread, childThread, request);
+  const event = shareTracer(thread, childThread, request);
   const waits = (flags & CLONE.VFORK) !== 0;
   if (sharesDirectories && !waits) {
     childThread.start();
+    if (event !== undefined) thread.kernel.tracing?.noteEvent(event, kernel.tid);
     return kernel.tid;
   }
-  return finishProcess(childThread, child, sharesDirectories, waits);
+  return finishProcess(thread, childThread, sharesDirectories, waits, event);
 }
 
 /** The child's own uses of its directories are asked of their servers before it runs. */
 function* finishProcess(
+  maker: GuestThread,
   thread: GuestThread,
-  child: Process,
   sharesDirectories: boolean,
   waits: boolean,
+  event: number | undefined,
 ): Coroutine<number> {
+  const { process: child } = thread.kernel;
   const { pid } = child;
   if (!sharesDirectories) {
     const { root, cwd } = child.directories;
@@ -192,8 +219,20 @@ function* finishProcess(
   }
   const space = thread.space;
   thread.start();
+  if (!waits) {
+    if (event !== undefined) maker.kernel.tracing?.noteEvent(event, pid);
+    return pid;
+  }
+  if (event !== undefined) {
+    // The tracer hears of the child before that has done its part: in the middle of the call.
+    const { kernel, call } = maker;
+    call!.shown = shownAtEntry;
+    kernel.tracing?.stopForEvent(event, pid);
+    while (kernel.tracing?.stop !== undefined) yield kernel.tracing.goesOn;
+  }
   // The parent of a vfork waits until the child has a program of its own, or has ended.
-  if (waits) { while (child.memory === space) yield child.memoryLeft; }
+  while (child.memory === space) yield child.memoryLeft;
+  maker.kernel.tracing?.noteEvent(EVENT.VFORK_DONE, pid);
   return pid;
 }
 

@@ -3,6 +3,7 @@ import { type Coroutine, finish } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Process } from "../../kernel/process/process.ts";
 import { SIG } from "../../kernel/process/signal.ts";
+import { tellOfExec } from "../../kernel/process/tracing.ts";
 import { AT } from "../../kernel/vfs/constants.ts";
 import { type LoadedProgram, loadProgram } from "../elf/load.ts";
 import type { GuestHart } from "./guest_hart.ts";
@@ -29,7 +30,7 @@ export function* execveat(
   if ((flags & ~(AT.EMPTY_PATH | AT.SYMLINK_NOFOLLOW)) !== 0) fail(E.EINVAL);
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) path = `/proc/self/fd/${fd}`;
   const start = path.startsWith("/") ? process.root : process.directory(fd);
-  const { trampoline } = thread.guest;
+  const { vdso } = thread.guest;
   // Linux gives a program that was handed no name an empty one.
   const program = yield* loadProgram(
     process,
@@ -37,7 +38,7 @@ export function* execveat(
     path,
     argv.length === 0 ? [""] : argv,
     environment,
-    trampoline,
+    vdso,
   );
   yield* endOthers(thread);
   yield* takeOver(thread, program);
@@ -50,6 +51,7 @@ function* endOthers(thread: GuestThread): Coroutine<void> {
   for (const other of [...process.threads]) {
     if (other === thread.kernel || !(other.host instanceof GuestThread)) continue;
     other.host.doomed = true;
+    other.tracing?.release();
     other.host.attend();
   }
   while (process.threads.size > 1) yield process.threadsChanged;
@@ -58,7 +60,9 @@ function* endOthers(thread: GuestThread): Coroutine<void> {
 function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void> {
   const { kernel, guest } = thread;
   const { process } = kernel;
-  const gains = !process.settings.noNewPrivileges;
+  // Who is watched gets nothing that the watcher has not got.
+  const { tracing } = kernel, watched = tracing !== undefined && tracing.tracer.identity.euid !== 0;
+  const gains = !process.settings.noNewPrivileges && !watched;
   const euid = gains ? program.euid : undefined, egid = gains ? program.egid : undefined;
   process.leaveMemory();
   process.memory = program.space;
@@ -82,6 +86,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   kernel.alternateStack = { base: 0n, flags: 2, size: 0n };
   kernel.clearChildTid = 0;
   kernel.robustList = 0;
+  const formerTid = kernel.tid;
   guest.processes.lead(kernel);
   thread.become(program.space, program.entry, program.stackPointer);
   if (process.files.users > 1) {
@@ -92,6 +97,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   for (const fd of process.descriptors) {
     if (process.closesOnExec(fd)) yield* finish(process.close(fd));
   }
+  tellOfExec(kernel, formerTid);
 }
 
 /** Starts a program of the manifest in a process that has none yet. @throws Errno */
@@ -108,7 +114,7 @@ export function* startProgram(
     path,
     argv,
     environment,
-    guest.trampoline,
+    guest.vdso,
   );
   process.memory = program.space;
   process.name = program.name;

@@ -3,16 +3,13 @@
 import type { Engine, HartClock, Pager } from "../../hardware/hart/engine.ts";
 import { State, STATE_BYTES, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import type { Tasks } from "../../kernel/coroutine.ts";
-import type { Frame } from "../../kernel/process/memory/frames.ts";
 import { SharedMemoryObject } from "../../kernel/process/memory/page_object.ts";
 import type { UserMemory } from "../../kernel/process/memory/user_memory.ts";
 import type { Processes } from "../../kernel/process/process_component.ts";
 import type { HartMemory } from "../../hardware/hart/hart_memory.ts";
+import { vdsoImage } from "../elf/vdso.ts";
 import type { Hart } from "../hart.ts";
 import type { GuestThread } from "./guest_thread.ts";
-
-/** `li a7, 139; ecall`: rt_sigreturn, which a handler returns to. */
-const TRAMPOLINE_CODE = [0x08b0_0893, 0x0000_0073];
 
 /** Makes what executes code over a memory. */
 export type MakeEngine = (memory: HartMemory, pager: Pager, clock: HartClock) => Engine;
@@ -26,8 +23,8 @@ export interface CallObserver {
 export class GuestHart {
   readonly memory: UserMemory;
   readonly engine: Engine;
-  /** shows the signal trampoline in every address space */
-  readonly trampoline: SharedMemoryObject;
+  /** the shared object that is in every address space */
+  readonly vdso: SharedMemoryObject;
   /** the state block of the hart */
   readonly state: Uint8Array;
   readonly words: Int32Array;
@@ -48,10 +45,9 @@ export class GuestHart {
     memory.attach(this.engine);
     this.state = memory.hart.bytes.subarray(base, base + STATE_BYTES);
     this.words = memory.hart.words.subarray(base >> 2, base + STATE_BYTES >> 2);
-    this.trampoline = new SharedMemoryObject(memory.frames);
-    this.trampoline.mapped();
-    const frame: Frame = this.trampoline.present(0);
-    memory.hart.words.set(TRAMPOLINE_CODE, frame >> 2);
+    this.vdso = new SharedMemoryObject(memory.frames);
+    this.vdso.mapped();
+    memory.frames.bytes.set(vdsoImage(), this.vdso.present(0));
   }
 
   /** Makes the state block a thread's, and the hart see its memory. */

@@ -5,17 +5,21 @@ import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { type Blocking, type Coroutine, isCoroutine } from "../../kernel/coroutine.ts";
 import { E, Errno, fail } from "../../kernel/errno.ts";
-import type { AddressSpace, Fault } from "../../kernel/process/memory/address_space.ts";
-import { bit, DEFAULT, SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
+import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
+import { SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
 import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { UserThread } from "../thread.ts";
 import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";
 import type { GuestHart } from "./guest_hart.ts";
+import { answer, PendingCall } from "./pending_call.ts";
+import { Registers } from "./registers.ts";
 import { FRAME_BYTES, restoreFrame } from "./signal_frame.ts";
 import { enterHandler } from "./signal_handler.ts";
 import { leave } from "./thread_end.ts";
+import { raise } from "./thread_fault.ts";
+import { endsSkipped, shownAtEntry, shownAtRestart } from "./traced_call.ts";
 import { PageNeeded, UserAccess } from "./user_access.ts";
-import { A0, A7, SP } from "../../hardware/hart/abi.ts";
+import { A0, SP } from "../../hardware/hart/abi.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
 const TURN_INSTRUCTIONS = 2_000_000;
@@ -24,35 +28,29 @@ const CALL_INSTRUCTIONS = 1000;
 /** Pushed to the ready queue to go on, not to give a call its result. */
 const GO_ON = 0;
 
-const REGISTER_BYTES = 8;
-
-/** A system call that was begun. */
-interface PendingCall {
-  number: number;
-  /** a0 as it was: a call that is begun again needs it */
-  firstLow: number;
-  firstHigh: number;
-}
-
 /** What a call answers whose thread is not to be given a result: it has other registers, or none. */
 export const NO_RESULT = Number.MIN_SAFE_INTEGER;
 
-export class GuestThread implements UserThread, ThreadHost {
-  /** registers, while they are not in the hart's state block */
-  readonly saved = new Uint8Array(THREAD_STATE_BYTES);
+export class GuestThread extends Registers implements UserThread, ThreadHost {
   access: UserAccess;
-  #call: PendingCall | undefined;
+  /** the system call that it is in */
+  call: PendingCall | undefined;
   /** the call was interrupted by a signal: whether it begins again shows when the signal is delivered */
-  #interrupted = false;
+  interrupted = false;
+  /** it is at the beginning of the call, where its tracer looks at it */
+  #entering = false;
+  /** its status, once it is to end by itself */
+  #leaving: number | undefined;
   #parked = false;
   #waiting = false;
   /** when its turn began, or its time was booked last; undefined while others have theirs */
   #runsSinceNs: number | undefined;
   readonly #nowNs: () => number;
-  /** the thread has to end although its process goes on (execve by another thread) */
+  /** the thread has to end although its process goes on: by itself, or by another one's execve */
   doomed = false;
 
   constructor(readonly guest: GuestHart, readonly kernel: Thread, space: AddressSpace) {
+    super();
     this.access = new UserAccess(space);
     kernel.host = this;
     this.#nowNs = kernel.process.kernel.environment.nowNs;
@@ -66,32 +64,8 @@ export class GuestThread implements UserThread, ThreadHost {
     return this.access.space;
   }
 
-  /** Its registers, wherever they are. */
-  get registers(): Uint8Array {
+  override get registers(): Uint8Array {
     return this.guest.holds(this) ? this.guest.state : this.saved;
-  }
-
-  get stackPointer(): bigint {
-    return this.get(SP);
-  }
-
-  get(register: number): bigint {
-    const bytes = this.registers;
-    return new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(register * 8, true);
-  }
-
-  set(register: number, value: bigint): void {
-    const bytes = this.registers;
-    new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(
-      register * REGISTER_BYTES,
-      value,
-      true,
-    );
-  }
-
-  set pc(value: bigint) {
-    const bytes = this.registers;
-    new DataView(bytes.buffer, bytes.byteOffset).setBigUint64(State.PC, value, true);
   }
 
   /** Another program takes the place of the one that ran. */
@@ -113,8 +87,11 @@ export class GuestThread implements UserThread, ThreadHost {
     this.#runsSinceNs = this.#nowNs();
     this.guest.enter(this);
     // Of a call that was interrupted there is no other result: the thread was stopped meanwhile.
-    if (this.#call !== undefined && !this.#interrupted) this.#finishCall(status);
-    this.#run();
+    let goesOn = true;
+    if (this.#entering) goesOn = this.#enterCall();
+    else if (this.interrupted) this.#leaveInterrupted();
+    else if (this.call !== undefined) this.#finishCall(status);
+    if (goesOn) this.#run();
     this.settle();
     this.#runsSinceNs = undefined;
   }
@@ -132,10 +109,11 @@ export class GuestThread implements UserThread, ThreadHost {
     const { words, engine } = guest;
     words[State.BUDGET >> 2] = TURN_INSTRUCTIONS;
     for (;;) {
-      if ((kernel.attention || this.doomed || this.#interrupted) && !this.#attendSignals()) return;
+      if ((kernel.attention || this.doomed || this.interrupted) && !this.#attendSignals()) return;
       const reason = engine.run();
       switch (reason) {
         case StopReason.ECALL:
+          if (kernel.tracing !== undefined && this.#stopsAtCall()) break;
           if (!this.#systemCall()) return;
           break;
         case StopReason.PAGE_FAULT:
@@ -144,13 +122,13 @@ export class GuestThread implements UserThread, ThreadHost {
         case StopReason.BUDGET:
           return this.#yieldTurn();
         case StopReason.ILLEGAL:
-          this.#fault({ signal: SIG.ILL, code: 1 }, this.#pcValue());
+          raise(kernel, { signal: SIG.ILL, code: 1 }, this.pc);
           break;
         case StopReason.BREAKPOINT:
-          this.#fault({ signal: SIG.TRAP, code: 1 }, this.#pcValue());
+          raise(kernel, { signal: SIG.TRAP, code: 1 }, this.pc);
           break;
         case StopReason.MISALIGNED:
-          this.#fault({ signal: SIG.BUS, code: 1 }, this.#faultAddress());
+          raise(kernel, { signal: SIG.BUS, code: 1 }, this.#faultAddress());
           break;
       }
     }
@@ -160,23 +138,37 @@ export class GuestThread implements UserThread, ThreadHost {
     this.guest.hart.ready.push(this, GO_ON);
   }
 
-  #pcValue(): bigint {
-    const { state } = this.guest;
-    return new DataView(state.buffer, state.byteOffset).getBigUint64(State.PC, true);
-  }
-
   #faultAddress(): bigint {
     const { state } = this.guest;
     return new DataView(state.buffer, state.byteOffset).getBigUint64(State.FAULT_ADDRESS, true);
   }
 
+  /** Its tracer may want to look at a call, and to change it, before it begins. */
+  #stopsAtCall(): boolean {
+    if (!this.kernel.tracing!.entersCall()) return false;
+    this.call = PendingCall.begun(this.guest.words);
+    this.call.shown = shownAtEntry;
+    return this.#entering = true;
+  }
+
+  /** The tracer has looked at the call. @returns whether the thread goes on at once */
+  #enterCall(): boolean {
+    this.#entering = false;
+    const call = this.call!;
+    this.call = undefined;
+    if (this.kernel.process.ending !== undefined || this.doomed) return true;
+    if (!endsSkipped(this, call)) return this.#systemCall();
+    this.kernel.tracing?.leavesCall();
+    return true;
+  }
+
   /** Carries out the call that the registers describe. @returns whether the thread goes on at once */
   #systemCall(): boolean {
     const { words, hart } = this.guest;
-    const number = words[A7 * 2];
+    const call = this.call = PendingCall.begun(words);
+    const { number } = call;
     hart.begin(this, number);
     words[State.BUDGET >> 2] -= CALL_INSTRUCTIONS;
-    this.#call = { number, firstLow: words[A0 * 2], firstHigh: words[A0 * 2 + 1] };
     let result: Blocking<number>;
     try {
       result = invoke(this, number, words.subarray(A0 * 2, A0 * 2 + 12));
@@ -232,34 +224,46 @@ export class GuestThread implements UserThread, ThreadHost {
   }
 
   #finishCall(status: number): void {
-    const call = this.#call!;
-    this.#call = undefined;
+    const call = this.call!;
+    this.call = undefined;
     const { words } = this.guest;
+    const { tracing } = this.kernel;
     this.guest.hart.end(this, status);
-    if (status === NO_RESULT) return;
+    if (status === NO_RESULT) {
+      const ends = this.#leaving !== undefined || this.kernel.process.ending !== undefined;
+      if (!ends) tracing?.leavesCall();
+      return;
+    }
     const registers = words.subarray(A0 * 2, A0 * 2 + 12);
     this.guest.observer.traced?.(this, call.number, registers, status);
     // Whoever writes to a pipe that nobody reads is told so twice.
     if (status === -E.EPIPE && raisesPipe(call.number, registers)) {
       this.kernel.post(this.kernel.process.sender(SIG.PIPE));
     }
+    tracing?.leavesCall();
     if (status === -E.EINTR && restarts(call.number) !== undefined) {
-      this.#call = call;
-      this.#interrupted = true;
+      this.call = call;
+      this.interrupted = true;
+      call.shown = tracing?.calls ? shownAtRestart(call.number) : undefined;
       return;
     }
-    this.#answer(status);
+    answer(words, status);
   }
 
-  /** Puts a result into a0, and goes on behind the ecall. */
-  #answer(status: number): void {
-    const { words } = this.guest;
-    words[A0 * 2] = status;
-    words[A0 * 2 + 1] = Math.floor(status / 2 ** 32);
-    const pc = State.PC >> 2;
-    const low = (words[pc] >>> 0) + 4;
-    words[pc] = low;
-    if (low > 0xffff_ffff) words[pc + 1]++;
+  /** The tracer may have seen the end of a call that was interrupted, and given it a result of its own. */
+  #leaveInterrupted(): void {
+    const { number, shown } = this.call!;
+    this.call!.shown = undefined;
+    if (shown === undefined || shown === shownAtRestart(number)) return;
+    this.forgetCall();
+    answer(this.guest.words, Number(BigInt.asIntN(64, shown)));
+  }
+
+  /** The call that was interrupted is not made again: the thread has got other registers. */
+  forgetCall(): void {
+    this.call = undefined;
+    this.interrupted = false;
+    this.kernel.sleepDeadlineNs = undefined;
   }
 
   /** @returns whether the thread goes on at once */
@@ -278,7 +282,7 @@ export class GuestThread implements UserThread, ThreadHost {
       if (failure !== undefined) throw failure;
       over = true;
       this.guest.hart.end(this, 0);
-      if (fault !== undefined) this.#fault(fault, address);
+      if (fault !== undefined) raise(kernel, fault, address);
       // A thread that is not on the hart learns of a fault when it is.
       if (begun) this.guest.hart.ready.push(this, GO_ON);
     });
@@ -289,24 +293,10 @@ export class GuestThread implements UserThread, ThreadHost {
     return true;
   }
 
-  /** Raises a signal that the thread itself caused: it cannot be put off. */
-  #fault(fault: Fault, address: bigint): void {
-    const { kernel } = this;
-    const { process } = kernel;
-    const { signal, code } = fault;
-    const blocked = (kernel.mask & bit(signal)) !== 0n;
-    const { handler } = process.actions.get(signal);
-    if (signal === SIG.KILL || blocked || handler <= 1) {
-      process.actions.set(signal, { handler: DEFAULT, flags: 0, mask: 0n });
-      return process.carryOut(signal);
-    }
-    kernel.pending.add({ signal, code, address });
-  }
-
   /** A signal came, the process ends or stops or goes on: the thread is woken where it may be. */
   attend(): void {
     if (this.#parked) {
-      if (this.kernel.process.stopped && this.kernel.process.ending === undefined) return;
+      if (this.kernel.stopped) return;
       this.#parked = false;
       this.guest.hart.ready.push(this, GO_ON);
     } else if (this.#waiting && (this.kernel.attention || this.doomed)) this.#interrupt();
@@ -317,11 +307,12 @@ export class GuestThread implements UserThread, ThreadHost {
     const { kernel } = this;
     const { process } = kernel;
     for (;;) {
-      if (process.ending !== undefined || this.doomed) {
-        this.end(process.ending ?? 0);
+      if (process.ending !== undefined || this.doomed || this.#leaving !== undefined) {
+        this.end(this.#leaving ?? process.ending ?? 0);
+        this.#parked = !kernel.ended;
         return false;
       }
-      if (process.stopped) {
+      if (kernel.stopped) {
         this.#parked = true;
         return false;
       }
@@ -330,10 +321,15 @@ export class GuestThread implements UserThread, ThreadHost {
         this.#deliver(info);
         continue;
       }
-      if (process.ending !== undefined || process.stopped) continue;
+      if (process.ending !== undefined || kernel.stopped) continue;
       break;
     }
-    if (this.#interrupted) this.#beginAgain();
+    // No handler runs: the interrupted call is made anew.
+    if (this.interrupted) {
+      this.interrupted = false;
+      this.call!.beginAgain(this.guest.words);
+      this.call = undefined;
+    }
     // A wait with a mask of its own ended without a handler: the mask goes back.
     if (kernel.savedMask !== undefined) {
       kernel.mask = kernel.savedMask;
@@ -343,32 +339,18 @@ export class GuestThread implements UserThread, ThreadHost {
     return true;
   }
 
-  /** No handler runs: the interrupted call is made anew. */
-  #beginAgain(): void {
-    this.#interrupted = false;
-    const call = this.#call!;
-    this.#call = undefined;
-    const { words } = this.guest;
-    words[A0 * 2] = call.firstLow;
-    words[A0 * 2 + 1] = call.firstHigh;
-  }
-
   /** Makes the thread go on in a signal's handler. */
   #deliver(info: SignalInfo): void {
     const { kernel } = this;
     const { process } = kernel;
     const { signal } = info;
     const action = process.actions.get(signal);
-    if (this.#interrupted) {
-      this.#interrupted = false;
-      kernel.sleepDeadlineNs = undefined;
-      const call = this.#call!;
-      this.#call = undefined;
+    if (this.interrupted) {
+      const call = this.call!;
+      this.forgetCall();
       const again = restarts(call.number) === true && (action.flags & SA.RESTART) !== 0;
-      if (again) {
-        this.guest.words[A0 * 2] = call.firstLow;
-        this.guest.words[A0 * 2 + 1] = call.firstHigh;
-      } else this.#answer(-E.EINTR);
+      if (again) call.beginAgain(this.guest.words);
+      else answer(this.guest.words, -E.EINTR);
     }
     enterHandler(this, info, action);
   }
@@ -381,17 +363,20 @@ export class GuestThread implements UserThread, ThreadHost {
       frame = this.access.read(at, FRAME_BYTES);
     } catch (failure) {
       if (!(failure instanceof Errno)) throw failure;
-      this.#fault({ signal: SIG.SEGV, code: 1 }, BigInt(at));
+      raise(this.kernel, { signal: SIG.SEGV, code: 1 }, BigInt(at));
       return NO_RESULT;
     }
     this.kernel.mask = restoreFrame(frame, this.registers);
     return NO_RESULT;
   }
 
-  /** The thread is over: whoever waits for its end is woken. */
+  /** The thread is over, once its tracer has nothing against it: whoever waits for its end is woken. */
   end(status: number): void {
     const { kernel, guest } = this;
     if (kernel.ended) return;
+    this.#leaving = status;
+    this.doomed = true;
+    if (kernel.tracing?.stopsAtEnd(status)) return;
     guest.enter(this);
     const leaving = leave(this);
     guest.forget(this);

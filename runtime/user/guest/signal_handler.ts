@@ -9,7 +9,7 @@ import {
   type SignalInfo,
 } from "../../kernel/process/signal.ts";
 import { SS_DISABLE } from "../../kernel/process/thread.ts";
-import { TRAMPOLINE } from "../elf/load.ts";
+import { SIGRETURN } from "../elf/vdso.ts";
 import type { GuestThread } from "./guest_thread.ts";
 import { FRAME_BYTES, makeFrame } from "./signal_frame.ts";
 import { PageNeeded } from "./user_access.ts";
@@ -39,7 +39,7 @@ export function enterHandler(thread: GuestThread, info: SignalInfo, action: Sign
   }
   kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
   thread.set(SP, at);
-  thread.set(RA, BigInt(TRAMPOLINE));
+  thread.set(RA, BigInt(SIGRETURN));
   thread.set(A0, BigInt(signal));
   thread.set(A1, at);
   thread.set(A2, at + 128n);

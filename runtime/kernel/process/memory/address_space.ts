@@ -27,6 +27,11 @@ const MMAP_TOP_PAGE = 0x3f_f000_0000 / PAGE_BYTES;
 /** Pages are made before they are needed unless less than this part of all frames is left. */
 const SCARCE = 4;
 
+/** A private page can be forced: to be read, or to be written as a copy. */
+function allows(mapping: Mapping, access: Kind, forced: boolean): boolean {
+  return (mapping.access & access) !== 0 || forced && !mapping.shared;
+}
+
 export class AddressSpace implements MappingOwner {
   readonly mappings = new MappingList();
   readonly pages = new PageMap();
@@ -41,6 +46,8 @@ export class AddressSpace implements MappingOwner {
   argumentsStart = 0;
   argumentsEnd = 0;
   environmentEnd = 0;
+  /** the auxiliary vector that the program was given */
+  auxiliary: Uint8Array = new Uint8Array(0);
   readonly id: number;
   static #ids = 0;
 
@@ -62,11 +69,12 @@ export class AddressSpace implements MappingOwner {
 
   /**
    * The frame of a page for an access, made if that can be done without waiting.
+   * @param forced for a debugger, to whom private pages are open
    * @returns 0 where the access is not allowed, has to wait, or memory is out
    */
-  frameFor(page: number, access: Kind): Frame {
+  frameFor(page: number, access: Kind, forced = false): Frame {
     const mapping = this.mappings.find(page);
-    if (mapping === undefined || (mapping.access & access) === 0) return 0;
+    if (mapping === undefined || !allows(mapping, access, forced)) return 0;
     return this.#frameIn(mapping, page, access);
   }
 
@@ -162,12 +170,12 @@ export class AddressSpace implements MappingOwner {
     }
   }
 
-  /** Waits until a page can be accessed. @returns why it cannot */
-  *fault(page: number, access: Kind): Coroutine<Fault | undefined> {
+  /** Waits until a page can be accessed. @param forced as of {@link frameFor} @returns why it cannot */
+  *fault(page: number, access: Kind, forced = false): Coroutine<Fault | undefined> {
     for (;;) {
       const mapping = this.mappings.find(page);
       if (mapping === undefined) return NOT_MAPPED;
-      if ((mapping.access & access) === 0) return NOT_ALLOWED;
+      if (!allows(mapping, access, forced)) return NOT_ALLOWED;
       if (this.#frameIn(mapping, page, access) !== 0) return undefined;
       const at = page - mapping.start + mapping.objectPage;
       if (mapping.object === undefined || mapping.object.present(at) !== 0) return OUT_OF_MEMORY;
@@ -281,13 +289,14 @@ export class AddressSpace implements MappingOwner {
       });
     }
     this.slot?.table.clearAll();
-    const { heapStart, heapEnd, argumentsStart, argumentsEnd, environmentEnd } = this;
+    const { heapStart, heapEnd, argumentsStart, argumentsEnd, environmentEnd, auxiliary } = this;
     return Object.assign(child, {
       heapStart,
       heapEnd,
       argumentsStart,
       argumentsEnd,
       environmentEnd,
+      auxiliary,
     });
   }
 

@@ -2,7 +2,9 @@
 import { Access } from "../../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import type { Blocking, Coroutine } from "../../coroutine.ts";
+import { E, fail } from "../../errno.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
+import { copyForeign } from "../memory/foreign_memory.ts";
 import type { Mapping } from "../memory/mapping.ts";
 import type { Process } from "../process.ts";
 
@@ -59,26 +61,34 @@ export function smapsText({ memory }: Process): string {
 
 /** What is between two addresses now; as much of it as can be read. */
 function* memoryText(space: AddressSpace, start: number, end: number): Coroutine<string> {
-  space.users++;
-  try {
-    let result = "";
-    const stop = Math.min(end, start + MAX_TEXT_BYTES);
-    for (let at = start; at < stop;) {
-      const page = Math.floor(at / PAGE_BYTES), within = at % PAGE_BYTES;
-      const frame = space.frameFor(page, Access.READ);
-      if (frame === 0) {
-        if ((yield* space.fault(page, Access.READ)) !== undefined) break;
-        continue;
-      }
-      const length = Math.min(PAGE_BYTES - within, stop - at);
-      const bytes = space.memory.frames.bytes.subarray(frame + within, frame + within + length);
-      result += String.fromCharCode(...bytes);
-      at += length;
-    }
-    return result;
-  } finally {
-    space.release();
+  let result = "";
+  const piece = new Uint8Array(PAGE_BYTES);
+  const stop = Math.min(end, start + MAX_TEXT_BYTES);
+  for (let at = start; at < stop;) {
+    const wanted = piece.subarray(0, Math.min(PAGE_BYTES, stop - at));
+    const length = yield* copyForeign(space, at, wanted, { write: false, forced: false });
+    result += String.fromCharCode(...wanted.subarray(0, length));
+    if (length < wanted.length) break;
+    at += length;
   }
+  return result;
+}
+
+/** /proc/PID/auxv */
+export function auxiliaryText({ memory }: Process): string {
+  return memory === undefined ? "" : String.fromCharCode(...memory.auxiliary);
+}
+
+/** /proc/PID/mem, at an offset. @throws Errno EIO where nothing is */
+export function* accessMemory(
+  { memory }: Process,
+  address: number,
+  bytes: Uint8Array,
+  write: boolean,
+): Coroutine<number> {
+  if (memory === undefined || bytes.length === 0) return 0;
+  const length = yield* copyForeign(memory, address, bytes, { write, forced: true });
+  return length === 0 ? fail(E.EIO) : length;
 }
 
 /** /proc/PID/cmdline: the program's own memory, since it may have changed what it shows. */

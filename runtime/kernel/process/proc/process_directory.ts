@@ -18,7 +18,14 @@ import { Socket } from "../socket/socket.ts";
 import { directoryPath } from "../directory_path.ts";
 import { setThreadName } from "../sys_prctl.ts";
 import type { Thread } from "../thread.ts";
-import { commandLine, environmentText, mapsText, smapsText } from "./memory_text.ts";
+import {
+  accessMemory,
+  auxiliaryText,
+  commandLine,
+  environmentText,
+  mapsText,
+  smapsText,
+} from "./memory_text.ts";
 import { mountInfoText, mountsText } from "./mount_text.ts";
 import { limitsText, statLine, statmLine, statusText } from "./process_text.ts";
 
@@ -133,12 +140,25 @@ function oomFile(process: Process): ProcFile {
   };
 }
 
+/** Its memory, at its addresses; who may open it is who may trace it. */
+function memoryFile(process: Process): ProcFile {
+  return {
+    kind: "file",
+    mode: 0o600,
+    owner: () => ownerOf(process),
+    readAt: (offset, into) => accessMemory(process, offset, into, false),
+    writeAt: (offset, from) => accessMemory(process, offset, from, true),
+  };
+}
+
 /** What a process and each of its threads show alike. */
 function common(process: Process): Record<string, ProcNode> {
   const { kernel } = process;
   return {
     cmdline: of(process, 0o444, () => commandLine(process)),
     environ: of(process, 0o400, () => environmentText(process)),
+    auxv: of(process, 0o400, () => auxiliaryText(process)),
+    mem: memoryFile(process),
     maps: of(process, 0o444, () => mapsText(process)),
     smaps: of(process, 0o444, () => smapsText(process)),
     statm: of(process, 0o444, () => statmLine(process)),

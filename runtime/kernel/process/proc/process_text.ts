@@ -16,7 +16,9 @@ const MAIN_SIGNAL_BITS = 0xffff_ffff_ffff_ffffn;
 /** What a process or one of its threads is doing. */
 export function stateOf(process: Process, thread?: Thread): [letter: string, name: string] {
   if (process.threads.size === 0) return ["Z", "zombie"];
-  if (process.stopped) return ["T", "stopped"];
+  const shown = thread ?? process.leader;
+  if (shown?.tracing?.stop !== undefined) return ["t", "tracing stop"];
+  if (shown?.stopped) return ["T", "stopped"];
   const threads = thread === undefined ? [...process.threads] : [thread];
   return threads.some(({ task }) => task === undefined) ? ["R", "running"] : ["S", "sleeping"];
 }
@@ -129,7 +131,7 @@ export function statusText(process: Process, thread: Thread | undefined): string
     ["Ngid", "0"],
     ["Pid", String(thread?.tid ?? process.pid)],
     ["PPid", String(parent?.pid ?? 0)],
-    ["TracerPid", "0"],
+    ["TracerPid", String(main?.tracing?.tracer.pid ?? 0)],
     ["Uid", [identity.ruid, identity.euid, identity.suid, credential.uid].join("\t")],
     ["Gid", [identity.rgid, identity.egid, identity.sgid, credential.gid].join("\t")],
     ["FDSize", String(tableSize(process))],
