@@ -193,7 +193,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(116, "syslog", "process", "int address int", {
     partial: "the log is empty",
   }),
-  call(117, "ptrace", "process", "uint int", {
+  call(117, "ptrace", "process", "uint int address address", {
     partial:
       "a tracer is a process, whichever of its threads asks; what Linux has for seccomp, user dispatch and checkpoints answers EIO",
   }),
