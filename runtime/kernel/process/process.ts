@@ -14,6 +14,9 @@ import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
+import type { IpcTable } from "./ipc/ipc_table.ts";
+import type { SemaphoreSet } from "./ipc/semaphores.ts";
+import type { Segment } from "./ipc/shared_memory.ts";
 import { leaveJobs } from "./job_control.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
 import { ProcessTimers } from "./process_timers.ts";
@@ -50,6 +53,11 @@ export interface ProcessKernel {
   /** the network slice; undefined on a machine that has none */
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
+  /** System V IPC objects */
+  readonly ipc: {
+    readonly segments: IpcTable<Segment>;
+    readonly semaphores: IpcTable<SemaphoreSet>;
+  };
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;
   /** takes over the children of those who end */
@@ -379,6 +387,7 @@ export class Process {
   *#bury(): Coroutine<void> {
     this.timers.stop();
     this.leaveMemory();
+    for (const set of this.kernel.ipc.semaphores.all) set.takeBack(this);
     yield* this.closeAll();
     if (--this.directories.users === 0) {
       for (const each of [this.directories.root, this.directories.cwd]) {
