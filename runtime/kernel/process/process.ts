@@ -319,8 +319,8 @@ export class Process {
         this.newStop = signal;
         this.#tellParent(CLD.STOPPED, signal);
         return this.#attend();
+      // No core is written, and nobody is told that one was.
       case "dump":
-        return this.end(signal | 0x80);
       case "terminate":
         return this.end(signal);
     }
@@ -440,7 +440,7 @@ export class Process {
     const signal = status & 0x7f;
     const { parent } = this;
     if (parent !== undefined) {
-      const code = signal === 0 ? CLD.EXITED : (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
+      const code = signal === 0 ? CLD.EXITED : CLD.KILLED;
       this.#tellParent(code, signal === 0 ? status >> 8 : signal);
       const { handler, flags } = parent.actions.get(SIG.CHLD);
       const unasked = handler === 1 || (flags & SA.NOCLDWAIT) !== 0;

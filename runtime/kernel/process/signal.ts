@@ -60,7 +60,7 @@ export const SA = {
 export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, TKILL: -6 } as const;
 
 /** Codes of SIGCHLD. */
-export const CLD = { EXITED: 1, KILLED: 2, DUMPED: 3, STOPPED: 5, CONTINUED: 6 } as const;
+export const CLD = { EXITED: 1, KILLED: 2, STOPPED: 5, CONTINUED: 6 } as const;
 
 /** A set of signals: bit `signal - 1`. */
 export type SignalSet = bigint;

@@ -32,11 +32,7 @@ function nextEvent(children: Process[], options: number): Event | undefined {
   for (const child of children) {
     if ((options & W.EXITED) !== 0 && child.ended !== undefined) {
       const status = child.ended;
-      const code = (status & 0x7f) === 0
-        ? CLD.EXITED
-        : (status & 0x80) !== 0
-        ? CLD.DUMPED
-        : CLD.KILLED;
+      const code = (status & 0x7f) === 0 ? CLD.EXITED : CLD.KILLED;
       if (taken) child.reap();
       return { child, status, code };
     }
