@@ -156,7 +156,7 @@ export const systemCalls: readonly SystemCall[] = [
   missing(89, "acct", "process"),
   call(90, "capget", "process", "structInOut8! structOut24"),
   call(91, "capset", "process", "structInOut8! structIn24!", {
-    partial: "what root gives up it keeps",
+    partial: "sets are kept and told; what calls allow goes by the effective user id",
   }),
   call(92, "personality", "process", "uint", {
     partial: "only that of Linux; its flags are kept and change nothing",

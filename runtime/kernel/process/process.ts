@@ -2,6 +2,7 @@
 // signals, and how it ends.
 import { type Blocking, type Coroutine, finish, isCoroutine, WaitQueue } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
+import { type CapabilitySets, setsAfterChange, setsAtStart } from "./capability_sets.ts";
 import type { Clocks } from "./clock.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
@@ -139,6 +140,7 @@ export class Process {
   childrenSystemNs = 0;
   readonly startedNs: number;
   credential: Credential;
+  capabilities: CapabilitySets;
 
   constructor(
     readonly kernel: ProcessKernel,
@@ -154,6 +156,7 @@ export class Process {
     this.session = parent?.session ?? pid;
     this.startedNs = kernel.environment.nowNs();
     this.credential = credentialOf(identity, pid);
+    this.capabilities = setsAtStart(identity);
     parent?.children.add(this);
   }
 
@@ -194,7 +197,10 @@ export class Process {
 
   /** Changes who it is; permission checks of later calls see it. */
   setIdentity(change: Partial<Identity>): void {
-    this.identity = { ...this.identity, ...change };
+    const after = { ...this.identity, ...change };
+    const keeps = this.settings.keepCapabilities;
+    this.capabilities = setsAfterChange(this.capabilities, this.identity, after, keeps);
+    this.identity = after;
     this.credential = credentialOf(this.identity, this.pid);
   }
 

@@ -261,6 +261,7 @@ export class Processes implements ProcessKernel {
     child.limits = parent.limits.map((limit) => ({ ...limit }));
     child.timers.limitProcessorTime();
     child.settings = inheritedSettings(parent.settings);
+    child.capabilities = parent.capabilities;
     child.credential = { ...parent.credential, pid: child.pid };
     child.executable = parent.executable;
     this.#processes.set(child.pid, child);

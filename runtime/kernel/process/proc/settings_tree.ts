@@ -14,7 +14,7 @@ import { MOST_OPERATIONS, MOST_SEMAPHORES, MOST_SETS } from "../ipc/semaphores.t
 import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
 import { MAX_THREADS } from "../limits.ts";
 import type { ProcessKernel } from "../process.ts";
-import { LAST_CAPABILITY } from "../sys_capability.ts";
+import { LAST_CAPABILITY } from "../capability_sets.ts";
 import { NGROUPS_MAX } from "../sys_identity.ts";
 import { RELEASE, VERSION } from "../sys_machine.ts";
 
