@@ -91,8 +91,10 @@ export const systemCalls: readonly SystemCall[] = [
     partial:
       "descriptors, terminals and sockets; chattr(1) and other requests to files answer ENOTTY",
   }),
-  missing(30, "ioprio_set", "process"),
-  missing(31, "ioprio_get", "process"),
+  call(30, "ioprio_set", "process", "int int int", {
+    partial: "priorities are kept and told; requests go to the disk as they come",
+  }),
+  call(31, "ioprio_get", "process", "int int"),
   call(32, "flock", "files", "fd flags"),
   call(33, "mknodat", "files", "fd path mode int"),
   call(34, "mkdirat", "files", "fd path mode"),
@@ -156,7 +158,7 @@ export const systemCalls: readonly SystemCall[] = [
   missing(89, "acct", "process"),
   call(90, "capget", "process", "structInOut8! structOut24"),
   call(91, "capset", "process", "structInOut8! structIn24!", {
-    partial: "sets are kept and told; what calls allow goes by the effective user id",
+    partial: "only CAP_SETUID and CAP_SETGID allow anything; else the effective user id does",
   }),
   call(92, "personality", "process", "uint", {
     partial: "only that of Linux; its flags are kept and change nothing",

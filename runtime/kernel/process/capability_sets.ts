@@ -1,6 +1,5 @@
-// The capability sets of a process (capabilities(7)), as it is told of them and may change them. What calls allow
-// goes by the effective user id all the same: who gives capabilities up as root loses nothing by it, and who
-// keeps them as another user gains nothing.
+// The capability sets of a process (capabilities(7)), as it is told of them and may change them. Who may change
+// ids goes by them; what other calls allow goes by the effective user id.
 import type { Identity } from "./process.ts";
 
 /** Number of the last capability, as /proc/sys/kernel/cap_last_cap has it. */
@@ -17,6 +16,9 @@ export interface CapabilitySets {
 
 const NONE: Capabilities = [0, 0];
 export const ALL: Capabilities = [0xffff_ffff, 2 ** (LAST_CAPABILITY - 31) - 1];
+
+/** Those that are asked for, each as a set. */
+export const CAP = { SETGID: [1 << 6, 0], SETUID: [1 << 7, 0] } as const;
 
 export const isWithin = (set: Capabilities, whole: Capabilities): boolean =>
   (set[0] & ~whole[0]) === 0 && (set[1] & ~whole[1]) === 0;
