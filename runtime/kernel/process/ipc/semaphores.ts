@@ -2,7 +2,7 @@
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Handlers } from "../handler.ts";
-import { getInt, putInt, putLong } from "../little_endian.ts";
+import { putInt, putLong } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import { durationNs } from "../sys_signal.ts";
 import {
