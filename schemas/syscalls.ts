@@ -22,7 +22,7 @@
  * - `bytesOut4096`: a byte for every so many of the argument before
  * - `strings`: a vector of strings that ends with NULL
  * - `fdset`: bits of as many descriptors as the first argument says; `selectMask`: a mask behind a pointer
- * - `fcntl`, `ioctl`, `futex`, `prctl`: what the command before makes of it
+ * - `fcntl`, `ioctl`, `futex`, `prctl`, `semaphores`: what the command before makes of it
  */
 export type ArgumentKinds = string;
 
@@ -91,8 +91,10 @@ export const systemCalls: readonly SystemCall[] = [
     partial:
       "descriptors, terminals and sockets; chattr(1) and other requests to files answer ENOTTY",
   }),
-  missing(30, "ioprio_set", "process"),
-  missing(31, "ioprio_get", "process"),
+  call(30, "ioprio_set", "process", "int int int", {
+    partial: "priorities are kept and told; requests go to the disk as they come",
+  }),
+  call(31, "ioprio_get", "process", "int int"),
   call(32, "flock", "files", "fd flags"),
   call(33, "mknodat", "files", "fd path mode int"),
   call(34, "mkdirat", "files", "fd path mode"),
@@ -159,7 +161,7 @@ export const systemCalls: readonly SystemCall[] = [
   missing(89, "acct", "process"),
   call(90, "capget", "process", "structInOut8! structOut24"),
   call(91, "capset", "process", "structInOut8! structIn24!", {
-    partial: "what root gives up it keeps",
+    partial: "only CAP_SETUID and CAP_SETGID allow anything; else the effective user id does",
   }),
   call(92, "personality", "process", "uint", {
     partial: "only that of Linux; its flags are kept and change nothing",
@@ -272,6 +274,26 @@ export const systemCalls: readonly SystemCall[] = [
   call(177, "getegid", "process", ""),
   call(178, "gettid", "process", ""),
   call(179, "sysinfo", "process", "structOut112!"),
+  missing(180, "mq_open", "process"),
+  missing(181, "mq_unlink", "process"),
+  missing(182, "mq_timedsend", "process"),
+  missing(183, "mq_timedreceive", "process"),
+  missing(184, "mq_notify", "process"),
+  missing(185, "mq_getsetattr", "process"),
+  missing(186, "msgget", "process"),
+  missing(187, "msgctl", "process"),
+  missing(188, "msgrcv", "process"),
+  missing(189, "msgsnd", "process"),
+  call(190, "semget", "process", "int int flags"),
+  call(191, "semctl", "process", "int int int semaphores"),
+  call(192, "semtimedop", "process", "int arrayIn6 size structIn16"),
+  call(193, "semop", "process", "int arrayIn6 size"),
+  call(194, "shmget", "process", "int size flags", {
+    partial: "SHM_HUGETLB answers ENOMEM",
+  }),
+  call(195, "shmctl", "process", "int int structInOut112"),
+  call(196, "shmat", "process", "int address flags"),
+  call(197, "shmdt", "process", "address"),
   call(198, "socket", "sockets", "int int int"),
   call(199, "socketpair", "sockets", "int int int structOut8!"),
   call(200, "bind", "sockets", "fd bufferIn size"),

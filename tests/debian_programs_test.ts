@@ -1,6 +1,7 @@
 // Debian's own programs on the machine: what they print is what they print under QEMU, which runs the same
 // files in a namespace of the host; and databases survive what kills those who write them.
 import { assert, assertEquals } from "@std/assert";
+import { boot } from "../mod.ts";
 import { withFolder } from "./boot_harness.ts";
 import { debianPlan, lacksNamespaces, onMachine, underQemu, unpack } from "./debian/machine.ts";
 
@@ -64,6 +65,37 @@ Deno.test({
         ["/usr/bin/lua5.4", "-e", script],
       );
       assertEquals(output, "nil\texit\t3\nnil\tsignal\t9\ntrue\n");
+    }),
+});
+
+Deno.test({
+  name: "a program without a terminal has pipes, which it can open by their names",
+  ignore: mirror === undefined,
+  fn: () =>
+    withFolder(async (folder) => {
+      const plan = await debianPlan(folder);
+      const booted = Promise.withResolvers<void>();
+      const machine = await boot({ ...plan, programs: [] }, {
+        stays: true,
+        onEvent: ({ kind }) => kind === "booted" && booted.resolve(),
+      });
+      try {
+        await booted.promise;
+        const decoder = new TextDecoder();
+        const text = { stdout: "", stderr: "" };
+        const script =
+          "cat /dev/stdin | tee /dev/stderr; stat -L -c %F /dev/fd/0 /dev/fd/1 /dev/fd/2";
+        const program = machine.execute(
+          { words: ["sh", "-c", script], env: {}, cwd: "/", uid: 0, gid: 0 },
+          (bytes, stream) => void (text[stream] += decoder.decode(bytes)),
+        );
+        await program.input(new TextEncoder().encode("given\n"));
+        program.endInput();
+        assertEquals((await program.ended).status, 0);
+        assertEquals(text, { stdout: "given\nfifo\nfifo\nfifo\n", stderr: "given\n" });
+      } finally {
+        await machine.stop();
+      }
     }),
 });
 

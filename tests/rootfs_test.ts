@@ -574,6 +574,18 @@ Deno.test("a tree that does not fit is refused, and leaves no image behind", asy
   });
 });
 
+Deno.test("a tree with more directories than the file system keeps in memory is written whole", async () => {
+  await withFolder(async (folder) => {
+    const tree = new Tree();
+    const paths = Array.from({ length: 4000 }, (_, index) => `d${index % 50}/e${index}`);
+    for (const path of paths) tree.add(fileEntry(`${path}/file`, path));
+    const image = `${folder}/x.img`;
+    await writeExt4(image, 2 * 2 ** 30, tree);
+    command("e2fsck", "-fn", image);
+    assertEquals(debugfs(image, "cat /d49/e3999/file"), "d49/e3999");
+  });
+});
+
 Deno.test("a tree with many small files gets an image with inodes enough", async () => {
   await withFolder(async (folder) => {
     const tree = new Tree();

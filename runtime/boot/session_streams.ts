@@ -1,5 +1,4 @@
-// Standard streams of a program that is run on a machine by somebody who is not of it: what comes and goes
-// are messages. A reader waits for more, a writer until what it wrote before has been taken (pipe(7)).
+// What comes and goes at the terminal of a program that is run on a machine by somebody who is not of it: messages. A reader waits for more, a writer until what it wrote before has been taken (pipe(7)).
 import { type Coroutine, WaitQueue } from "../kernel/coroutine.ts";
 import { E, fail } from "../kernel/errno.ts";
 import { type Description, FileDescription } from "../kernel/process/description.ts";
@@ -8,7 +7,7 @@ import { O, POLL } from "../kernel/vfs/constants.ts";
 /** What a program may have written that nobody has taken yet: beyond it, it waits. */
 export const MAX_UNTAKEN_BYTES = 256 << 10;
 /** Most in one message. */
-const PIECE_BYTES = 64 << 10;
+export const PIECE_BYTES = 64 << 10;
 
 /** Standard input: what it is given, until its end. */
 export class SessionInput implements Description {
@@ -27,7 +26,7 @@ export class SessionInput implements Description {
     this.readiness.wakeAll();
   }
 
-  end(): void {
+  finish(): void {
     this.#over = true;
     this.readiness.wakeAll();
   }

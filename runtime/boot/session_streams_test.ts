@@ -33,7 +33,7 @@ Deno.test("input: a reader waits, gets what there is, and the end after all of i
   input.give(bytes("hello"));
   assertEquals(first.go().result, 4);
   assertEquals([new TextDecoder().decode(into), taken, input.poll(POLL.IN)], ["hell", 4, POLL.IN]);
-  input.end();
+  input.finish();
   input.give(bytes("too late"));
   assertEquals(new Running(input.read(into)).result, 1);
   assertEquals([into[0], taken], [bytes("o")[0], 5]);

@@ -11,6 +11,7 @@ import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { connectTo } from "./port_probe.ts";
 import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
+import { PipeInput, PipeOutput } from "./session_pipes.ts";
 import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
 
 /** A program to run on a machine that runs. */
@@ -53,9 +54,19 @@ export type SessionStream = "stdout" | "stderr";
 /** What a terminal is that has no device of its own, as stat(2) sees it. */
 const PLACE_OF_TERMINALS = "/dev/null";
 
-interface Session {
+/** What a program reads from, and writes to: pipes, or what is at the other side of its terminal. */
+type Streams = {
+  kind: "pipes";
+  input: PipeInput;
+  outputs: Record<SessionStream, PipeOutput>;
+} | {
+  kind: "terminal";
   input: SessionInput;
   outputs: Record<SessionStream, SessionOutput>;
+};
+
+interface Session {
+  streams: Streams;
   process: Process | undefined;
   terminal: ConsoleTty | undefined;
   size: WindowSize;
@@ -89,11 +100,11 @@ export class Sessions {
     if (session === undefined) return;
     switch (request.kind) {
       case "session-input":
-        return session.input.give(request.bytes);
+        return session.streams.input.give(request.bytes);
       case "session-end-input":
-        return session.input.end();
+        return session.streams.input.finish();
       case "session-taken":
-        return session.outputs[request.stream].taken(request.bytes);
+        return session.streams.outputs[request.stream].taken(request.bytes);
       case "session-resize":
         session.size = request.size;
         return session.terminal?.resized();
@@ -104,15 +115,8 @@ export class Sessions {
 
   #execute(number: number, execution: Execution): void {
     const { words, uid, gid, terminal } = execution;
-    const output = (stream: SessionStream) =>
-      new SessionOutput((bytes) =>
-        this.post({ kind: "session-output", session: number, stream, bytes })
-      );
     const session: Session = {
-      input: new SessionInput((bytes) =>
-        this.post({ kind: "session-taken", session: number, bytes })
-      ),
-      outputs: { stdout: output("stdout"), stderr: output("stderr") },
+      streams: this.#streams(number, terminal !== undefined),
       process: undefined,
       terminal: undefined,
       size: terminal ?? { rows: 0, columns: 0 },
@@ -123,8 +127,8 @@ export class Sessions {
       this.processes.whenEnded(process, (status) => {
         this.#sessions.delete(number);
         this.processes.terminals.delete(process.pid);
-        session.input.end();
-        for (const stream of Object.values(session.outputs)) stream.close();
+        session.streams.input.finish();
+        for (const stream of Object.values(session.streams.outputs)) stream.close();
         this.post({ kind: "session-ended", session: number, ...exitStatus(status), reason });
       });
     const name = words[0].split("/").at(-1)!;
@@ -149,13 +153,33 @@ export class Sessions {
     });
   }
 
+  #streams(session: number, terminal: boolean): Streams {
+    const taken = (bytes: number) => this.post({ kind: "session-taken", session, bytes });
+    const send = (stream: SessionStream) => (bytes: Uint8Array) =>
+      this.post({ kind: "session-output", session, stream, bytes });
+    if (terminal) {
+      const [stdout, stderr] = [
+        new SessionOutput(send("stdout")),
+        new SessionOutput(send("stderr")),
+      ];
+      return { kind: "terminal", input: new SessionInput(taken), outputs: { stdout, stderr } };
+    }
+    const [stdout, stderr] = [new PipeOutput(send("stdout")), new PipeOutput(send("stderr"))];
+    return { kind: "pipes", input: new PipeInput(taken), outputs: { stdout, stderr } };
+  }
+
   *#begin(session: Session, execution: Execution, process: Process): Coroutine<void> {
-    const { input, outputs } = session;
-    if (execution.terminal === undefined) {
-      for (const stream of [input, outputs.stdout, outputs.stderr]) {
-        process.addDescription(stream, false);
+    const { streams } = session;
+    if (streams.kind === "pipes") {
+      const { input, outputs: { stdout, stderr } } = streams;
+      for (const { end } of [input, stdout, stderr]) process.addDescription(end, false);
+      for (const work of [input.fill(), stdout.drain(), stderr.drain()]) {
+        this.tasks.spawn(work, (_value, failure) => {
+          if (failure !== undefined) throw failure;
+        });
       }
     } else {
+      const { input, outputs } = streams;
       const fd = yield* finish(
         openCalls.openat(process, AT.FDCWD, PLACE_OF_TERMINALS, O.RDWR, 0),
       );

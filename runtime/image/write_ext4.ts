@@ -62,6 +62,8 @@ export async function writeExt4(
     const full = failure instanceof Errno && failure.errno === E.ENOSPC;
     const why = full
       ? `the tree does not fit in ${layout.sizeBytes} bytes`
+      : failure instanceof Errno
+      ? `the file system answers ${failure}`
       : (failure as Error).message;
     throw new Error(`Cannot make image ${imagePath}: ${why}`);
   }

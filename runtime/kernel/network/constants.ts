@@ -89,6 +89,7 @@ export const IP = {
   TOS: 1,
   TTL: 2,
   HDRINCL: 3,
+  RETOPTS: 7,
   PKTINFO: 8,
   MTU_DISCOVER: 10,
   RECVERR: 11,

@@ -24,7 +24,7 @@ export class ConsoleTty extends Tty {
     size: () => WindowSize,
   ) {
     const screen = { room: Infinity, show: (bytes: Uint8Array) => characters.write(bytes) };
-    super(kernel, screen, CONSOLE_MAJOR << 8 | port, false, size);
+    super(kernel, screen, CONSOLE_MAJOR << 8 | port, size);
     this.session = this.foreground = session;
     kernel.terminals.set(session, this);
     kernel.environment.tasks.spawn(this.#take());

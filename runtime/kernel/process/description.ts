@@ -71,7 +71,8 @@ export class FileDescription implements Description {
   locked = false;
   #identity: string | undefined;
   #level = 0;
-  #armed = false;
+  /** what its server has been asked to tell of, and has not yet */
+  #awaited = 0;
   #tellsClosed = false;
 
   /** @param mode of the inode @param arm starts a coroutine that waits for readiness */
@@ -249,21 +250,24 @@ export class FileDescription implements Description {
 
   poll(events: number): number {
     if (!this.waits) return events & (POLL.IN | POLL.OUT);
-    const ready = this.#level & (events | POLL.ERR | POLL.HUP);
+    const asked = events | POLL.ERR | POLL.HUP;
+    let ready = this.#level & asked;
     this.#level = 0;
-    if (ready === 0 && !this.#armed) {
-      this.#armed = true;
-      this.arm(this.#waitForEdge(events));
-      return this.#level & (events | POLL.ERR | POLL.HUP);
+    const missing = asked & ~ready & ~this.#awaited;
+    if (ready === 0 ? missing !== 0 : (missing & events) !== 0) {
+      this.#awaited |= missing;
+      this.arm(this.#waitForEdge(missing));
+      ready |= this.#level & asked;
+      this.#level = 0;
     }
     return ready;
   }
 
   *#waitForEdge(events: number): Coroutine<void> {
     const status = yield* finish(this.call(Call.PPOLL, [events]));
-    this.#armed = false;
-    this.#level = status < 0 ? POLL.ERR : status;
-    this.readiness.wakeAll();
+    this.#awaited &= ~events;
+    this.#level |= status < 0 ? POLL.ERR : status;
+    if (status !== 0) this.readiness.wakeAll();
   }
 
   /** Takes away the locks that an owner holds on the file. */

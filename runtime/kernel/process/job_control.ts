@@ -65,13 +65,17 @@ export function takeTerminal(process: Process, tty: Tty, steals: boolean): void 
   kernel.terminals.set(session, tty);
 }
 
-/** A session has no terminal any more: its foreground is told. */
-export function dropTerminal(kernel: ProcessKernel, tty: Tty): void {
+/** A session has no terminal any more: its foreground is told by signals. */
+export function dropTerminal(
+  kernel: ProcessKernel,
+  tty: Tty,
+  signals: number[] = [SIG.HUP, SIG.CONT],
+): void {
   const { foreground, session } = tty;
   kernel.terminals.delete(session);
   tty.session = tty.foreground = 0;
   if (foreground === 0) return;
-  for (const signal of [SIG.HUP, SIG.CONT]) signalGroup(kernel, foreground, fromKernel(signal));
+  for (const signal of signals) signalGroup(kernel, foreground, fromKernel(signal));
 }
 
 /** The other side of a terminal is gone: the leader of its session is told, and the foreground. */
@@ -89,10 +93,8 @@ export function hangUp(kernel: ProcessKernel, tty: Tty): void {
 export function leaveJobs(process: Process, children: Iterable<Process>): void {
   const { kernel, session, group, parent } = process;
   const tty = controllingTerminal(process);
-  if (process.pid === session && tty !== undefined) {
-    dropTerminal(kernel, tty);
-    if (tty.hangsUp) tty.hangUp();
-  }
+  // Others who have the terminal open keep it.
+  if (process.pid === session && tty !== undefined) dropTerminal(kernel, tty, [SIG.HUP]);
   const left = new Set<number>();
   if (parent !== undefined && parent.group !== group && parent.session === session) left.add(group);
   for (const child of children) {

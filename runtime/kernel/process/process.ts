@@ -2,6 +2,7 @@
 // signals.
 import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
+import { type CapabilitySets, setsAfterChange, setsAtStart } from "./capability_sets.ts";
 import type { Clocks } from "./clock.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
@@ -14,6 +15,9 @@ import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
+import type { IpcTable } from "./ipc/ipc_table.ts";
+import type { SemaphoreSet } from "./ipc/semaphores.ts";
+import type { Segment } from "./ipc/shared_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
 import { bury, tellParent } from "./process_end.ts";
 import { ProcessTimers } from "./process_timers.ts";
@@ -50,6 +54,11 @@ export interface ProcessKernel {
   /** the network slice; undefined on a machine that has none */
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
+  /** System V IPC objects */
+  readonly ipc: {
+    readonly segments: IpcTable<Segment>;
+    readonly semaphores: IpcTable<SemaphoreSet>;
+  };
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;
   /** takes over the children of those who end */
@@ -137,6 +146,7 @@ export class Process {
   childrenSystemNs = 0;
   readonly startedNs: number;
   credential: Credential;
+  capabilities: CapabilitySets;
 
   constructor(
     readonly kernel: ProcessKernel,
@@ -152,6 +162,7 @@ export class Process {
     this.session = parent?.session ?? pid;
     this.startedNs = kernel.environment.nowNs();
     this.credential = credentialOf(identity, pid);
+    this.capabilities = setsAtStart(identity);
     parent?.children.add(this);
   }
 
@@ -192,7 +203,10 @@ export class Process {
 
   /** Changes who it is; permission checks of later calls see it. */
   setIdentity(change: Partial<Identity>): void {
-    this.identity = { ...this.identity, ...change };
+    const after = { ...this.identity, ...change };
+    const keeps = this.settings.keepCapabilities;
+    this.capabilities = setsAfterChange(this.capabilities, this.identity, after, keeps);
+    this.identity = after;
     this.credential = credentialOf(this.identity, this.pid);
   }
 
@@ -317,8 +331,8 @@ export class Process {
     switch (defaultAction(signal)) {
       case "stop":
         return this.#stop(signal);
+      // No core is written, and nobody is told that one was.
       case "dump":
-        return this.end(signal | 0x80);
       case "terminate":
         return this.end(signal);
     }

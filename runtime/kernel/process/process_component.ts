@@ -16,6 +16,9 @@ import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
 import { type Location, MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
+import { IpcTable } from "./ipc/ipc_table.ts";
+import { MOST_SETS, semaphoreCalls, type SemaphoreSet } from "./ipc/semaphores.ts";
+import { MOST_SEGMENTS, type Segment, sharedMemoryCalls } from "./ipc/shared_memory.ts";
 import { resolve } from "./resolve.ts";
 import { capabilityCalls } from "./sys_capability.ts";
 import { procTree } from "./proc/proc_tree.ts";
@@ -78,6 +81,8 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...scheduleCalls,
   ...machineCalls,
   ...socketCalls,
+  ...sharedMemoryCalls,
+  ...semaphoreCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
@@ -126,6 +131,10 @@ export class Processes implements ProcessKernel {
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
+  readonly ipc = {
+    segments: new IpcTable<Segment>(MOST_SEGMENTS),
+    semaphores: new IpcTable<SemaphoreSet>(MOST_SETS),
+  };
   readonly terminals = new Map<number, Tty>();
   readonly init: Process;
   /** threads by number; that of a process is its first thread's */
@@ -265,6 +274,7 @@ export class Processes implements ProcessKernel {
     child.limits = parent.limits.map((limit) => ({ ...limit }));
     child.timers.limitProcessorTime();
     child.settings = inheritedSettings(parent.settings);
+    child.capabilities = parent.capabilities;
     child.credential = { ...parent.credential, pid: child.pid };
     child.executable = parent.executable;
     this.#processes.set(child.pid, child);

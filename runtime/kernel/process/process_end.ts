@@ -12,6 +12,7 @@ import { endTracing } from "./tracing.ts";
 export function* bury(process: Process): Coroutine<void> {
   process.timers.stop();
   process.leaveMemory();
+  for (const set of process.kernel.ipc.semaphores.all) set.takeBack(process);
   yield* closeAll(process);
   const { directories } = process;
   if (--directories.users === 0) {

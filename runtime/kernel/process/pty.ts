@@ -43,7 +43,6 @@ export class PseudoTerminal extends Tty {
         discard: () => output.consume(output.available),
       },
       PTS_MAJOR << 8 | number,
-      true,
       () => NO_SIZE,
       output.readiness,
     );

@@ -3,6 +3,8 @@
 export interface Settings {
   /** -20 (favoured) to 19 */
   nice: number;
+  /** as ioprio_set(2) has it; 0 for none */
+  ioPriority: number;
   /** `SCHED_*`, without flags */
   policy: number;
   /** of SCHED_FIFO and SCHED_RR; 0 for the rest */
@@ -29,6 +31,7 @@ const TIMER_SLACK_NS = 50_000;
 export function defaultSettings(): Settings {
   return {
     nice: 0,
+    ioPriority: 0,
     policy: 0,
     priority: 0,
     resetOnFork: false,

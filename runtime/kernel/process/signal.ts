@@ -60,19 +60,11 @@ export const SA = {
 export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, TKILL: -6 } as const;
 
 /** Codes of SIGCHLD. */
-export const CLD = {
-  EXITED: 1,
-  KILLED: 2,
-  DUMPED: 3,
-  TRAPPED: 4,
-  STOPPED: 5,
-  CONTINUED: 6,
-} as const;
+export const CLD = { EXITED: 1, KILLED: 2, TRAPPED: 4, STOPPED: 5, CONTINUED: 6 } as const;
 
 /** The code that tells of an end. @param status as wait4(2) gives it */
 export function endCode(status: number): number {
-  if ((status & 0x7f) === 0) return CLD.EXITED;
-  return (status & 0x80) !== 0 ? CLD.DUMPED : CLD.KILLED;
+  return (status & 0x7f) === 0 ? CLD.EXITED : CLD.KILLED;
 }
 
 /** A set of signals: bit `signal - 1`. */

@@ -1,5 +1,6 @@
 // Who a process is: user and group ids, supplementary groups (credentials(7)). Ids come unsigned.
 import { E, fail } from "../errno.ts";
+import { CAP, isWithin } from "./capability_sets.ts";
 import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 
@@ -23,9 +24,14 @@ export function privileged(process: Process): boolean {
   return process.identity.euid === 0;
 }
 
+/** Whether a process may become anybody of a kind (CAP_SETUID, CAP_SETGID). */
+function mayChange({ capabilities }: Process, kind: Kind): boolean {
+  return isWithin(kind === "uid" ? CAP.SETUID : CAP.SETGID, capabilities.effective);
+}
+
 /** @throws Errno EPERM for an id that the process neither is nor was, and may not become */
-function demand(process: Process, id: number, among: number[]): void {
-  if (!privileged(process) && !among.includes(id)) fail(E.EPERM);
+function demand(process: Process, kind: Kind, id: number, among: number[]): void {
+  if (!mayChange(process, kind) && !among.includes(id)) fail(E.EPERM);
 }
 
 function setId(kind: Kind) {
@@ -33,9 +39,9 @@ function setId(kind: Kind) {
   return (process: Process, id: number): number => {
     if (id === KEEP) fail(E.EINVAL);
     const { identity } = process;
-    if (privileged(process)) process.setIdentity({ [real]: id, [effective]: id, [saved]: id });
+    if (mayChange(process, kind)) process.setIdentity({ [real]: id, [effective]: id, [saved]: id });
     else {
-      demand(process, id, [identity[real], identity[saved]]);
+      demand(process, kind, id, [identity[real], identity[saved]]);
       process.setIdentity({ [effective]: id });
     }
     return 0;
@@ -47,8 +53,8 @@ function setRealEffective(kind: Kind) {
   return (process: Process, newReal: number, newEffective: number): number => {
     const { identity } = process;
     const known = [identity[real], identity[effective], identity[saved]];
-    if (newReal !== KEEP) demand(process, newReal, known.slice(0, 2));
-    if (newEffective !== KEEP) demand(process, newEffective, known);
+    if (newReal !== KEEP) demand(process, kind, newReal, known.slice(0, 2));
+    if (newEffective !== KEEP) demand(process, kind, newEffective, known);
     const real2 = newReal === KEEP ? identity[real] : newReal;
     const effective2 = newEffective === KEEP ? identity[effective] : newEffective;
     const saves = newReal !== KEEP || newEffective !== KEEP && newEffective !== identity[real];
@@ -67,7 +73,7 @@ function setAll(kind: Kind) {
     const { identity } = process;
     const fields = [real, effective, saved];
     const known = fields.map((field) => identity[field]);
-    for (const id of ids) if (id !== KEEP) demand(process, id, known);
+    for (const id of ids) if (id !== KEEP) demand(process, kind, id, known);
     process.setIdentity(
       Object.fromEntries(
         fields.map((field, index) => [field, ids[index] === KEEP ? identity[field] : ids[index]]),
@@ -98,7 +104,7 @@ function setFileId(kind: Kind) {
     const { identity, credential } = process;
     const before = credential[kind];
     const own = fields.map((field) => identity[field]);
-    if (id !== KEEP && (privileged(process) || id === before || own.includes(id))) {
+    if (id !== KEEP && (mayChange(process, kind) || id === before || own.includes(id))) {
       process.credential = { ...credential, [kind]: id };
     }
     return before;
@@ -116,7 +122,7 @@ function getgroups(process: Process, count: number, out: Uint8Array | undefined)
 }
 
 function setgroups(process: Process, count: number, list: Uint8Array | undefined): number {
-  if (!privileged(process)) fail(E.EPERM);
+  if (!mayChange(process, "gid")) fail(E.EPERM);
   if (!(count >= 0 && count <= NGROUPS_MAX)) fail(E.EINVAL);
   const view = list && new DataView(list.buffer, list.byteOffset);
   const groups = Array.from({ length: count }, (_, index) => view!.getUint32(index * 4, true));

@@ -114,6 +114,26 @@ Deno.test("root has all capabilities, and others none", () => {
   assertEquals(call("capset", header(VERSION), wanted), "EPERM");
 });
 
+Deno.test("capabilities are given up, and kept by who asks for it before he is another user", () => {
+  const { made, call } = process(0, 0, 0);
+  const sets = (effective: number, permitted: number) =>
+    new Uint8Array(new Int32Array([effective, permitted, 0, 0, 0, 0]).buffer);
+  const told = () => {
+    const data = new Uint8Array(24);
+    call("capget", header(VERSION), data);
+    return intsOf(data).slice(0, 2);
+  };
+  assertEquals(call("capset", header(VERSION), sets(4, 6)), 0);
+  assertEquals(told(), [4, 6]);
+  assertEquals(call("capset", header(VERSION), sets(4, 14)), "EPERM", "what is gone is gone");
+  assertEquals(call("capset", header(VERSION), sets(6, 4)), "EPERM", "none that is not permitted");
+  made.settings.keepCapabilities = true;
+  made.setIdentity({ ruid: 5, euid: 5, suid: 5 });
+  assertEquals(told(), [0, 6]);
+  assertEquals(call("capset", header(VERSION), sets(2, 6)), 0);
+  assertEquals(told(), [2, 6]);
+});
+
 Deno.test("capget tells its version, and about processes that there are", () => {
   const { call } = process(0, 0, 0);
   const old = header(1);

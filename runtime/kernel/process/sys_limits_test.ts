@@ -89,6 +89,21 @@ Deno.test("nice values: who may set whose", () => {
   assertEquals(call(user, "setpriority", 0, 0, 1), "EACCES");
 });
 
+Deno.test("priorities of input and output are kept, real time for root alone", () => {
+  const { start, call } = smallKernel();
+  const user = start(5), root = start(0);
+  const [REAL_TIME, BEST_EFFORT, IDLE] = [1 << 13, 2 << 13, 3 << 13];
+  assertEquals(call(user, "ioprio_get", 1, 0), 0);
+  assertEquals(call(user, "ioprio_set", 1, 0, IDLE), 0);
+  assertEquals(call(user, "ioprio_get", 1, 0), IDLE);
+  assertEquals(call(user, "ioprio_set", 1, 0, REAL_TIME), "EPERM");
+  assertEquals(call(user, "ioprio_set", 1, 0, BEST_EFFORT | 8), "EINVAL");
+  assertEquals(call(user, "ioprio_set", 1, 0, 4 << 13), "EINVAL");
+  assertEquals(call(user, "ioprio_get", 0, 0), "EINVAL");
+  assertEquals(call(root, "ioprio_set", 1, user.pid, REAL_TIME | 2), 0);
+  assertEquals(call(root, "ioprio_get", 3, user.identity.ruid), REAL_TIME | 2);
+});
+
 Deno.test("scheduling classes are kept, and real-time ones need root", () => {
   const { start, call, processes } = smallKernel();
   const user = start(5), root = start(0);

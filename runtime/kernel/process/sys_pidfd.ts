@@ -1,9 +1,13 @@
 // pidfd_open(2), pidfd_send_signal(2), pidfd_getfd(2): processes by descriptors.
-import { E, fail } from "../errno.ts";
+import { type Coroutine, finish } from "../coroutine.ts";
+import { E, Errno, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
+import { FileDescription } from "./description.ts";
+import { directoryPath } from "./directory_path.ts";
 import type { ThreadHandlers } from "./handler.ts";
-import { openPidfd, pidfdOf } from "./pidfd.ts";
 import { getInt } from "./little_endian.ts";
+import { openPidfd, pidfdOf } from "./pidfd.ts";
+import type { Process } from "./process.ts";
 import { checkSignal, queuedInfo, sendToAll } from "./sys_signal.ts";
 import type { Thread } from "./thread.ts";
 import { mayTrace } from "./tracing.ts";
@@ -17,17 +21,35 @@ function pidfdOpen({ process }: Thread, pid: number, flags: number): number {
   return openPidfd(process, target, flags);
 }
 
-function pidfdSendSignal(
+/** The process of a pidfd, or of an open directory /proc/PID. @throws Errno EBADF, ESRCH */
+function* signalled(process: Process, fd: number): Coroutine<Process> {
+  const description = process.description(fd);
+  if (!(description instanceof FileDescription) || description.location.mount.type !== "proc") {
+    return pidfdOf(process, fd).target;
+  }
+  if (!description.isDirectory) fail(E.EBADF);
+  let path: string;
+  try {
+    path = yield* finish(directoryPath(process, description.location));
+  } catch (failure) {
+    throw failure instanceof Errno && failure.errno === E.ENOENT ? new Errno(E.ESRCH) : failure;
+  }
+  const [, pid] = /^\/([1-9]\d*)$/.exec(path.slice(description.location.mount.path.length)) ??
+    fail(E.EBADF);
+  return process.kernel.process(Number(pid)) ?? fail(E.ESRCH);
+}
+
+function* pidfdSendSignal(
   thread: Thread,
   fd: number,
   signal: number,
   bytes: Uint8Array | undefined,
   flags: number,
-): number {
+): Coroutine<number> {
   checkSignal(signal);
   if (flags !== 0) fail(E.EINVAL);
   const { process } = thread;
-  const { target } = pidfdOf(process, fd);
+  const target = yield* signalled(process, fd);
   if (bytes !== undefined && getInt(bytes, 0) !== signal) fail(E.EINVAL);
   const info = bytes === undefined
     ? process.sender(signal)

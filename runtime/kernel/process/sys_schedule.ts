@@ -125,7 +125,32 @@ function setpriority(process: Process, which: number, who: number, wanted: numbe
   return 0;
 }
 
+/** Classes of ioprio_set(2): none, real time, best effort, idle; a priority has its class above 13 bits. */
+const IOPRIO = { CLASS_SHIFT: 13, NONE: 0, RT: 1, IDLE: 3, LEVELS: 8 } as const;
+
+/** @param which 1 more than that of setpriority(2) */
+function ioprioSet(process: Process, which: number, who: number, wanted: number): number {
+  const kind = wanted >> IOPRIO.CLASS_SHIFT, level = wanted & (1 << IOPRIO.CLASS_SHIFT) - 1;
+  if (!(kind >= 0 && kind <= IOPRIO.IDLE) || level >= IOPRIO.LEVELS) fail(E.EINVAL);
+  if (kind === IOPRIO.NONE && level !== 0) fail(E.EINVAL);
+  if (kind === IOPRIO.RT && !privileged(process)) fail(E.EPERM);
+  for (const target of prioritized(process, which - 1, who)) {
+    demandControl(process, target);
+    target.settings.ioPriority = wanted;
+  }
+  return 0;
+}
+
+/** @returns the most favoured one of those that are set */
+function ioprioGet(process: Process, which: number, who: number): number {
+  const found = prioritized(process, which - 1, who).map(({ settings }) => settings.ioPriority);
+  const set = found.filter((each) => each !== 0);
+  return set.length > 0 ? Math.min(...set) : 0;
+}
+
 export const scheduleCalls: Handlers = {
+  ioprio_set: ioprioSet,
+  ioprio_get: ioprioGet,
   sched_setscheduler: setScheduler,
   sched_setparam: (process: Process, tid: number, parameters: Uint8Array | undefined) =>
     setScheduler(process, tid, undefined, parameters),

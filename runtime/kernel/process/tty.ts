@@ -36,7 +36,6 @@ export class Tty {
 
   /**
    * @param device its number
-   * @param hangsUp whether the end of its session is its end for all who have it open
    * @param size how much it shows
    * @param changed woken when there is more to read, or room to write, or it was hung up
    */
@@ -44,7 +43,6 @@ export class Tty {
     readonly kernel: ProcessKernel,
     private readonly screen: Screen,
     readonly device: number,
-    readonly hangsUp: boolean,
     public size: () => WindowSize,
     readonly changed = new WaitQueue(true),
   ) {

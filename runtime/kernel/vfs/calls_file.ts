@@ -259,13 +259,14 @@ function flockKey(inode: object): object {
 }
 
 /** Waits for readiness: the level now if it is there, else the edge. */
+/** @returns what it is ready for, once it is; 0 where it never will be */
 function* poll(server: FileServer, call: ServiceCall): Coroutine<number> {
   const { inode } = server.handles.get(call.args[0]);
   const always = POLL.ERR | POLL.HUP | POLL.NVAL;
   for (;;) {
     const ready = (inode.poll?.() ?? POLL.IN | POLL.OUT) & (call.args[1] | always);
-    if (ready !== 0) return ready;
-    yield inode.readiness ?? fail(E.EINVAL);
+    if (ready !== 0 || inode.readiness === undefined) return ready;
+    yield inode.readiness;
   }
 }
 

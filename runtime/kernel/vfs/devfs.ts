@@ -12,7 +12,8 @@ import { POLL } from "./constants.ts";
 import { S } from "./filesystem.ts";
 
 const TMPFS_MAGIC = 0x01021994;
-const NAMES_BYTES = 1 << 20;
+/** At most what programs share below /dev/shm (shm_overview(7)). */
+const MOST_BYTES = 256 << 20;
 const LINKS = {
   fd: "/proc/self/fd",
   stdin: "/proc/self/fd/0",
@@ -69,7 +70,7 @@ class DeviceFileSystem extends MemoryFileSystem {
 
 export function createDevfs(environment: Environment, needs: Record<string, unknown>): Component {
   const terminal = needs.terminal as Terminal, entropy = needs.entropy as Entropy;
-  const filesystem = new DeviceFileSystem("devtmpfs", environment, TMPFS_MAGIC, NAMES_BYTES);
+  const filesystem = new DeviceFileSystem("devtmpfs", environment, TMPFS_MAGIC, MOST_BYTES);
   const swallow = (from: Uint8Array) => from.length;
   const zeros = (into: Uint8Array) => into.fill(0).length;
   filesystem.addDevice("null", 0o666, deviceNumber(1, 3), { read: () => 0, write: swallow });

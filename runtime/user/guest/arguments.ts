@@ -5,6 +5,7 @@ import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
+import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
@@ -197,6 +198,18 @@ const decoders: Record<string, Decoder> = {
       if (status === -E.EINTR) user.write(address, bytes);
     });
     return bytes;
+  },
+  semaphores: (registers, index, access, out) => {
+    const sizes = semaphoreArgumentBytes(registers[(index - 1) * 2]);
+    const address = unsigned(registers, index);
+    const argument = { number: registers[index * 2], bytes: zeros(sizes.out), filled: 0 };
+    if (sizes.in > 0) argument.bytes = access.readUpTo(address, sizes.in);
+    if (sizes.out > 0) {
+      out.finishers.push((status, user) => {
+        if (status >= 0) user.write(address, argument.bytes.subarray(0, argument.filled));
+      });
+    }
+    return argument;
   },
   futex: (registers, index, access) => {
     if (!futexHasTimeout(registers[(index - 2) * 2])) return registers[index * 2];

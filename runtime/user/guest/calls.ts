@@ -73,6 +73,8 @@ const NEVER_RESTARTED = [
   "epoll_pwait2",
   "nanosleep",
   "clock_nanosleep",
+  "semop",
+  "semtimedop",
 ];
 
 /** Calls with a signal mask of their own, and which argument it is. */

@@ -1,6 +1,7 @@
 // execve(2): another program takes the place of the one that runs.
 import { type Coroutine, finish } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
+import { setsAtStart } from "../../kernel/process/capability_sets.ts";
 import type { Process } from "../../kernel/process/process.ts";
 import { SIG } from "../../kernel/process/signal.ts";
 import { tellOfExec } from "../../kernel/process/tracing.ts";
@@ -83,6 +84,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
       sgid: egid ?? process.identity.egid,
     });
   }
+  process.capabilities = setsAtStart(process.identity, process.capabilities.inheritable);
   kernel.alternateStack = { base: 0n, flags: 2, size: 0n };
   kernel.clearChildTid = 0;
   kernel.robustList = 0;

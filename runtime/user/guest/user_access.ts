@@ -3,7 +3,7 @@
 // for the page and begins again.
 import { Access, type Access as Kind } from "../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
-import { E, fail } from "../../kernel/errno.ts";
+import { E, Errno, fail } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import { END_PAGE } from "../../kernel/process/memory/mapping.ts";
 import type { Frame } from "../../kernel/process/memory/frames.ts";
@@ -83,6 +83,16 @@ export class UserAccess {
       done += part;
     }
     return copy;
+  }
+
+  /** A copy of a range of at most a page, up to where memory ends. @throws Errno EFAULT where it has none */
+  readUpTo(address: number, length: number): Uint8Array<ArrayBuffer> {
+    try {
+      return this.read(address, length);
+    } catch (failure) {
+      if (!(failure instanceof Errno)) throw failure;
+      return this.read(address, Math.min(length, PAGE_BYTES - address % PAGE_BYTES));
+    }
   }
 
   write(address: number, bytes: Uint8Array): void {

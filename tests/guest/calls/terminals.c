@@ -441,6 +441,21 @@ static void hanging_up(void) {
   stopped_orphan();
 }
 
+// Who has the terminal open keeps it when the leader of its session ends.
+static void leader_ends(void) {
+  open_pair();
+  unlockpt(master);
+  int slave = open_slave();
+  CHECK(exited(run(orphan), 0));
+  struct pollfd poll_master = {.fd = master, .events = POLLIN};
+  CHECK(poll(&poll_master, 1, 0) == 0);
+  CHECK(write(slave, "kept", 4) == 4 && shows("kept"));
+  CHECK(poll(&poll_master, 1, 0) == 0);
+  close(slave);
+  CHECK(poll(&poll_master, 1, 0) == 1 && poll_master.revents == POLLHUP);
+  close(master);
+}
+
 static void controlling(void) {
   alarm(10);
   int slave = open_slave();
@@ -469,6 +484,7 @@ int main(void) {
   keys();
   jobs();
   hanging_up();
+  leader_ends();
   open_pair();
   unlockpt(master);
   CHECK(exited(run(controlling), 0));

@@ -25,6 +25,26 @@ static long made(int by_clone3, int *fd) {
   return syscall(SYS_clone3, &arguments, sizeof arguments);
 }
 
+static void wait_for_ever(void) {
+  for (;;) pause();
+}
+
+/** An open directory of /proc stands for its process, too. */
+static void by_directory(void) {
+  pid_t child = start(wait_for_ever);
+  char path[32];
+  snprintf(path, sizeof path, "/proc/%d", child);
+  int directory = open(path, O_RDONLY | O_DIRECTORY);
+  CHECK(directory >= 0 && syscall(SYS_pidfd_send_signal, directory, 0, NULL, 0) == 0);
+  CHECK(syscall(SYS_pidfd_send_signal, directory, SIGTERM, NULL, 0) == 0);
+  CHECK(killed(status_of(child), SIGTERM));
+  FAILS(ESRCH, syscall(SYS_pidfd_send_signal, directory, SIGTERM, NULL, 0));
+  close(directory);
+  directory = open("/proc", O_RDONLY | O_DIRECTORY);
+  FAILS(EBADF, syscall(SYS_pidfd_send_signal, directory, SIGTERM, NULL, 0));
+  close(directory);
+}
+
 int main(void) {
   for (int by_clone3 = 0; by_clone3 < 2; by_clone3++) {
     int pipe_ends[2], fd = -1;
@@ -66,5 +86,6 @@ int main(void) {
   CHECK(syscall(SYS_clone, CLONE_PIDFD | CLONE_PARENT_SETTID | SIGCHLD, 0, &word, 0, 0) == -1 && errno == EINVAL);
   CHECK(syscall(SYS_pidfd_open, getpid(), 2) == -1 && errno == EINVAL);
   CHECK(syscall(SYS_restart_syscall) == -1 && errno == EINTR);
+  by_directory();
   return finish();
 }

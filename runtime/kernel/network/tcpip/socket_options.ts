@@ -30,6 +30,7 @@ export class SocketOptions {
   multicastLoop = true;
   receiveErrors = false;
   packetInfo = false;
+  receiveOptions = false;
   receiveHops = false;
   receiveClass = false;
   freeBind = false;
@@ -65,6 +66,7 @@ const FIELDS: readonly [level: number, name: number, field: Field, least: number
     [SOL.IP, IP.MULTICAST_LOOP, "multicastLoop", 0, 1],
     [SOL.IP, IP.RECVERR, "receiveErrors", 0, 1],
     [SOL.IP, IP.PKTINFO, "packetInfo", 0, 1],
+    [SOL.IP, IP.RETOPTS, "receiveOptions", 0, 1],
     [SOL.IP, IP.RECVTTL, "receiveHops", 0, 1],
     [SOL.IP, IP.RECVTOS, "receiveClass", 0, 1],
     [SOL.IP, IP.FREEBIND, "freeBind", 0, 1],

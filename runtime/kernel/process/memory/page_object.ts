@@ -29,6 +29,16 @@ export class SharedMemoryObject implements PageObject {
   readonly #pages = new Map<number, Frame>();
   #mappings = 0;
 
+  /** how many mappings show it */
+  get mappings(): number {
+    return this.#mappings;
+  }
+
+  /** pages that have been used */
+  get resident(): number {
+    return this.#pages.size;
+  }
+
   constructor(private readonly frames: Frames) {}
 
   present(page: number): Frame {
@@ -50,7 +60,7 @@ export class SharedMemoryObject implements PageObject {
     this.#mappings++;
   }
 
-  unmapped(): void {
+  unmapped(_mapping?: Mapping): void {
     if (--this.#mappings > 0) return;
     for (const frame of this.#pages.values()) this.frames.release(frame);
     this.#pages.clear();

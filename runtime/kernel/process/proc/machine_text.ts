@@ -112,6 +112,12 @@ export function memoryInfoText(kernel: ProcessKernel): string {
   ).join("");
 }
 
+/** /proc/vmstat: pages that are free; nothing is swapped, and what moves between disk and caches is not counted. */
+export function memoryCountsText({ memory }: ProcessKernel): string {
+  const counts = { nr_free_pages: memory?.frames.available ?? 0, pswpin: 0, pswpout: 0 };
+  return Object.entries(counts).map(([name, count]) => `${name} ${count}\n`).join("");
+}
+
 export function cpuInfoText(): string {
   const isa = "rv64imafdc_zicsr_zifencei_zba_zbb_zbs";
   return `processor\t: 0\nhart\t\t: 0\nisa\t\t: ${isa}\nmmu\t\t: sv39\nmvendorid\t: 0x0\nmarchid\t\t: 0x0\nmimpid\t\t: 0x0\nhart isa\t: ${isa}\n\n`;

@@ -6,6 +6,7 @@ import type { Process, ProcessKernel } from "../process.ts";
 import {
   cpuInfoText,
   loadAverage,
+  memoryCountsText,
   memoryInfoText,
   statText,
   uptimeText,
@@ -43,6 +44,7 @@ export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
     stat: text(() => statText(kernel)),
     uptime: text(() => uptimeText(kernel)),
     version: text(versionText),
+    vmstat: text(() => memoryCountsText(kernel)),
     sys: settingsTree(kernel, pidMax),
   });
   const net = networkDirectory(kernel);

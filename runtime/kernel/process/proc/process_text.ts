@@ -3,7 +3,7 @@ import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { RLIMIT } from "../limits.ts";
 import type { Process } from "../process.ts";
 import { DEFAULT, IGNORE, LAST_SIGNAL, type SignalSet } from "../signal.ts";
-import { capabilities } from "../sys_capability.ts";
+import { ALL, type Capabilities } from "../capability_sets.ts";
 import { ownTimes } from "../sys_limits.ts";
 import type { Thread } from "../thread.ts";
 
@@ -111,7 +111,7 @@ function actionSet(process: Process, holds: (handler: number) => boolean): strin
   return set(signals);
 }
 
-function capabilitySet([low, high]: [number, number]): string {
+function capabilitySet([low, high]: Capabilities): string {
   return high.toString(16).padStart(8, "0") + low.toString(16).padStart(8, "0");
 }
 
@@ -121,8 +121,7 @@ export function statusText(process: Process, thread: Thread | undefined): string
   const main = thread ?? process.kernel.thread(process.pid) ?? [...process.threads][0];
   const kib = (pages: number) => `${String(pages * (PAGE_BYTES / KIB)).padStart(8)} kB`;
   const [letter, name] = stateOf(process, thread);
-  const { effective, permitted } = capabilities(process);
-  const all: [number, number] = [0xffff_ffff, 0x1ff];
+  const { effective, permitted, inheritable } = process.capabilities;
   const lines: [string, string][] = [
     ["Name", main?.name ?? process.name],
     ["Umask", process.umask.toString(8).padStart(4, "0")],
@@ -157,10 +156,10 @@ export function statusText(process: Process, thread: Thread | undefined): string
     ["SigBlk", set(main?.mask ?? 0n)],
     ["SigIgn", actionSet(process, (handler) => handler === IGNORE)],
     ["SigCgt", actionSet(process, (handler) => handler !== IGNORE && handler !== DEFAULT)],
-    ["CapInh", capabilitySet([0, 0])],
+    ["CapInh", capabilitySet(inheritable)],
     ["CapPrm", capabilitySet(permitted)],
     ["CapEff", capabilitySet(effective)],
-    ["CapBnd", capabilitySet(all)],
+    ["CapBnd", capabilitySet(ALL)],
     ["CapAmb", capabilitySet([0, 0])],
     ["NoNewPrivs", settings.noNewPrivileges ? "1" : "0"],
     ["Seccomp", "0"],

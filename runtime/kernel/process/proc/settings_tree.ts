@@ -10,9 +10,11 @@ import {
 } from "../../network/limits.ts";
 import { directory, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
 import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
+import { MOST_OPERATIONS, MOST_SEMAPHORES, MOST_SETS } from "../ipc/semaphores.ts";
+import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
 import { MAX_THREADS } from "../limits.ts";
 import type { ProcessKernel } from "../process.ts";
-import { LAST_CAPABILITY } from "../sys_capability.ts";
+import { LAST_CAPABILITY } from "../capability_sets.ts";
 import { NGROUPS_MAX } from "../sys_identity.ts";
 import { RELEASE, VERSION } from "../sys_machine.ts";
 
@@ -21,6 +23,8 @@ const UUID_BYTES = 16;
 const POOL_BITS = 256;
 const OVERFLOW_ID = 65534;
 const MAX_MAPPINGS = 65530;
+/** As much as there is: what Linux says where nothing is set. */
+const UNLIMITED = "18446744073692774399";
 const MAX_PIPE_BYTES = 1 << 20;
 
 /** A random UUID (RFC 9562, version 4). */
@@ -87,6 +91,12 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
       overflowuid: line(OVERFLOW_ID),
       overflowgid: line(OVERFLOW_ID),
       randomize_va_space: line(0),
+      shmmax: line(UNLIMITED),
+      shmall: line(UNLIMITED),
+      shmmni: line(MOST_SEGMENTS),
+      sem: line(
+        [MOST_SEMAPHORES, MOST_SETS * MOST_SEMAPHORES, MOST_OPERATIONS, MOST_SETS].join("\t"),
+      ),
       core_pattern: line("core"),
       tainted: line(0),
       random: directory({

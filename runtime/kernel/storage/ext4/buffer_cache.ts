@@ -1,6 +1,6 @@
 // Metadata blocks in memory, by block number. A buffer that belongs to a transaction stays; one whose
 // newest committed contents are not at home yet is found in the journal.
-import { type Coroutine, Mutex } from "../../coroutine.ts";
+import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { BlockIo } from "./block_io.ts";
 
@@ -22,7 +22,9 @@ const CAPACITY = 2048;
 
 export class BufferCache {
   readonly #buffers = new Map<number, Buffer>();
-  readonly #loading = new Map<number, Mutex>();
+  readonly #loading = new Map<number, WaitQueue>();
+  /** beyond it some are let go of */
+  #limit = CAPACITY;
 
   /** @param committed contents that are not at home yet */
   constructor(
@@ -39,23 +41,29 @@ export class BufferCache {
 
   /** @throws Errno EUCLEAN for a block number that cannot be, EIO */
   *read(block: number): Coroutine<Buffer> {
-    const found = this.#buffers.get(block);
-    if (found !== undefined) return found;
-    if (!(block >= 0 && block < this.blocks)) fail(E.EUCLEAN);
-    let lock = this.#loading.get(block);
-    if (lock === undefined) this.#loading.set(block, lock = new Mutex());
-    yield* lock.acquire();
+    for (;;) {
+      const found = this.#buffers.get(block);
+      if (found !== undefined) return found;
+      if (!(block >= 0 && block < this.blocks)) fail(E.EUCLEAN);
+      const loading = this.#loading.get(block);
+      if (loading === undefined) return yield* this.#load(block);
+      yield loading;
+    }
+  }
+
+  *#load(block: number): Coroutine<Buffer> {
+    const loaded = new WaitQueue();
+    this.#loading.set(block, loaded);
     try {
-      const loaded = this.#buffers.get(block);
-      if (loaded !== undefined) return loaded;
       const bytes = new Uint8Array(this.blockBytes);
       const newer = this.committed.get(block);
       if (newer !== undefined) bytes.set(newer);
       else yield* this.io.read(block * this.blockBytes, bytes);
-      return this.#add(block, bytes);
+      // Who made it anew meanwhile knows what is in it.
+      return this.#buffers.get(block) ?? this.#add(block, bytes);
     } finally {
       this.#loading.delete(block);
-      lock.release();
+      loaded.wakeAll();
     }
   }
 
@@ -73,6 +81,8 @@ export class BufferCache {
   }
 
   #add(block: number, bytes: Uint8Array): Buffer {
+    // Not afterwards: the new one is for its caller to change.
+    if (this.#buffers.size >= this.#limit) this.#shrink();
     const buffer = {
       block,
       bytes,
@@ -82,15 +92,16 @@ export class BufferCache {
       verified: false,
     };
     this.#buffers.set(block, buffer);
-    if (this.#buffers.size > CAPACITY) this.#shrink();
     return buffer;
   }
 
   #shrink(): void {
     for (const [block, buffer] of this.#buffers) {
-      if (this.#buffers.size <= CAPACITY / 2) return;
+      if (this.#buffers.size <= CAPACITY / 2) break;
       if (buffer.transaction === 0 && buffer.pins === 0) this.#buffers.delete(block);
     }
+    // Where most are in use, not each new one looks for others to let go of.
+    this.#limit = Math.max(CAPACITY, 2 * this.#buffers.size);
   }
 
   /** The block is no metadata any more. */

@@ -260,6 +260,7 @@ function* initializeSymlink(inode: Ext4Inode, target: string): Coroutine<void> {
 function initializeDevice(inode: Ext4Inode, rdev: number): void {
   inode.flags &= ~InodeFlag.EXTENTS;
   inode.area.fill(0);
+  inode.attributes.rdev = rdev;
   const view = new DataView(inode.area.buffer, inode.area.byteOffset);
   view.setUint32(rdev < 65536 ? 0 : 4, rdev, true);
   inode.join();

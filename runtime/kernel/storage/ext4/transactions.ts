@@ -168,6 +168,8 @@ export class Transactions {
       }));
     } finally {
       for (const buffer of transaction.buffers) {
+        // Until its copy is in the journal, nowhere else is what it says.
+        buffer.pins++;
         if (buffer.transaction === transaction.number) buffer.transaction = 0;
       }
       this.#running = newTransaction(transaction.number + 1);
@@ -186,6 +188,8 @@ export class Transactions {
       this.#quiet.wakeAll();
       this.#unlocked.wakeAll();
       throw failure;
+    } finally {
+      for (const buffer of transaction.buffers) buffer.pins--;
     }
     this.durable = transaction.number;
     for (const work of transaction.after) work();

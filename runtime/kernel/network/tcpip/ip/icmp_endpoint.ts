@@ -8,7 +8,7 @@ import type { Stack } from "../stack.ts";
 import { get16, put16 } from "../wire.ts";
 import { Icmp4, Icmp6, ICMP_BYTES, IcmpMessage } from "./icmp_message.ts";
 import type { PacketError } from "./icmp_error.ts";
-import { equalAddress } from "./ip_address.ts";
+import { equalAddress, isLinkLocal } from "./ip_address.ts";
 import type { Path } from "./path.ts";
 
 export class IcmpEndpoint extends DatagramEndpoint {
@@ -59,7 +59,8 @@ export class IcmpEndpoint extends DatagramEndpoint {
   observe(packet: Packet): void {
     const { bytes, payloadAt: at, end, version, headerAt } = packet;
     if (this.six !== (version === 6) || !this.#fits(packet)) return;
-    const from = this.tell(packet.source(), 0, version === 6 ? packet.via.index : 0);
+    const source = packet.source();
+    const from = this.tell(source, 0, isLinkLocal(source) ? packet.via.index : 0);
     if (this.#raw) {
       // Raw sockets of IPv4 see the IP header too (raw(7)).
       return this.enqueue(bytes.slice(version === 4 ? headerAt : at, end), from, packet);
