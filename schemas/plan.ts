@@ -294,6 +294,8 @@ export interface RecoveryPlan {
   backoffMs: number;
   /** after that many it is given up */
   maxRestarts: number;
+  /** whether a process stands by for the next restart */
+  standby: boolean;
   /** no progress on pending work for this long counts as failed */
   heartbeatMs: number;
 }

@@ -55,6 +55,7 @@ export function makePlan(
         clients: recovery?.clients ?? "error",
         backoffMs: recovery?.backoff ?? 0,
         maxRestarts: recovery?.policy === "restart" ? recovery.restarts : 0,
+        standby: recovery?.policy === "restart" && recovery.standby,
         heartbeatMs: recovery?.heartbeat ?? 1000,
       },
     };

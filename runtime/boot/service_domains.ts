@@ -221,9 +221,7 @@ export class ServiceDomains {
       nowMs: () => performance.now(),
       event: (event) => {
         this.event(event);
-        if (event.kind === "domain-ready" && plan.recovery.policy === "restart") {
-          this.#prepareNext(plan);
-        }
+        if (event.kind === "domain-ready" && plan.recovery.standby) this.#prepareNext(plan);
         if (event.kind === "domain-gone" && plan.recovery.policy === "fail") this.lost();
       },
     }, this.bootedMs);

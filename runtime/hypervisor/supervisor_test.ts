@@ -35,6 +35,7 @@ class World {
         clients: "retry",
         backoffMs: BACKOFF_MS,
         maxRestarts: 3,
+        standby: false,
         heartbeatMs: HEARTBEAT_MS,
         ...recovery,
       },
