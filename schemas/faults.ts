@@ -45,6 +45,7 @@ export const ringRequests: Record<string, Record<string, number>> = {
     fsync: 82,
     fdatasync: 83,
     utimensat: 88,
+    readahead: 213,
     renameat2: 276,
     statx: 291,
     faccessat2: 439,
