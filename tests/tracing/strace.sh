@@ -22,14 +22,16 @@ sleep 20 &
 pid=$!
 strace -o attached -p "$pid" 2>/dev/null &
 tracer=$!
-until grep -q "TracerPid:	$tracer" "/proc/$pid/status"; do sleep 0.02; done
+until [ -s attached ]; do sleep 0.02; done
+grep -c "TracerPid:	$tracer" "/proc/$pid/status"
 kill -INT "$tracer"
 wait "$tracer"
 grep -o 'detached' attached
 grep TracerPid "/proc/$pid/status"
+rm attached
 strace -o attached -p "$pid" 2>/dev/null &
 tracer=$!
-until grep -q "TracerPid:	$tracer" "/proc/$pid/status"; do sleep 0.02; done
+until [ -s attached ]; do sleep 0.02; done
 kill -USR1 "$pid"
 wait "$pid" 2>/dev/null
 echo "status $?"

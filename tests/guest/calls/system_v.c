@@ -109,6 +109,8 @@ static void semaphores(void) {
   CHECK(state.sem_perm.mode == 0600 && state.sem_otime == 0 && state.sem_ctime > 0);
   FAILS(ERANGE, semctl(set, 0, SETVAL, (union semun){.val = 32768}));
   FAILS(EINVAL, semctl(set, 3, GETVAL));
+  FAILS(EFAULT, semctl(set, 0, IPC_SET, (union semun){.buf = (void *)8}));
+  FAILS(EFAULT, semctl(set, 0, SETALL, (union semun){.array = (void *)8}));
   FAILS(EFBIG, operate(3, 1, 0));
   FAILS(EAGAIN, operate(0, -1, IPC_NOWAIT));
   FAILS(ERANGE, operate(1, 32767, 0));

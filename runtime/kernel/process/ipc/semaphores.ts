@@ -256,6 +256,7 @@ function semctl(
       set.changed.wakeAll();
       return 0;
     case IPC.SET:
+      if (argument.bytes.length < SET_BYTES) fail(E.EFAULT);
       demandOwner(process, set.owned);
       setOwned(set.owned, argument.bytes);
       set.changedSeconds = secondsOf(process);
