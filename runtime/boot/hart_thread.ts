@@ -32,7 +32,8 @@ export class HartThread {
   readonly #worker: AttentiveWorker;
   readonly #ready = Promise.withResolvers<void>();
   readonly #primary: string;
-  readonly #setup: HartWorkerSetup;
+  /** tells it what it is to be; not counted among the messages that its loop is to look for */
+  readonly #begin: () => void;
 
   /** Begins to load its code. @param shortSleeps whether a server cannot ring its bell */
   constructor(
@@ -71,7 +72,7 @@ export class HartThread {
       (message) => this.#receive(message as Record<string, unknown>),
       (failure) => this.#fail(failure),
     );
-    this.#setup = {
+    const setup: HartWorkerSetup = {
       plan,
       memory: memory.primary.memory.grant,
       bell: memory.hartBell.grant,
@@ -96,11 +97,12 @@ export class HartThread {
       savedCode,
       shortSleeps,
     };
+    this.#begin = () => worker.postMessage(setup);
   }
 
   /** Finds its devices, which have to be there; then it can be told to run. */
   async setUp(): Promise<void> {
-    this.#worker.post(this.#setup);
+    this.#begin();
     await this.#ready.promise;
   }
 
