@@ -1,17 +1,15 @@
 // Control messages (cmsg(3)) as 64-bit Linux lays them out: length, level, type, data, aligned to eight bytes.
 import { E, fail } from "../errno.ts";
 
-export const CONTROL_HEADER_BYTES = 16;
+const CONTROL_HEADER_BYTES = 16;
 
 export interface ControlMessage {
   level: number;
   type: number;
   data: Uint8Array;
-  /** all of it, header and data */
-  bytes: Uint8Array;
 }
 
-export function alignedControl(bytes: number): number {
+function alignedControl(bytes: number): number {
   return Math.ceil(bytes / 8) * 8;
 }
 
@@ -25,7 +23,6 @@ export function* controlMessages(control: Uint8Array): Generator<ControlMessage>
       level: view.getInt32(at + 8, true),
       type: view.getInt32(at + 12, true),
       data: control.subarray(at + CONTROL_HEADER_BYTES, at + length),
-      bytes: control.subarray(at, at + length),
     };
     at += alignedControl(length);
   }

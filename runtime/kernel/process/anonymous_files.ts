@@ -4,7 +4,7 @@
 import type { Blocking, Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
-import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
+import { MemoryFileSystem, TMPFS_MAGIC } from "../storage/tmpfs/tmpfs.ts";
 import type { MemoryInode } from "../storage/tmpfs/memory_inode.ts";
 import { O, SEAL } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
@@ -16,7 +16,6 @@ import { type Location, type Mount, request } from "./mounts.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
 
-const TMPFS_MAGIC = 0x01021994;
 /** What all such files have together, at most. */
 const MOST_BYTES = 256 << 20;
 const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, NOEXEC_SEAL: 8, EXEC: 16 } as const;

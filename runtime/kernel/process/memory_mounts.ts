@@ -3,11 +3,10 @@
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Service } from "../service.ts";
-import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
+import { MemoryFileSystem, TMPFS_MAGIC } from "../storage/tmpfs/tmpfs.ts";
 import { FileServer } from "../vfs/vfs.ts";
 
 const PAGE_BYTES = 4096;
-const TMPFS_MAGIC = 0x01021994;
 const UNITS: Record<string, number> = { "": 1, k: 2 ** 10, m: 2 ** 20, g: 2 ** 30 };
 const MOST_ID = 2 ** 32 - 1;
 

@@ -7,11 +7,10 @@ import type { Terminal } from "../drivers/terminal.ts";
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import { MemoryInode, type MemoryOwner } from "../storage/tmpfs/memory_inode.ts";
-import { MemoryFileSystem } from "../storage/tmpfs/tmpfs.ts";
+import { MemoryFileSystem, TMPFS_MAGIC } from "../storage/tmpfs/tmpfs.ts";
 import { POLL } from "./constants.ts";
 import { S } from "./filesystem.ts";
 
-const TMPFS_MAGIC = 0x01021994;
 /** At most what programs share below /dev/shm (shm_overview(7)). */
 const MOST_BYTES = 256 << 20;
 const LINKS = {

@@ -2,7 +2,7 @@
 import { type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { MSG, SOL } from "../../network/constants.ts";
-import { alignedControl, controlMessages, ControlWriter } from "../../network/control.ts";
+import { controlMessages, ControlWriter } from "../../network/control.ts";
 import type { Description } from "../description.ts";
 import { releaseUse } from "../descriptor_table.ts";
 import { getInt } from "../little_endian.ts";
@@ -23,11 +23,11 @@ export function readControl(
   bytes: Uint8Array,
 ): { rights: Description[]; sender: Sender; control?: Uint8Array } {
   const rights: Description[] = [];
-  const others: Uint8Array[] = [];
+  const others = new ControlWriter(new Uint8Array(bytes.length));
   let sender = senderOf(process);
-  for (const { level, type, data, bytes: message } of controlMessages(bytes)) {
+  for (const { level, type, data } of controlMessages(bytes)) {
     if (level !== SOL.SOCKET) {
-      others.push(message);
+      others.put(level, type, data);
     } else if (type === SCM.RIGHTS) {
       for (let each = 0; each + 4 <= data.length; each += 4) {
         rights.push(process.description(getInt(data, each)));
@@ -39,20 +39,8 @@ export function readControl(
     } else fail(E.EINVAL);
   }
   for (const description of rights) description.uses++;
-  return { rights, sender, control: others.length === 0 ? undefined : joined(others) };
-}
-
-/** Messages one behind the other, each where it is aligned. */
-function joined(messages: Uint8Array[]): Uint8Array {
-  const all = new Uint8Array(
-    messages.reduce((sum, { length }) => sum + alignedControl(length), 0),
-  );
-  let at = 0;
-  for (const message of messages) {
-    all.set(message, at);
-    at += alignedControl(message.length);
-  }
-  return all;
+  const control = others.written;
+  return { rights, sender, control: control.length === 0 ? undefined : control };
 }
 
 /** Credentials that a process says are its own: root may say anything. */

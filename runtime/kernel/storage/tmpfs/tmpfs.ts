@@ -5,7 +5,8 @@ import { E, fail } from "../../errno.ts";
 import { type Inode, S, type Usage } from "../../vfs/filesystem.ts";
 import { MemoryInode, type MemoryOwner } from "./memory_inode.ts";
 
-const TMPFS_MAGIC = 0x01021994;
+/** As statfs(2) tells of it. */
+export const TMPFS_MAGIC = 0x01021994;
 const PAGE_BYTES = 4096;
 const DEFAULT_SIZE_BYTES = 16 << 20;
 /** Inodes are not pages, but a domain's heap is finite too. */
