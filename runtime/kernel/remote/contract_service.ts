@@ -29,7 +29,7 @@ const MAX_REDO_BYTES = 16 << 20;
 /** Places in the ring that calls which nobody waits for leave to others. */
 const SLOTS_LEFT = 4;
 /** Writes that a server which sleeps is woken for, unless their caller waits before. */
-const WRITES_A_BELL = 24;
+const WRITES_A_BELL = 4;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
 

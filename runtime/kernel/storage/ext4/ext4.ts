@@ -10,6 +10,7 @@ import { BlockIo } from "./block_io.ts";
 import { type Buffer, BufferCache } from "./buffer_cache.ts";
 import { sealDirectoryBlock } from "./directory.ts";
 import { Incompat } from "./features.ts";
+import { EarlyWrites } from "./early_writes.ts";
 import type { FileContext } from "./file_data.ts";
 import { Groups } from "./groups.ts";
 import { Ext4Inode } from "./inode.ts";
@@ -70,6 +71,7 @@ export class Ext4 implements FileSystem {
       pageCache,
       io: this.#io,
       blockBytes: PAGE_BYTES,
+      early: new EarlyWrites(),
       spawn: (body) => environment.tasks.spawn(body),
     };
   }

@@ -5,6 +5,7 @@ import type { DmaBuffer } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { type Page, PAGE_BYTES, type PageCache, type PageOwner } from "../page_cache/page_cache.ts";
 import type { BlockIo } from "./block_io.ts";
+import { type EarlyWrites, MOST_EARLY_PAGES } from "./early_writes.ts";
 import type { ExtentList } from "./extents.ts";
 
 /** Pages read at once: at first, and at most, when a file is read from front to back. */
@@ -20,18 +21,23 @@ export interface FileContext {
   pageCache: PageCache;
   io: BlockIo;
   blockBytes: number;
+  early: EarlyWrites;
   /** starts work that nobody waits for */
   spawn(body: Coroutine<void>): void;
 }
 
 export class FileData implements PageOwner {
   readonly pages = new Map<number, Page>();
+  readonly dirty = new Set<Page>();
   #nextExpected = 0;
   #window = FIRST_WINDOW;
   #aheadTo = 0;
   /** where the last writer got to, and from where on the disk has not been told of what it wrote */
   #writtenTo = 0;
   #behind = 0;
+  /** pages that may go to the disk before the next commit, and those that are the next to go */
+  #early = 0;
+  readonly #gathered = new Set<Page>();
   /** writes under way, and how many the disk refused */
   readonly #writing = new Set<Run>();
   #failures = 0;
@@ -228,8 +234,10 @@ export class FileData implements PageOwner {
 
   *writeData(): Coroutine<void> {
     const failures = this.#failures;
-    const dirty = [...this.pages.values()].filter((page) => page.dirty);
-    let left = dirty.sort((a, b) => a.index - b.index);
+    let left = [...this.dirty].sort((a, b) => a.index - b.index);
+    this.#early = MOST_EARLY_PAGES;
+    this.context.early.note(this, -this.#gathered.size);
+    this.#gathered.clear();
     do {
       // What somebody else began must be on the disk, too. A page is not written twice at a time: which of its
       // contents came last would be for the disk to say.
@@ -247,12 +255,28 @@ export class FileData implements PageOwner {
    * meanwhile, so that little is left for the `fsync` that comes at the end.
    */
   wrote(offset: number, end: number): void {
+    if (this.#early > 0) this.#gather(Math.ceil(offset / PAGE_BYTES), Math.floor(end / PAGE_BYTES));
     if (offset !== this.#writtenTo) this.#behind = offset;
     this.#writtenTo = end;
     if (end - this.#behind < WRITE_BEHIND_BYTES) return;
     const from = Math.floor(this.#behind / PAGE_BYTES), beyond = Math.floor(end / PAGE_BYTES);
     this.#behind = end;
     this.context.spawn(this.#write(this.#dirty(from, beyond)));
+  }
+
+  /** Pages that were written as a whole. */
+  #gather(from: number, beyond: number): void {
+    const before = this.#gathered.size;
+    for (let index = from; index < beyond; index++) this.#gathered.add(this.pages.get(index)!);
+    this.context.early.note(this, this.#gathered.size - before);
+  }
+
+  /** Writes what was gathered; in order, so that neighbours are one request. */
+  writeGathered(): void {
+    const pages = [...this.#gathered].filter((page) => page.dirty && page.busy === 0);
+    this.#gathered.clear();
+    this.#early -= pages.length;
+    this.context.spawn(this.#write(pages.sort((a, b) => a.index - b.index)));
   }
 
   /** Pages of a range to be written that are not on their way already. */

@@ -28,6 +28,8 @@ export interface Page {
 
 export interface PageOwner {
   readonly pages: Map<number, Page>;
+  /** those of them that are dirty, kept by the cache */
+  readonly dirty: Set<Page>;
   /** writes its dirty pages to the disk */
   writeData(): Coroutine<void>;
 }
@@ -122,12 +124,14 @@ export class PageCache {
   markDirty(page: Page): void {
     if (page.dirty) return;
     page.dirty = true;
+    page.owner.dirty.add(page);
     this.dirty++;
   }
 
   markClean(page: Page): void {
     if (!page.dirty) return;
     page.dirty = false;
+    page.owner.dirty.delete(page);
     this.dirty--;
   }
 
