@@ -338,14 +338,27 @@ export class Tasks {
 /** Mutual exclusion between coroutines; first come, first served. */
 export class Mutex {
   #held = false;
+  #waiting = 0;
   #queue = new WaitQueue();
 
   get held(): boolean {
     return this.#held;
   }
 
+  /** Whether nobody holds it, nor is about to. */
+  get idle(): boolean {
+    return !this.#held && this.#waiting === 0;
+  }
+
   *acquire(): Coroutine<void> {
-    while (this.#held) yield this.#queue;
+    while (this.#held) {
+      this.#waiting++;
+      try {
+        yield this.#queue;
+      } finally {
+        this.#waiting--;
+      }
+    }
     this.#held = true;
   }
 

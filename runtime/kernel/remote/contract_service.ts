@@ -179,6 +179,19 @@ export class ContractService implements Service {
     return answer;
   }
 
+  /**
+   * Sends a sync of writes that have not been answered.
+   * @returns the server's answer; none where it could not be sent, or its server was lost meanwhile
+   */
+  *syncBehind(call: ServiceCall): Coroutine<number | undefined> {
+    if (!this.ready) return undefined;
+    const { connection } = this, { number, payload, args } = call;
+    const answer = new RingAnswer(connection, number, payload);
+    if (!connection.send(call, this.#notes.book.translate(number, args), answer)) return undefined;
+    const status = yield* answer;
+    return status === LOST ? undefined : status;
+  }
+
   /** Takes the answers that have come, before the domain's loop does. */
   hear(): void {
     this.connection.poll();

@@ -163,7 +163,22 @@ export class WritesBehind implements Service {
       const failure = this.#takeFailure(this.server.record(call.args[0]));
       if (failure !== 0) return -failure;
     }
-    return this.#waits(call, Infinity) ? this.#callInTurn(call) : this.#claimAndCall(call);
+    if (!this.#waits(call, Infinity)) return this.#claimAndCall(call);
+    return isSync(call.number) ? this.#syncBehind(call) : this.#callInTurn(call);
+  }
+
+  /**
+   * A sync is sent behind the writes that it is for: a server does them first, and nobody has to be told in between.
+   * Where one is not answered before it (another instance of the server may have to do it again) it counts for
+   * nothing.
+   */
+  *#syncBehind(call: ServiceCall): Coroutine<number> {
+    const before = this.#numbers;
+    const [record] = this.server.handlesOf(call);
+    const status = yield* this.server.syncBehind(call);
+    if (status === undefined || this.#waits(call, before)) return yield* this.#callInTurn(call);
+    const failure = this.#takeFailure(record);
+    return failure !== 0 ? -failure : status;
   }
 
   /** Waits for those writes alone that were sent before: others may go on for ever. */
@@ -282,9 +297,13 @@ function errorOf(status: number | undefined, failure: unknown, length: number): 
   return status! < length ? E.ENOSPC : 0;
 }
 
+function isSync(number: number): boolean {
+  return number === Call.FSYNC || number === Call.FDATASYNC;
+}
+
 /** Calls that tell what became of writes before. */
 function tellsFailure(number: number): boolean {
-  return number === Call.PWRITE64 || number === Call.FSYNC || number === Call.FDATASYNC;
+  return number === Call.PWRITE64 || isSync(number);
 }
 
 /** Calls that see what closing a file gives back. */

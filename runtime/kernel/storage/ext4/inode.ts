@@ -302,8 +302,13 @@ export class Ext4Inode implements Inode, JoinedInode {
     return (yield* this.extended.all()).map((each) => each.name);
   }
 
+  /** Makes durable what was changed, by writes that were begun before, too. @throws Errno EIO */
   *sync(): Coroutine<void> {
     const { transactions } = this.filesystem;
+    if (!this.lock.idle) {
+      yield* this.lock.acquire();
+      this.lock.release();
+    }
     if (this.joined > transactions.durable) yield* transactions.commit(this.joined);
   }
 
