@@ -599,6 +599,41 @@ Deno.test("what is written from front to back is on its way before fsync, which 
   }
 });
 
+Deno.test("whole pages of a file that was made durable are on their way before the next fsync, up to a bound", () => {
+  const { ext4, run, disk, pause } = machine(ownImage(16), 3, 8 * MIB);
+  run(ext4.mount());
+  disk.record = true;
+  const page = pattern(7, 4096);
+  /** @returns how many pages reach the disk, without anybody asking, of writes to every other page */
+  const writtenOf = (inode: Inode, writes: number, bytes: Uint8Array, within = 0) => {
+    // Less than it takes to commit what has changed.
+    const passing = function* () {
+      for (let each = 0; each < 3000; each++) yield* pause();
+    };
+    run(passing());
+    const before = disk.history.length;
+    run(function* () {
+      for (let each = 0; each < writes; each++) {
+        yield* finish(inode.write(each % 128 * 8192 + within, bytes));
+        yield* pause();
+      }
+      yield* passing();
+    }());
+    return disk.history.length - before;
+  };
+  const synced = run(make(ext4.root, "synced", pattern(1, MIB)));
+  run(finish(synced.sync(false)));
+  const unsynced = run(make(ext4.root, "unsynced", pattern(1, MIB)));
+  assertEquals(writtenOf(unsynced, 128, page), 0);
+  assertEquals(writtenOf(synced, 128, page.subarray(0, 4000), 50), 0);
+  assertEquals(writtenOf(synced, 127, page), 96);
+  const most = writtenOf(synced, 4096, page);
+  assert(most > 1000 && most <= 2048, `${most}`);
+  assertEquals(writtenOf(synced, 128, page), 0);
+  run(finish(synced.sync(false)));
+  assertEquals(writtenOf(synced, 64, page), 64);
+});
+
 Deno.test("what a work writes late is flushed as what it began with, whatever the order of the disk", () => {
   for (
     const [inOrder, expected] of [

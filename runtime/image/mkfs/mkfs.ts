@@ -316,7 +316,7 @@ class Maker {
       this.#writeBlock(blockBitmap, bitmap);
       this.#writeBlock(inodeBitmap, inodes);
     }
-    this.#superblock.counts = { freeBlocks, freeInodes };
+    this.#superblock.setCounts(freeBlocks, freeInodes);
     for (let group = 0; group < this.#groups; group++) {
       if (!this.#superblock.hasBackup(group)) continue;
       const first = group * BLOCKS_PER_GROUP;

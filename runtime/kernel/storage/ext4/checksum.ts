@@ -2,40 +2,51 @@
 // not inverted at the end, and CRC-16 for group descriptors of images that are older than that.
 
 const SLICES = 8;
-const tables = makeTables();
+/** By slice and byte: what a byte does to the checksum of so many bytes behind it. */
+const table = makeTable();
 
-function makeTables(): Uint32Array[] {
-  const made = Array.from({ length: SLICES }, () => new Uint32Array(256));
+function makeTable(): Int32Array {
+  const made = new Int32Array(SLICES * 256);
   for (let byte = 0; byte < 256; byte++) {
     let value = byte;
     for (let bit = 0; bit < 8; bit++) value = value & 1 ? value >>> 1 ^ 0x82f63b78 : value >>> 1;
-    made[0][byte] = value;
+    made[byte] = value;
   }
-  for (let slice = 1; slice < SLICES; slice++) {
-    for (let byte = 0; byte < 256; byte++) {
-      const before = made[slice - 1][byte];
-      made[slice][byte] = before >>> 8 ^ made[0][before & 0xff];
-    }
+  for (let each = 256; each < made.length; each++) {
+    const before = made[each - 256];
+    made[each] = before >>> 8 ^ made[before & 0xff];
   }
   return made;
 }
 
 /** Goes on with a CRC-32C over bytes. `crc` is 0xffffffff at the start, or a seed. */
 export function crc32c(crc: number, bytes: Uint8Array, from = 0, to = bytes.length): number {
-  const [t0, t1, t2, t3, t4, t5, t6, t7] = tables;
   let at = from;
-  for (; at + 8 <= to; at += 8) {
-    crc ^= bytes[at] | bytes[at + 1] << 8 | bytes[at + 2] << 16 | bytes[at + 3] << 24;
-    crc = t7[crc & 0xff] ^ t6[crc >>> 8 & 0xff] ^ t5[crc >>> 16 & 0xff] ^ t4[crc >>> 24] ^
-      t3[bytes[at + 4]] ^ t2[bytes[at + 5]] ^ t1[bytes[at + 6]] ^ t0[bytes[at + 7]];
+  for (; at < to && (bytes.byteOffset + at & 3) !== 0; at++) crc = step(crc, bytes[at]);
+  const count = (to - at >> 3) * 2;
+  if (count > 0) {
+    const words = new Int32Array(bytes.buffer, bytes.byteOffset + at, count);
+    for (let word = 0; word < count; word += 2) {
+      const first = words[word] ^ crc, second = words[word + 1];
+      crc = table[0x700 + (first & 0xff)] ^ table[0x600 + (first >>> 8 & 0xff)] ^
+        table[0x500 + (first >>> 16 & 0xff)] ^ table[0x400 + (first >>> 24)] ^
+        table[0x300 + (second & 0xff)] ^ table[0x200 + (second >>> 8 & 0xff)] ^
+        table[0x100 + (second >>> 16 & 0xff)] ^ table[second >>> 24];
+    }
+    at += count * 4;
   }
-  for (; at < to; at++) crc = t0[(crc ^ bytes[at]) & 0xff] ^ crc >>> 8;
+  for (; at < to; at++) crc = step(crc, bytes[at]);
   return crc >>> 0;
+}
+
+function step(crc: number, byte: number): number {
+  return table[(crc ^ byte) & 0xff] ^ crc >>> 8;
 }
 
 /** Goes on over a 32-bit little-endian number. */
 export function crc32cWord(crc: number, word: number): number {
-  return crc32c(crc, Uint8Array.of(word, word >>> 8, word >>> 16, word >>> 24));
+  for (let shift = 0; shift < 32; shift += 8) crc = step(crc, word >>> shift);
+  return crc >>> 0;
 }
 
 /** Goes on with a CRC-16 (polynomial 0x8005, reflected) over bytes. */

@@ -209,10 +209,7 @@ export class Ext4 implements FileSystem {
     yield* this.dropOrphans();
     yield* this.transactions.finish();
     this.superblock.needsRecovery = false;
-    this.superblock.counts = {
-      freeBlocks: this.groups.freeBlocks,
-      freeInodes: this.groups.freeInodes,
-    };
+    this.superblock.setCounts(this.groups.freeBlocks, this.groups.freeInodes);
     this.superblock.writeTime = this.#seconds;
     yield* this.#writeSuperblock();
   }
@@ -254,12 +251,9 @@ export class Ext4 implements FileSystem {
     }
     this.#directoryBlocks.clear();
     this.groups.seal();
-    this.superblock.counts = {
-      freeBlocks: this.groups.freeBlocks,
-      freeInodes: this.groups.freeInodes,
-    };
-    this.superblock.seal();
-    if (!this.readOnly) this.changedSuperblock();
+    const { freeBlocks, freeInodes } = this.groups;
+    if (this.superblock.setCounts(freeBlocks, freeInodes)) this.changedSuperblock();
+    if (this.#superBuffer.transaction !== 0) this.superblock.seal();
   }
 
   /** The superblock is changed by the present operation. */

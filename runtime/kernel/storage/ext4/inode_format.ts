@@ -22,16 +22,11 @@ export function inodeSeed(superblock: Superblock, ino: number, generation: numbe
   return crc32cWord(crc32cWord(superblock.seed, ino), generation);
 }
 
-function checksum(
-  superblock: Superblock,
-  bytes: Uint8Array,
-  ino: number,
-  generation: number,
-): number {
-  const copy = bytes.slice();
-  copy.fill(0, 0x7c, 0x7e);
-  if (hasHighChecksum(bytes)) copy.fill(0, 0x82, 0x84);
-  return crc32c(inodeSeed(superblock, ino, generation), copy);
+/** Of an inode, in whose bytes the checksum becomes zero. */
+function checksum(superblock: Superblock, view: DataView, bytes: Uint8Array, ino: number): number {
+  view.setUint16(0x7c, 0);
+  if (hasHighChecksum(bytes)) view.setUint16(0x82, 0);
+  return crc32c(inodeSeed(superblock, ino, view.getUint32(0x64, true)), bytes);
 }
 
 function hasHighChecksum(bytes: Uint8Array): boolean {
@@ -45,17 +40,17 @@ export function inodeChecksumIsRight(
   ino: number,
 ): boolean {
   if (!superblock.checksums) return true;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const copy = bytes.slice(), view = new DataView(copy.buffer);
   const wide = hasHighChecksum(bytes);
   const stored = view.getUint16(0x7c, true) + (wide ? view.getUint16(0x82, true) * 65536 : 0);
-  const right = checksum(superblock, bytes, ino, view.getUint32(0x64, true));
+  const right = checksum(superblock, view, copy, ino);
   return stored === (wide ? right : right & 0xffff);
 }
 
 export function sealInode(superblock: Superblock, bytes: Uint8Array, ino: number): void {
   if (!superblock.checksums) return;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const right = checksum(superblock, bytes, ino, view.getUint32(0x64, true));
+  const right = checksum(superblock, view, bytes, ino);
   view.setUint16(0x7c, right & 0xffff, true);
   if (hasHighChecksum(bytes)) view.setUint16(0x82, right >>> 16, true);
 }

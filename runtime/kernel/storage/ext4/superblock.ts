@@ -101,12 +101,18 @@ export class Superblock {
     this.view.setUint32(0xe8, ino, true);
   }
 
-  set counts({ freeBlocks, freeInodes }: { freeBlocks: number; freeInodes: number }) {
-    this.view.setUint32(0xc, freeBlocks >>> 0, true);
-    if ((this.incompat & Incompat.BIT64) !== 0) {
-      this.view.setUint32(0x158, Math.floor(freeBlocks / 2 ** 32), true);
-    }
-    this.view.setUint32(0x10, freeInodes, true);
+  /** @returns whether there were others before */
+  setCounts(freeBlocks: number, freeInodes: number): boolean {
+    const { view } = this, high = Math.floor(freeBlocks / 2 ** 32);
+    const wide = (this.incompat & Incompat.BIT64) !== 0;
+    if (
+      view.getUint32(0xc, true) === freeBlocks >>> 0 && view.getUint32(0x10, true) === freeInodes &&
+      (!wide || view.getUint32(0x158, true) === high)
+    ) return false;
+    view.setUint32(0xc, freeBlocks >>> 0, true);
+    if (wide) view.setUint32(0x158, high, true);
+    view.setUint32(0x10, freeInodes, true);
+    return true;
   }
 
   set writeTime(seconds: number) {
