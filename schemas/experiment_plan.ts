@@ -69,10 +69,19 @@ export interface Combination {
 export interface CasePlan extends Combination {
   /** unique in the experiment, and the same each time it is compiled */
   id: string;
-  /** the machine, with the workload's program under the workload's name */
+  /** the machine, with the workload's program under the workload's name, unless that runs on the host */
   machine: Plan;
+  command?: HostCommand;
   /** id of the case that it is compared with; not there for one that is a baseline, or has none */
   baseline?: string;
+}
+
+/** A workload that the host runs: found along its PATH, if it is no path itself. */
+export interface HostCommand {
+  run: string;
+  args: string[];
+  /** beside what the host's environment has */
+  env: Record<string, string>;
 }
 
 export interface PrunedCase extends Combination {

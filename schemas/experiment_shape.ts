@@ -50,7 +50,18 @@ const figure = record("a figure of a run: exactly one of pattern and report", {
 
 const workload = record("a program that is run and measured", {
   title: optional(text("what it is; else its name")),
-  run: required(text("a program of the machine by its absolute path, or a TypeScript module")),
+  on: defaulted(
+    choice("where it runs: a command of the host uses ports that lead to what is `beside` it", [
+      "machine",
+      "host",
+    ]),
+    "machine",
+  ),
+  run: required(
+    text(
+      "a program of the machine by its absolute path, or a TypeScript module; a command of the host",
+    ),
+  ),
   args: defaulted(
     list("arguments; ${NAME} is the value of a parameter", text("an argument")),
     [],

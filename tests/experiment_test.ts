@@ -127,3 +127,42 @@ repetitions: 1
       "one hangs: not done after 3 s",
     ]);
   }));
+
+Deno.test("what the host runs is measured beside a program of the machine, and its failures are told", () =>
+  withFolder(async (folder) => {
+    Deno.writeTextFileSync(
+      `${folder}/waits.ts`,
+      "export default async function main(sys) { await sys.print('it waits'); await sys.sleep(600_000); }",
+    );
+    const host = "on: host, beside: [waits]";
+    const figures = "figures: { it: { pattern: '(?<it>[0-9]+) times', unit: 1, better: lower } }";
+    Deno.writeTextFileSync(
+      `${folder}/it.yaml`,
+      `
+kind: Experiment
+name: outside
+systems:
+  one:
+    extends: ${examples}architectures/monolithic.yaml
+    overrides: { programs: { waits: { run: waits.ts } } }
+parameters: { times: { values: [2, 3] } }
+workloads:
+  works: { ${host}, run: sh, args: [-c, 'echo "$N times"'], env: { N: "\${times}" }, ${figures} }
+  fails: { ${host}, run: sh, args: [-c, 'echo no spoons >&2; exit 3'], ${figures} }
+  missing: { ${host}, run: no-such-program, ${figures} }
+repetitions: 1
+`,
+    );
+    const { code, out, err } = await run(folder, "--json");
+    assertEquals(code, 1, err);
+    const told = JSON.parse(out).failures.map((run: { case: string; failure: string }) =>
+      `${run.case}: ${run.failure}`
+    );
+    assertEquals(told.sort(), [
+      "one fails: the program ended with 3",
+      'one missing: there is no program "no-such-program" on this host',
+    ]);
+    const [, ...runs] = lines(folder);
+    const figureOf = (id: string) => runs.find((run) => run.case === id)!.figures.it;
+    assertEquals([figureOf("one works times=2"), figureOf("one works times=3")], [2, 3]);
+  }));

@@ -98,6 +98,8 @@ export const explanations: Record<string, string> = {
   E1107: "An experiment has to have something to run, and each value of a parameter once.",
   E1108: "Runs go on from `repetitions` to `stop.most`, so that cannot be less.",
   E1109: "Constraints and the baseline call the system and the workload by these names.",
+  E1110:
+    "A workload that the host runs is a command of the host, and uses what a program of the machine offers at a port.",
   E1201: "A fault is in a domain or in a device: one of the two.",
   E1202:
     "A fault names a device that the machine does not have, or something that is no service domain.",

@@ -57,7 +57,8 @@ function checkParameters({ experiment, root, systems, report }: Context): void {
   }
 }
 
-function checkWorkloads({ experiment, root, report }: Context): void {
+function checkWorkloads(context: Context): void {
+  const { experiment, root, report } = context;
   const parameters = Object.keys(experiment.parameters);
   for (const [name, workload] of Object.entries(experiment.workloads)) {
     for (const field of ["args", "env"]) {
@@ -72,6 +73,7 @@ function checkWorkloads({ experiment, root, report }: Context): void {
         });
       }
     }
+    if (workload.on === "host") checkHostWorkload(context, name);
     workload.systems?.forEach((system, index) =>
       knownName(
         { root, report },
@@ -105,6 +107,45 @@ function checkWorkloads({ experiment, root, report }: Context): void {
       });
     }
   }
+}
+
+/** What the host runs has no place in the machine, and somebody there to talk to, whatever the system. */
+function checkHostWorkload(
+  { experiment, root, systems, report }: Context,
+  name: string,
+): void {
+  const { beside, systems: among = [...systems.keys()] } = experiment.workloads[name];
+  for (const field of ["cwd", "uid", "gid"]) {
+    const entry = entryAt(root, ["workloads", name, field]);
+    if (entry === undefined) continue;
+    report({
+      code: "E1110",
+      message: `"${field}" is for programs of the machine, and this one is run by the host`,
+      span: entry.key,
+    });
+  }
+  if (beside.length === 0) {
+    report({
+      code: "E1110",
+      message: `workload "${name}" is run by the host, and nothing by the machine`,
+      span: keyAt(root, ["workloads", name]),
+      hint: "beside: [PROGRAM] names what it talks to",
+    });
+  }
+  beside.forEach((program, index) => {
+    for (const system of among) {
+      const programs = systems.has(system)
+        ? entryAt(systems.get(system)!.root, ["programs"])?.node
+        : undefined;
+      if (programs?.kind !== "map" || programs.entries.has(program)) continue;
+      report({
+        code: "E1101",
+        message: `system "${system}" has no program "${program}"`,
+        span: nodeAt(root, ["workloads", name, "beside", index]),
+        hint: suggest(program, programs.entries.keys()),
+      });
+    }
+  });
 }
 
 function wrongPattern(

@@ -6,6 +6,7 @@ import type {
   Combination,
   ExperimentPlan,
   FigurePlan,
+  HostCommand,
   MergedCase,
   PrunedCase,
 } from "../../schemas/experiment_plan.ts";
@@ -20,6 +21,7 @@ import { checkExperiment } from "./check.ts";
 import { baselineOf, combinationsOf, excludedBy, idOf } from "./combinations.ts";
 import type { LoadedExperiment } from "./load.ts";
 import { machineTree } from "./machine_tree.ts";
+import { substituteText } from "./trees.ts";
 
 interface Compiled {
   machine?: Plan;
@@ -93,11 +95,13 @@ async function sortCombinations(
       leaveOut(errors[0].code, errors[0].message, errors[0].span);
       continue;
     }
-    const id = idOf(combination), key = JSON.stringify([combination.workload, machine]);
+    const command = commandOf(experiment, combination);
+    const id = idOf(combination);
+    const key = JSON.stringify([combination.workload, machine, command]);
     const same = byMachine.get(key);
     if (same === undefined) {
       byMachine.set(key, id);
-      cases.push({ ...combination, id, machine });
+      cases.push({ ...combination, id, machine, ...(command && { command }) });
     } else merged.push({ ...combination, into: same });
     standIns.set(id, same ?? id);
   }
@@ -107,6 +111,21 @@ async function sortCombinations(
     if (baseline !== undefined && baseline !== each.id) each.baseline = baseline;
   }
   return { cases, pruned, merged };
+}
+
+/** What the host runs, where it does. */
+function commandOf(
+  experiment: Experiment,
+  { workload, parameters }: Combination,
+): HostCommand | undefined {
+  const { on, run, args, env } = experiment.workloads[workload];
+  if (on !== "host") return undefined;
+  const given = (text: string) => substituteText(text, parameters);
+  return {
+    run,
+    args: args.map(given),
+    env: Object.fromEntries(Object.entries(env).map(([name, value]) => [name, given(value)])),
+  };
 }
 
 /** Systems with their workloads, as they are without parameters. */

@@ -110,6 +110,27 @@ Deno.test("a machine has the workload's program alone, with its parameters", asy
   assertEquals(machine.rings[0].depth, 64);
 });
 
+Deno.test("what the host runs is no program of the machine, and its parameters tell cases apart", async () => {
+  const text = experiment.replace(
+    "    run: present.ts\n    args",
+    "    on: host\n    run: ab\n    beside: [other]\n    args",
+  );
+  const { cases } = await planOf(text);
+  const { machine, command } = cases.find(({ id }) => id === "apart sized depth=64 size=2")!;
+  assertEquals(machine.programs.map(({ name }) => name), ["other"]);
+  assertEquals(command, { run: "ab", args: ["2", "$HOME"], env: {} });
+  assertEquals(cases.find(({ workload }) => workload === "plain")!.command, undefined);
+});
+
+Deno.test("what the host runs has somebody in the machine to talk to, and no place there", async () => {
+  const text = experiment.replace(
+    "    run: present.ts\n    args",
+    "    on: host\n    run: ab\n    uid: 1\n    args",
+  );
+  const { diagnostics } = await compileText(text);
+  assertEquals(diagnostics.map(({ code }) => code), ["E1110", "E1110"]);
+});
+
 Deno.test("quick replaces lists", async () => {
   const { cases, repetitions, quick } = await planOf(experiment, true);
   assertEquals([cases.length, repetitions, quick], [5, 1, true]);

@@ -37,7 +37,7 @@ function programsTree(
   parameters: Record<string, string>,
 ): Node {
   const { node, key } = entryAt(root, ["workloads", workload])!;
-  const { beside } = experiment.workloads[workload];
+  const { beside, on } = experiment.workloads[workload];
   const field = (name: string) => {
     const given = entryAt(node, [name])?.node;
     return given && substitute(given, parameters);
@@ -46,6 +46,8 @@ function programsTree(
   const gone = others?.kind === "map"
     ? [...others.entries.keys()].filter((name) => !beside.includes(name))
     : [];
+  const programs = Object.fromEntries(gone.map((name) => [name, scalarOf(null, key)]));
+  if (on === "host") return mapOf({ programs: mapOf(programs, key) }, key);
   const waits = beside.map((name) => {
     const healthy = entryAt(tree, ["programs", name, "health"]) !== undefined;
     return [name, scalarOf(healthy ? "healthy" : "started", key)];
@@ -59,6 +61,5 @@ function programsTree(
     gid: field("gid"),
     depends_on: mapOf(Object.fromEntries(waits), key),
   }, key);
-  const programs = Object.fromEntries(gone.map((name) => [name, scalarOf(null, key)]));
   return mapOf({ programs: mapOf({ ...programs, [workload]: program }, key) }, key);
 }

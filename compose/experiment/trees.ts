@@ -81,6 +81,11 @@ export function variablesOf(node: Node | undefined): { name: string; span: Span 
   return [...String(node.value).matchAll(VARIABLE)].map(([, name]) => ({ name, span: node.span }));
 }
 
+/** A text with its variables replaced. */
+export function substituteText(text: string, values: Record<string, string>): string {
+  return text.replace(VARIABLE, (all, name) => values[name] ?? all);
+}
+
 /** The tree with its variables replaced. */
 export function substitute(node: Node, values: Record<string, string>): Node {
   if (node.kind === "list") {
@@ -94,5 +99,5 @@ export function substitute(node: Node, values: Record<string, string>): Node {
     return { ...node, entries: new Map(entries) };
   }
   if (typeof node.value !== "string") return node;
-  return { ...node, value: node.value.replace(VARIABLE, (all, name) => values[name] ?? all) };
+  return { ...node, value: substituteText(node.value, values) };
 }

@@ -29,12 +29,17 @@ export async function runCase(
   const seconds = () => Math.round(performance.now() - start) / 1000;
   const folder = await Deno.makeTempDir({ prefix: "experiment-" });
   try {
-    const request = { machine: one.machine, program: workload.name, folder };
-    const { report, output, noise } = await runProcess(request, workload.timeoutMs, runner, began);
-    const program = report.programs.find(({ name }) => name === workload.name);
-    const figures = program?.status === 0
+    const { machine, command } = one;
+    const request = { machine, program: workload.name, command, folder };
+    const { report, output, noise, status } = await runProcess(
+      request,
+      workload.timeoutMs,
+      runner,
+      began,
+    );
+    const figures = status === 0
       ? attempt(() => figuresOf(workload.figures, output, report))
-      : `the program ended with ${program?.signal ?? program?.status}`;
+      : `the program ended with ${status}`;
     if (typeof figures === "string") {
       const text = `${output}${noise}`.trim().slice(-KEPT_CHARACTERS);
       return { ...record, seconds: seconds(), failure: figures, output: text };
