@@ -12,6 +12,7 @@ import { ClientCache } from "../kernel/remote/client_cache.ts";
 import { Connection } from "../kernel/remote/connection.ts";
 import { ContractService } from "../kernel/remote/contract_service.ts";
 import { standIn } from "../kernel/remote/interfaces.ts";
+import { KeptAttributes } from "../kernel/remote/kept_attributes.ts";
 import { LinkFollower } from "../kernel/remote/link_follower.ts";
 import { PagePool } from "../kernel/remote/page_pool.ts";
 import type { Service } from "../kernel/service.ts";
@@ -38,8 +39,9 @@ interface Link {
   connection: Connection;
   /** of a ring that files go through */
   files: ContractService | undefined;
-  /** and what the primary keeps of them */
+  /** and what the primary keeps of them: pages, and on top of those what is known of names */
   cache: ClientCache | undefined;
+  names: KeptAttributes | undefined;
   contract: ClientContract;
   memory: ArrayBufferLike;
   bell: Bell;
@@ -102,8 +104,9 @@ export class PrimaryRings {
     const cache = files && this.#isKept(ring)
       ? new ClientCache(files, this.#pages, environment.tasks)
       : undefined;
+    const names = files && cache && new KeptAttributes(files, cache, environment.tasks);
     const { interface: of, server: domain } = ring;
-    return { index, interface: of, domain, connection, files, cache, contract, ...opened };
+    return { index, interface: of, domain, connection, files, cache, names, contract, ...opened };
   }
 
   /** Whether pages of a ring's files may be kept: who keeps them has to see every change. */
@@ -164,14 +167,14 @@ export class PrimaryRings {
   standIn(domain: string, name: string): unknown {
     const link = this.#links.find((each) => each.domain === domain && each.interface === name);
     if (link === undefined) throw new Error(`No ring leads to "${name}" of domain "${domain}"`);
-    return link.cache ?? link.files ??
+    return link.names ?? link.files ??
       standIn(name, link.connection, link.contract, this.environment);
   }
 
   /** The files that a domain serves. */
   files(domain: string): Service {
     const link = this.#links.find((link) => link.domain === domain && link.files !== undefined)!;
-    return link.cache ?? link.files!;
+    return link.names ?? link.files!;
   }
 
   /** The server has new memory: it is used from the next opening of the ring on. */

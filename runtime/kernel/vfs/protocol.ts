@@ -93,7 +93,10 @@ export const Private = {
   HOLD: 1033,
   /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
   UNNAMED: 1034,
-  /** arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle */
+  /**
+   * arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle; status:
+   * {@link STEADY_STAT} where nothing but calls of clients changes that, else 0
+   */
   STAT: 1035,
 } as const;
 
@@ -108,6 +111,8 @@ export const WalkFlag = {
   /** ".." at the root is refused, and not the root again */
   BENEATH: 16,
 } as const;
+
+export const STEADY_STAT = 1;
 
 /** A walk that leaves the server's tree answers with this status, and where and what is left in the payload. */
 export const CONTINUES = 0x4000_0000;

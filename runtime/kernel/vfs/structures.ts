@@ -47,6 +47,11 @@ export function putStatx(
   out.setUint32(140, device, true);
 }
 
+/** The number of the inode that a `struct statx` is of. */
+export function getStatxIno(statx: Uint8Array): number {
+  return Number(view(statx).getBigUint64(32, true));
+}
+
 /** A `struct stat` (asm-generic) from a `struct statx`. */
 export function statFromStatx(statx: Uint8Array, into: Uint8Array): void {
   const from = view(statx), out = view(into);

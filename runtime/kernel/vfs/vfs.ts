@@ -20,6 +20,7 @@ import {
   Private,
   putContinuation,
   putWalkResult,
+  STEADY_STAT,
   SYMLINKS_MAX,
   WALK_RESULT_BYTES,
 } from "./protocol.ts";
@@ -168,7 +169,7 @@ export class FileServer implements Service {
     } finally {
       yield* finish(inode.release());
     }
-    return 0;
+    return inode.filesystem.steady === true ? STEADY_STAT : 0;
   }
 
   #give(

@@ -1,0 +1,172 @@
+// What a client keeps of names: the attributes that a path led to, and paths that led nowhere. As with contents, the
+// client is its server's only one, so that every change passes here: what it may touch is forgotten when it is sent,
+// and nothing is kept that was asked for while a change was under way. What changes by itself, the server says: only
+// an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an answer came from before.
+// docs/decisions/2026-11-30-clients-keep-attributes.md has the argument.
+import { type Blocking, isCoroutine, type Tasks } from "../coroutine.ts";
+import { E, Errno } from "../errno.ts";
+import type { Credential, Service, ServiceCall } from "../service.ts";
+import { O } from "../vfs/constants.ts";
+import { Call, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
+import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
+import { after } from "./after.ts";
+import type { ContractService } from "./contract_service.ts";
+import { changes } from "./redo_log.ts";
+
+/** Paths that something is known of; beyond it all is forgotten. */
+const MAX_PATHS = 4096;
+
+/** What a path led to. */
+interface Known {
+  /** 1, or a negative error number */
+  status: number;
+  /** `struct statx`; none of a path that led nowhere */
+  attributes?: Uint8Array;
+}
+
+export class KeptAttributes implements Service {
+  readonly #known = new Map<string, Known>();
+  /** by number of an inode, whatever its file system: the paths that lead there */
+  readonly #paths = new Map<number, string[]>();
+  /** file systems that nothing but calls of clients changes */
+  readonly #steady = new Set<number>();
+  /** changes that were sent, and those that have not been answered */
+  #changes = 0;
+  #changing = 0;
+  #generation = -1;
+  /** what permission checks look at, as a text */
+  readonly #identities = new WeakMap<Credential, string>();
+
+  /**
+   * @param server what it is about
+   * @param below the way there
+   * @param tasks of the domain that calls
+   */
+  constructor(
+    private readonly server: Pick<ContractService, "generation" | "ready" | "record">,
+    private readonly below: Service,
+    private readonly tasks: Tasks,
+  ) {}
+
+  get transaction(): number {
+    return this.below.transaction;
+  }
+
+  get durable(): number {
+    return this.below.durable;
+  }
+
+  call(call: ServiceCall): Blocking<number> {
+    const { number } = call;
+    if (number === Call.PREAD64) return this.below.call(call);
+    if (number === Private.STAT || number === Private.WALK) return this.#find(call);
+    if (!changesNames(call)) return this.below.call(call);
+    this.#changes++;
+    if (changesOneFile(number)) this.#forgetFile(this.server.record(call.args[0]).ino);
+    else this.#forgetAll();
+    this.#changing++;
+    const over = (status: number) => {
+      this.#changing--;
+      return status;
+    };
+    let result: Blocking<number>;
+    try {
+      result = this.below.call(call);
+    } catch (failure) {
+      over(0);
+      throw failure;
+    }
+    return isCoroutine(result) ? after(result, this.tasks, over) : over(result);
+  }
+
+  #find(call: ServiceCall): Blocking<number> {
+    if (!this.#usable()) return this.below.call(call);
+    const key = this.#keyOf(call), known = this.#known.get(key);
+    if (known !== undefined) {
+      if (known.attributes !== undefined) call.payload.set(known.attributes);
+      return known.status;
+    }
+    if (this.#changing > 0) return this.below.call(call);
+    const { mount } = this.server.record(call.args[0]);
+    const changes = this.#changes;
+    const keep = (status: number) => {
+      if (changes === this.#changes && this.#usable()) this.#keep(key, mount, call, status);
+      return status;
+    };
+    let result: Blocking<number>;
+    try {
+      result = this.below.call(call);
+    } catch (failure) {
+      if (failure instanceof Errno) keep(-failure.errno);
+      throw failure;
+    }
+    return isCoroutine(result) ? after(result, this.tasks, keep) : keep(result);
+  }
+
+  #keep(key: string, mount: number, { number, payload }: ServiceCall, status: number): void {
+    if (this.#known.size >= MAX_PATHS) this.#forgetAll();
+    if (status === -E.ENOENT && this.#steady.has(mount)) this.#known.set(key, { status });
+    if (number !== Private.STAT || status !== STEADY_STAT) return;
+    this.#steady.add(mount);
+    const attributes = payload.slice(0, STATX_BYTES), ino = getStatxIno(attributes);
+    this.#known.set(key, { status, attributes });
+    const paths = this.#paths.get(ino);
+    if (paths === undefined) this.#paths.set(ino, [key]);
+    else paths.push(key);
+  }
+
+  /** Everything that the answer depends on, but for what is on the server. @throws Errno EBADF, EIO */
+  #keyOf({ number, args, payload, credential }: ServiceCall): string {
+    const place = (handle: number) => {
+      const { mount, ino, generation } = this.server.record(handle);
+      return `${mount}:${ino}:${generation}`;
+    };
+    const root = args[4] < 0 ? "" : place(args[4]);
+    const path = getBytes(payload, 0, Math.min(args[1], payload.length));
+    const who = this.#identityOf(credential);
+    return `${number} ${args[2]} ${args[3]} ${who} ${place(args[0])} ${root} ${path}`;
+  }
+
+  #identityOf(credential: Credential): string {
+    let text = this.#identities.get(credential);
+    if (text === undefined) {
+      const { uid, gid, groups } = credential;
+      this.#identities.set(credential, text = [uid, gid, ...groups].join(","));
+    }
+    return text;
+  }
+
+  /** Whether what is kept is what the server has, which it is while the same instance is there. */
+  #usable(): boolean {
+    const { generation, ready } = this.server;
+    if (this.#generation !== generation) {
+      this.#generation = generation;
+      this.#changes++;
+      this.#forgetAll();
+    }
+    return ready;
+  }
+
+  #forgetFile(ino: number): void {
+    if (this.#paths.size === 0) return;
+    for (const path of this.#paths.get(ino) ?? []) this.#known.delete(path);
+    this.#paths.delete(ino);
+  }
+
+  #forgetAll(): void {
+    if (this.#known.size === 0) return;
+    this.#known.clear();
+    this.#paths.clear();
+  }
+}
+
+/** Whether a call may change attributes, or where a path leads. */
+function changesNames({ number, args }: ServiceCall): boolean {
+  // What CREATE makes is known when it is done.
+  return number === Private.COVER || changes(number, args, true);
+}
+
+/** Calls that change no more than the attributes of their file, which is no directory. */
+function changesOneFile(number: number): boolean {
+  return number === Call.PWRITE64 || number === Call.FTRUNCATE || number === Call.FALLOCATE;
+}
