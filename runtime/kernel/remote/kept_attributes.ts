@@ -6,7 +6,6 @@
 import { type Blocking, isCoroutine, type Tasks } from "../coroutine.ts";
 import { E, Errno } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { O } from "../vfs/constants.ts";
 import { Call, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
 import { after } from "./after.ts";
