@@ -16,7 +16,8 @@ import type { Service, ServiceCall } from "../service.ts";
 import { O, SEEK } from "../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { after } from "./after.ts";
-import { CachedFile, type Transfer } from "./cached_file.ts";
+import type { CachedFile, Transfer } from "./cached_file.ts";
+import { CachedFiles } from "./cached_files.ts";
 import {
   dropBytes,
   dropEnd,
@@ -26,7 +27,7 @@ import {
   withdrawReplaced,
 } from "./cached_pages.ts";
 import type { ContractService } from "./contract_service.ts";
-import { type HandleRecord, identity } from "./handle_book.ts";
+import type { HandleRecord } from "./handle_book.ts";
 import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
 import { WritesBehind } from "./writes_behind.ts";
 
@@ -34,8 +35,6 @@ import { WritesBehind } from "./writes_behind.ts";
 const SMALL_BYTES = 4 * PAGE_BYTES;
 /** What is asked for in place of a small read that goes on where the last one ended. */
 const AHEAD_BYTES = 16 * PAGE_BYTES;
-/** Files that something is noted of. */
-const MAX_FILES = 4096;
 const NOTHING = new Uint8Array(0);
 
 /** A change of a file that is under way. */
@@ -54,13 +53,7 @@ export class ClientCache implements Service {
   misses = 0;
   /** between this and the server */
   readonly writes: WritesBehind;
-  readonly #files = new Map<string, CachedFile>();
-  #generation: number;
-  #numbers = 0;
-  /** how often something was forgotten */
-  #forgettings = 0;
-  /** calls under way that may change a file that is not known yet: until they end nothing is kept or used */
-  #barriers = 0;
+  readonly #files: CachedFiles;
 
   /**
    * @param server whose answers these are, under its contract
@@ -72,7 +65,7 @@ export class ClientCache implements Service {
     private readonly pool: PagePool,
     private readonly tasks: Tasks,
   ) {
-    this.#generation = server.generation;
+    this.#files = new CachedFiles(server, pool);
     this.writes = new WritesBehind(server, tasks);
   }
 
@@ -107,10 +100,10 @@ export class ClientCache implements Service {
   #read(call: ServiceCall): Blocking<number> {
     const { args, payload } = call, offset = args[1];
     const record = this.server.record(args[0]);
-    if (!mayKeep(record) || !(offset >= 0) || payload.length === 0 || !this.#usable()) {
+    if (!mayKeep(record) || !(offset >= 0) || payload.length === 0 || !this.#files.usable) {
       return this.writes.call(call);
     }
-    const file = this.#fileOf(record);
+    const file = this.#files.of(record);
     const held = this.pool.read(file, offset, payload);
     const isNext = file.lastEnd === offset;
     file.lastEnd = offset + payload.length;
@@ -172,7 +165,7 @@ export class ClientCache implements Service {
     const { args, payload } = call;
     const read = file.begin(args[1], payload.length, false);
     return after(answer, this.tasks, (status) => {
-      if (file.end(read) && status >= 0 && this.#usable()) {
+      if (file.end(read) && status >= 0 && this.#files.usable) {
         this.#keep(file, args[1], payload, status);
       }
       return status;
@@ -196,8 +189,8 @@ export class ClientCache implements Service {
   /** lseek(2) from the end: where that is known nobody has to be asked. */
   #seekEnd(call: ServiceCall): Blocking<number> {
     const record = this.server.record(call.args[0]);
-    if (!record.steady || !this.#usable()) return this.writes.call(call);
-    const file = this.#fileOf(record), distance = call.args[1];
+    if (!record.steady || !this.#files.usable) return this.writes.call(call);
+    const file = this.#files.of(record), distance = call.args[1];
     if (file.sizeBytes >= 0) {
       const position = file.sizeBytes + distance;
       return position >= 0 ? position : -E.EINVAL;
@@ -207,7 +200,7 @@ export class ClientCache implements Service {
     // As a read of all of it: a change that is under way meanwhile may have another end.
     const read = file.begin(0, Infinity, false);
     return after(answer, this.tasks, (status) => {
-      if (file.end(read) && status >= 0 && this.#usable()) {
+      if (file.end(read) && status >= 0 && this.#files.usable) {
         file.endsAt(status - distance);
       }
       return status;
@@ -219,9 +212,9 @@ export class ClientCache implements Service {
     this.writes.hear();
     const { args, payload } = call;
     const record = this.server.record(args[0]);
-    if (!record.takesWrites || !this.#usable()) return this.#change(call);
+    if (!record.takesWrites || !this.#files.usable) return this.#change(call);
     if (payload.length > this.server.maxPayloadBytes) return this.#writeInParts(call);
-    const file = this.#fileOf(record), { sizeBytes } = file;
+    const file = this.#files.of(record), { sizeBytes } = file;
     const offset = args[2] !== 0 ? sizeBytes : args[1], { length } = payload;
     const isInside = file.isInside(offset, length);
     if (!isInside && sizeBytes < 0) return this.#writeBlind(call, file);
@@ -284,7 +277,7 @@ export class ClientCache implements Service {
   #endWrite(write: Transfer, done: boolean): void {
     const { file } = write;
     file.end(write);
-    if (file.forgotten) this.#barriers--;
+    this.#files.changeEnds(file);
     if (done) return;
     file.swept();
     this.pool.dropAll(file);
@@ -295,7 +288,7 @@ export class ClientCache implements Service {
     const record = this.server.record(call.args[0]);
     if (!record.steady) return this.writes.call(call);
     const isWrite = call.number === Call.PWRITE64;
-    const change = this.#begin(this.#fileOf(record), isWrite ? call : undefined);
+    const change = this.#begin(this.#files.of(record), isWrite ? call : undefined);
     let result: Blocking<number>;
     try {
       result = this.writes.call(call);
@@ -345,8 +338,8 @@ export class ClientCache implements Service {
   #end(change: Change, done: boolean, sizeBytes?: number): void {
     const { file, write, pages, sweep } = change;
     const isSo = write !== undefined ? file.end(write) : file.endSweep(sweep);
-    if (file.forgotten) this.#barriers--;
-    else if (isSo && done && this.#usable()) {
+    this.#files.changeEnds(file);
+    if (isSo && done && this.#files.usable) {
       for (const [page, frame] of pages) this.pool.give(frame, file, page);
       change.pages = NO_PAGES;
       if (sizeBytes !== undefined) file.endsAt(sizeBytes);
@@ -356,13 +349,13 @@ export class ClientCache implements Service {
 
   /** What is made is empty, unless somebody else has it already, and wrote to it. */
   #create(call: ServiceCall): Blocking<number> {
-    const forgettings = this.#forgettings;
+    const { forgettings } = this.#files;
     return after(this.writes.call(call), this.tasks, (status) => {
       if (status < 0 || status === CONTINUES || !getWalkResult(call.payload).flag) return status;
       const record = this.server.record(status);
-      const isNew = !this.#files.has(identity(record));
-      if (isNew && forgettings === this.#forgettings && record.steady && this.#usable()) {
-        this.#fileOf(record).endsAt(0);
+      const isNew = !this.#files.has(record);
+      if (isNew && forgettings === this.#files.forgettings && record.steady && this.#files.usable) {
+        this.#files.of(record).endsAt(0);
       }
       return status;
     });
@@ -370,11 +363,11 @@ export class ClientCache implements Service {
 
   /** A call that may empty a file, which one is known once it is done. */
   #changeUnknown(call: ServiceCall): Blocking<number> {
-    this.#barriers++;
+    this.#files.raiseBarrier();
     const over = (status: number) => {
-      this.#barriers--;
-      if (status < 0) this.#reset();
-      else if (status !== CONTINUES) this.#emptied(this.server.record(status));
+      this.#files.lowerBarrier();
+      if (status < 0) this.#files.forgetAll();
+      else if (status !== CONTINUES) this.#files.emptied(this.server.record(status));
       return status;
     };
     let result: Blocking<number>;
@@ -385,56 +378,6 @@ export class ClientCache implements Service {
       throw failure;
     }
     return after(result, this.tasks, over);
-  }
-
-  #emptied(record: HandleRecord): void {
-    const file = this.#files.get(identity(record));
-    if (file === undefined) return;
-    file.swept();
-    this.pool.dropAll(file);
-  }
-
-  /** Whether what is kept is what the server has, which it is while the same instance is there. */
-  #usable(): boolean {
-    if (this.#generation !== this.server.generation) this.#reset();
-    return this.#barriers === 0 && this.server.ready;
-  }
-
-  /** Nothing is known any more. What was under way may yet be done, and by then something else be kept. */
-  #reset(): void {
-    this.#generation = this.server.generation;
-    for (const file of this.#files.values()) this.#forget(file);
-    this.#files.clear();
-  }
-
-  #forget(file: CachedFile): void {
-    this.#forgettings++;
-    this.pool.dropAll(file);
-    file.forgotten = true;
-    this.#barriers += file.changing;
-  }
-
-  #fileOf(record: HandleRecord): CachedFile {
-    const known = record.cached;
-    if (known !== undefined && !known.forgotten) return known;
-    const name = identity(record);
-    let file = this.#files.get(name);
-    if (file === undefined) {
-      if (this.#files.size >= MAX_FILES) this.#forgetSome();
-      this.#files.set(name, file = new CachedFile(this.#numbers++));
-    }
-    return record.cached = file;
-  }
-
-  /** The half of all files that were noted first. */
-  #forgetSome(): void {
-    let rest = MAX_FILES / 2;
-    for (const [name, file] of this.#files) {
-      if (rest-- === 0) return;
-      if (file.changing > 0) continue;
-      this.#forget(file);
-      this.#files.delete(name);
-    }
   }
 }
 
