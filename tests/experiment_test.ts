@@ -134,6 +134,8 @@ Deno.test("what the host runs is measured beside a program of the machine, and i
       `${folder}/waits.ts`,
       "export default async function main(sys) { await sys.print('it waits'); await sys.sleep(600_000); }",
     );
+    // Nobody else sleeps for so long.
+    const endless = 100_000 + Deno.pid + 0.5;
     const host = "on: host, beside: [waits]";
     const figures = "figures: { it: { pattern: '(?<it>[0-9]+) times', unit: 1, better: lower } }";
     Deno.writeTextFileSync(
@@ -150,6 +152,7 @@ workloads:
   works: { ${host}, run: sh, args: [-c, 'echo "$N times"'], env: { N: "\${times}" }, ${figures} }
   fails: { ${host}, run: sh, args: [-c, 'echo no spoons >&2; exit 3'], ${figures} }
   missing: { ${host}, run: no-such-program, ${figures} }
+  hangs: { ${host}, run: sleep, args: ["${endless}"], timeout: 6s, ${figures} }
 repetitions: 1
 `,
     );
@@ -160,8 +163,11 @@ repetitions: 1
     );
     assertEquals(told.sort(), [
       "one fails: the program ended with 3",
+      "one hangs: not done after 6 s",
       'one missing: there is no program "no-such-program" on this host',
     ]);
+    const alive = new Deno.Command("pgrep", { args: ["-f", `^sleep ${endless}$`] }).outputSync();
+    assertEquals(new TextDecoder().decode(alive.stdout), "");
     const [, ...runs] = lines(folder);
     const figureOf = (id: string) => runs.find((run) => run.case === id)!.figures.it;
     assertEquals([figureOf("one works times=2"), figureOf("one works times=3")], [2, 3]);

@@ -81,14 +81,24 @@ async function run(request: RunRequest): Promise<RunAnswer> {
   return { report, output, noise, status: own?.signal ?? own?.status };
 }
 
-/** @throws Error that names a program which is not there */
+/** Runs a command, which ends with this process. @throws Error that names a program which is not there */
 async function runOnHost({ run, args, env }: HostCommand): Promise<Deno.CommandOutput> {
+  let child: Deno.ChildProcess;
   try {
-    return await new Deno.Command(run, { args, env, stdin: "null" }).output();
+    child = new Deno.Command(run, { args, env, stdin: "null", stdout: "piped", stderr: "piped" })
+      .spawn();
   } catch (failure) {
     if (!(failure instanceof Deno.errors.NotFound)) throw failure;
     throw new Error(`there is no program "${run}" on this host`);
   }
+  const end = () => {
+    child.kill("SIGKILL");
+    Deno.exit(1);
+  };
+  Deno.addSignalListener("SIGTERM", end);
+  const output = await child.output();
+  Deno.removeSignalListener("SIGTERM", end);
+  return output;
 }
 
 if (import.meta.main) {

@@ -12,6 +12,9 @@ export interface Runner {
 /** Making an image of packages takes minutes, once; a run is timed from when its images are there. */
 const IMAGES_LIMIT_MS = 1_200_000;
 
+/** For what a run has started on the host; one that hangs is killed afterwards. */
+const GRACE_MS = 1000;
+
 /**
  * Runs a machine in a process of its own.
  *
@@ -30,12 +33,17 @@ export async function runProcess(
     stdout: "piped",
     stderr: "piped",
   }).spawn();
-  const kill = () => {
+  const send = (signal: Deno.Signal) => {
     try {
-      child.kill("SIGKILL");
+      child.kill(signal);
     } catch {
       // It has ended.
     }
+  };
+  let killer: number | undefined;
+  const kill = () => {
+    send("SIGTERM");
+    killer ??= setTimeout(() => send("SIGKILL"), GRACE_MS);
   };
   let late: number | undefined;
   const limit = (ms: number) =>
@@ -68,6 +76,7 @@ export async function runProcess(
     return parsed;
   } finally {
     clearTimeout(timer);
+    clearTimeout(killer);
     signal?.removeEventListener("abort", kill);
   }
 }
