@@ -27,7 +27,7 @@ export type MachineEvent =
   | { kind: "program-unhealthy"; program: string; reason: string }
   /** every program has started, and is healthy where it says how to tell */
   | { kind: "ready"; ms: number }
-  /** that will not come to pass */
+  /** that will not come to pass, as far as can be told: where a program works after all, "ready" follows */
   | { kind: "not-ready"; reason: string }
   | { kind: "iommu-fault"; device: string; cause: number; address: string }
   | { kind: "log"; domain: string; line: string };
