@@ -167,6 +167,8 @@ export interface MachineState {
   memoryBytes: number;
   /** times that domains were restarted */
   restarts: number;
+  /** turns of the host's event loop that each of these threads waited for: as many as it is told things */
+  eventLoopTurns: { hart: number; devices: number };
 }
 
 /** What a machine did, from its boot to its end. */

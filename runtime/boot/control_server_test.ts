@@ -24,6 +24,7 @@ const state: MachineState = {
   callCounts: [],
   memoryBytes: 0,
   restarts: 0,
+  eventLoopTurns: { hart: 0, devices: 0 },
 };
 
 /** Longer than any line may be. */

@@ -56,6 +56,8 @@ export interface HartCounters extends ComponentCounters {
   calls: number;
   /** turns of its loop that found nothing to do */
   spins: number;
+  /** turns of the host's event loop that its loop waited for */
+  eventLoopTurns: number;
   callCounts: [name: string, count: number][];
   missing: [name: string, count: number][];
   heapBytes: number;
@@ -260,6 +262,7 @@ class Primary {
     return {
       calls: this.#hart.calls,
       spins: this.#loop.spins,
+      eventLoopTurns: this.#attention.turns,
       pageCacheHits: own.pageCacheHits + kept.pageCacheHits,
       pageCacheMisses: own.pageCacheMisses + kept.pageCacheMisses,
       callCounts: Array.from(this.#hart.callCounts.entries()).filter(([, count]) => count > 0)

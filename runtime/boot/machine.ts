@@ -217,8 +217,11 @@ export class Machine implements RunningMachine {
   }
 
   async look(): Promise<MachineState> {
-    const [counters, faults] = await Promise.all([this.#hart.counters(), this.#devices.faults()]);
-    const counted = this.#counted(counters, faults);
+    const [counters, devices] = await Promise.all([
+      this.#hart.counters(),
+      this.#devices.counters(),
+    ]);
+    const counted = this.#counted(counters, devices.faults);
     const domains = this.#plan.domains.map((domain): DomainState => {
       const { name, isolation, memory } = domain;
       const supervisor = this.#domains.find(name);
@@ -241,6 +244,7 @@ export class Machine implements RunningMachine {
       callCounts: callCounts(counters),
       memoryBytes: domains.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
       restarts: domains.reduce((sum, { restarts }) => sum + restarts, 0),
+      eventLoopTurns: { hart: counters.eventLoopTurns, devices: devices.eventLoopTurns },
     };
   }
 
@@ -320,7 +324,7 @@ export class Machine implements RunningMachine {
     const counters = await this.#hart.stop();
     this.#executions.close();
     await this.#domains.stop();
-    const faults = await this.#devices.faults();
+    const { faults } = await this.#devices.counters();
     await this.#devices.stop();
     if (this.options.onTrace !== undefined) this.options.onTrace(await this.#tracer.take());
     const report = makeReport(this.#counted(counters, faults), {
