@@ -14,6 +14,7 @@ import { CodeFile } from "./code_file.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { FaultSchedule } from "./fault_schedule.ts";
+import { hardwareOf } from "./hardware.ts";
 import { HartThread } from "./hart_thread.ts";
 import type { HartCounters } from "./hart_worker.ts";
 import { prepareImages } from "./images.ts";
@@ -181,7 +182,7 @@ export class Machine implements RunningMachine {
     const primary = plan.domains.find((domain) => domain.primary)!;
     const { memory: own, windows } = memory.primary;
     await this.#devices.admit(primary, own, windows, memory.hartBell);
-    await this.#hart.setUp();
+    await this.#hart.setUp(hardwareOf(plan, bases));
     await this.#domains.start();
   }
 

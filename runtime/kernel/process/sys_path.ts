@@ -12,6 +12,7 @@ import { Process } from "./process.ts";
 import { at } from "./at.ts";
 import { attributesOf, resolve, type Resolved } from "./resolve.ts";
 import { attributeCalls } from "./sys_attribute.ts";
+import { descriptorAttributes } from "./descriptor_attributes.ts";
 import { directoryPath } from "./directory_path.ts";
 import { nameCalls } from "./sys_name.ts";
 import { eventOf } from "./watches.ts";
@@ -77,6 +78,7 @@ const STATX_FLAGS = STAT_FLAGS | AT_STATX.SYNC_TYPE;
 /** What a path leads to is asked for in one call with the walk. @returns `struct statx` */
 function* stat(process: Process, fd: number, path: string, flags: number): Coroutine<Uint8Array> {
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
+    if (fd !== AT.FDCWD) return yield* descriptorAttributes(process, fd);
     const structure = new Uint8Array(STATX_BYTES);
     yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
     return structure;

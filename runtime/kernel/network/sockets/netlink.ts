@@ -18,6 +18,7 @@ let lastPort = 1 << 20;
 
 export class NetlinkEndpoint {
   changed: () => void = () => {};
+  inode = 0;
   readonly #answers: Uint8Array[] = [];
   #port = 0;
   private readonly dump: typeof dumpRoutes;
