@@ -119,7 +119,7 @@ export class FileDescription implements Description {
   /** Tells the file from all others of the machine. */
   get identity(): string {
     return this.#identity ??=
-      `${this.location.mount.id}:${this.origin.ino}:${this.origin.generation}`;
+      `${this.location.mount.filesystem}:${this.origin.ino}:${this.origin.generation}`;
   }
 
   /** The content has changed from an offset on, in ways that mappings do not know. */

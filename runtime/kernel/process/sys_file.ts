@@ -82,7 +82,7 @@ function fallocate(process: Process, fd: number, ...args: number[]): Blocking<nu
 }
 
 function* sync(process: Process): Coroutine<number> {
-  for (const service of new Set(process.mounts.mounts.map((mount) => mount.service))) {
+  for (const service of new Set(process.mounts.mounts.map((mount) => mount.server))) {
     yield* finish(
       service.call({
         number: Call.SYNC,

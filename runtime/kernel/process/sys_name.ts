@@ -205,7 +205,7 @@ function eachOpen(
       if (!(description instanceof FileDescription)) continue;
       const { origin, location } = description;
       const same = origin.ino === ino && origin.generation === generation;
-      if (same && location.mount === mount) visit(origin);
+      if (same && location.mount.filesystem === mount.filesystem) visit(origin);
     }
   }
 }
