@@ -52,20 +52,17 @@ export type {
 } from "./runtime/report.ts";
 
 // What programs use.
-export type { PollEntry } from "./runtime/user/native/posix.ts";
+export { ExitProgram, PosixError } from "./runtime/user/native/program_end.ts";
+export type { Entry, PollEntry, Stat } from "./runtime/user/native/structures.ts";
 export type { Lock } from "./runtime/kernel/process/sys_fcntl.ts";
 export {
   AT,
-  type Entry,
-  ExitProgram,
   F,
   LOCK,
   type NativeMain,
   O,
   POLL,
-  PosixError,
   SEEK,
-  type Stat,
   Sys,
   type ThreadKernel,
 } from "./runtime/user/native/posix.ts";

@@ -27,7 +27,7 @@ export type MachineEvent =
   | { kind: "program-unhealthy"; program: string; reason: string }
   /** every program has started, and is healthy where it says how to tell */
   | { kind: "ready"; ms: number }
-  /** that will not come to pass */
+  /** that will not come to pass, as far as can be told: where a program works after all, "ready" follows */
   | { kind: "not-ready"; reason: string }
   | { kind: "iommu-fault"; device: string; cause: number; address: string }
   | { kind: "log"; domain: string; line: string };
@@ -167,6 +167,8 @@ export interface MachineState {
   memoryBytes: number;
   /** times that domains were restarted */
   restarts: number;
+  /** turns of the host's event loop that each of these threads waited for: as many as it is told things */
+  eventLoopTurns: { hart: number; devices: number };
 }
 
 /** What a machine did, from its boot to its end. */

@@ -90,6 +90,13 @@ export const components: ComponentDescription[] = [
     primaryOnly: true,
   },
   {
+    name: "sysfs",
+    summary: "/sys: the machine's devices",
+    provides: ["filesystem"],
+    needs: [],
+    primaryOnly: true,
+  },
+  {
     name: "virtio-blk",
     summary: "disk driver",
     provides: ["disk"],

@@ -320,7 +320,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
       "mount points by absolute path",
       record("a mounted file system", {
         filesystem: required(
-          choice("component that holds it", ["ext4", "tmpfs", "devfs", "procfs"]),
+          choice("component that holds it", ["ext4", "tmpfs", "devfs", "procfs", "sysfs"]),
         ),
         slice: optional(named("which slice's component, where several slices have one")),
       }),

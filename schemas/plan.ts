@@ -343,7 +343,7 @@ export interface MountPlan {
   /** absolute path of its mount point */
   path: string;
   /** its name in `/proc/mounts` */
-  type: "ext4" | "tmpfs" | "devtmpfs" | "proc";
+  type: "ext4" | "tmpfs" | "devtmpfs" | "proc" | "sysfs";
   /** domain that holds it */
   domain: string;
   /** component that serves it, as the domain names it */

@@ -150,7 +150,7 @@ export interface System {
   /** mount points by absolute path */
   mounts: Record<string, {
     /** component that holds it */
-    filesystem: "ext4" | "tmpfs" | "devfs" | "procfs";
+    filesystem: "ext4" | "tmpfs" | "devfs" | "procfs" | "sysfs";
     /** which slice's component, where several slices have one */
     slice?: string;
   }>;

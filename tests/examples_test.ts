@@ -36,6 +36,7 @@ const asked: Record<string, { address: string; answer: string }> = {
 /** Runs `compose up` until it is ready, asks it what the host asks, and stops it as Ctrl-C does. */
 async function upAndAsk(folder: string, name: string): Promise<{ code: number; out: string }> {
   const child = composeCommand(folder, ["up", `${name}.yaml`], packages).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), LIMIT_MS);
   const out = new Response(child.stdout).text();
   let told = "";
   for await (const text of child.stderr.pipeThrough(new TextDecoderStream())) {
@@ -47,10 +48,14 @@ async function upAndAsk(folder: string, name: string): Promise<{ code: number; o
     break;
   }
   const { code } = await child.status;
+  clearTimeout(limit);
+  assert(told.includes("ready in"), told);
   return { code, out: await out };
 }
 
 const ENDED_BY_SIGTERM = 143;
+/** An example that takes longer hangs, and would hold up all tests. */
+const LIMIT_MS = 180_000;
 
 async function withExamples(body: (folder: string) => Promise<void>): Promise<void> {
   await withFolder(async (folder) => {

@@ -101,8 +101,14 @@ Deno.test({
       );
       assertMatch(lines[2], /^\/proc\/net\/dev: +lo: /);
       assertEquals(lines.slice(3), [
+        // Both of them, one of TCP.
+        "/proc/net/sockstat: sockets: used 2",
+        "/proc/net/sockstat: TCP: inuse 1 orphan 0 tw 0",
+        "/proc/net/sockstat: UDP: inuse 0",
+        "inode: the same, as its link",
         "family 2, state 10, port 8000",
         "done, 7",
+        "inode: the same, as its link",
         "done, 7",
         "done, 7",
         "error",

@@ -62,6 +62,7 @@ Deno.test("systems, domains and programs are lined up; one that ended has no pro
             callCounts: [],
             memoryBytes: 0,
             restarts: 4,
+            eventLoopTurns: { hart: 0, devices: 0 },
           },
         },
       },

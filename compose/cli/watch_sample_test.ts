@@ -49,6 +49,7 @@ function look(
     callCounts: [{ name: "read", count: calls }],
     memoryBytes: 64 << 20,
     restarts: 0,
+    eventLoopTurns: { hart: 0, devices: 0 },
   };
   return { atMs, state: { state: "ready" as const, machine } };
 }

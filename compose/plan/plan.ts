@@ -229,7 +229,13 @@ function planDevices(system: System, root: Node, placement: Placement): DevicePl
 
 /** A mount is served by the VFS that holds its file system; its index is that of the file system there. */
 function planMounts(system: System, placement: Placement): MountPlan[] {
-  const types = { ext4: "ext4", tmpfs: "tmpfs", devfs: "devtmpfs", procfs: "proc" } as const;
+  const types = {
+    ext4: "ext4",
+    tmpfs: "tmpfs",
+    devfs: "devtmpfs",
+    procfs: "proc",
+    sysfs: "sysfs",
+  } as const;
   return Object.entries(system.mounts).map(([path, { filesystem, slice }]) => {
     const edge = placement.edges.find((edge) =>
       edge.interface === "filesystem" &&

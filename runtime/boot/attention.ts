@@ -61,6 +61,8 @@ export class AttentiveWorker {
 export class Attention {
   readonly #word: Int32Array;
   readonly #channel = new MessageChannel();
+  /** turns of the event loop that were asked for */
+  turns = 0;
   #seen = 0;
   #turned: (() => void) | undefined;
 
@@ -75,6 +77,7 @@ export class Attention {
 
   /** Lets the event loop turn once, which delivers what was posted before. */
   turnEventLoop(): Promise<void> {
+    this.turns++;
     return new Promise((resolve) => {
       this.#turned = resolve;
       this.#channel.port2.postMessage(0);

@@ -85,8 +85,9 @@ export class ControlServer {
     await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, CLOSE_MS))]);
   }
 
+  /** What is told first is what whoever waits hears; a system that was not ready may be later. */
   #decide(outcome: Outcome): void {
-    this.#outcome ??= outcome;
+    if (this.#outcome === undefined || "ready" in outcome) this.#outcome = outcome;
     this.#decided.resolve();
   }
 

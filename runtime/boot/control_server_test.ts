@@ -24,6 +24,7 @@ const state: MachineState = {
   callCounts: [],
   memoryBytes: 0,
   restarts: 0,
+  eventLoopTurns: { hart: 0, devices: 0 },
 };
 
 /** Longer than any line may be. */
@@ -230,6 +231,24 @@ Deno.test("stop waits for the end, also of a system that has not booted", () =>
     assertEquals(await told, { notReady: "killed" });
     await assertRejects(() => call());
     for (const { connection } of [stopping, waiting]) await connection.close();
+  }));
+
+Deno.test("a system that was not ready in time may be later, which is told then", () =>
+  withServer(async ({ server, machine, call }) => {
+    server.attach(machine);
+    server.hear({ kind: "not-ready", reason: "slow" });
+    const ask = async (question: "await" | "describe") => {
+      const caller = await call(lineOf({ do: question })), answer = await caller.next();
+      await caller.connection.close();
+      return answer;
+    };
+    assertEquals(await ask("await"), { notReady: "slow" });
+    assertEquals(await ask("describe"), {
+      state: { state: "not-ready", reason: "slow", machine: state },
+    });
+    server.hear({ kind: "ready", ms: 7 });
+    assertEquals(await ask("await"), { ready: { ms: 7 } });
+    assertEquals(await ask("describe"), { state: { state: "ready", machine: state } });
   }));
 
 Deno.test("a line without an end is a fault of whoever sends it, and one in pieces is whole", async () => {

@@ -6,7 +6,7 @@ import { faultPlaces } from "../../schemas/faults.ts";
 import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
-import type { DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
+import type { DeviceCounters, DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
 import { keepsConnections, type MachineMemory, type Window } from "./machine_memory.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 
@@ -133,9 +133,9 @@ export class DeviceThread {
     this.#post({ kind: "fault", device, fault });
   }
 
-  /** Faults that the IOMMU has recorded, by index of the device in the plan. */
-  faults(): Promise<number[]> {
-    return this.#request({ kind: "faults" });
+  /** What it has counted so far. */
+  counters(): Promise<DeviceCounters> {
+    return this.#request({ kind: "counters" });
   }
 
   /** Brings images to their disks, and ends the thread. */

@@ -57,8 +57,15 @@ export type DeviceRequest =
   | { kind: "resize"; port: number; size: TerminalSize }
   | { kind: "written"; port: number; bytes: number }
   | { kind: "fault"; device: string; fault: FaultDescription }
-  | { kind: "faults" }
+  | { kind: "counters" }
   | { kind: "stop" };
+
+export interface DeviceCounters {
+  /** that the IOMMU has recorded, by index of the device in the plan */
+  faults: number[];
+  /** turns of the host's event loop that its loop waited for */
+  eventLoopTurns: number;
+}
 
 const MAX_SLEEP_NS = 20e6;
 /** As a hart sleeps that a worker cannot wake: a request of a disk takes up to that long. */
@@ -208,8 +215,11 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
       case "fault":
         faulty.get(request.device)!.begin(request.fault);
         return;
-      case "faults":
-        return setup.machine.devices.map((device) => platform.faults(device.name));
+      case "counters":
+        return {
+          faults: setup.machine.devices.map((device) => platform.faults(device.name)),
+          eventLoopTurns: attention.turns,
+        } satisfies DeviceCounters;
       case "stop":
         stopping = true;
     }

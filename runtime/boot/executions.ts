@@ -2,6 +2,7 @@
 // What neither side has taken yet is bounded in both directions.
 import { limits } from "../../schemas/limits.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
+import { joined } from "../kernel/pieces.ts";
 import type { Execution, SessionMessage, SessionRequest, SessionStream } from "./sessions.ts";
 
 export type { Execution, SessionStream };
@@ -79,19 +80,11 @@ class OutputStream {
   }
 
   #next(): Uint8Array {
-    let count = 0, length = 0;
+    let count = 1, length = this.#waiting[0].length;
     while (count < this.#waiting.length && length + this.#waiting[count].length <= PIECE_BYTES) {
       length += this.#waiting[count++].length;
     }
-    const parts = this.#waiting.splice(0, count);
-    if (count === 1) return parts[0];
-    const joined = new Uint8Array(length);
-    let at = 0;
-    for (const part of parts) {
-      joined.set(part, at);
-      at += part.length;
-    }
-    return joined;
+    return joined(this.#waiting.splice(0, count));
   }
 }
 

@@ -3,6 +3,7 @@ import type { MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import type { EngineName } from "../hardware/hart/make_engine.ts";
 import type { CodeSaving } from "../hardware/hart/riscv_hart.ts";
+import type { Hardware } from "../kernel/process/sysfs/system_tree.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { HartCounters, HartRequest, HartWorkerSetup } from "./hart_worker.ts";
@@ -33,7 +34,7 @@ export class HartThread {
   readonly #ready = Promise.withResolvers<void>();
   readonly #primary: string;
   /** tells it what it is to be; not counted among the messages that its loop is to look for */
-  readonly #begin: () => void;
+  readonly #begin: (hardware: Hardware) => void;
 
   /** Begins to load its code. @param shortSleeps whether a server cannot ring its bell */
   constructor(
@@ -72,7 +73,7 @@ export class HartThread {
       (message) => this.#receive(message as Record<string, unknown>),
       (failure) => this.#fail(failure),
     );
-    const setup: HartWorkerSetup = {
+    const setup: Omit<HartWorkerSetup, "hardware"> = {
       plan,
       memory: memory.primary.memory.grant,
       bell: memory.hartBell.grant,
@@ -97,12 +98,13 @@ export class HartThread {
       savedCode,
       shortSleeps,
     };
-    this.#begin = () => worker.postMessage(setup);
+    this.#begin = (hardware) =>
+      worker.postMessage({ ...setup, hardware } satisfies HartWorkerSetup);
   }
 
   /** Finds its devices, which have to be there; then it can be told to run. */
-  async setUp(): Promise<void> {
-    this.#begin();
+  async setUp(hardware: Hardware): Promise<void> {
+    this.#begin(hardware);
     await this.#ready.promise;
   }
 

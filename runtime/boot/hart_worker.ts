@@ -15,7 +15,9 @@ import { Errno } from "../kernel/errno.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { makeTrap } from "../kernel/remote/trap.ts";
 import type { Service } from "../kernel/service.ts";
+import type { Hardware } from "../kernel/process/sysfs/system_tree.ts";
 import type { ProcessView } from "../kernel/vfs/procfs.ts";
+import type { SystemView } from "../kernel/vfs/sysfs.ts";
 import type { DomainPlan } from "../../schemas/plan.ts";
 import { systemCall } from "../../schemas/syscalls.ts";
 import { Hart } from "../user/hart.ts";
@@ -37,6 +39,8 @@ export interface HartWorkerSetup extends UserSettings {
   control: SharedArrayBuffer;
   trace: SharedArrayBuffer;
   attention: SharedArrayBuffer;
+  /** what its kernel cannot see of the machine */
+  hardware: Hardware;
   /** rings whose client is the primary */
   rings: RingGrant[];
   /** whether a server cannot ring the hart's bell: it must not sleep for long */
@@ -56,6 +60,8 @@ export interface HartCounters extends ComponentCounters {
   calls: number;
   /** turns of its loop that found nothing to do */
   spins: number;
+  /** turns of the host's event loop that its loop waited for */
+  eventLoopTurns: number;
   callCounts: [name: string, count: number][];
   missing: [name: string, count: number][];
   heapBytes: number;
@@ -220,9 +226,11 @@ class Primary {
         ? assembly.interface<Service>(component, "files")
         : this.#rings.files(domain);
     yield* mountTree(processes, this.setup.plan.mounts, serviceOf);
-    for (const component of assembly.components.values()) {
-      const show = component.provides.processView as ((view: ProcessView) => void) | undefined;
-      show?.(processes.view);
+    for (const { provides } of assembly.components.values()) {
+      const showProcesses = provides.processView as ((view: ProcessView) => void) | undefined;
+      showProcesses?.(processes.view);
+      const showSystem = provides.systemView as ((view: SystemView) => void) | undefined;
+      showSystem?.(processes.systemView(this.setup.hardware));
     }
     return processes;
   }
@@ -260,6 +268,7 @@ class Primary {
     return {
       calls: this.#hart.calls,
       spins: this.#loop.spins,
+      eventLoopTurns: this.#attention.turns,
       pageCacheHits: own.pageCacheHits + kept.pageCacheHits,
       pageCacheMisses: own.pageCacheMisses + kept.pageCacheMisses,
       callCounts: Array.from(this.#hart.callCounts.entries()).filter(([, count]) => count > 0)

@@ -14,6 +14,7 @@ import { CodeFile } from "./code_file.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
 import { DeviceThread } from "./device_thread.ts";
 import { FaultSchedule } from "./fault_schedule.ts";
+import { hardwareOf } from "./hardware.ts";
 import { HartThread } from "./hart_thread.ts";
 import type { HartCounters } from "./hart_worker.ts";
 import { prepareImages } from "./images.ts";
@@ -181,7 +182,7 @@ export class Machine implements RunningMachine {
     const primary = plan.domains.find((domain) => domain.primary)!;
     const { memory: own, windows } = memory.primary;
     await this.#devices.admit(primary, own, windows, memory.hartBell);
-    await this.#hart.setUp();
+    await this.#hart.setUp(hardwareOf(plan, bases));
     await this.#domains.start();
   }
 
@@ -217,8 +218,11 @@ export class Machine implements RunningMachine {
   }
 
   async look(): Promise<MachineState> {
-    const [counters, faults] = await Promise.all([this.#hart.counters(), this.#devices.faults()]);
-    const counted = this.#counted(counters, faults);
+    const [counters, devices] = await Promise.all([
+      this.#hart.counters(),
+      this.#devices.counters(),
+    ]);
+    const counted = this.#counted(counters, devices.faults);
     const domains = this.#plan.domains.map((domain): DomainState => {
       const { name, isolation, memory } = domain;
       const supervisor = this.#domains.find(name);
@@ -241,6 +245,7 @@ export class Machine implements RunningMachine {
       callCounts: callCounts(counters),
       memoryBytes: domains.reduce((sum, { memoryBytes }) => sum + memoryBytes, 0),
       restarts: domains.reduce((sum, { restarts }) => sum + restarts, 0),
+      eventLoopTurns: { hart: counters.eventLoopTurns, devices: devices.eventLoopTurns },
     };
   }
 
@@ -320,7 +325,7 @@ export class Machine implements RunningMachine {
     const counters = await this.#hart.stop();
     this.#executions.close();
     await this.#domains.stop();
-    const faults = await this.#devices.faults();
+    const { faults } = await this.#devices.counters();
     await this.#devices.stop();
     if (this.options.onTrace !== undefined) this.options.onTrace(await this.#tracer.take());
     const report = makeReport(this.#counted(counters, faults), {

@@ -2,7 +2,7 @@
 // where it is missing.
 import type { Coroutine } from "../kernel/coroutine.ts";
 import { E, Errno } from "../kernel/errno.ts";
-import { request, textPayload } from "../kernel/process/mounts.ts";
+import { close, request, textPayload } from "../kernel/process/mounts.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { resolve, type Resolved } from "../kernel/process/resolve.ts";
 import type { Service } from "../kernel/service.ts";
@@ -34,7 +34,7 @@ export function* mountTree(
     yield* makeDirectory(parent);
     const covers = yield* resolve(init, init.root, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
     yield* table.mount(service, index, type, path, { mount: covers.mount, handle: covers.handle });
-    yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
+    yield* close(parent);
   }
   yield* processes.mountPseudoTerminals();
 }

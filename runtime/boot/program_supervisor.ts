@@ -32,7 +32,8 @@ export class ProgramSupervisor {
   #begunMs: number | undefined;
   #stopping = false;
   #stopGraceMs: number | undefined;
-  #told = false;
+  #toldReady = false;
+  #toldNotReady = false;
   #over = false;
 
   /** @param stays whether the machine goes on without programs, until it is told to stop */
@@ -56,7 +57,11 @@ export class ProgramSupervisor {
     program.state = "running";
     this.machine.event({ kind: "program-started", program: name });
     if (program.plan.health === undefined) program.wasReady = true;
-    else this.#checkSoon(program, 0, 0);
+    else {
+      program.failures = 0;
+      program.failedMs = -Infinity;
+      this.#checkSoon(program, 0);
+    }
     this.#proceed();
   }
 
@@ -111,8 +116,8 @@ export class ProgramSupervisor {
     if (this.#begunMs === undefined) return;
     if (this.#stopping) this.#stopNext();
     else this.#startNext();
-    if (!this.#told && this.ready) {
-      this.#told = true;
+    if (!this.#toldReady && this.ready) {
+      this.#toldReady = true;
       this.machine.event({ kind: "ready", ms: this.machine.nowMs() - this.#begunMs });
     }
     if (this.stays && !this.#stopping) return;
@@ -181,27 +186,24 @@ export class ProgramSupervisor {
     program.cancelTimer = () => {};
   }
 
-  #checkSoon(program: WatchedProgram, ms: number, failures: number): void {
-    const cancel = this.machine.after(ms, () => void this.#check(program, failures));
+  #checkSoon(program: WatchedProgram, ms: number): void {
+    const cancel = this.machine.after(ms, () => void this.#check(program));
     program.running.signal.addEventListener("abort", cancel);
   }
 
-  async #check(program: WatchedProgram, failures: number): Promise<void> {
+  async #check(program: WatchedProgram): Promise<void> {
     const { plan, running: { signal } } = program, health = plan.health!;
     const wrong = await this.machine.check(plan, signal);
     if (signal.aborted) return;
-    if (wrong === undefined) failures = 0;
-    else if (
-      program.health !== "starting" ||
-      this.machine.nowMs() - program.startedMs >= health.startPeriodMs
-    ) failures++;
+    if (wrong === undefined) program.failures = 0;
+    else this.#countFailure(program);
     if (wrong === undefined && program.health !== "healthy") {
       program.health = "healthy";
       program.wasReady = true;
       const ms = this.machine.nowMs() - program.startedMs;
       this.machine.event({ kind: "program-healthy", program: plan.name, ms });
       this.#proceed();
-    } else if (failures >= health.retries && program.health !== "unhealthy") {
+    } else if (program.failures >= health.retries && program.health !== "unhealthy") {
       program.health = "unhealthy";
       this.machine.event({ kind: "program-unhealthy", program: plan.name, reason: wrong! });
       if (!program.wasReady) this.#tellNotReady(`program "${plan.name}" is unhealthy: ${wrong}`);
@@ -209,13 +211,25 @@ export class ProgramSupervisor {
     const pauseMs = program.health === "starting"
       ? Math.min(health.intervalMs, STARTING_INTERVAL_MS)
       : health.intervalMs;
-    this.#checkSoon(program, pauseMs, failures);
+    this.#checkSoon(program, pauseMs);
   }
 
-  /** Not all programs will be ready. */
+  /** One that starts is asked more often than its manifest says: what is asked between does not count. */
+  #countFailure(program: WatchedProgram): void {
+    const { plan: { health }, health: state, startedMs, failedMs } = program;
+    const nowMs = this.machine.nowMs();
+    if (state === "starting") {
+      if (nowMs - startedMs < health!.startPeriodMs) return;
+      if (nowMs - failedMs < health!.intervalMs) return;
+    }
+    program.failures++;
+    program.failedMs = nowMs;
+  }
+
+  /** Not all programs are ready, nor will be as far as can be told: one that is slow may be all the same. */
   #tellNotReady(reason: string): void {
-    if (this.#told || this.#stopping) return;
-    this.#told = true;
+    if (this.#toldReady || this.#toldNotReady || this.#stopping) return;
+    this.#toldNotReady = true;
     this.machine.event({ kind: "not-ready", reason });
   }
 

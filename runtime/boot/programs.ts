@@ -1,7 +1,7 @@
 // Starts the programs of the plan: makes the process of each, opens its console, and runs it.
 import { type Coroutine, finish, type Tasks } from "../kernel/coroutine.ts";
 import { E, Errno } from "../kernel/errno.ts";
-import { request } from "../kernel/process/mounts.ts";
+import { close } from "../kernel/process/mounts.ts";
 import type { Process, WaitStatus } from "../kernel/process/process.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
 import { resolve } from "../kernel/process/resolve.ts";
@@ -11,7 +11,7 @@ import { pathCalls } from "../kernel/process/sys_path.ts";
 import { ConsoleTty } from "../kernel/process/console_tty.ts";
 import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
-import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
+import { WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
 
 /** What programs of the machine find in their environment unless somebody says otherwise. */
@@ -40,7 +40,7 @@ function signalName(number: number): string {
 /** Gives a process its working directory. @throws Errno */
 export function* enterDirectory(process: Process, path: string): Coroutine<void> {
   const cwd = yield* resolve(process, process.root, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
-  yield* request(process.cwd.mount.service, Call.CLOSE, [process.cwd.handle]);
+  yield* close(process.cwd);
   process.cwd = { mount: cwd.mount, handle: cwd.handle };
 }
 

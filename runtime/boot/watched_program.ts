@@ -23,6 +23,9 @@ export class WatchedProgram {
   restarts = 0;
   /** failures since it last ran long enough */
   inARow = 0;
+  /** failed checks of the run since one succeeded, and when the last of them was */
+  failures = 0;
+  failedMs = -Infinity;
   /** it has worked, or ended as it should */
   wasReady = false;
   askedToStop = false;

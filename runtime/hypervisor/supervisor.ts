@@ -2,6 +2,7 @@
 // contract says. Everything it touches of the rest of the machine is handed in, so that it can be
 // tested without one.
 import type { DomainFault, DomainPlan, FaultDescription } from "../../schemas/plan.ts";
+import { Patience } from "../hardware/patience.ts";
 import type { DomainInstance } from "./isolation/domain_host.ts";
 import {
   addCounters,
@@ -59,6 +60,8 @@ export interface Recovery {
 /** How often a domain is looked at, and how often while it starts or stops. */
 const WATCH_MS = 20;
 const START_POLL_MS = 1;
+/** Of the time between two looks, no more than this counts against the domain. */
+const MOST_GAP_MS = 2 * WATCH_MS;
 /** How long after a restart the first call is waited for at that pace: nobody may call for hours. */
 const FIRST_CALL_LIMIT_MS = 1000;
 /** A domain that is not ready after this long has failed: replaying a large journal takes seconds. */
@@ -174,8 +177,9 @@ export class Supervisor {
     instance.ended.then(({ reason }) =>
       this.#instance === instance && this.fail(status.failure || reason)
     );
+    const patience = new Patience(START_LIMIT_MS, MOST_GAP_MS, startedMs);
     while (status.state === State.BOOTING && this.#failure === undefined) {
-      if (this.machine.nowMs() - startedMs > START_LIMIT_MS) {
+      if (patience.exhausted(this.machine.nowMs())) {
         this.fail(`not ready after ${START_LIMIT_MS / 1000} s`);
       }
       await this.machine.sleep(START_POLL_MS);
@@ -197,22 +201,23 @@ export class Supervisor {
 
   async #watch(): Promise<void> {
     let heartbeat = -1;
-    let sinceMs = this.machine.nowMs();
+    const { heartbeatMs } = this.plan.recovery;
+    const patience = new Patience(heartbeatMs, MOST_GAP_MS, this.machine.nowMs());
     while (!this.#stopping) {
       const status = this.#status!;
       const now = this.machine.nowMs();
       if (status.heartbeat !== heartbeat || this.machine.backlog() === 0) {
         heartbeat = status.heartbeat;
-        sinceMs = now;
-      } else if (now - sinceMs > this.plan.recovery.heartbeatMs) {
-        this.fail(`no heartbeat for ${this.plan.recovery.heartbeatMs} ms while calls wait`);
+        patience.renew(now);
+      } else if (patience.exhausted(now)) {
+        this.fail(`no heartbeat for ${heartbeatMs} ms while calls wait`);
       }
       if (status.state === State.FAILED) this.fail(status.failure);
       if (this.machine.accused()) this.fail("wrote nonsense into its ring");
       if (this.#failure !== undefined) {
         if (!await this.#recover(this.#failure)) return;
         heartbeat = -1;
-        sinceMs = this.machine.nowMs();
+        patience.renew(this.machine.nowMs());
       } else {
         await Promise.race([this.machine.sleep(this.#untilNextLookMs()), this.#failed.promise]);
       }

@@ -178,6 +178,19 @@ Deno.test("a domain that does not answer its heartbeat is left alone while nobod
   await world.stop();
 });
 
+Deno.test("a domain is not blamed for time in which nobody looked: the whole machine was stopped", async () => {
+  const world = new World();
+  await world.supervisor.start();
+  const { now } = world;
+  world.beats = false;
+  world.backlog = 1;
+  world.at(now + HEARTBEAT_MS / 2, () => world.now += 10 * HEARTBEAT_MS);
+  world.at(now + 10 * HEARTBEAT_MS, () => world.beats = true);
+  await world.until(() => world.now > now + 15 * HEARTBEAT_MS || world.reasons.length > 0);
+  await world.stop();
+  assertEquals(world.reasons, []);
+});
+
 Deno.test("counters go on over generations", async () => {
   const world = new World();
   await world.supervisor.start();

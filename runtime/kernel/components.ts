@@ -9,6 +9,7 @@ import { createProcess } from "./process/process_component.ts";
 import { createExt4 } from "./storage/ext4/ext4.ts";
 import { createDevfs } from "./vfs/devfs.ts";
 import { createProcfs } from "./vfs/procfs.ts";
+import { createSysfs } from "./vfs/sysfs.ts";
 import { createTcpip } from "./network/tcpip/tcpip.ts";
 import { createTmpfs } from "./storage/tmpfs/tmpfs.ts";
 import { createVfs } from "./vfs/vfs.ts";
@@ -21,6 +22,7 @@ export const constructors: Record<string, ComponentConstructor> = {
   "tmpfs": createTmpfs,
   "devfs": createDevfs,
   "procfs": createProcfs,
+  "sysfs": createSysfs,
   "tcpip": createTcpip,
   "virtio-blk": createVirtioBlk,
   "virtio-console": createVirtioConsole,

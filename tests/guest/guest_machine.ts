@@ -27,7 +27,7 @@ domains:
     primary: true
     memory: 32MiB
     slices: [terminal]
-    components: [process, vfs, tmpfs, procfs]
+    components: [process, vfs, tmpfs, procfs, sysfs]
     devices: [console0, rng0]
   storage:
     isolation: process
@@ -41,6 +41,7 @@ mounts:
   /tmp: { filesystem: tmpfs }
   /dev: { filesystem: devfs }
   /proc: { filesystem: procfs }
+  /sys: { filesystem: sysfs }
 `;
 
 /** No program takes longer, on the slowest of machines. */

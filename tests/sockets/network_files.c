@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -23,6 +24,33 @@ static void show(const char *path, const char *with) {
   }
   fclose(file);
 }
+
+/** The inode that /proc/net/tcp tells of a port of ours. */
+static unsigned long listed(unsigned port) {
+  char line[512];
+  unsigned at;
+  unsigned long inode, found = 0;
+  FILE *file = fopen("/proc/net/tcp", "r");
+  while (file != NULL && fgets(line, sizeof line, file) != NULL) {
+    if (sscanf(line, "%*s %*x:%x %*s %*s %*s %*s %*s %*s %*s %lu", &at, &inode) == 2 && at == port)
+      found = inode;
+  }
+  if (file != NULL) fclose(file);
+  return found;
+}
+
+static void same(int fd, unsigned long inode) {
+  struct stat status;
+  char path[64], name[64], expected[64];
+  snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+  int length = readlink(path, name, sizeof name - 1);
+  name[length > 0 ? length : 0] = 0;
+  snprintf(expected, sizeof expected, "socket:[%lu]", inode);
+  int known = fstat(fd, &status) == 0 && status.st_ino == inode;
+  printf("inode: %s, %s\n", known ? "the same" : "another", strcmp(name, expected) ? name : "as its link");
+}
+
+static unsigned long dumped;
 
 static void dump(int family, unsigned states) {
   struct {
@@ -41,6 +69,7 @@ static void dump(int family, unsigned states) {
     if (each->nlmsg_type == NLMSG_DONE) printf("done, %d\n", each->nlmsg_seq);
     if (each->nlmsg_type == NLMSG_ERROR) printf("error\n");
     if (each->nlmsg_type != SOCK_DIAG_BY_FAMILY) continue;
+    dumped = found->idiag_inode;
     printf("family %d, state %d, port %d\n", found->idiag_family, found->idiag_state,
            ntohs(found->id.idiag_sport));
   }
@@ -60,7 +89,10 @@ int main(void) {
   show("/proc/net/tcp", "1F40");
   show("/proc/self/net/unix", "hidden");
   show("/proc/net/dev", "lo:");
+  show("/proc/net/sockstat", " ");
+  same(listener, listed(8000));
   dump(AF_INET, 1 << 10);
+  same(listener, dumped);
   dump(AF_INET, 1 << 1);
   dump(AF_INET6, ~0u);
   dump(AF_UNIX, ~0u);

@@ -124,3 +124,6 @@ export const IPV6 = {
   RECVTCLASS: 66,
   TCLASS: 67,
 } as const;
+
+/** Names of the interfaces: of loopback, and of the one that a device makes. */
+export const LOOPBACK_INTERFACE = "lo", NETWORK_INTERFACE = "eth0";

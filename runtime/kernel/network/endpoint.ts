@@ -28,6 +28,8 @@ export interface Endpoint {
   readonly readiness: number;
   /** Set by the owner; called whenever `readiness` may have changed. */
   changed: () => void;
+  /** Set by the owner: the number by which programs know the socket; 0 where nobody has it. */
+  inode: number;
   readonly local: InternetAddress;
   readonly peer: InternetAddress | undefined;
   /** @throws Errno EADDRINUSE, EADDRNOTAVAIL, EINVAL where it is bound already */
@@ -98,6 +100,8 @@ export interface InterfaceInfo {
   mac: Uint8Array;
   mtu: number;
   addresses: { ip: Uint8Array; prefix: number }[];
+  /** whose addresses on the link are known, or asked for */
+  neighbours: NeighbourInfo[];
   /** since start */
   counters: {
     receivedFrames: number;
@@ -106,6 +110,14 @@ export interface InterfaceInfo {
     sentFrames: number;
     sentBytes: number;
   };
+}
+
+export interface NeighbourInfo {
+  ip: Uint8Array;
+  /** undefined while it is asked for */
+  mac: Uint8Array | undefined;
+  /** it was not heard of for long */
+  stale: boolean;
 }
 
 export interface RouteInfo {
@@ -126,6 +138,8 @@ export interface SocketInfo {
   state: number;
   queuedIn: number;
   queuedOut: number;
+  /** 0: of a connection that nobody has, or has accepted */
+  inode: number;
 }
 
 export interface Transport {

@@ -61,7 +61,7 @@ export const SocketCall = {
   CLAIMED: 0x3003,
   /** waits; out: for each event handle, level and bytes of data (words), and the data, up to a whole word -> bytes */
   EVENTS: 0x3000,
-  /** which text of /proc/net (an index of {@link ProcNet}), offset; out: text -> bytes */
+  /** which text (an index of {@link NetworkTexts}), offset; out: text -> bytes */
   PROC: 0x3001,
 } as const;
 
@@ -96,7 +96,10 @@ export function eventBytes(data: number): number {
   return EVENT_HEAD_BYTES + (data + 3 & ~3);
 }
 
-/** Texts that the network's server keeps, by index. */
+/** Added to the handle of a socket, its inode number: none that its client gives to other things. */
+export const FIRST_SOCKET_INODE = 0x8000_0000;
+
+/** Files of /proc/net that the network's server keeps. */
 export const ProcNet = [
   "dev",
   "tcp",
@@ -106,7 +109,30 @@ export const ProcNet = [
   "route",
   "if_inet6",
   "snmp",
+  "sockstat",
+  "sockstat6",
+  "arp",
   "pnp",
+] as const;
+
+/** Texts that the server tells, by index: those files, and all of an interface in a line. */
+export const NetworkTexts = [...ProcNet, "interfaces"] as const;
+
+/** Fields of such a line, as /sys/class/net has them. */
+export const InterfaceField = [
+  "name",
+  "ifindex",
+  "type",
+  "flags",
+  "address",
+  "broadcast",
+  "mtu",
+  "tx_queue_len",
+  "rx_bytes",
+  "rx_packets",
+  "rx_dropped",
+  "tx_bytes",
+  "tx_packets",
 ] as const;
 
 /** The level and the count of an answer that carries both. */

@@ -93,7 +93,7 @@ export class AnonymousFiles {
     const known = this.#pipes.get(pipe);
     if (known !== undefined) return known;
     const { inode, location } = this.#add(process, S.IFIFO | 0o600);
-    this.fifos.adopt(`${location.mount.id}:${inode.ino}:${inode.generation}`, pipe);
+    this.fifos.adopt(`${location.mount.filesystem}:${inode.ino}:${inode.generation}`, pipe);
     this.#pipes.set(pipe, location);
     pipe.onGone = () => {
       this.#pipes.delete(pipe);
@@ -120,6 +120,11 @@ export class AnonymousFiles {
       path: "",
       type: "tmpfs",
       service,
+      server: service,
+      readOnly: false,
+      filesystem: NO_MOUNT,
+      within: "/",
+      bound: false,
       root: -1,
       covers: undefined,
     };

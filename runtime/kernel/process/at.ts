@@ -1,7 +1,6 @@
 // What the calls that take a directory and a path have in common: the walk, and the end of its handle.
 import type { Coroutine } from "../coroutine.ts";
-import { Call } from "../vfs/protocol.ts";
-import { request } from "./mounts.ts";
+import { close } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 
@@ -18,6 +17,6 @@ export function* at<T>(
   try {
     return yield* use(found);
   } finally {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* close(found);
   }
 }

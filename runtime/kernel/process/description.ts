@@ -24,6 +24,8 @@ export interface Description {
   poll(events: number): number;
   /** what has no inode and is no pipe: what it is, as readlink(2) of /proc/PID/fd says it */
   readonly kind?: string;
+  /** what has no inode on any server: its number, where it is not that of {@link inodeOf} */
+  readonly inode?: number;
   /** pipes: bytes that can be read at once */
   available?(): Blocking<number>;
   /** woken when readiness may have changed */
@@ -40,6 +42,11 @@ export function lockOwner(holder: object): number {
   let owner = owners.get(holder);
   if (owner === undefined) owners.set(holder, owner = nextOwner++);
   return owner;
+}
+
+/** Number of a pipe, a socket or a descriptor of the kernel, as stat(2) and /proc tell it. */
+export function inodeOf(description: Description): number {
+  return description.inode ?? lockOwner(description);
 }
 
 const always = new WaitQueue();
@@ -112,7 +119,7 @@ export class FileDescription implements Description {
   /** Tells the file from all others of the machine. */
   get identity(): string {
     return this.#identity ??=
-      `${this.location.mount.id}:${this.origin.ino}:${this.origin.generation}`;
+      `${this.location.mount.filesystem}:${this.origin.ino}:${this.origin.generation}`;
   }
 
   /** The content has changed from an offset on, in ways that mappings do not know. */

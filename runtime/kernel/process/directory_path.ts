@@ -4,7 +4,7 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 import { STATX_BYTES } from "../vfs/structures.ts";
-import { type Location, request } from "./mounts.ts";
+import { close, type Location, request } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 
@@ -21,17 +21,17 @@ export function* directoryPath(process: Process, location: Location): Coroutine<
       const up = yield* resolve(process, here, "..", 0);
       const above = yield* identity(up);
       if (own.ino === above.ino && own.device === above.device) {
-        yield* request(up.mount.service, Call.CLOSE, [up.handle]);
+        yield* close(up);
         const root = yield* identity(process.root);
         if (root.ino !== own.ino || root.device !== own.device) path = `${UNREACHABLE}${path}`;
         break;
       }
       path = `/${yield* nameIn(process, up, own)}${path}`;
-      yield* request(here.mount.service, Call.CLOSE, [here.handle]);
+      yield* close(here);
       here = up;
     }
   } finally {
-    yield* request(here.mount.service, Call.CLOSE, [here.handle]);
+    yield* close(here);
   }
   return path === "" || path === UNREACHABLE ? `${path}/` : path;
 }
@@ -81,6 +81,6 @@ function* nameIn(process: Process, parent: Resolved, wanted: Identity): Coroutin
       }
     }
   } finally {
-    yield* request(opened.mount.service, Call.CLOSE, [opened.handle]);
+    yield* close(opened);
   }
 }

@@ -3,6 +3,7 @@ import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential, Service } from "../service.ts";
 import { Places } from "./places.ts";
+import { ReadOnlyView } from "./read_only_view.ts";
 import { Call, Private, putBytes, WALK_PAYLOAD_BYTES } from "../vfs/protocol.ts";
 
 /** Something mounted: a file system of a server. */
@@ -10,13 +11,34 @@ export interface Mount {
   id: number;
   path: string;
   type: string;
+  /** who serves calls on what is seen here: the file system's server, or a view of it that changes nothing */
   service: Service;
+  /** who serves the file system */
+  server: Service;
+  readOnly: boolean;
+  /** the same for all places of one file system: its inodes are the same ones */
+  filesystem: number;
+  /** the path of its root in its file system */
+  within: string;
+  /** "..", in its root, leads out of it, although its file system goes on above */
+  bound: boolean;
   /** handle of its root */
   root: number;
   /** the directory that it covers; undefined for the root of the machine */
   covers: Location | undefined;
   /** what is mounted on its root */
   over?: Mount;
+}
+
+/** What is to be mounted. */
+export interface NewMount extends Pick<Mount, "path" | "type" | "root" | "covers" | "readOnly"> {
+  /** who serves the file system */
+  service: Service;
+  /** another place of that file system */
+  of?: Mount;
+  /** where the root is no root of a file system: its path there */
+  within?: string;
+  bound?: boolean;
 }
 
 /** A place in the tree: a handle of the server of a mount. */
@@ -26,6 +48,11 @@ export interface Location {
 }
 
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
+
+/** Gives a handle back. */
+export function* close({ mount, handle }: Location): Coroutine<void> {
+  yield* request(mount.service, Call.CLOSE, [handle]);
+}
 
 /** A call by the kernel itself, with a payload for paths and structures. @throws Errno */
 export function* request(
@@ -80,30 +107,45 @@ export class MountTable {
     path: string,
     covers: Location | undefined,
     onRoot = false,
+    readOnly = false,
   ): Coroutine<Mount> {
     const root = yield* request(service, Private.ROOT, [index], new Uint8Array(64));
-    return yield* this.add(service, root, type, path, covers, onRoot);
+    return yield* this.add({ service, root, type, path, covers, readOnly }, onRoot);
   }
 
   /**
    * Mounts a directory whose handle the caller has; the table closes it in the end, and that of what it covers.
    * @param onRoot whether it covers the root of another mount
    */
-  *add(
-    service: Service,
-    root: number,
-    type: string,
-    path: string,
-    covers: Location | undefined,
-    onRoot = false,
-  ): Coroutine<Mount> {
-    const mount: Mount = { id: ++this.#lastId, path, type, service, root, covers };
+  *add(what: NewMount, onRoot = false): Coroutine<Mount> {
+    const { service: server, covers, readOnly, of, within = "/", bound = false } = what;
+    const id = ++this.#lastId;
+    const mount: Mount = {
+      id,
+      path: what.path,
+      type: what.type,
+      root: what.root,
+      server,
+      service: server,
+      readOnly: false,
+      filesystem: of?.filesystem ?? id,
+      within,
+      bound,
+      covers,
+    };
+    this.restrict(mount, readOnly);
     if (covers !== undefined) {
       if (onRoot) covers.mount.over = mount;
       else yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.id]);
     }
     this.mounts.push(mount);
     return mount;
+  }
+
+  /** Says whether what is seen at a mount may be changed there. */
+  restrict(mount: Mount, readOnly: boolean): void {
+    mount.readOnly = readOnly;
+    mount.service = readOnly ? new ReadOnlyView(mount.server) : mount.server;
   }
 
   /** Unmounts everything, the newest first. */
@@ -121,8 +163,8 @@ export class MountTable {
       const { service } = covers.mount;
       if (covers.mount.over === mount) covers.mount.over = undefined;
       else yield* request(service, Private.COVER, [covers.handle, 0]);
-      yield* request(service, Call.CLOSE, [covers.handle]);
+      yield* close(covers);
     }
-    yield* request(mount.service, Call.CLOSE, [mount.root]);
+    yield* request(mount.server, Call.CLOSE, [mount.root]);
   }
 }

@@ -3,7 +3,6 @@ import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import {
-  Call,
   CONTINUES,
   getContinuation,
   getWalkResult,
@@ -16,7 +15,7 @@ import {
 } from "../vfs/protocol.ts";
 import { AnonymousDescription } from "./anonymous_files.ts";
 import { FileDescription } from "./description.ts";
-import { type Location, request, textPayload } from "./mounts.ts";
+import { close, type Location, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import { proceed, resolve, type Resolved, type Scope } from "./resolve.ts";
 
@@ -68,7 +67,7 @@ function* openUnnamed(
       above: NOWHERE,
     };
   } finally {
-    yield* request(service, Call.CLOSE, [place.handle]);
+    yield* close(place);
   }
 }
 
@@ -126,7 +125,7 @@ function* openHandle(process: Process, found: Resolved, flags: number): Coroutin
     );
     return found;
   } catch (failure) {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* close(found);
     throw failure;
   }
 }
@@ -168,6 +167,6 @@ function* openOrCreate(
     if (next.path.length >= PATH_MAX) fail(E.ENAMETOOLONG);
     return yield* openOrCreate(process, next.at, next.path, flags, mode, scope, links - 1);
   } finally {
-    yield* request(parent.mount.service, Call.CLOSE, [parent.handle]);
+    yield* close(parent);
   }
 }

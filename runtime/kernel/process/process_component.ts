@@ -7,6 +7,8 @@ import type { Environment } from "../environment.ts";
 import { Errno } from "../errno.ts";
 import type { Service } from "../service.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
+import type { SystemView } from "../vfs/sysfs.ts";
+import { type Hardware, systemTree } from "./sysfs/system_tree.ts";
 import { WalkFlag } from "../vfs/protocol.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
@@ -327,6 +329,11 @@ export class Processes implements ProcessKernel {
   /** What /proc shows. */
   get view(): ProcessView {
     return procTree(this, PID_MAX);
+  }
+
+  /** What /sys shows of a machine. */
+  systemView(hardware: Hardware): SystemView {
+    return systemTree(this.internet, hardware);
   }
 }
 

@@ -1,9 +1,8 @@
 // The end of a process: what it held is given up, its children get another parent, and whoever may know how it
 // ended is told (wait(2), "NOTES"; _exit(2)).
 import { type Coroutine, isCoroutine } from "../coroutine.ts";
-import { Call } from "../vfs/protocol.ts";
 import { leaveJobs } from "./job_control.ts";
-import { request } from "./mounts.ts";
+import { close } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import { CLD, endCode, IGNORE, SA, SI, SIG } from "./signal.ts";
 import { endTracing } from "./tracing.ts";
@@ -17,7 +16,7 @@ export function* bury(process: Process): Coroutine<void> {
   const { directories } = process;
   if (--directories.users === 0) {
     for (const each of [directories.root, directories.cwd]) {
-      yield* request(each.mount.service, Call.CLOSE, [each.handle]);
+      yield* close(each);
     }
   }
   endTracing(process);

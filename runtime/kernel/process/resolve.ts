@@ -128,9 +128,10 @@ function* follow(
   let linksLeft = SYMLINKS_MAX;
   for (;;) {
     const payload = textPayload(path);
-    const sameServer = at.mount === root.mount ? root.handle : -1;
-    const args = [at.handle, path.length, flags, linksLeft, sameServer, more];
-    const { mount } = at;
+    const { mount } = at, stays = mount === root.mount, leaves = !stays && mount.bound;
+    const top = stays ? root.handle : leaves ? mount.root : -1;
+    const how = leaves ? flags & ~WalkFlag.BENEATH | WalkFlag.LEAVES : flags;
+    const args = [at.handle, path.length, how, linksLeft, top, more];
     const status = yield* request(mount.service, number, args, payload, process.credential);
     if (status !== CONTINUES) return { mount, status, payload };
     const continuation = getContinuation(payload);

@@ -2,15 +2,13 @@
 import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O, SEEK } from "../vfs/constants.ts";
-import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
-import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
-import { type Description, FileDescription, lockOwner } from "./description.ts";
+import { statFromStatx, STATFS_BYTES } from "../vfs/structures.ts";
+import { FileDescription } from "./description.ts";
+import { descriptorAttributes } from "./descriptor_attributes.ts";
 import type { Handlers } from "./handler.ts";
-import { putInt, putLong } from "./little_endian.ts";
 import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
-import { Socket } from "./socket/socket.ts";
 
 function lseek(process: Process, fd: number, offset: number, whence: number): Blocking<number> {
   const description = process.description(fd);
@@ -58,32 +56,9 @@ function* getdents(process: Process, fd: number, into: Uint8Array): Coroutine<nu
   return filled;
 }
 
-const PAGE_BYTES = 4096;
-/** Where `struct stat` has what a description without an inode can tell. */
-const Stat = { INO: 8, MODE: 16, LINKS: 20, BLOCK_BYTES: 56 } as const;
-
-/** What has no inode on any server: pipes, sockets, and descriptors of the kernel. */
-function statUnnamed(description: Description, out: Uint8Array): number {
-  const type = pipeEnd(description) !== undefined
-    ? S.IFIFO
-    : description instanceof Socket
-    ? S.IFSOCK | 0o177
-    : 0;
-  out.fill(0);
-  putLong(out, Stat.INO, lockOwner(description));
-  putInt(out, Stat.MODE, type | 0o600);
-  putInt(out, Stat.LINKS, 1);
-  putInt(out, Stat.BLOCK_BYTES, PAGE_BYTES);
-  return 0;
-}
-
 function* fstat(process: Process, fd: number, out: Uint8Array): Coroutine<number> {
-  const description = process.description(fd);
-  if (!("location" in description)) return statUnnamed(description, out);
-  const statx = new Uint8Array(STATX_BYTES);
-  const status = yield* finish(process.file(fd).call(Call.STATX, [], statx));
-  if (status >= 0) statFromStatx(statx, out);
-  return status;
+  statFromStatx(yield* descriptorAttributes(process, fd), out);
+  return 0;
 }
 
 function* fstatfs(process: Process, fd: number, out: Uint8Array): Coroutine<number> {
@@ -107,7 +82,7 @@ function fallocate(process: Process, fd: number, ...args: number[]): Blocking<nu
 }
 
 function* sync(process: Process): Coroutine<number> {
-  for (const service of new Set(process.mounts.mounts.map((mount) => mount.service))) {
+  for (const service of new Set(process.mounts.mounts.map((mount) => mount.server))) {
     yield* finish(
       service.call({
         number: Call.SYNC,

@@ -5,7 +5,7 @@ import { ACCESS, O } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import type { Handlers } from "./handler.ts";
 import { ALL_EVENTS, IN, InotifyDescription } from "./inotify.ts";
-import { request } from "./mounts.ts";
+import { close, request } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import { resolve } from "./resolve.ts";
 import { inodeIdentity } from "./watches.ts";
@@ -46,7 +46,7 @@ function* addWatch(process: Process, fd: number, path: string, mask: number): Co
     kept = true;
     return watch.number;
   } finally {
-    if (!kept) yield* request(service, Call.CLOSE, [found.handle]);
+    if (!kept) yield* close(found);
   }
 }
 

@@ -11,7 +11,7 @@ import { FileDescription, type FileOrigin } from "./description.ts";
 import type { Handlers } from "./handler.ts";
 import { IN } from "./inotify.ts";
 import { getInt } from "./little_endian.ts";
-import { type Location, request, textPayload } from "./mounts.ts";
+import { close, type Location, request, textPayload } from "./mounts.ts";
 import type { Process, ProcessKernel } from "./process.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import type { Happening } from "./watches.ts";
@@ -81,7 +81,7 @@ function* watched(
   try {
     yield* request(service, Call.STATX, [found.handle], structure);
   } finally {
-    yield* request(service, Call.CLOSE, [found.handle]);
+    yield* close(found);
   }
   return { file: found, links: getInt(structure, STATX_LINKS) };
 }
@@ -205,7 +205,7 @@ function eachOpen(
       if (!(description instanceof FileDescription)) continue;
       const { origin, location } = description;
       const same = origin.ino === ino && origin.generation === generation;
-      if (same && location.mount === mount) visit(origin);
+      if (same && location.mount.filesystem === mount.filesystem) visit(origin);
     }
   }
 }
@@ -252,7 +252,7 @@ function renameat2(
 function demandDirectory(process: Process, parent: Resolved): Coroutine<void> {
   return at(process, AT.FDCWD, "/", 0, function* () {
     const found = yield* resolve(process, parent, parent.name, WalkFlag.DIRECTORY);
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* close(found);
   });
 }
 

@@ -7,11 +7,12 @@ import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
 import { getLong } from "./little_endian.ts";
-import { request } from "./mounts.ts";
+import { close, request } from "./mounts.ts";
 import { Process } from "./process.ts";
 import { at } from "./at.ts";
 import { attributesOf, resolve, type Resolved } from "./resolve.ts";
 import { attributeCalls } from "./sys_attribute.ts";
+import { descriptorAttributes } from "./descriptor_attributes.ts";
 import { directoryPath } from "./directory_path.ts";
 import { nameCalls } from "./sys_name.ts";
 import { eventOf } from "./watches.ts";
@@ -77,6 +78,7 @@ const STATX_FLAGS = STAT_FLAGS | AT_STATX.SYNC_TYPE;
 /** What a path leads to is asked for in one call with the walk. @returns `struct statx` */
 function* stat(process: Process, fd: number, path: string, flags: number): Coroutine<Uint8Array> {
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
+    if (fd !== AT.FDCWD) return yield* descriptorAttributes(process, fd);
     const structure = new Uint8Array(STATX_BYTES);
     yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
     return structure;
@@ -166,7 +168,7 @@ function* enterable(process: Process, path: string): Coroutine<Resolved> {
   try {
     yield* request(service, Call.FACCESSAT2, [found.handle, 1], undefined, process.credential);
   } catch (failure) {
-    yield* request(service, Call.CLOSE, [found.handle]);
+    yield* close(found);
     throw failure;
   }
   return found;
@@ -176,7 +178,7 @@ function* chdir(process: Process, path: string): Coroutine<number> {
   const found = yield* enterable(process, path);
   const old = process.cwd;
   process.cwd = { mount: found.mount, handle: found.handle };
-  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  yield* close(old);
   return 0;
 }
 
@@ -184,7 +186,7 @@ function* fchdir(process: Process, fd: number): Coroutine<number> {
   const place = yield* Process.hold(process.directory(fd));
   const old = process.cwd;
   process.cwd = place;
-  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  yield* close(old);
   return 0;
 }
 
@@ -192,12 +194,12 @@ function* fchdir(process: Process, fd: number): Coroutine<number> {
 function* chroot(process: Process, path: string): Coroutine<number> {
   const found = yield* enterable(process, path);
   if (process.credential.uid !== 0) {
-    yield* request(found.mount.service, Call.CLOSE, [found.handle]);
+    yield* close(found);
     fail(E.EPERM);
   }
   const old = process.root;
   process.directories.root = { mount: found.mount, handle: found.handle };
-  yield* request(old.mount.service, Call.CLOSE, [old.handle]);
+  yield* close(old);
   return 0;
 }
 

@@ -1,6 +1,7 @@
 // Reading and writing several pieces with one call: readv(2), writev(2), preadv2(2), pwritev2(2).
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
+import { joined } from "../pieces.ts";
 import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
@@ -31,18 +32,6 @@ function* transfer(
   return done;
 }
 
-/** Writes that must stay together go as one: pieces of a pipe or a terminal are not to be torn apart. */
-function joined(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
-
 function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
   const description = process.description(fd);
   return transfer(parts, function* (part, done) {
@@ -53,6 +42,7 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
 }
 
 function* writev(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
+  // Writes that must stay together go as one: pieces of a pipe or a terminal are not to be torn apart.
   return yield* finish(process.description(fd).write(joined(parts), process));
 }
 

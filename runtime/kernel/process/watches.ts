@@ -25,7 +25,7 @@ export interface Happening {
 
 /** What tells an inode from all others of the machine. */
 export function inodeIdentity(mount: Mount, inode: { ino: number; generation: number }): string {
-  return `${mount.id}:${inode.ino}:${inode.generation}`;
+  return `${mount.filesystem}:${inode.ino}:${inode.generation}`;
 }
 
 /** What a call that succeeded on a file is, for those who watch it; 0 for nothing. @param status of the call */

@@ -1,5 +1,5 @@
-// What /proc is made of: nodes that say what they hold when they are asked. The process component makes the
-// tree; procfs.ts shows it as a file system. Texts and names are byte strings.
+// What /proc and /sys are made of: nodes that say what they hold when they are asked. The process component makes
+// the trees; node_filesystem.ts shows them as file systems. Texts and names are byte strings.
 import type { Blocking } from "../coroutine.ts";
 import type { Credential } from "../service.ts";
 
@@ -55,4 +55,9 @@ export function directory(nodes: Record<string, ProcNode>): ProcDirectory {
 /** A file that everybody may read. */
 export function text(read: () => Blocking<string>): ProcFile {
   return { kind: "file", mode: 0o444, read };
+}
+
+/** A file of one line that everybody may read. */
+export function line(value: string | number): ProcFile {
+  return text(() => `${value}\n`);
 }

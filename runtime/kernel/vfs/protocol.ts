@@ -110,6 +110,8 @@ export const WalkFlag = {
   NO_SYMLINKS: 8,
   /** ".." at the root is refused, and not the root again */
   BENEATH: 16,
+  /** ".." at the root leaves the tree, as above the root of the file system */
+  LEAVES: 32,
 } as const;
 
 export const STEADY_STAT = 1;

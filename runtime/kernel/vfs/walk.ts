@@ -72,6 +72,7 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
       if (name === "..") {
         if (inode === request.root) {
           if ((flags & WalkFlag.BENEATH) !== 0) fail(E.EXDEV);
+          if ((flags & WalkFlag.LEAVES) !== 0) return yield* leave(Leave.UP, 0, after);
           rest = after;
           continue;
         }

@@ -1,80 +1,25 @@
 // The POSIX face of native programs: TypeScript modules that export `main(sys, argv, env)`. Every
 // method is one system call or a few, through the same handlers and rings that ELF programs use.
 import { callNumber } from "../../../schemas/syscalls.ts";
-import { errnoName } from "../../kernel/errno.ts";
 import { AT, F, LOCK, O, POLL, SEEK } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
-import { fromByteString, toByteString } from "../../kernel/vfs/protocol.ts";
+import { toByteString } from "../../kernel/vfs/protocol.ts";
 import type { Lock } from "../../kernel/process/sys_fcntl.ts";
+import { ExitProgram, PosixError } from "./program_end.ts";
+import {
+  decodeEntries,
+  decodeStat,
+  type Entry,
+  type PollEntry,
+  type Stat,
+  timeOf,
+  timespec,
+} from "./structures.ts";
 
 export { AT, F, LOCK, O, POLL, S, SEEK };
 
 /** Room for a file whose size is not known, at first. */
 const UNKNOWN_SIZE_BYTES = 4096;
-
-/** A system call failed: `name` is the error's, such as "ENOENT". */
-export class PosixError extends Error {
-  /**
-   * The failure of one call.
-   * @param errno the positive number of the error
-   * @param call name of the system call
-   * @param subject what it was about, such as a path
-   */
-  constructor(readonly errno: number, readonly call: string, subject: string) {
-    super(`${errnoName(errno)}: ${call}${subject === "" ? "" : ` ${subject}`}`);
-    this.name = errnoName(errno);
-  }
-}
-
-/** What stat says. Times are milliseconds since 1970. */
-export interface Stat {
-  /** number of the inode */
-  ino: number;
-  /** type and permissions, as in `st_mode` */
-  mode: number;
-  /** names that it has */
-  links: number;
-  /** its user */
-  uid: number;
-  /** its group */
-  gid: number;
-  /** in bytes */
-  size: number;
-  /** of 512 bytes, as they are taken on the disk */
-  blocks: number;
-  /** when it was last read, as far as the file system keeps that */
-  atimeMs: number;
-  /** when its content was last changed */
-  mtimeMs: number;
-  /** when anything of it was last changed */
-  ctimeMs: number;
-  /** whether it is a regular file */
-  isFile: boolean;
-  /** whether it is a directory */
-  isDirectory: boolean;
-  /** whether it is a symbolic link; only `lstat` finds those */
-  isSymlink: boolean;
-}
-
-/** A name in a directory. */
-export interface Entry {
-  /** one component of a path */
-  name: string;
-  /** number of the inode it names */
-  ino: number;
-  /** as `d_type` has it: 4 a directory, 8 a regular file, 10 a symbolic link */
-  type: number;
-}
-
-/** One descriptor of a poll; `revents` is filled in. */
-export interface PollEntry {
-  /** the descriptor; a negative one is passed over */
-  fd: number;
-  /** what is waited for: bits of `POLL` */
-  events: number;
-  /** what is so */
-  revents: number;
-}
 
 /** What a program's thread has of the kernel. */
 export interface ThreadKernel {
@@ -82,12 +27,6 @@ export interface ThreadKernel {
   invoke(number: number, ...args: unknown[]): Promise<number>;
   /** starts another thread of the process */
   startThread(body: (sys: Sys) => Promise<void>): Promise<void>;
-}
-
-/** Ends a program from anywhere inside it; the thread that called it does not go on. */
-export class ExitProgram {
-  /** Thrown, it ends the program. @param status of which 8 bits count */
-  constructor(readonly status: number) {}
 }
 
 const numbers = new Map<string, number>();
@@ -270,12 +209,7 @@ export class Sys {
   /** Sets access and modification time, in seconds since 1970. */
   async utimes(path: string, atime: number, mtime: number): Promise<void> {
     const times = new Uint8Array(32);
-    const view = new DataView(times.buffer);
-    [atime, mtime].forEach((time, index) => {
-      const seconds = Math.floor(time);
-      view.setBigInt64(index * 16, BigInt(seconds), true);
-      view.setBigInt64(index * 16 + 8, BigInt(Math.floor((time - seconds) * 1e9)), true);
-    });
+    [atime, mtime].forEach((time, index) => times.set(timeOf(time), index * 16));
     await this.call("utimensat", path, AT.FDCWD, toByteString(path), times, 0);
   }
 
@@ -289,19 +223,11 @@ export class Sys {
     const fd = await this.open(path, O.RDONLY | O.DIRECTORY);
     const entries: Entry[] = [];
     const buffer = new Uint8Array(BUFFER_BYTES);
-    const view = new DataView(buffer.buffer);
     try {
       for (;;) {
         const filled = await this.call("getdents64", path, fd, buffer);
         if (filled === 0) return entries;
-        for (let at = 0; at < filled; at += view.getUint16(at + 16, true)) {
-          let end = at + 19;
-          while (buffer[end] !== 0) end++;
-          const name = fromByteString(String.fromCharCode(...buffer.subarray(at + 19, end)));
-          if (name !== "." && name !== "..") {
-            entries.push({ name, ino: Number(view.getBigUint64(at, true)), type: buffer[at + 18] });
-          }
-        }
+        entries.push(...decodeEntries(buffer.subarray(0, filled)));
       }
     } finally {
       await this.close(fd);
@@ -460,37 +386,6 @@ export class Sys {
   exit(status = 0): never {
     throw new ExitProgram(status);
   }
-}
-
-/** A `struct timespec` of a duration. */
-function timespec(ms: number): Uint8Array {
-  const time = new Uint8Array(16);
-  const view = new DataView(time.buffer);
-  view.setBigInt64(0, BigInt(Math.floor(ms / 1e3)), true);
-  view.setBigInt64(8, BigInt(Math.floor(ms % 1e3 * 1e6)), true);
-  return time;
-}
-
-function decodeStat(out: Uint8Array): Stat {
-  const view = new DataView(out.buffer, out.byteOffset);
-  const time = (at: number) =>
-    Number(view.getBigInt64(at, true)) * 1e3 + Number(view.getBigInt64(at + 8, true)) / 1e6;
-  const mode = view.getUint32(16, true);
-  return {
-    ino: Number(view.getBigUint64(8, true)),
-    mode,
-    links: view.getUint32(20, true),
-    uid: view.getUint32(24, true),
-    gid: view.getUint32(28, true),
-    size: Number(view.getBigInt64(48, true)),
-    blocks: Number(view.getBigInt64(64, true)),
-    atimeMs: time(72),
-    mtimeMs: time(88),
-    ctimeMs: time(104),
-    isFile: (mode & S.IFMT) === S.IFREG,
-    isDirectory: (mode & S.IFMT) === S.IFDIR,
-    isSymlink: (mode & S.IFMT) === S.IFLNK,
-  };
 }
 
 /** What a native program's module exports as default. */

@@ -9,7 +9,8 @@ import type { Process } from "../../kernel/process/process.ts";
 import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { Hart } from "../hart.ts";
 import type { UserThread } from "../thread.ts";
-import { ExitProgram, type NativeMain, Sys, type ThreadKernel } from "./posix.ts";
+import { type NativeMain, Sys, type ThreadKernel } from "./posix.ts";
+import { ExitProgram } from "./program_end.ts";
 
 /** Status of a program that threw what it did not catch. */
 const UNCAUGHT = 1;

@@ -1,5 +1,5 @@
 // File systems in memory that a program mounts: what they cover and show again, their options, who may, and
-// what holds them.
+// what holds them; mounts that are read-only, and directories that are mounted at another place as well.
 #define _GNU_SOURCE
 #include "check.h"
 #include <dirent.h>
@@ -7,7 +7,9 @@
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
+#include <sys/xattr.h>
 
 #define TMPFS_MAGIC 0x01021994
 
@@ -33,6 +35,115 @@ static int listed(const char *place, const char *type) {
   }
   if (mounts) fclose(mounts);
   return found;
+}
+
+/** Whether /proc/self/mountinfo has a mount of a part of a file system, with these words around its place. */
+static int shown(const char *within, const char *place, const char *access) {
+  char line[512], found[3][256];
+  int matches = 0;
+  FILE *mounts = fopen("/proc/self/mountinfo", "r");
+  while (mounts && fgets(line, sizeof line, mounts)) {
+    if (sscanf(line, "%*s %*s %*s %255s %255s %255s", found[0], found[1], found[2]) != 3) continue;
+    const char *wanted[] = {within, place, access};
+    int same = 1;
+    for (int each = 0; each < 3; each++) same &= strcmp(found[each], wanted[each]) == 0;
+    matches += same;
+  }
+  if (mounts) fclose(mounts);
+  return matches;
+}
+
+/** In `place` there is a file system with a file "old", a directory "inside" and a pipe "pipe" that cannot be changed. */
+static void unchangeable(void) {
+  char text[8];
+  FAILS(EROFS, open("place/new", O_CREAT | O_WRONLY, 0644));
+  FAILS(EROFS, open("place/new", O_CREAT | O_RDONLY, 0644));
+  FAILS(EROFS, open("place/old", O_RDWR));
+  FAILS(EROFS, open("place/old", O_CREAT | O_WRONLY, 0644));
+  FAILS(EROFS, open("place/old", O_RDONLY | O_TRUNC));
+  FAILS(EEXIST, open("place/old", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  FAILS(EROFS, open("place", O_TMPFILE | O_RDWR, 0600));
+  FAILS(EROFS, mkdir("place/new", 0755));
+  FAILS(EEXIST, mkdir("place/inside", 0755));
+  FAILS(EROFS, symlink("old", "place/new"));
+  FAILS(EROFS, mkfifo("place/new", 0644));
+  FAILS(EROFS, link("place/old", "place/new"));
+  FAILS(EROFS, rename("place/old", "place/new"));
+  FAILS(EROFS, unlink("place/old"));
+  FAILS(EROFS, rmdir("place/inside"));
+  FAILS(EROFS, truncate("place/old", 0));
+  FAILS(EROFS, chmod("place/old", 0600));
+  FAILS(EROFS, chown("place/old", 1, 1));
+  FAILS(EROFS, utimensat(AT_FDCWD, "place/old", NULL, 0));
+  FAILS(EROFS, setxattr("place/old", "user.name", "v", 1, 0));
+  FAILS(EROFS, access("place/old", W_OK));
+  FAILS(ENOENT, access("place/new", W_OK));
+  CHECK(access("place/old", R_OK) == 0 && access("place/pipe", W_OK) == 0);
+  int fd = open("place/old", O_CREAT | O_RDONLY, 0644);
+  CHECK(fd >= 0 && read(fd, text, sizeof text) == 3);
+  FAILS(EROFS, fchmod(fd, 0600));
+  CHECK(close(fd) == 0);
+  struct statvfs usage;
+  CHECK(statvfs("place", &usage) == 0 && (usage.f_flag & ST_RDONLY) != 0);
+  // What a pipe takes is no part of the file system.
+  fd = open("place/pipe", O_RDWR);
+  CHECK(fd >= 0 && write(fd, "x", 1) == 1 && close(fd) == 0);
+}
+
+static void readOnly(const char *place) {
+  CHECK(mount("none", "place", "tmpfs", MS_RDONLY, NULL) == 0 && shown("/", place, "ro") == 1);
+  FAILS(EROFS, mkdir("place/inside", 0755));
+  CHECK(mount("none", "place", NULL, MS_REMOUNT, NULL) == 0 && shown("/", place, "rw") == 1);
+  CHECK(mkdir("place/inside", 0755) == 0 && mkfifo("place/pipe", 0644) == 0);
+  int fd = make("place/old", "old");
+  FAILS(EBUSY, mount("none", "place", NULL, MS_REMOUNT | MS_RDONLY, NULL));
+  CHECK(close(fd) == 0 && mount("none", "place", NULL, MS_REMOUNT | MS_RDONLY, NULL) == 0);
+  unchangeable();
+  CHECK(umount("place") == 0);
+}
+
+static void atAnotherPlace(const char *here, const char *place) {
+  char other[300], now[300];
+  snprintf(other, sizeof other, "%s%sother", here, strcmp(here, "/") == 0 ? "" : "/");
+  CHECK(mkdir("other", 0755) == 0 && mount("none", "place", "tmpfs", 0, NULL) == 0);
+  CHECK(mkdir("place/part", 0755) == 0 && mkdir("place/part/deep", 0755) == 0);
+  close(make("place/part/file", "first"));
+  close(make("place/beside", "b"));
+  FAILS(ENOENT, mount("place/missing", "other", NULL, MS_BIND, NULL));
+  FAILS(ENOTDIR, mount("place/beside", "other", NULL, MS_BIND, NULL));
+  CHECK(mount("place/part", "other", NULL, MS_BIND, NULL) == 0);
+  CHECK(shown("/part", other, "rw") == 1 && exists("other/deep") && !exists("other/beside"));
+  struct stat one, two;
+  CHECK(stat("place/part/file", &one) == 0 && stat("other/file", &two) == 0);
+  CHECK(one.st_ino == two.st_ino && one.st_dev == two.st_dev);
+
+  // "..", from there, leads to what it is mounted in.
+  CHECK(chdir("other/deep") == 0 && exists("../file") && !exists("../../beside"));
+  CHECK(getcwd(now, sizeof now) != NULL && strncmp(now, other, strlen(other)) == 0);
+  CHECK(strcmp(now + strlen(other), "/deep") == 0 && chdir("../..") == 0);
+  CHECK(getcwd(now, sizeof now) != NULL && strcmp(now, here) == 0);
+
+  // One file, whichever way it is come by.
+  int fd = open("other/file", O_RDWR), again = open("place/part/file", O_RDWR);
+  char *left = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  char *right = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, again, 0);
+  left[0] = 'F';
+  CHECK(right[0] == 'F' && memcmp(right, "First", 5) == 0);
+  CHECK(munmap(left, 4096) == 0 && munmap(right, 4096) == 0 && close(fd) == 0 && close(again) == 0);
+  FAILS(EXDEV, rename("other/file", "place/part/new"));
+  FAILS(EXDEV, link("other/file", "place/part/new"));
+  CHECK(rename("other/file", "other/new") == 0 && exists("place/part/new"));
+
+  // It may be read-only there alone.
+  CHECK(mount("none", "other", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0);
+  CHECK(shown("/part", other, "ro") == 1 && shown("/", place, "rw") == 1);
+  FAILS(EROFS, unlink("other/new"));
+  FAILS(EROFS, mkdir("other/more", 0755));
+  CHECK(unlink("place/part/new") == 0 && !exists("other/new"));
+
+  // What was mounted first may go first.
+  CHECK(umount("place") == 0 && exists("other/deep") && umount("other") == 0);
+  CHECK(!exists("other/deep") && rmdir("other") == 0);
 }
 
 static void unprivileged(void) {
@@ -119,6 +230,8 @@ int main(void) {
   CHECK(symlink("place", "way") == 0);
   FAILS(EINVAL, umount2("way", 8));
   CHECK(umount("way") == 0 && unlink("way") == 0);
+  readOnly(place);
+  atAnotherPlace(here, place);
   CHECK(unlink("place/below") == 0 && rmdir("place") == 0 && unlink("file") == 0);
   return finish();
 }

@@ -1,6 +1,7 @@
 // Sockets of netlink(7): a request is answered at once, and the answer waits to be received. Of its families there
 // are the two that programs ask: routes with all that belongs to them, and sockets.
 import { E, fail } from "../../errno.ts";
+import { joined } from "../../pieces.ts";
 import { AF, MSG, SOCK } from "../constants.ts";
 import type { Transport } from "../endpoint.ts";
 import { HEADER_BYTES, message, NLM_F, type Request, word } from "./netlink_message.ts";
@@ -18,6 +19,7 @@ let lastPort = 1 << 20;
 
 export class NetlinkEndpoint {
   changed: () => void = () => {};
+  inode = 0;
   readonly #answers: Uint8Array[] = [];
   #port = 0;
   private readonly dump: typeof dumpRoutes;
@@ -89,7 +91,7 @@ export class NetlinkEndpoint {
     for (let first = 0; first < parts.length;) {
       let end = first, bytes = 0;
       do bytes += parts[end++].length; while (end < parts.length && bytes < ANSWER_BYTES);
-      this.#answers.push(joined(parts.slice(first, end), bytes));
+      this.#answers.push(joined(parts.slice(first, end)));
       first = end;
     }
   }
@@ -108,16 +110,6 @@ export class NetlinkEndpoint {
   }
 
   close(): void {}
-}
-
-function joined(parts: Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let end = 0;
-  for (const part of parts) {
-    all.set(part, end);
-    end += part.length;
-  }
-  return all;
 }
 
 function addressOf(port: number): Uint8Array {

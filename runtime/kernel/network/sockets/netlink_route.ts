@@ -1,4 +1,4 @@
-// The part of rtnetlink(7) that programs ask: links, addresses and routes, all of them at a time.
+// The part of rtnetlink(7) that programs ask: links, addresses, routes and neighbours, all of them at a time.
 import { AF } from "../constants.ts";
 import type { InterfaceInfo, Transport } from "../endpoint.ts";
 import { hardwareType, interfaceFlags, SEND_QUEUE_FRAMES } from "./interface_request.ts";
@@ -11,10 +11,14 @@ const RTM = {
   GETADDR: 22,
   NEWROUTE: 24,
   GETROUTE: 26,
+  NEWNEIGH: 28,
+  GETNEIGH: 30,
 } as const;
 const IFLA = { ADDRESS: 1, BROADCAST: 2, IFNAME: 3, MTU: 4, TXQLEN: 13, OPERSTATE: 16 } as const;
 const IFA = { ADDRESS: 1, LOCAL: 2, LABEL: 3, BROADCAST: 4, FLAGS: 8 } as const;
 const RTA = { DST: 1, OIF: 4, GATEWAY: 5, TABLE: 15 } as const;
+const NDA = { DST: 1, LLADDR: 2 } as const;
+const NUD = { INCOMPLETE: 1, REACHABLE: 2, STALE: 4 } as const;
 const IFA_F_PERMANENT = 0x80;
 const SCOPE = { UNIVERSE: 0, LINK: 253, HOST: 254 } as const;
 const RT_TABLE_MAIN = 254, RTPROT_KERNEL = 2, RTN_UNICAST = 1;
@@ -79,6 +83,18 @@ export function dumpRoutes(
             [RTA.OIF, word(index)],
           ]);
         });
+    case RTM.GETNEIGH:
+      return transport.interfaces().flatMap(({ index, neighbours }) =>
+        neighbours.filter(({ ip }) => wanted(ip.length)).map(({ ip, mac, stale }) => {
+          const body = new Uint8Array(12);
+          body[0] = ip.length === 4 ? AF.INET : AF.INET6;
+          body.set(word(index), 4);
+          body[8] = mac === undefined ? NUD.INCOMPLETE : stale ? NUD.STALE : NUD.REACHABLE;
+          body[11] = RTN_UNICAST;
+          const known: [number, Uint8Array][] = mac === undefined ? [] : [[NDA.LLADDR, mac]];
+          return each(RTM.NEWNEIGH, body, [[NDA.DST, ip], ...known]);
+        })
+      );
   }
   return undefined;
 }

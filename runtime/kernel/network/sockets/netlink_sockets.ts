@@ -6,10 +6,10 @@ import { message, NLM_F, type Request } from "./netlink_message.ts";
 const SOCK_DIAG_BY_FAMILY = 20;
 /** `struct inet_diag_req_v2`: family 0, protocol 1, states 4, then the socket that is meant */
 const REQUEST_BYTES = 56;
-/** `struct inet_diag_msg`: family 0, state 1, ports 4, addresses 8 and 24, queues 56 and 60 */
+/** `struct inet_diag_msg`: family 0, state 1, ports 4, addresses 8 and 24, queues 56 and 60, inode 68 */
 const ANSWER_BYTES = 72;
 const LOCAL_PORT = 4, PEER_PORT = 6, LOCAL_ADDRESS = 8, PEER_ADDRESS = 24, COOKIE = 44;
-const RECEIVE_QUEUE = 56, SEND_QUEUE = 60;
+const RECEIVE_QUEUE = 56, SEND_QUEUE = 60, INODE = 68;
 const NAMES: Record<number, "tcp" | "udp"> = { [IPPROTO.TCP]: "tcp", [IPPROTO.UDP]: "udp" };
 
 /** @returns the answer's messages; undefined where nobody knows the request */
@@ -30,7 +30,7 @@ export function dumpSockets(transport: Transport, request: Request): Uint8Array[
 
 /** @param cookie tells it from the others */
 function describe(family: number, socket: SocketInfo, cookie: number): Uint8Array {
-  const { local, peer, state, queuedIn, queuedOut } = socket;
+  const { local, peer, state, queuedIn, queuedOut, inode } = socket;
   const bytes = new Uint8Array(ANSWER_BYTES);
   const view = new DataView(bytes.buffer);
   bytes[0] = family;
@@ -42,5 +42,6 @@ function describe(family: number, socket: SocketInfo, cookie: number): Uint8Arra
   view.setUint32(COOKIE, cookie, true);
   view.setUint32(RECEIVE_QUEUE, queuedIn, true);
   view.setUint32(SEND_QUEUE, queuedOut, true);
+  view.setUint32(INODE, inode, true);
   return bytes;
 }

@@ -11,8 +11,9 @@ import { POLL } from "../../vfs/constants.ts";
 import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
 import {
   AcceptedAt,
+  FIRST_SOCKET_INODE,
   MOST_CONTROL_BYTES,
-  ProcNet,
+  NetworkTexts,
   RECEIVE_HEADER_BYTES,
   SocketCall,
 } from "../protocol.ts";
@@ -20,7 +21,7 @@ import { Entry } from "./entry.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
 import { News } from "./news.ts";
-import { procNetText } from "./proc_net.ts";
+import { networkText } from "./network_text.ts";
 
 /** Sockets that one client has. */
 const MAX_SOCKETS = 65_536;
@@ -39,6 +40,7 @@ export class SocketServer implements Service {
     this.#lastHandle = firstHandle;
     for (const [handle, endpoint] of transport.restored()) {
       this.#entries.set(handle, new Entry(handle, endpoint, true));
+      endpoint.inode = FIRST_SOCKET_INODE + handle;
     }
   }
 
@@ -133,6 +135,7 @@ export class SocketServer implements Service {
     entry.stream?.keep(entry.handle, accepted);
     entry.tentative = accepted;
     endpoint.changed = () => this.#news.note(entry);
+    endpoint.inode = FIRST_SOCKET_INODE + entry.handle;
     this.#news.note(entry);
     return entry;
   }
@@ -286,8 +289,8 @@ export class SocketServer implements Service {
   }
 
   #proc(index: number, offset: number, payload: Uint8Array): number {
-    const name = ProcNet[index] ?? fail(E.ENOENT);
-    const text = new TextEncoder().encode(procNetText(this.transport, name));
+    const name = NetworkTexts[index] ?? fail(E.ENOENT);
+    const text = new TextEncoder().encode(networkText(this.transport, name));
     const part = text.subarray(Math.max(0, offset), Math.max(0, offset) + payload.length);
     payload.set(part);
     return part.length;

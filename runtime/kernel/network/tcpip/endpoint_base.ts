@@ -33,6 +33,7 @@ const MAX_GROUPS = 20;
 
 export abstract class EndpointBase implements Bound {
   changed: () => void = () => {};
+  inode = 0;
   options = new SocketOptions();
   boundIp: Uint8Array | undefined;
   port = 0;

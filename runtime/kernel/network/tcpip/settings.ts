@@ -1,4 +1,5 @@
 // The settings of the component, as the compiler derives them from the manifest, with addresses read.
+import { NETWORK_INTERFACE } from "../constants.ts";
 import type { Network } from "./ip/ip_address.ts";
 import { parseAddress, parseNetwork } from "./ip/address_text.ts";
 
@@ -21,15 +22,21 @@ export interface StackSettings {
 
 /** @throws Error naming what is no address */
 export function readSettings(settings: Record<string, unknown>): StackSettings {
-  const { addresses = [], gateway, gateway6, nameServers = [], name = "eth0", tcp = {} } =
-    settings as {
-      addresses?: string[];
-      gateway?: string;
-      gateway6?: string;
-      nameServers?: string[];
-      name?: string;
-      tcp?: Partial<TcpFeatures>;
-    };
+  const {
+    addresses = [],
+    gateway,
+    gateway6,
+    nameServers = [],
+    name = NETWORK_INTERFACE,
+    tcp = {},
+  } = settings as {
+    addresses?: string[];
+    gateway?: string;
+    gateway6?: string;
+    nameServers?: string[];
+    name?: string;
+    tcp?: Partial<TcpFeatures>;
+  };
   const gateways = [gateway, gateway6].filter((each) => each !== undefined);
   return {
     name,

@@ -178,13 +178,16 @@ export class Stack {
   }
 
   interfaces(): InterfaceInfo[] {
-    return this.links.map(({ index, name, loopback, mac, mtu, addresses, counters }) => ({
+    return this.links.map((
+      { index, name, loopback, mac, mtu, addresses, counters, neighbours },
+    ) => ({
       index,
       name,
       loopback,
       mac,
       mtu,
       addresses: [...addresses],
+      neighbours: (neighbours?.all ?? []).map(({ ip, mac, stale }) => ({ ip, mac, stale })),
       counters: { ...counters },
     }));
   }

@@ -5,7 +5,7 @@ import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "..
 import { E, Errno, fail } from "../../errno.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
-import { type Location, request } from "../mounts.ts";
+import { close, type Location, request } from "../mounts.ts";
 import type { Frame, Frames } from "./frames.ts";
 import type { Mapping } from "./mapping.ts";
 import type { PageObject } from "./page_object.ts";
@@ -124,7 +124,7 @@ class MappedFile implements PageObject {
     const held = [this.#reader, this.#writer];
     this.#reader = this.#writer = undefined;
     for (const each of held) {
-      if (each !== undefined) yield* request(each.mount.service, Call.CLOSE, [each.handle]);
+      if (each !== undefined) yield* close(each);
     }
   }
 

@@ -25,7 +25,7 @@ function mapLine(mapping: Mapping): string {
     shared ? "s" : "p",
   ].join("");
   const file = object?.file;
-  const device = (file?.mount.id ?? 0).toString(16).padStart(2, "0");
+  const device = (file?.mount.filesystem ?? 0).toString(16).padStart(2, "0");
   const offset = address(object === undefined ? 0 : objectPage);
   const fields = `${address(start)}-${address(end)} ${allowed} ${offset} 00:${device} 0`;
   return `${name === "" ? `${fields} ` : `${fields.padEnd(NAME_COLUMN)}${name}`}\n`;

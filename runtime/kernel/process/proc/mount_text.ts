@@ -8,12 +8,17 @@ function field(text: string): string {
   });
 }
 
+const access = (readOnly: boolean) => readOnly ? "ro" : "rw";
+
 export function mountsText({ mounts }: MountTable): string {
-  return mounts.map(({ type, path }) => `${type} ${field(path)} ${type} rw 0 0\n`).join("");
+  const line = ({ type, path, readOnly }: Mount) =>
+    `${type} ${field(path)} ${type} ${access(readOnly)} 0 0\n`;
+  return mounts.map(line).join("");
 }
 
 export function mountInfoText({ mounts }: MountTable): string {
-  const line = ({ id, covers, path, type }: Mount) =>
-    `${id} ${covers?.mount.id ?? 0} 0:${id} / ${field(path)} rw - ${type} ${type} rw\n`;
+  const line = ({ id, covers, path, type, filesystem, within, readOnly }: Mount) =>
+    `${id} ${covers?.mount.id ?? 0} 0:${filesystem} ${field(within)} ${field(path)} ` +
+    `${access(readOnly)} - ${type} ${type} rw\n`;
   return mounts.map(line).join("");
 }

@@ -3,6 +3,7 @@ import { ProcNet } from "../../network/protocol.ts";
 import { directory, type ProcDirectory, type ProcNode, text } from "../../vfs/proc_node.ts";
 import { lockOwner } from "../description.ts";
 import type { ProcessKernel } from "../process.ts";
+import { Socket } from "../socket/socket.ts";
 import type { UnixSocket } from "../socket/unix_socket.ts";
 
 const HEAD = "Num       RefCount Protocol Flags    Type St Inode Path\n";
@@ -28,13 +29,30 @@ function unixLine(socket: UnixSocket): string {
   ].join(" ");
 }
 
+/** How many sockets programs have, of all families. */
+function socketsOf({ all }: ProcessKernel): number {
+  const sockets = new Set<Socket>();
+  for (const { files } of all) {
+    for (const fd of files.numbers) {
+      const description = files.get(fd);
+      if (description instanceof Socket) sockets.add(description);
+    }
+  }
+  return sockets.size;
+}
+
 /** The directory, the same for all processes. */
-export function networkDirectory({ internet, unixNames }: ProcessKernel): ProcDirectory {
+export function networkDirectory(kernel: ProcessKernel): ProcDirectory {
+  const { internet, unixNames } = kernel;
   const nodes: Record<string, ProcNode> = {
     unix: text(() => HEAD + [...unixNames.all].map((each) => `${unixLine(each)}\n`).join("")),
   };
   if (internet !== undefined) {
     ProcNet.forEach((name, index) => nodes[name] = text(() => internet.text(index)));
+    nodes.sockstat = text(function* () {
+      const counts = yield* internet.text(ProcNet.indexOf("sockstat"));
+      return `sockets: used ${socketsOf(kernel)}\n${counts}`;
+    });
   }
   return directory(nodes);
 }

@@ -38,7 +38,7 @@ export function procTree(kernel: ProcessKernel, pidMax: number): ProcDirectory {
     net: linkTo("self/net"),
     cmdline: text(() => "\n"),
     cpuinfo: text(cpuInfoText),
-    filesystems: text(() => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\n"),
+    filesystems: text(() => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"),
     loadavg: text(loadAverage(kernel)),
     meminfo: text(() => memoryInfoText(kernel)),
     stat: text(() => statText(kernel)),

@@ -10,7 +10,7 @@ import {
   type ProcNode,
   text,
 } from "../../vfs/proc_node.ts";
-import { type Description, FileDescription, lockOwner } from "../description.ts";
+import { type Description, FileDescription, inodeOf } from "../description.ts";
 import type { Location } from "../mounts.ts";
 import { pipeEnd } from "../pipe.ts";
 import type { Process } from "../process.ts";
@@ -70,7 +70,7 @@ function descriptionName(process: Process, description: Description): Blocking<s
   if (!(description instanceof FileDescription)) {
     if (description.kind !== undefined) return description.kind;
     const kind = description instanceof Socket ? "socket" : "pipe";
-    return `${kind}:[${lockOwner(description)}]`;
+    return `${kind}:[${inodeOf(description)}]`;
   }
   const { path } = description.origin;
   if (path.startsWith("/")) return path;
@@ -80,7 +80,7 @@ function descriptionName(process: Process, description: Description): Blocking<s
 function descriptorInfo(description: Description): string {
   if (!(description instanceof FileDescription)) {
     return `pos:\t0\nflags:\t0${description.flags.toString(8)}\nmnt_id:\t0\nino:\t${
-      lockOwner(description)
+      inodeOf(description)
     }\n`;
   }
   const { position, flags, location, origin } = description;

@@ -8,7 +8,7 @@ import {
   MAX_BACKLOG,
   MOST_BUFFER_BYTES,
 } from "../../network/limits.ts";
-import { directory, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
+import { directory, line, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
 import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
 import { MOST_OPERATIONS, MOST_SEMAPHORES, MOST_SETS } from "../ipc/semaphores.ts";
 import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
@@ -37,8 +37,6 @@ function uuid(kernel: ProcessKernel): string {
   return [[0, 8], [8, 12], [12, 16], [16, 20], [20, 32]].map(([from, to]) => hex.slice(from, to))
     .join("-");
 }
-
-const line = (value: string | number): ProcFile => text(() => `${value}\n`);
 
 /** A name of the machine, which root may change. */
 function nameFile(kernel: ProcessKernel, which: "host" | "domain"): ProcFile {

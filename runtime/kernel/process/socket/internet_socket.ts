@@ -66,6 +66,10 @@ export class InternetSocket extends Socket {
     return socket;
   }
 
+  get inode(): number {
+    return this.#served.inode;
+  }
+
   bind(_process: Process, address: Uint8Array): Coroutine<number> {
     return this.#served.step(SocketCall.BIND, [], address);
   }

@@ -5,7 +5,7 @@ import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { familyOf } from "../../network/address.ts";
 import { AF, SOL } from "../../network/constants.ts";
-import { SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
+import { FIRST_SOCKET_INODE, SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { NS_PER_SECOND } from "../clock.ts";
@@ -64,6 +64,11 @@ export class ServedHandle implements ServedSocket {
     private readonly credential: Credential,
   ) {
     this.behind = new SendBehind(server.environment.tasks);
+  }
+
+  /** Number of the socket, as the server tells it too. */
+  get inode(): number {
+    return FIRST_SOCKET_INODE + this.handle;
   }
 
   became(level: number, data: Uint8Array = nothing): void {

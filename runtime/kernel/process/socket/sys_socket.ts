@@ -1,6 +1,7 @@
 // socket(2) and all calls on sockets. Structures come decoded: see the guest's socket_arguments.ts.
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
+import { joined } from "../../pieces.ts";
 import { AF, MSG, SOCK } from "../../network/constants.ts";
 import { putTimespec } from "../clock.ts";
 import { releaseAll } from "../descriptor_table.ts";
@@ -130,17 +131,6 @@ function* accept4(
 function* nameCall(name: Blocking<Uint8Array>, out: Returned): Coroutine<number> {
   out.bytes = yield* finish(name);
   return 0;
-}
-
-function joined(parts: Uint8Array[]): Uint8Array {
-  if (parts.length === 1) return parts[0];
-  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }
 
 function sendto(

@@ -111,5 +111,5 @@ function* fileKey(process: Process, path: string): Coroutine<string> {
   const { mount, handle, mode, ino, generation } = found;
   yield* request(mount.service, Call.CLOSE, [handle]);
   if ((mode & S.IFMT) !== S.IFSOCK) fail(E.ECONNREFUSED);
-  return `${mount.id}:${ino}:${generation}`;
+  return `${mount.filesystem}:${ino}:${generation}`;
 }

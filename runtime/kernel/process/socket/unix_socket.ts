@@ -5,7 +5,6 @@ import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import { POLL } from "../../vfs/constants.ts";
-import type { Description } from "../description.ts";
 import { releaseAll } from "../descriptor_table.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
@@ -14,12 +13,12 @@ import {
   intOption,
   type Outgoing,
   roomOf,
-  scatter,
   type Sender,
   senderOf,
   Socket,
 } from "./socket.ts";
 import { type UnixNames, UNNAMED } from "./unix_names.ts";
+import { UnixQueue } from "./unix_queue.ts";
 
 /** SO_SNDBUF and SO_RCVBUF, as Linux has them unless told. */
 const BUFFER_BYTES = 212_992;
@@ -27,18 +26,8 @@ const BUFFER_BYTES = 212_992;
 const MAX_QUEUED = 512;
 const MAX_BACKLOG = 4096;
 
-interface Message {
-  data: Uint8Array;
-  /** bytes of it that have been read */
-  read: number;
-  from: Uint8Array;
-  rights: Description[];
-  sender: Sender;
-}
-
 export class UnixSocket extends Socket {
-  readonly #queue: Message[] = [];
-  #queuedBytes = 0;
+  readonly #queue = new UnixQueue();
   #name: Uint8Array = UNNAMED;
   #key: string | undefined;
   #peer: UnixSocket | undefined;
@@ -52,7 +41,6 @@ export class UnixSocket extends Socket {
   #error = 0;
   #owner: Sender | undefined;
   #peerOwner: Sender | undefined;
-  #passesCredentials = false;
   #sendBytes = BUFFER_BYTES;
   readonly #options = new Map<number, number>();
   /** sockets that wait until this one has room */
@@ -107,7 +95,7 @@ export class UnixSocket extends Socket {
       this.#peer = served;
       this.#owner = served.#peerOwner = senderOf(process);
       this.#peerOwner = served.#owner = listener.#owner;
-      served.#passesCredentials = listener.#passesCredentials;
+      served.#queue.passesCredentials = listener.#queue.passesCredentials;
       backlog.push(served);
       listener.readiness.wakeAll();
       this.readiness.wakeAll();
@@ -174,7 +162,7 @@ export class UnixSocket extends Socket {
       if (to.#closed) fail(this.#packets ? E.EPIPE : E.ECONNREFUSED);
       if (to.#noReading) fail(E.EPIPE);
       if (to.#peer !== undefined && to.#peer !== this) fail(E.EPERM);
-      if (to.#queue.length >= MAX_QUEUED || to.#queuedBytes + data.length > to.#sendBytes) {
+      if (to.#queue.length >= MAX_QUEUED || to.#queue.bytes + data.length > to.#sendBytes) {
         to.#writers.add(this);
         return undefined;
       }
@@ -207,7 +195,7 @@ export class UnixSocket extends Socket {
           return fail(this.#left ? E.EPIPE : E.ENOTCONN);
         }
         if (peer.#noReading) fail(E.EPIPE);
-        const room = this.#sendBytes - peer.#queuedBytes;
+        const room = this.#sendBytes - peer.#queue.bytes;
         if (room <= 0) return undefined;
         const part = data.slice(sent, sent + room);
         peer.#put(part, this.#name, message);
@@ -221,7 +209,7 @@ export class UnixSocket extends Socket {
 
   get #hasRoom(): boolean {
     const peer = this.#peer;
-    return peer === undefined || peer.#queuedBytes < this.#sendBytes;
+    return peer === undefined || peer.#queue.bytes < this.#sendBytes;
   }
 
   #takeError(): void {
@@ -231,19 +219,9 @@ export class UnixSocket extends Socket {
   }
 
   /** Takes a message in; the open files that go along are its own from now on. */
-  #put(data: Uint8Array, from: Uint8Array, { rights, sender }: Outgoing): void {
-    const last = this.#queue.at(-1);
-    const joins = this.streams && rights.length === 0 && last !== undefined &&
-      last.rights.length === 0 && last.sender.pid === sender.pid &&
-      last.data.length + data.length <= 4096;
-    if (joins) {
-      const joined = new Uint8Array(last.data.length - last.read + data.length);
-      joined.set(last.data.subarray(last.read));
-      joined.set(data, last.data.length - last.read);
-      last.data = joined;
-      last.read = 0;
-    } else this.#queue.push({ data, read: 0, from, rights: rights.splice(0), sender });
-    this.#queuedBytes += data.length;
+  #put(data: Uint8Array, from: Uint8Array, message: Outgoing): void {
+    if (this.streams) this.#queue.putPiece(data, from, message);
+    else this.#queue.put(data, from, message);
     this.readiness.wakeAll();
   }
 
@@ -268,15 +246,11 @@ export class UnixSocket extends Socket {
 
   /** The next datagram; undefined where there is none. */
   #takeMessage(message: Incoming, flags: number): number | undefined {
-    const next = this.#queue[0];
-    if (next === undefined) return this.#nothing();
-    const count = scatter(next.data, message.parts, 0);
-    if (count < next.data.length) message.flags |= MSG.TRUNC;
+    if (this.#queue.length === 0) return this.#nothing();
+    const { count, bytes } = this.#queue.takeMessage(message, flags);
     if (this.#packets) message.flags |= MSG.EOR;
-    message.address = next.from;
-    this.#accompany(message, next, flags);
-    if ((flags & MSG.PEEK) === 0) this.#drop();
-    return (flags & MSG.TRUNC) !== 0 ? next.data.length : count;
+    if ((flags & MSG.PEEK) === 0) this.#wakePeer();
+    return (flags & MSG.TRUNC) !== 0 ? bytes : count;
   }
 
   /** What a stream has; undefined where that is nothing yet, 0 at its end. */
@@ -285,26 +259,7 @@ export class UnixSocket extends Socket {
       if (before > 0 && (this.#noReading || this.#left)) return 0;
       return this.#nothing();
     }
-    const room = roomOf(message) - before;
-    let done = 0, at = 0;
-    while (done < room && at < this.#queue.length) {
-      const next = this.#queue[at];
-      // Open files come with the first byte that they were sent with.
-      if (done > 0 && next.rights.length > 0) break;
-      if (done > 0 && this.#passesCredentials && next.sender !== message.sender) break;
-      const part = next.data.subarray(next.read, next.read + room - done);
-      scatter(part, message.parts, before + done);
-      const withRights = next.rights.length > 0;
-      this.#accompany(message, next, flags);
-      done += part.length;
-      if ((flags & MSG.PEEK) !== 0) at++;
-      else {
-        next.read += part.length;
-        this.#queuedBytes -= part.length;
-        if (next.read === next.data.length) this.#queue.shift();
-      }
-      if (withRights) break;
-    }
+    const done = this.#queue.takeStream(message, flags, before);
     if ((flags & MSG.PEEK) === 0) this.#wakePeer();
     return done;
   }
@@ -317,20 +272,6 @@ export class UnixSocket extends Socket {
       fail(this.streams ? E.EINVAL : E.ENOTCONN);
     }
     return undefined;
-  }
-
-  #accompany(message: Incoming, next: Message, flags: number): void {
-    if (this.#passesCredentials) message.sender = next.sender;
-    if ((flags & MSG.PEEK) !== 0) {
-      for (const description of next.rights) description.uses++;
-      message.rights.push(...next.rights);
-    } else message.rights.push(...next.rights.splice(0));
-  }
-
-  #drop(): void {
-    const dropped = this.#queue.shift()!;
-    this.#queuedBytes -= dropped.data.length;
-    this.#wakePeer();
   }
 
   #wakePeer(): void {
@@ -369,7 +310,7 @@ export class UnixSocket extends Socket {
 
   available(): number {
     if (this.#backlog !== undefined) fail(E.EINVAL);
-    return this.streams ? this.#queuedBytes : this.#queue[0]?.data.length ?? 0;
+    return this.streams ? this.#queue.bytes : this.#queue.nextBytes;
   }
 
   poll(events: number): number {
@@ -391,7 +332,7 @@ export class UnixSocket extends Socket {
     if (this.#noReading && this.#noWriting) level |= POLL.HUP;
     if (this.#left || this.#noReading) level |= POLL.IN | POLL.RDHUP;
     // It tells of room once a quarter of the buffer is free, so that a writer has something to do.
-    if (this.#peer === undefined || this.#peer.#queuedBytes * 4 <= this.#sendBytes * 3) {
+    if (this.#peer === undefined || this.#peer.#queue.bytes * 4 <= this.#sendBytes * 3) {
       level |= POLL.OUT;
     }
     return level & (events | always);
@@ -411,7 +352,7 @@ export class UnixSocket extends Socket {
     }
     this.#peer = undefined;
     this.#wakeWriters();
-    for (const { rights } of this.#queue.splice(0)) yield* finish(releaseAll(rights));
+    for (const rights of this.#queue.clear()) yield* finish(releaseAll(rights));
   }
 
   protected setOwnOption(level: number, name: number, value: Uint8Array): number {
@@ -420,7 +361,7 @@ export class UnixSocket extends Socket {
     const number = getInt(value, 0);
     switch (name) {
       case SO.PASSCRED:
-        this.#passesCredentials = number !== 0;
+        this.#queue.passesCredentials = number !== 0;
         return 0;
       case SO.SNDBUF:
       case SO.SNDBUFFORCE:
@@ -447,7 +388,7 @@ export class UnixSocket extends Socket {
       case SO.ACCEPTCONN:
         return intOption(this.#backlog === undefined ? 0 : 1);
       case SO.PASSCRED:
-        return intOption(this.#passesCredentials ? 1 : 0);
+        return intOption(this.#queue.passesCredentials ? 1 : 0);
       case SO.SNDBUF:
         return intOption(this.#sendBytes);
       case SO.RCVBUF:

@@ -2,7 +2,7 @@
 import type { TransmitOffload } from "../../frame_device.ts";
 import type { InterfaceInfo } from "../../endpoint.ts";
 import type { Network } from "../ip/ip_address.ts";
-import type { Neighbour } from "./neighbours.ts";
+import type { Neighbour, Neighbours } from "./neighbours.ts";
 
 /** Writes an IP packet into memory that is there for it. */
 export interface PacketSource {
@@ -63,6 +63,8 @@ export interface Link {
   /** the link cuts large TCP packets itself */
   readonly segments: boolean;
   readonly counters: InterfaceInfo["counters"];
+  /** where the link has such */
+  readonly neighbours?: Neighbours;
   /** The neighbour to send to, where the link has such; by IP address. */
   neighbour(ip: Uint8Array): Neighbour | undefined;
   /**

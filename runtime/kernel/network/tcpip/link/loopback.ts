@@ -2,6 +2,7 @@
 // the stack ends up in itself. Packets are not checked: they never leave memory.
 import type { Environment } from "../../../environment.ts";
 import { type Coroutine, WaitQueue } from "../../../coroutine.ts";
+import { LOOPBACK_INTERFACE } from "../../constants.ts";
 import { LOOPBACK_4, LOOPBACK_6, type Network } from "../ip/ip_address.ts";
 import type { Blocked, ChecksumPlace, Link, PacketSource } from "./link.ts";
 import { newCounters, RoomQueue } from "./link.ts";
@@ -23,7 +24,7 @@ interface Queued {
 
 export class LoopbackLink implements Link {
   readonly index = 1;
-  readonly name = "lo";
+  readonly name = LOOPBACK_INTERFACE;
   readonly loopback = true;
   readonly mac = new Uint8Array(6);
   readonly mtu = 65_536;

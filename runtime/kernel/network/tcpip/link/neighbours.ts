@@ -55,6 +55,13 @@ export class Neighbours {
     private readonly lost: (waiting: Waiting) => void,
   ) {}
 
+  /** Those whose addresses are known, or asked for. */
+  get all(): Neighbour[] {
+    return [...this.#known.values()].filter(({ mac, requests }) =>
+      mac !== undefined || requests > 0
+    );
+  }
+
   /** The entry of an address; made where there is none. */
   get(ip: Uint8Array): Neighbour {
     const key = addressKey(ip);

@@ -246,6 +246,7 @@ export class Tcp {
           state: State.LISTEN,
           queuedIn: holder.listener.ready.length,
           queuedOut: holder.listener.backlog,
+          inode: holder.inode,
         });
       } else if (holder instanceof Connection || holder instanceof TimeWait) {
         list.push(this.#describe(holder));
@@ -269,6 +270,8 @@ export class Tcp {
       state: live ? flow.state : State.TIME_WAIT,
       queuedIn: live ? flow.readable : 0,
       queuedOut: live ? flow.unsent : 0,
+      // One that waits to be accepted is its listener's.
+      inode: live && flow.owner instanceof TcpEndpoint ? flow.owner.inode : 0,
     };
   }
 }

@@ -103,6 +103,7 @@ export class Udp {
         state: endpoint.peerIp === undefined ? 7 : 1,
         queuedIn: endpoint.queuedCost,
         queuedOut: 0,
+        inode: endpoint.inode,
       });
     }
     return list;

@@ -1,6 +1,8 @@
-// The texts of /proc/net (proc(5), proc_net(5)) that tell of interfaces, sockets and routes.
+// The texts of /proc/net (proc(5), proc_net(5)) that tell of interfaces, sockets, routes and neighbours, and the one
+// from which /sys/class/net is made.
 import type { InternetAddress, SocketInfo, Transport } from "../endpoint.ts";
-import type { ProcNet } from "../protocol.ts";
+import { InterfaceField, type NetworkTexts } from "../protocol.ts";
+import { hardwareType, interfaceFlags, SEND_QUEUE_FRAMES } from "./interface_request.ts";
 
 const column = (value: number | string, width: number) => String(value).padStart(width);
 const hex = (value: number, width: number) => value.toString(16).toUpperCase().padStart(width, "0");
@@ -21,7 +23,7 @@ function sockets(all: SocketInfo[], protocol: SocketInfo["protocol"]): string {
     all.filter((each) => each.protocol === protocol).map((each, index) =>
       `${column(index, 4)}: ${addressText(each.local)} ${addressText(each.peer)} ` +
       `${hex(each.state, 2)} ${hex(each.queuedOut, 8)}:${hex(each.queuedIn, 8)} ` +
-      "00:00000000 00000000     0        0 0\n"
+      `00:00000000 00000000     0        0 ${each.inode}\n`
     ).join("");
 }
 
@@ -69,7 +71,76 @@ function addresses6(transport: Transport): string {
   ).join("");
 }
 
-export function procNetText(transport: Transport, name: (typeof ProcNet)[number]): string {
+const ESTABLISHED = 1, TIME_WAIT = 6, CLOSE_WAIT = 8;
+/** What a connection that was closed here goes through: FIN-WAIT-1 and 2, LAST-ACK, CLOSING. */
+const ENDING = [4, 5, 9, 11];
+
+/** What is counted of protocols: what the stack knows, no more. */
+function protocolCounts(transport: Transport): string {
+  const established =
+    transport.sockets().filter(({ protocol, state }) =>
+      protocol.startsWith("tcp") && (state === ESTABLISHED || state === CLOSE_WAIT)
+    ).length;
+  return `Ip: Forwarding DefaultTTL\nIp: 2 64\nTcp: MaxConn CurrEstab\nTcp: -1 ${established}\n`;
+}
+
+/** How many sockets of each protocol there are. @param suffix that of IPv6 */
+function socketCounts(transport: Transport, suffix: "" | "6"): string {
+  const all = transport.sockets();
+  const tcp = all.filter(({ protocol }) => protocol === `tcp${suffix}`);
+  const udp = all.filter(({ protocol }) => protocol === `udp${suffix}`);
+  const waiting = tcp.filter(({ state }) => state === TIME_WAIT).length;
+  const inUse = tcp.length - waiting;
+  const orphans = all.filter(({ inode, state }) => inode === 0 && ENDING.includes(state)).length;
+  const counts = suffix === ""
+    ? `inuse ${inUse} orphan ${orphans} tw ${waiting}`
+    : `inuse ${inUse}`;
+  return `TCP${suffix}: ${counts}\nUDP${suffix}: inuse ${udp.length}\n`;
+}
+
+const macText = (mac: Uint8Array) =>
+  [...mac].map((byte) => byte.toString(16).padStart(2, "0")).join(":");
+
+function neighbours(transport: Transport): string {
+  const head = "IP address       HW type     Flags       HW address            Mask     Device\n";
+  return head +
+    transport.interfaces().flatMap(({ name, neighbours }) =>
+      neighbours.filter(({ ip }) => ip.length === 4).map(({ ip, mac }) => {
+        const flags = mac === undefined ? "0x0" : "0x2";
+        return `${ip.join(".").padEnd(17)}0x1         ${flags}         ${
+          macText(mac ?? new Uint8Array(6))
+        }     *        ${name}\n`;
+      })
+    ).join("");
+}
+
+/** Told by calls alone: whether a cable is there is a file of its own. */
+const RUNNING = 0x40;
+
+/** All of an interface in a line. */
+function interfaceLines(transport: Transport): string {
+  return transport.interfaces().map((info) => {
+    const { counters, mac } = info;
+    const fields: Record<(typeof InterfaceField)[number], string | number> = {
+      name: info.name,
+      ifindex: info.index,
+      type: hardwareType(info),
+      flags: `0x${(interfaceFlags(info) & ~RUNNING).toString(16)}`,
+      address: macText(mac),
+      broadcast: macText(new Uint8Array(6).fill(info.loopback ? 0 : 255)),
+      mtu: info.mtu,
+      tx_queue_len: SEND_QUEUE_FRAMES,
+      rx_bytes: counters.receivedBytes,
+      rx_packets: counters.receivedFrames,
+      rx_dropped: counters.receivedDropped,
+      tx_bytes: counters.sentBytes,
+      tx_packets: counters.sentFrames,
+    };
+    return `${InterfaceField.map((field) => fields[field]).join(" ")}\n`;
+  }).join("");
+}
+
+export function networkText(transport: Transport, name: (typeof NetworkTexts)[number]): string {
   switch (name) {
     case "dev":
       return devices(transport);
@@ -78,7 +149,15 @@ export function procNetText(transport: Transport, name: (typeof ProcNet)[number]
     case "if_inet6":
       return addresses6(transport);
     case "snmp":
-      return "Ip: Forwarding DefaultTTL\nIp: 2 64\n";
+      return protocolCounts(transport);
+    case "sockstat":
+      return socketCounts(transport, "");
+    case "sockstat6":
+      return socketCounts(transport, "6");
+    case "arp":
+      return neighbours(transport);
+    case "interfaces":
+      return interfaceLines(transport);
     case "pnp":
       // What /etc/resolv.conf may lead to.
       return transport.nameServers.map((address) => `nameserver ${address}\n`).join("");
