@@ -40,7 +40,7 @@ export async function runProcess(
       // It has ended.
     }
   };
-  let killer: number | undefined;
+  let killer: ReturnType<typeof setTimeout> | undefined;
   const kill = () => {
     send("SIGTERM");
     killer ??= setTimeout(() => send("SIGKILL"), GRACE_MS);
