@@ -1,5 +1,5 @@
 // Reading and writing several pieces with one call: readv(2), writev(2), preadv2(2), pwritev2(2).
-import { type Coroutine, finish } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
 import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
@@ -52,8 +52,8 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
   });
 }
 
-function* writev(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
-  return yield* finish(process.description(fd).write(joined(parts), process));
+function writev(process: Process, fd: number, parts: Uint8Array[]): Blocking<number> {
+  return process.description(fd).write(joined(parts), process);
 }
 
 function seekable(process: Process, fd: number): FileDescription {

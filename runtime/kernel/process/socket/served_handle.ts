@@ -207,12 +207,17 @@ export class ServedHandle implements ServedSocket {
       );
       if (status >= 0) return status;
       if (!isStale(status)) return fail(-status);
-      while (handle === this.handle && claims === this.#claims && !this.#lost) yield this.#moved;
+      yield* this.#movedFrom(handle, claims);
       if (number !== SocketCall.SENDTO || this.#untold <= 0) continue;
       const taken = this.#untold;
       this.#untold = 0;
       return this.level * 2 ** 32 + taken;
     }
+  }
+
+  /** Waits until it is where it has been claimed or made anew. */
+  *#movedFrom(handle: number, claims: number): Coroutine<void> {
+    while (handle === this.handle && claims === this.#claims && !this.#lost) yield this.#moved;
   }
 
   /**
@@ -323,14 +328,60 @@ export class ServedHandle implements ServedSocket {
     return count;
   }
 
-  /** One call that sends bytes of a stream, which are counted. */
-  *send(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
-    // Who sent it does not wait for its answer any more.
+  /** Bytes that a server took of a call whose sender is not told of them any more. */
+  #takeUntold(): number {
+    const untold = Math.max(0, this.#untold);
     this.#put += this.#untold;
     this.#untold = 0;
+    return untold;
+  }
+
+  /** One call that sends bytes of a stream, which are counted. */
+  *send(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    this.#takeUntold();
     const count = yield* this.transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
     this.#put += count ?? 0;
     return count;
+  }
+
+  /** Sends bytes of a stream that takes them, as far as is known; its program goes on. */
+  sendBehind(data: Uint8Array, flags: number): void {
+    const { handle, credential } = this, claims = this.#claims;
+    this.#takeUntold();
+    const args = [handle, flags, 0, this.ahead.arrived, this.ahead.length];
+    const sent = this.server.begin(SocketCall.SENDTO, args, data, credential);
+    this.behind.follow(sent, (status) => {
+      if (status >= 0) {
+        const { level, count } = splitLevel(status);
+        this.level = level;
+        this.#put += count;
+        return count === data.length ? undefined : this.#sendAll(data.subarray(count), flags);
+      }
+      if (isStale(status)) return this.#sendAgain(data, flags, handle, claims);
+      if (status !== -E.EAGAIN) return fail(-status);
+      this.level &= ~POLL.OUT;
+      return this.#sendAll(data, flags);
+    });
+  }
+
+  /** Sends what is left. Should there be less room after all, on another server, it waits. */
+  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
+    for (let sent = 0; sent < data.length;) {
+      const count = yield* this.send([flags, 0, ...this.told()], data.subarray(sent));
+      if (count === undefined) yield this.socket.readiness;
+      else sent += count;
+    }
+  }
+
+  /** Sends what the server that died has not taken. */
+  *#sendAgain(
+    data: Uint8Array,
+    flags: number,
+    handle: number,
+    claims: number,
+  ): Coroutine<void> {
+    yield* this.#movedFrom(handle, claims);
+    yield* this.#sendAll(data.subarray(this.#takeUntold()), flags);
   }
 
   *close(waits: boolean): Coroutine<void> {
