@@ -158,6 +158,14 @@ export class VirtioNet implements DeviceModel {
       ? 0
       : tcpPayloadAt(head, offload) ?? head.length;
     writeHeader(this.#header, offload, version, headerBytes, chains.length);
+    const [{ head: first, writable: [view] }] = chains;
+    if (view.length >= needed) {
+      view.set(this.#header);
+      view.set(head, Net.HEADER_BYTES);
+      view.set(body, Net.HEADER_BYTES + head.length);
+      done.push({ head: first, written: needed });
+      return true;
+    }
     const writer = new Scatter(chains);
     writer.write(this.#header);
     writer.write(head);

@@ -96,7 +96,13 @@ export class HostEnd {
   write(bytes: Uint8Array, memory: Uint8Array<ArrayBuffer> | undefined, last: boolean): void {
     this.toHost.push(bytes, memory);
     this.#lastWritten ||= last;
-    if (!this.#writing) this.#drain(this.#stream!);
+    if (this.#writing) return;
+    const stream = this.#stream!;
+    if (!last && stream.writeNow !== undefined && bytes.length > 0) {
+      this.toHost.drop(stream.writeNow(this.toHost.front()));
+      if (this.toHost.bytes === 0) return this.owner.written();
+    }
+    this.#drain(stream);
   }
 
   async #drain(stream: HostStream): Promise<void> {

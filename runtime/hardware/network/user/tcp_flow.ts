@@ -5,7 +5,7 @@
 import type { Frame } from "../frame.ts";
 import { giveBuffer } from "../frame_buffers.ts";
 import { HostEnd, MAX_READ_BYTES } from "./host_end.ts";
-import type { HostSockets, HostStream } from "./host_sockets.ts";
+import type { HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 import { Retransmission } from "./retransmission.ts";
 import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
@@ -19,9 +19,9 @@ const DUPLICATES = 3;
 
 /** The table that the connection is in. */
 export interface FlowOwner {
-  readonly host: HostSockets;
   readonly writer: HeadWriter;
   readonly mtu: number;
+  nowMs(): number;
   /** It has something to send. */
   ready(flow: TcpFlow): void;
   /** It has something to send that can wait for a while: to go with what comes next. */
@@ -142,7 +142,7 @@ export class TcpFlow {
     if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "open";
     this.#unacknowledged = this.#next = segment.acknowledgement;
-    this.#timer.answered(this.owner.host.nowMs(), false);
+    this.#timer.answered(this.owner.nowMs(), false);
     this.#end.begin();
   }
 
@@ -211,7 +211,7 @@ export class TcpFlow {
     if (window === 0) this.#timer.heard();
     if (acknowledged > 0 || grown) {
       const more = this.#highest !== this.#unacknowledged;
-      this.#timer.answered(this.owner.host.nowMs(), more);
+      this.#timer.answered(this.owner.nowMs(), more);
       if (more) this.owner.armed(this);
     }
     this.#end.resumeReading();
@@ -319,7 +319,7 @@ export class TcpFlow {
   }
 
   #arm(): void {
-    this.#timer.start(this.owner.host.nowMs());
+    this.#timer.start(this.owner.nowMs());
     this.owner.armed(this);
   }
 
