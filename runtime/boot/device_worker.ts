@@ -13,6 +13,7 @@ import { Poller } from "../hardware/poller.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
+import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import { isPolled, type MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../../schemas/plan.ts";
@@ -121,6 +122,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const host = new HostCalls();
   const backends = new Backends(() => host.called(), poller);
   const nowMs = () => performance.now();
+  const nowNs = openClock();
   /** devices in which something may go wrong */
   const faulty = new Map<string, { begin(fault: FaultDescription): void }>();
   const countdownsOf = ({ name }: DevicePlan) =>
@@ -231,6 +233,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     eventLoop: useOfEventLoop(setup.machine.devices, poller),
     host,
     attention,
+    nowNs,
     maxSleepNs: setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS,
     faulted: (fault) => self.postMessage({ kind: "fault", fault }),
   }, () => stopping);
