@@ -225,7 +225,10 @@ export class TcpFlow {
     if (payload.length === 0 && !end) return giveBuffer(memory);
     const known = difference(this.#expected, sequence);
     if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
-    const data = payload.subarray(known, known + QUEUE_BYTES - this.#end.toHost.bytes);
+    const room = QUEUE_BYTES - this.#end.toHost.bytes;
+    const data = known === 0 && payload.length <= room
+      ? payload
+      : payload.subarray(known, known + room);
     this.#expected = (this.#expected + data.length) >>> 0;
     if (end && known + data.length === payload.length) {
       this.#guestEnded = true;
