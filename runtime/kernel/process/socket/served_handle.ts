@@ -4,7 +4,7 @@
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { familyOf } from "../../network/address.ts";
-import { AF, SOL } from "../../network/constants.ts";
+import { AF } from "../../network/constants.ts";
 import { SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
@@ -13,15 +13,9 @@ import { type InternetSockets, isStale, type ServedSocket } from "./internet_soc
 import { ReceivedAhead } from "./received_ahead.ts";
 import { SendBehind } from "./send_behind.ts";
 import type { Socket } from "./socket.ts";
+import { SocketSteps } from "./socket_steps.ts";
 
 const nothing = new Uint8Array(0);
-
-/** A call that made a socket what it is: made again on another server. */
-interface Step {
-  number: number;
-  args: number[];
-  payload: Uint8Array | undefined;
-}
 
 export class ServedHandle implements ServedSocket {
   /** what the server said last that it is ready for; a bit that was found not to hold is taken away */
@@ -42,8 +36,7 @@ export class ServedHandle implements ServedSocket {
   #madeHere = false;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
-  /** options, address and backlog, as they were set */
-  readonly #steps: Step[] = [];
+  readonly #steps = new SocketSteps();
   /** woken when the handle is another one, or none any more */
   readonly #moved = new WaitQueue();
   /** how often it was claimed from another server, under the handle that it had */
@@ -94,8 +87,7 @@ export class ServedHandle implements ServedSocket {
     const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
     if (level === SERVER_LOST || turn !== this.turns) return;
     if (level < 0) return this.connected ? this.#end() : yield* this.#restore(turn);
-    for (const step of this.#steps) {
-      if (step.number !== SocketCall.SETSOCKOPT) continue;
+    for (const step of this.#steps.options) {
       const value = step.payload?.slice();
       yield* server.status(step.number, [handle, ...step.args], value, credential);
     }
@@ -122,7 +114,7 @@ export class ServedHandle implements ServedSocket {
     }
     this.level = 0;
     server.made(this, handle, server.generation);
-    for (const { number, args, payload } of this.#steps) {
+    for (const { number, args, payload } of this.#steps.all) {
       const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
       if (status === SERVER_LOST || turn !== this.turns) return;
       if (status < 0) fail(-status);
@@ -165,32 +157,13 @@ export class ServedHandle implements ServedSocket {
   *step(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
     const kept = payload?.slice();
     const status = yield* this.call(number, args, payload);
-    this.#keep({ number, args, payload: kept });
+    this.#steps.keep({ number, args, payload: kept });
     return status;
-  }
-
-  /** Keeps a step, in place of one that it undoes. */
-  #keep(step: Step): void {
-    const { number, args: [level, name] } = step, steps = this.#steps;
-    let from = 0;
-    if (number === SocketCall.SETSOCKOPT) {
-      // What was set before it was bound may matter for that; what adds to a list undoes nothing.
-      if (level !== SOL.SOCKET && level !== SOL.TCP) return void steps.push(step);
-      from = steps.findLastIndex((each) => each.number !== number) + 1;
-    }
-    const same = steps.findIndex((each, index) =>
-      index >= from && each.number === number &&
-      (number !== SocketCall.SETSOCKOPT || each.args[0] === level && each.args[1] === name)
-    );
-    if (same >= 0) steps.splice(same, 1);
-    steps.push(step);
   }
 
   /** It was accepted from a socket that listens, and has its options. */
   inherit(listener: ServedHandle): void {
-    for (const step of listener.#steps) {
-      if (step.number === SocketCall.SETSOCKOPT) this.#keep(step);
-    }
+    for (const step of listener.#steps.options) this.#steps.keep(step);
     this.connected = true;
   }
 
