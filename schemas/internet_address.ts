@@ -44,7 +44,11 @@ export function ipText(ip: Uint8Array): string {
 }
 
 export function sameIp(left: Uint8Array, right: Uint8Array): boolean {
-  return left.length === right.length && left.every((byte, index) => byte === right[index]);
+  if (left.length !== right.length) return false;
+  for (let index = 0; index < left.length; index++) {
+    if (left[index] !== right[index]) return false;
+  }
+  return true;
 }
 
 /** Whether an address means the host that it is used on. */

@@ -50,14 +50,15 @@ export interface DeviceLoopParts {
   host: HostCalls;
   attention: Attention;
   maxSleepNs: number;
+  /** nanoseconds of a clock that does not jump: asked on every turn */
+  nowNs(): number;
   /** gets what the IOMMU has recorded */
   faulted(fault: FaultRecord): void;
 }
 
 /** Turns until it is told to stop. */
 export async function runDevices(parts: DeviceLoopParts, stopping: () => boolean): Promise<void> {
-  const { platform, sleeper, poller, eventLoop, host, attention, maxSleepNs } = parts;
-  const nowNs = () => performance.now() * 1e6;
+  const { platform, sleeper, poller, eventLoop, host, attention, maxSleepNs, nowNs } = parts;
   let idleSince = 0, busyTurns = 0, turnedNs = 0, quiet = false;
   const eventLoopDue = () => {
     if (eventLoop === "none") return false;

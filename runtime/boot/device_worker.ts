@@ -13,12 +13,14 @@ import { Poller } from "../hardware/poller.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
+import { openClock } from "../hypervisor/memory/host_clock.ts";
 import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import { isPolled, type MemoryGrant } from "../hypervisor/memory/shared_memory.ts";
 import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../../schemas/plan.ts";
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
 import { type EventLoopUse, HostCalls, runDevices } from "./device_loop.ts";
+import { settle } from "./processors.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { self } from "./worker_scope.ts";
@@ -27,6 +29,8 @@ import { self } from "./worker_scope.ts";
 export interface DeviceWorkerSetup {
   machine: MachinePlan;
   consolePorts: number;
+  /** among the host's processors, where those are few */
+  place: number;
   /** what is to go wrong in devices at certain requests */
   faults: FaultPlan[];
   /** domains whose connections outlive their instances */
@@ -105,6 +109,7 @@ function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage |
 }
 
 async function run(setup: DeviceWorkerSetup): Promise<void> {
+  settle(setup.place);
   const opener = new MemoryOpener();
   const opened = new Map(
     setup.grants.filter((grant) => grant.kind === "mapped").map((
@@ -128,6 +133,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const host = new HostCalls();
   const backends = new Backends(() => host.called(), poller);
   const nowMs = () => performance.now();
+  const nowNs = openClock();
   /** devices in which something may go wrong */
   const faulty = new Map<string, { begin(fault: FaultDescription): void }>();
   const countdownsOf = ({ name }: DevicePlan) =>
@@ -241,6 +247,7 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     eventLoop: useOfEventLoop(setup.machine.devices, poller),
     host,
     attention,
+    nowNs,
     maxSleepNs: setup.shortSleeps ? SHORT_SLEEP_NS : MAX_SLEEP_NS,
     faulted: (fault) => self.postMessage({ kind: "fault", fault }),
   }, () => stopping);

@@ -10,6 +10,8 @@ import { PhysicalMemory } from "../physical_memory.ts";
 import { WindowPort } from "./register_window.ts";
 import { type DeviceModel, VirtioDevice } from "./virtio_device.ts";
 
+const NO_FAULTS: FaultRecord[] = [];
+
 export class Platform {
   readonly memory = new PhysicalMemory();
   readonly iommu = new Iommu(this.memory);
@@ -74,6 +76,7 @@ export class Platform {
 
   /** Takes the fault records there are. */
   takeFaults(): FaultRecord[] {
+    if (!this.iommu.faults.pending) return NO_FAULTS;
     const records: FaultRecord[] = [];
     for (
       let record = this.iommu.faults.take();

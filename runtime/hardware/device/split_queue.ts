@@ -27,6 +27,14 @@ export class QueueBroken extends Error {
   override name = "QueueBroken";
 }
 
+/** Where a descriptor pointed, and the memory that this is while translations stay as they are. */
+interface Translated {
+  address: number;
+  length: number;
+  write: boolean;
+  views: Uint8Array[];
+}
+
 /** Bytes of one request: more cannot be meant seriously. */
 const MAX_CHAIN_BYTES = 64 << 20;
 
@@ -42,6 +50,8 @@ export class SplitQueue {
   #available!: { flags: Uint16Array; index: Uint16Array; ring: Uint16Array };
   #used!: { index: Uint16Array; words: Uint32Array };
   #table!: DataView;
+  /** by descriptor: drivers offer the same buffers again and again */
+  #translated: (Translated | undefined)[] = [];
 
   constructor(private readonly iommu: Iommu, private readonly deviceId: number) {}
 
@@ -144,13 +154,38 @@ export class SplitQueue {
           false,
         );
       }
-      this.#append(chain, address, length, (flags & DescriptorFlag.WRITE) !== 0);
+      // An indirect table is of one request.
+      const known = mayIndirect ? index : undefined;
+      this.#append(chain, known, address, length, (flags & DescriptorFlag.WRITE) !== 0);
       if ((flags & DescriptorFlag.NEXT) === 0) return;
       index = next;
     }
   }
 
-  #append(chain: Chain, address: number, length: number, write: boolean): void {
+  /** @param index of the descriptor, where it is of the queue's own table */
+  #view(
+    index: number | undefined,
+    address: number,
+    length: number,
+    write: boolean,
+  ): Uint8Array[] | undefined {
+    if (index === undefined) return this.iommu.view(this.deviceId, address, length, write);
+    const known = this.#translated[index];
+    if (known?.address === address && known.length === length && known.write === write) {
+      return known.views;
+    }
+    const views = this.iommu.view(this.deviceId, address, length, write);
+    if (views !== undefined) this.#translated[index] = { address, length, write, views };
+    return views;
+  }
+
+  #append(
+    chain: Chain,
+    index: number | undefined,
+    address: number,
+    length: number,
+    write: boolean,
+  ): void {
     if (length === 0) throw new QueueBroken("empty descriptor");
     if (chain.readableBytes + chain.writableBytes + length > MAX_CHAIN_BYTES) {
       throw new QueueBroken("request is too large");
@@ -158,7 +193,7 @@ export class SplitQueue {
     if (!write && chain.writableBytes > 0) {
       throw new QueueBroken("readable buffer after a writable one");
     }
-    const views = this.iommu.view(this.deviceId, address, length, write);
+    const views = this.#view(index, address, length, write);
     if (views === undefined) {
       throw new QueueBroken(`buffer at 0x${address.toString(16)} does not translate`);
     }
@@ -204,6 +239,7 @@ export class SplitQueue {
       return views[0];
     };
     const epoch = this.iommu.epoch;
+    this.#translated = [];
     const table = area(this.descriptors, this.size * DESCRIPTOR_BYTES, false, 16);
     const available = area(this.driver, 6 + 2 * this.size, false, 4);
     const used = area(this.device, 6 + 8 * this.size, true, 4);

@@ -122,7 +122,9 @@ export class VirtioConsole implements DeviceModel {
     while (this.#control.length > 0 && this.#deliver(device, CONTROL_RECEIVE, this.#control) > 0) {
       worked = true;
     }
-    for (const [index, port] of this.#ports.entries()) {
+    for (let index = 0; index < this.#ports.length; index++) {
+      const port = this.#ports[index];
+      if (port.input.length === 0 && !port.held) continue;
       const { receive, transmit } = portQueues(index);
       while (port.input.length > 0) {
         const given = this.#deliver(device, receive, port.input);

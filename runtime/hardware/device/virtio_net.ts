@@ -88,14 +88,13 @@ export class VirtioNet implements DeviceModel {
       return undefined;
     }
     const memory = takeBuffer(chain.readableBytes);
-    const bytes = memory.subarray(0, chain.readableBytes);
     let at = 0;
     for (const view of chain.readable) {
-      bytes.set(view, at);
+      memory.set(view, at);
       at += view.length;
     }
-    const head = bytes.subarray(Net.HEADER_BYTES);
-    const offload = readTransmitHeader(bytes, head, device.acceptedFeatures);
+    const head = memory.subarray(Net.HEADER_BYTES, at);
+    const offload = readTransmitHeader(memory, head, device.acceptedFeatures);
     if (offload !== "malformed") return { head, body: NO_BYTES, offload, memory };
     this.dropped++;
     return undefined;
@@ -158,6 +157,14 @@ export class VirtioNet implements DeviceModel {
       ? 0
       : tcpPayloadAt(head, offload) ?? head.length;
     writeHeader(this.#header, offload, version, headerBytes, chains.length);
+    const [{ head: first, writable: [view] }] = chains;
+    if (view !== undefined && view.length >= needed) {
+      view.set(this.#header);
+      view.set(head, Net.HEADER_BYTES);
+      view.set(body, Net.HEADER_BYTES + head.length);
+      done.push({ head: first, written: needed });
+      return true;
+    }
     const writer = new Scatter(chains);
     writer.write(this.#header);
     writer.write(head);

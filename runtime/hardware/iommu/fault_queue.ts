@@ -56,9 +56,14 @@ export class FaultQueue {
     this.tail = next;
   }
 
+  /** Whether there is a record to take. */
+  get pending(): boolean {
+    return this.head !== this.tail;
+  }
+
   /** Takes the oldest record, as software does; undefined where there is none. */
   take(): FaultRecord | undefined {
-    if (this.head === this.tail) return undefined;
+    if (!this.pending) return undefined;
     const view = this.#entry(this.head);
     if (view === undefined) return undefined;
     this.head = (this.head + 1) % this.#entries;

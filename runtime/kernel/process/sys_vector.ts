@@ -1,5 +1,5 @@
 // Reading and writing several pieces with one call: readv(2), writev(2), preadv2(2), pwritev2(2).
-import { type Coroutine, finish } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
 import { joined } from "../pieces.ts";
 import { SEEK } from "../vfs/constants.ts";
@@ -41,9 +41,9 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
   });
 }
 
-function* writev(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
+function writev(process: Process, fd: number, parts: Uint8Array[]): Blocking<number> {
   // Writes that must stay together go as one: pieces of a pipe or a terminal are not to be torn apart.
-  return yield* finish(process.description(fd).write(joined(parts), process));
+  return process.description(fd).write(joined(parts), process);
 }
 
 function seekable(process: Process, fd: number): FileDescription {
@@ -126,7 +126,7 @@ function* pwritev2(
         ? yield* finish(changed.call(Call.LSEEK, [0, SEEK.END]))
         : at + written;
     }
-  } else if (offset === CURRENT) written = yield* writev(process, fd, parts);
+  } else if (offset === CURRENT) written = yield* finish(writev(process, fd, parts));
   else written = yield* pwritev(process, fd, parts, count, offset);
   if ((flags & (RWF.DSYNC | RWF.SYNC)) !== 0 && written > 0) {
     if (!(description instanceof FileDescription)) return written;

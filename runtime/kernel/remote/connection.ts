@@ -118,6 +118,12 @@ export class Connection implements PollSource {
     return status;
   }
 
+  /** Sends a call that nobody waits for yet. @returns its answer; undefined as `send` has false */
+  begin(call: ServiceCall): Answer<number> | undefined {
+    const answer = new RingAnswer(this, call.number, call.payload);
+    return this.send(call, call.args, answer) ? answer : undefined;
+  }
+
   /**
    * Sends a call whose answer goes to `answer`.
    * @param args in place of the call's own

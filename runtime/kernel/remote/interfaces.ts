@@ -40,5 +40,7 @@ export function standIn(
   environment: Environment,
 ): unknown {
   if (name === "disk") return new DiskClient(connection, contract, environment);
-  return name === "sockets" ? new SocketClient(connection, contract) : connection;
+  return name === "sockets"
+    ? new SocketClient(connection, contract, environment.tasks)
+    : connection;
 }

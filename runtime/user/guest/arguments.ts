@@ -6,6 +6,7 @@ import { E, fail } from "../../kernel/errno.ts";
 import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
+import { getInt, getLong } from "../../kernel/process/little_endian.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
@@ -254,17 +255,17 @@ function copiedOut(
 function vector(registers: Registers, index: number, access: UserAccess) {
   const count = signed(registers, index + 1);
   if (!(count >= 0 && count <= MAX_VECTOR)) fail(E.EINVAL);
-  const bytes = access.read(unsigned(registers, index), count * 16);
-  const view = new DataView(bytes.buffer);
-  let left = MAX_TRANSFER_BYTES;
-  return Array.from({ length: count }, (_, part) => {
-    const address = Number(view.getBigUint64(part * 16, true));
-    const wanted = Number(view.getBigInt64(part * 16 + 8, true));
+  const bytes = access.read(unsigned(registers, index), count * 16, zeros(count * 16));
+  const parts: { address: number; length: number }[] = [];
+  for (let at = 0, left = MAX_TRANSFER_BYTES; at < bytes.length; at += 16) {
+    const address = (getInt(bytes, at) >>> 0) + (getInt(bytes, at + 4) >>> 0) * 2 ** 32;
+    const wanted = getLong(bytes, at + 8);
     if (wanted < 0) fail(E.EINVAL);
     const length = Math.min(wanted, left);
     left -= length;
-    return { address, length };
-  });
+    parts.push({ address, length });
+  }
+  return parts;
 }
 
 /** `structIn16`, `arrayInOut8!` and the like. */

@@ -1,5 +1,6 @@
 // Runs guest threads on the engine: keeps whose registers are in the state block, and what all guest threads
 // of a machine share.
+import { A0 } from "../../hardware/hart/abi.ts";
 import type { Engine, HartClock, Pager } from "../../hardware/hart/engine.ts";
 import { State, STATE_BYTES, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import type { Tasks } from "../../kernel/coroutine.ts";
@@ -28,6 +29,8 @@ export class GuestHart {
   /** the state block of the hart */
   readonly state: Uint8Array;
   readonly words: Int32Array;
+  /** a0 to a5 of it */
+  readonly args: Int32Array;
   #current: GuestThread | undefined;
 
   constructor(
@@ -45,6 +48,7 @@ export class GuestHart {
     memory.attach(this.engine);
     this.state = memory.hart.bytes.subarray(base, base + STATE_BYTES);
     this.words = memory.hart.words.subarray(base >> 2, base + STATE_BYTES >> 2);
+    this.args = this.words.subarray(A0 * 2, A0 * 2 + 12);
     this.vdso = new SharedMemoryObject(memory.frames);
     this.vdso.mapped();
     memory.frames.bytes.set(vdsoImage(), this.vdso.present(0));

@@ -19,7 +19,7 @@ import { leave } from "./thread_end.ts";
 import { raise } from "./thread_fault.ts";
 import { endsSkipped, shownAtEntry, shownAtRestart } from "./traced_call.ts";
 import { PageNeeded, UserAccess } from "./user_access.ts";
-import { A0, SP } from "../../hardware/hart/abi.ts";
+import { SP } from "../../hardware/hart/abi.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
 const TURN_INSTRUCTIONS = 2_000_000;
@@ -171,7 +171,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
     words[State.BUDGET >> 2] -= CALL_INSTRUCTIONS;
     let result: Blocking<number>;
     try {
-      result = invoke(this, number, words.subarray(A0 * 2, A0 * 2 + 12));
+      result = invoke(this, number, this.guest.args);
     } catch (failure) {
       if (!(failure instanceof Errno)) throw failure;
       result = -failure.errno;
@@ -226,7 +226,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
   #finishCall(status: number): void {
     const call = this.call!;
     this.call = undefined;
-    const { words } = this.guest;
+    const { words, args } = this.guest;
     const { tracing } = this.kernel;
     this.guest.hart.end(this, status);
     if (status === NO_RESULT) {
@@ -234,10 +234,9 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
       if (!ends) tracing?.leavesCall();
       return;
     }
-    const registers = words.subarray(A0 * 2, A0 * 2 + 12);
-    this.guest.observer.traced?.(this, call.number, registers, status);
+    this.guest.observer.traced?.(this, call.number, args, status);
     // Whoever writes to a pipe that nobody reads is told so twice.
-    if (status === -E.EPIPE && raisesPipe(call.number, registers)) {
+    if (status === -E.EPIPE && raisesPipe(call.number, args)) {
       this.kernel.post(this.kernel.process.sender(SIG.PIPE));
     }
     tracing?.leavesCall();

@@ -24,6 +24,7 @@ export class ByteQueue {
   /** Bytes from `offset` on, as many as lie in one piece, and at most `most`. */
   at(offset: number, most: number): Uint8Array {
     for (const { bytes } of this.#pieces) {
+      if (offset === 0 && bytes.length <= most) return bytes;
       if (offset < bytes.length) return bytes.subarray(offset, offset + most);
       offset -= bytes.length;
     }

@@ -5,7 +5,7 @@ import { ByteQueue } from "./byte_queue.ts";
 import type { HostStream } from "./host_sockets.ts";
 
 /** First read of a connection, and the largest: 44 segments of an Ethernet's size. */
-const FIRST_READ_BYTES = 4096;
+const FIRST_READ_BYTES = 2048;
 export const MAX_READ_BYTES = 44 * 1460;
 
 export interface HostEndOwner {
@@ -56,7 +56,7 @@ export class HostEnd {
           if (this.#closed) return;
         }
         const size = this.#readBytes, buffer = this.#buffer ??= takeBuffer(size);
-        const count = await stream.read(buffer.subarray(0, size));
+        const count = await stream.read(buffer.length === size ? buffer : buffer.subarray(0, size));
         if (this.#closed) return;
         if (count === null) break;
         this.#keep(buffer, size, count);
@@ -69,9 +69,9 @@ export class HostEnd {
     }
   }
 
-  /** Queues what was read; a buffer that is mostly empty is used again. */
+  /** Queues what was read; a buffer that is mostly empty is used again, but for the first small one. */
   #keep(buffer: Uint8Array<ArrayBuffer>, size: number, count: number): void {
-    const large = count > size / 4;
+    const large = count > size / 4 || size === FIRST_READ_BYTES && this.toGuest.bytes === 0;
     if (large) this.toGuest.push(buffer.subarray(0, count), buffer);
     else {
       const copy = takeBuffer(count);
@@ -96,7 +96,13 @@ export class HostEnd {
   write(bytes: Uint8Array, memory: Uint8Array<ArrayBuffer> | undefined, last: boolean): void {
     this.toHost.push(bytes, memory);
     this.#lastWritten ||= last;
-    if (!this.#writing) this.#drain(this.#stream!);
+    if (this.#writing) return;
+    const stream = this.#stream!;
+    if (!last && stream.writeNow !== undefined && bytes.length > 0) {
+      this.toHost.drop(stream.writeNow(this.toHost.front()));
+      if (this.toHost.bytes === 0) return this.owner.written();
+    }
+    this.#drain(stream);
   }
 
   async #drain(stream: HostStream): Promise<void> {

@@ -6,6 +6,8 @@ export interface HostStream {
   /** @returns bytes read; null at the end */
   read(into: Uint8Array): Promise<number | null>;
   write(bytes: Uint8Array): Promise<number>;
+  /** As much as there is room for now. @returns bytes written; 0 where `write` has to see why not */
+  writeNow?(bytes: Uint8Array): number;
   closeWrite(): Promise<void>;
   close(): void;
 }

@@ -118,11 +118,18 @@ class PolledStream implements HostStream {
     });
   }
 
+  writeNow(bytes: Uint8Array): number {
+    return this.#writable ? Math.max(0, this.#send(bytes as Uint8Array<ArrayBuffer>)) : 0;
+  }
+
+  #send(bytes: Uint8Array<ArrayBuffer>): number {
+    return this.libc.send(this.descriptor, bytes, bytes.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+  }
+
   #goOnWriting(): void {
     const writing = this.#writing;
     if (writing === undefined) return;
-    const { bytes } = writing, flags = MSG_DONTWAIT | MSG_NOSIGNAL;
-    const count = this.libc.send(this.descriptor, bytes, bytes.length, flags);
+    const count = this.#send(writing.bytes);
     if (count < 0 && this.errno[0] === EAGAIN) {
       this.#writable = false;
       return;

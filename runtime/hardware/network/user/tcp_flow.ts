@@ -5,7 +5,7 @@
 import type { Frame } from "../frame.ts";
 import { giveBuffer } from "../frame_buffers.ts";
 import { HostEnd, MAX_READ_BYTES } from "./host_end.ts";
-import type { HostSockets, HostStream } from "./host_sockets.ts";
+import type { HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 import { Retransmission } from "./retransmission.ts";
 import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
@@ -19,9 +19,9 @@ const DUPLICATES = 3;
 
 /** The table that the connection is in. */
 export interface FlowOwner {
-  readonly host: HostSockets;
   readonly writer: HeadWriter;
   readonly mtu: number;
+  nowMs(): number;
   /** It has something to send. */
   ready(flow: TcpFlow): void;
   /** It has something to send that can wait for a while: to go with what comes next. */
@@ -142,7 +142,7 @@ export class TcpFlow {
     if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "open";
     this.#unacknowledged = this.#next = segment.acknowledgement;
-    this.#timer.answered(this.owner.host.nowMs(), false);
+    this.#timer.answered(this.owner.nowMs(), false);
     this.#end.begin();
   }
 
@@ -211,7 +211,7 @@ export class TcpFlow {
     if (window === 0) this.#timer.heard();
     if (acknowledged > 0 || grown) {
       const more = this.#highest !== this.#unacknowledged;
-      this.#timer.answered(this.owner.host.nowMs(), more);
+      this.#timer.answered(this.owner.nowMs(), more);
       if (more) this.owner.armed(this);
     }
     this.#end.resumeReading();
@@ -225,7 +225,10 @@ export class TcpFlow {
     if (payload.length === 0 && !end) return giveBuffer(memory);
     const known = difference(this.#expected, sequence);
     if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
-    const data = payload.subarray(known, known + QUEUE_BYTES - this.#end.toHost.bytes);
+    const room = QUEUE_BYTES - this.#end.toHost.bytes;
+    const data = known === 0 && payload.length <= room
+      ? payload
+      : payload.subarray(known, known + room);
     this.#expected = (this.#expected + data.length) >>> 0;
     if (end && known + data.length === payload.length) {
       this.#guestEnded = true;
@@ -319,7 +322,7 @@ export class TcpFlow {
   }
 
   #arm(): void {
-    this.#timer.start(this.owner.host.nowMs());
+    this.#timer.start(this.owner.nowMs());
     this.owner.armed(this);
   }
 

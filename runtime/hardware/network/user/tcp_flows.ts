@@ -1,11 +1,11 @@
 // The table of the machine's TCP connections, and the host's ports that lead into the machine.
-import { parseIp } from "../../../../schemas/internet_address.ts";
+import { parseIp, sameIp } from "../../../../schemas/internet_address.ts";
 import type { Frame } from "../frame.ts";
 import type { Access } from "./access.ts";
 import type { HostSockets, HostStream } from "./host_sockets.ts";
 import { type Ends, type HeadWriter, keptEnds, type Packet } from "./packet.ts";
 import { type FlowOwner, TcpFlow } from "./tcp_flow.ts";
-import { Flag, readSegment, resetFor, writeSegment } from "./tcp_segment.ts";
+import { Flag, readSegment, resetFor, type Segment, writeSegment } from "./tcp_segment.ts";
 
 /** Connections at a time; each keeps at most half a mebibyte. */
 export const MAX_TCP_FLOWS = 512;
@@ -22,10 +22,13 @@ const FIRST_PORT = 49152, PORTS = 65536 - FIRST_PORT;
 
 export class TcpFlows implements FlowOwner {
   readonly #flows = new Map<string, TcpFlow>();
+  /** by ports alone: that of which a packet came last, to be found without a key */
+  readonly #likely = new Map<number, TcpFlow>();
   readonly #ready = new Set<TcpFlow>();
   readonly #armed = new Set<TcpFlow>();
   #last: Frame[] = [];
   #ticking = false;
+  #nowMs: number | undefined;
   /** have something to send that waits, for the first time and for the second */
   #later = [new Set<TcpFlow>(), new Set<TcpFlow>()];
   #waitingLater = false;
@@ -60,8 +63,7 @@ export class TcpFlows implements FlowOwner {
   send(packet: Packet, memory: Frame["memory"]): void {
     const segment = readSegment(packet.payload, packet.version);
     if (segment === undefined) return;
-    const key = flowKey(packet, segment.guestPort, segment.remotePort);
-    const flow = this.#flows.get(key);
+    const flow = this.#find(packet, segment);
     if (flow !== undefined) return flow.receive(segment, memory);
     if ((segment.flags & Flag.RST) !== 0) return;
     const target = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN
@@ -71,11 +73,23 @@ export class TcpFlows implements FlowOwner {
       return this.last(writeSegment(this.writer, packet, resetFor(segment)));
     }
     const ends = keptEnds(packet);
+    const key = flowKey(ends, segment.guestPort, segment.remotePort);
     const connecting = this.host.connect(target.host, target.port);
     this.#flows.set(
       key,
       TcpFlow.toHost(this, ends, key, this.#initialNumber(), segment, connecting),
     );
+  }
+
+  #find(packet: Packet, { guestPort, remotePort }: Segment): TcpFlow | undefined {
+    const ports = portsOf(guestPort, remotePort), likely = this.#likely.get(ports);
+    if (
+      likely !== undefined && sameIp(likely.ends.guest, packet.guest) &&
+      sameIp(likely.ends.remote, packet.remote)
+    ) return likely;
+    const flow = this.#flows.get(flowKey(packet, guestPort, remotePort));
+    if (flow !== undefined) this.#likely.set(ports, flow);
+    return flow;
   }
 
   /**
@@ -121,6 +135,7 @@ export class TcpFlows implements FlowOwner {
       this.#ready.add(flow);
       return frame;
     }
+    this.#nowMs = undefined;
     return undefined;
   }
 
@@ -161,6 +176,11 @@ export class TcpFlows implements FlowOwner {
     this.#waitingLater = first.size > 0;
   }
 
+  /** The time, which is asked for once for all that comes or goes at once. */
+  nowMs(): number {
+    return this.#nowMs ??= this.host.nowMs();
+  }
+
   armed(flow: TcpFlow): void {
     this.#armed.add(flow);
     if (this.#ticking) return;
@@ -170,7 +190,7 @@ export class TcpFlows implements FlowOwner {
 
   #tick(): void {
     this.#ticking = false;
-    const now = this.host.nowMs();
+    const now = this.#nowMs = this.host.nowMs();
     const due: TcpFlow[] = [];
     for (const flow of this.#armed) {
       if (flow.deadlineMs === Infinity) this.#armed.delete(flow);
@@ -189,6 +209,8 @@ export class TcpFlows implements FlowOwner {
 
   closed(flow: TcpFlow): void {
     if (this.#flows.get(flow.key) === flow) this.#flows.delete(flow.key);
+    const ports = portsOf(flow.guestPort, flow.remotePort);
+    if (this.#likely.get(ports) === flow) this.#likely.delete(ports);
     this.#ready.delete(flow);
     this.#armed.delete(flow);
     this.#goOnBringing();
@@ -199,6 +221,10 @@ export class TcpFlows implements FlowOwner {
     this.random(bytes);
     return new DataView(bytes.buffer).getUint32(0);
   }
+}
+
+function portsOf(guestPort: number, remotePort: number): number {
+  return guestPort * 0x10000 + remotePort;
 }
 
 /** The name of a connection: ports and addresses, 16 bits a character. */

@@ -33,7 +33,10 @@ function meet(seed: number, readings: number, deaths: number): void {
     () => live(),
   );
   live();
-  const sockets = new InternetSockets(environment, new SocketClient(ring, "retry"));
+  const sockets = new InternetSockets(
+    environment,
+    new SocketClient(ring, "retry", environment.tasks),
+  );
   const open = () => InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
   let rounds = 0, accepted = 0, answered = 0;
 

@@ -145,18 +145,19 @@ export class InternetSocket extends Socket {
     }
   }
 
-  *send(message: Outgoing, flags: number): Coroutine<number> {
+  send(message: Outgoing, flags: number): Blocking<number> {
     if (message.rights.length > 0) fail(E.EINVAL);
-    const { data, address = nothing, control = nothing } = message;
+    const { data } = message, { behind } = this.#served;
     const passed = flags & (MSG.OOB | MSG.MORE);
-    const { behind } = this.#served;
     behind.throwToSender();
-    if (this.#mayGoOn(data.length, passed)) {
-      const kept = data.slice();
-      behind.begin(() => this.#sendAll(kept, passed));
-      behind.throwToSender();
-      return data.length;
-    }
+    if (!this.#mayGoOn(data.length, passed)) return this.#sendWaiting(message, flags, passed);
+    this.#served.sendBehind(data.slice(), passed);
+    behind.throwToSender();
+    return data.length;
+  }
+
+  *#sendWaiting(message: Outgoing, flags: number, passed: number): Coroutine<number> {
+    const { data, address = nothing, control = nothing } = message;
     let sent = 0;
     do {
       const part = data.subarray(sent, sent + this.server.maxDataBytes);
@@ -188,16 +189,6 @@ export class InternetSocket extends Socket {
       isWritable;
   }
 
-  /** Sends what the program thinks has been sent. Should there be less room after all, on another server, it waits. */
-  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
-    const served = this.#served;
-    for (let sent = 0; sent < data.length;) {
-      const count = yield* served.send([flags, 0, ...served.told()], data.subarray(sent));
-      if (count === undefined) yield this.readiness;
-      else sent += count;
-    }
-  }
-
   /** One call that sends. */
   #sendPart(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
     const served = this.#served;
@@ -205,11 +196,13 @@ export class InternetSocket extends Socket {
     return served.behind.inTurn(() => served.send(args, payload));
   }
 
-  receive(message: Incoming, flags: number): Coroutine<number> {
+  receive(message: Incoming, flags: number): Blocking<number> {
     this.#served.behind.throwToReceiver();
-    return this.streams
-      ? this.#receiveStream(message, flags)
-      : this.#receiveDatagram(message, flags);
+    if (!this.streams) return this.#receiveDatagram(message, flags);
+    const known = (flags & MSG.WAITALL) === 0
+      ? this.#receiveKnown(message, 0, roomOf(message), flags)
+      : undefined;
+    return known ?? this.#receiveStream(message, flags);
   }
 
   *#receiveDatagram(message: Incoming, flags: number): Coroutine<number> {
@@ -254,20 +247,12 @@ export class InternetSocket extends Socket {
     room: number,
     flags: number,
   ): Coroutine<number | undefined> {
+    const known = this.#receiveKnown(message, skip, room, flags);
+    if (known !== undefined) return known;
     const served = this.#served, { ahead } = served;
-    const peeks = (flags & MSG.PEEK) !== 0;
-    const ended = !this.#noReading && (served.level & (ENDED | POLL.ERR)) === ENDED;
-    if (ahead.length === 0 && room > 0 && (flags & MSG.OOB) === 0) {
-      if (ended) return 0;
-      if (this.#isQuiet) return undefined;
-    }
-    // Who wants more than is here has the rest come, too: he was told of it, and may not be told again.
-    const missing = room - ahead.length;
-    const fetches = ahead.length === 0 || (flags & MSG.OOB) !== 0 ||
-      missing > 0 && !ended && (served.level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
-    if (!fetches) return ahead.read(message.parts, skip, !peeks);
-    const adds = ahead.length > 0;
-    const bytes = Math.max(0, Math.min(missing, this.server.maxDataBytes));
+    const peeks = (flags & MSG.PEEK) !== 0, adds = ahead.length > 0;
+    if (!adds && room > 0 && (flags & MSG.OOB) === 0 && this.#isQuiet) return undefined;
+    const bytes = Math.max(0, Math.min(room - ahead.length, this.server.maxDataBytes));
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes);
     const args = [flags & (MSG.OOB | (adds ? 0 : MSG.PEEK)), ...served.told()];
     let got: number | undefined;
@@ -286,6 +271,23 @@ export class InternetSocket extends Socket {
     if (!peeks) ahead.passed(data.length);
     message.flags |= getInt(payload, 0);
     return scatter(data, message.parts, skip);
+  }
+
+  /** Reads what is here, or tells of the end. @returns bytes; undefined where the server has to be asked */
+  #receiveKnown(
+    message: Incoming,
+    skip: number,
+    room: number,
+    flags: number,
+  ): number | undefined {
+    if ((flags & MSG.OOB) !== 0) return undefined;
+    const { ahead, level } = this.#served;
+    const ended = !this.#noReading && (level & (ENDED | POLL.ERR)) === ENDED;
+    if (ahead.length === 0) return ended && room > 0 ? 0 : undefined;
+    // Who wants more than is here has the rest come, too: he was told of it, and may not be told again.
+    const more = !ended && (level & (POLL.IN | POLL.ERR | POLL.HUP)) === POLL.IN;
+    if (more && room > ahead.length) return undefined;
+    return ahead.read(message.parts, skip, (flags & MSG.PEEK) === 0);
   }
 
   /** Whether there is nothing to read, as far as is known: of what comes there is news. */

@@ -77,7 +77,8 @@ class Connected extends ClientDomain {
 
   *#received(into: Uint8Array, flags: number): Coroutine<number | undefined> {
     try {
-      return yield* this.socket.receive(incoming([into.subarray(0, 1), into.subarray(1)]), flags);
+      const parts = [into.subarray(0, 1), into.subarray(1)];
+      return yield* finish(this.socket.receive(incoming(parts), flags));
     } catch (failure) {
       if (failure instanceof Errno && failure.errno === E.EAGAIN) return undefined;
       throw failure;
@@ -93,7 +94,8 @@ class Connected extends ClientDomain {
       `${bytes} bytes that poll knows nothing of`,
     );
     const into = new Uint8Array(bytes);
-    const peeked = yield* this.socket.receive(incoming([into]), MSG.PEEK | MSG.DONTWAIT);
+    const look = this.socket.receive(incoming([into]), MSG.PEEK | MSG.DONTWAIT);
+    const peeked = yield* finish(look);
     assert(peeked > 0, "bytes that nobody sees");
   }
 }
@@ -120,7 +122,7 @@ Deno.test("who looks at more of a stream than has come sees the rest once it is 
   }
   const look = (flags: number) => {
     const into = new Uint8Array(100);
-    const count = connected.result(socket.receive(incoming([into]), flags));
+    const count = connected.result(finish(socket.receive(incoming([into]), flags)));
     return new TextDecoder().decode(into.subarray(0, count));
   };
   assertEquals(look(MSG.PEEK), "first second");
@@ -137,12 +139,16 @@ Deno.test("where there will be no other server, calls fail and nothing goes on a
     generation: 1,
     changed: new WaitQueue(),
     maxPayloadBytes: 100_000,
+    begin: () => undefined,
     *call() {
       assert(++calls < 100, "it asks for ever");
       return LOST;
     },
   };
-  const sockets = new InternetSockets(environment, new SocketClient(gone, "retry"));
+  const sockets = new InternetSockets(
+    environment,
+    new SocketClient(gone, "retry", environment.tasks),
+  );
   const open = InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
   let failed: unknown, settled = false;
   environment.tasks.spawn(open, (_value, failure) => failed = failure);
@@ -161,7 +167,7 @@ Deno.test("what came ahead is read although the connection was reset since", () 
   world.pass(10e6);
   connected.far.close(true);
   world.pass(10e6);
-  const read = () => connected.result(socket.receive(incoming([new Uint8Array(10)]), 0));
+  const read = () => connected.result(finish(socket.receive(incoming([new Uint8Array(10)]), 0)));
   assertEquals(read(), 3);
   assertEquals(errnoOf(read), E.ECONNRESET);
 });

@@ -1,6 +1,6 @@
 // The machine's socket server as its kernel knows it: calls, and who has which handle. The server tells of
 // readiness; when it has died, each socket is told, and sees what becomes of it.
-import { type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
+import { type Blocking, type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { EVENT_HEAD_BYTES, eventBytes, SERVER_LOST, SocketCall } from "../../network/protocol.ts";
@@ -54,15 +54,25 @@ export class InternetSockets {
     this.maxDataBytes = Math.min(MAX_DATA_BYTES, most - BESIDE_BYTES);
   }
 
-  /** A call on the server. @returns its status: a negative one is an error, or SERVER_LOST */
-  status(
+  /** Begins a call on the server. @returns its status: a negative one is an error, or SERVER_LOST */
+  begin(
     number: number,
     args: number[],
     payload: Uint8Array = nothing,
     credential: Credential = kernel,
-  ): Coroutine<number> {
+  ): Blocking<number> {
     this.#listen();
-    return finish(this.service.call({ number, args, credential, payload }));
+    return this.service.call({ number, args, credential, payload });
+  }
+
+  /** As {@link begin}, to be waited for. */
+  *status(
+    number: number,
+    args: number[],
+    payload?: Uint8Array,
+    credential?: Credential,
+  ): Coroutine<number> {
+    return yield* finish(this.begin(number, args, payload, credential));
   }
 
   /** Makes a socket again that others wait for. */

@@ -45,7 +45,7 @@ export class ReceivedAhead {
    */
   read(parts: Uint8Array[], skip: number, consume: boolean): number {
     const count = scatter(this.#data, parts, skip);
-    if (consume) this.#data = this.#data.subarray(count);
+    if (consume) this.#data = count === this.#data.length ? nothing : this.#data.subarray(count);
     return count;
   }
 }

@@ -1,6 +1,6 @@
 // Data of a stream on its way to the server: one call at a time, since what a server took of one is told by a count.
 // Where there is room for certain, the sender goes on while it travels.
-import { type Coroutine, type Tasks, WaitQueue } from "../../coroutine.ts";
+import { Answer, type Blocking, type Coroutine, type Tasks, WaitQueue } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 
 export class SendBehind {
@@ -37,6 +37,37 @@ export class SendBehind {
       if (!(failure instanceof Errno)) throw failure;
       failed(failure);
     });
+  }
+
+  /**
+   * Sends, for a caller that goes on and while nothing is on its way, by a call that has begun.
+   * @param rest what its status leaves to be done, in the same turn @throws Errno where that is the end of it
+   */
+  follow(
+    sent: Blocking<number>,
+    rest: (status: number) => Coroutine<void> | undefined,
+  ): void {
+    if (typeof sent !== "number" && !(sent instanceof Answer)) {
+      return this.begin(function* () {
+        const left = rest(yield* sent);
+        if (left !== undefined) yield* left;
+      });
+    }
+    this.#busy = true;
+    const settled = (status: number | undefined, failure?: unknown) => {
+      this.#busy = false;
+      try {
+        if (failure !== undefined) throw failure;
+        const left = rest(status!);
+        if (left !== undefined) return this.begin(() => left);
+      } catch (failure) {
+        if (!(failure instanceof Errno)) throw failure;
+        this.fail(failure);
+      }
+      this.#free.wakeAll();
+    };
+    if (typeof sent === "number") settled(sent);
+    else sent.subscribe(settled);
   }
 
   /** Waits until nothing is on its way. */

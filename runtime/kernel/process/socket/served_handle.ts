@@ -4,7 +4,7 @@
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { familyOf } from "../../network/address.ts";
-import { AF, SOL } from "../../network/constants.ts";
+import { AF } from "../../network/constants.ts";
 import { FIRST_SOCKET_INODE, SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
@@ -13,15 +13,9 @@ import { type InternetSockets, isStale, type ServedSocket } from "./internet_soc
 import { ReceivedAhead } from "./received_ahead.ts";
 import { SendBehind } from "./send_behind.ts";
 import type { Socket } from "./socket.ts";
+import { SocketSteps } from "./socket_steps.ts";
 
 const nothing = new Uint8Array(0);
-
-/** A call that made a socket what it is: made again on another server. */
-interface Step {
-  number: number;
-  args: number[];
-  payload: Uint8Array | undefined;
-}
 
 export class ServedHandle implements ServedSocket {
   /** what the server said last that it is ready for; a bit that was found not to hold is taken away */
@@ -42,8 +36,7 @@ export class ServedHandle implements ServedSocket {
   #madeHere = false;
   /** where a connection is being made to */
   #destination: Uint8Array | undefined;
-  /** options, address and backlog, as they were set */
-  readonly #steps: Step[] = [];
+  readonly #steps = new SocketSteps();
   /** woken when the handle is another one, or none any more */
   readonly #moved = new WaitQueue();
   /** how often it was claimed from another server, under the handle that it had */
@@ -99,8 +92,7 @@ export class ServedHandle implements ServedSocket {
     const level = yield* server.status(SocketCall.CLAIM, args, payload, credential);
     if (level === SERVER_LOST || turn !== this.turns) return;
     if (level < 0) return this.connected ? this.#end() : yield* this.#restore(turn);
-    for (const step of this.#steps) {
-      if (step.number !== SocketCall.SETSOCKOPT) continue;
+    for (const step of this.#steps.options) {
       const value = step.payload?.slice();
       yield* server.status(step.number, [handle, ...step.args], value, credential);
     }
@@ -127,7 +119,7 @@ export class ServedHandle implements ServedSocket {
     }
     this.level = 0;
     server.made(this, handle, server.generation);
-    for (const { number, args, payload } of this.#steps) {
+    for (const { number, args, payload } of this.#steps.all) {
       const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
       if (status === SERVER_LOST || turn !== this.turns) return;
       if (status < 0) fail(-status);
@@ -170,32 +162,13 @@ export class ServedHandle implements ServedSocket {
   *step(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
     const kept = payload?.slice();
     const status = yield* this.call(number, args, payload);
-    this.#keep({ number, args, payload: kept });
+    this.#steps.keep({ number, args, payload: kept });
     return status;
-  }
-
-  /** Keeps a step, in place of one that it undoes. */
-  #keep(step: Step): void {
-    const { number, args: [level, name] } = step, steps = this.#steps;
-    let from = 0;
-    if (number === SocketCall.SETSOCKOPT) {
-      // What was set before it was bound may matter for that; what adds to a list undoes nothing.
-      if (level !== SOL.SOCKET && level !== SOL.TCP) return void steps.push(step);
-      from = steps.findLastIndex((each) => each.number !== number) + 1;
-    }
-    const same = steps.findIndex((each, index) =>
-      index >= from && each.number === number &&
-      (number !== SocketCall.SETSOCKOPT || each.args[0] === level && each.args[1] === name)
-    );
-    if (same >= 0) steps.splice(same, 1);
-    steps.push(step);
   }
 
   /** It was accepted from a socket that listens, and has its options. */
   inherit(listener: ServedHandle): void {
-    for (const step of listener.#steps) {
-      if (step.number === SocketCall.SETSOCKOPT) this.#keep(step);
-    }
+    for (const step of listener.#steps.options) this.#steps.keep(step);
     this.connected = true;
   }
 
@@ -212,12 +185,17 @@ export class ServedHandle implements ServedSocket {
       );
       if (status >= 0) return status;
       if (!isStale(status)) return fail(-status);
-      while (handle === this.handle && claims === this.#claims && !this.#lost) yield this.#moved;
+      yield* this.#movedFrom(handle, claims);
       if (number !== SocketCall.SENDTO || this.#untold <= 0) continue;
       const taken = this.#untold;
       this.#untold = 0;
       return this.level * 2 ** 32 + taken;
     }
+  }
+
+  /** Waits until it is where it has been claimed or made anew. */
+  *#movedFrom(handle: number, claims: number): Coroutine<void> {
+    while (handle === this.handle && claims === this.#claims && !this.#lost) yield this.#moved;
   }
 
   /**
@@ -328,14 +306,60 @@ export class ServedHandle implements ServedSocket {
     return count;
   }
 
-  /** One call that sends bytes of a stream, which are counted. */
-  *send(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
-    // Who sent it does not wait for its answer any more.
+  /** Bytes that a server took of a call whose sender is not told of them any more. */
+  #takeUntold(): number {
+    const untold = Math.max(0, this.#untold);
     this.#put += this.#untold;
     this.#untold = 0;
+    return untold;
+  }
+
+  /** One call that sends bytes of a stream, which are counted. */
+  *send(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
+    this.#takeUntold();
     const count = yield* this.transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
     this.#put += count ?? 0;
     return count;
+  }
+
+  /** Sends bytes of a stream that takes them, as far as is known; its program goes on. */
+  sendBehind(data: Uint8Array, flags: number): void {
+    const { handle, credential } = this, claims = this.#claims;
+    this.#takeUntold();
+    const args = [handle, flags, 0, this.ahead.arrived, this.ahead.length];
+    const sent = this.server.begin(SocketCall.SENDTO, args, data, credential);
+    this.behind.follow(sent, (status) => {
+      if (status >= 0) {
+        const { level, count } = splitLevel(status);
+        this.level = level;
+        this.#put += count;
+        return count === data.length ? undefined : this.#sendAll(data.subarray(count), flags);
+      }
+      if (isStale(status)) return this.#sendAgain(data, flags, handle, claims);
+      if (status !== -E.EAGAIN) return fail(-status);
+      this.level &= ~POLL.OUT;
+      return this.#sendAll(data, flags);
+    });
+  }
+
+  /** Sends what is left. Should there be less room after all, on another server, it waits. */
+  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
+    for (let sent = 0; sent < data.length;) {
+      const count = yield* this.send([flags, 0, ...this.told()], data.subarray(sent));
+      if (count === undefined) yield this.socket.readiness;
+      else sent += count;
+    }
+  }
+
+  /** Sends what the server that died has not taken. */
+  *#sendAgain(
+    data: Uint8Array,
+    flags: number,
+    handle: number,
+    claims: number,
+  ): Coroutine<void> {
+    yield* this.#movedFrom(handle, claims);
+    yield* this.#sendAll(data.subarray(this.#takeUntold()), flags);
   }
 
   *close(waits: boolean): Coroutine<void> {

@@ -53,7 +53,7 @@ export function incoming(parts: Uint8Array[], controlRoom = 0): Incoming {
 
 /** Bytes that a message has room for. */
 export function roomOf({ parts }: Incoming): number {
-  return parts.reduce((sum, part) => sum + part.length, 0);
+  return parts.length === 1 ? parts[0].length : parts.reduce((sum, part) => sum + part.length, 0);
 }
 
 /** Writes bytes into the pieces of a message, after `skip` bytes. @returns how many fit */
@@ -65,7 +65,7 @@ export function scatter(bytes: Uint8Array, parts: Uint8Array[], skip: number): n
       continue;
     }
     const count = Math.min(part.length - skip, bytes.length - done);
-    part.set(bytes.subarray(done, done + count), skip);
+    part.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), skip);
     skip = 0;
     done += count;
     if (done === bytes.length) break;

@@ -1,5 +1,5 @@
 // socket(2) and all calls on sockets. Structures come decoded: see the guest's socket_arguments.ts.
-import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
+import { type Blocking, type Coroutine, finish, isCoroutine } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
 import { AF, MSG, SOCK } from "../../network/constants.ts";
@@ -10,7 +10,7 @@ import type { Process } from "../process.ts";
 import { durationNs } from "../sys_signal.ts";
 import { readControl, writeControl } from "./control_message.ts";
 import { InternetSocket } from "./internet_socket.ts";
-import { incoming, senderOf, Socket } from "./socket.ts";
+import { type Incoming, incoming, senderOf, Socket } from "./socket.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
 /** Where a call puts an address or an option's value: `bytes` is set by the handler, `room` is the caller's. */
@@ -150,15 +150,28 @@ function sendto(
   return socketOf(process, fd).send(message, flags);
 }
 
-function* recvfrom(
+function recvfrom(
   process: Process,
   fd: number,
   into: Uint8Array,
   flags: number,
   address: Returned,
-): Coroutine<number> {
+): Blocking<number> {
   const message = incoming([into]);
-  const count = yield* finish(socketOf(process, fd).receive(message, flags));
+  const received = socketOf(process, fd).receive(message, flags);
+  if (isCoroutine(received) || message.rights.length > 0) {
+    return receivedLater(received, message, address);
+  }
+  address.bytes = message.address ?? none;
+  return received;
+}
+
+function* receivedLater(
+  received: Blocking<number>,
+  message: Incoming,
+  address: Returned,
+): Coroutine<number> {
+  const count = yield* finish(received);
   yield* releaseAll(message.rights);
   address.bytes = message.address ?? none;
   return count;

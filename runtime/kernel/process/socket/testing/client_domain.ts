@@ -1,5 +1,5 @@
 // The domain of programs whose sockets are served behind a slow ring.
-import type { Coroutine } from "../../../coroutine.ts";
+import type { Answer, Coroutine } from "../../../coroutine.ts";
 import type { Environment } from "../../../environment.ts";
 import { encodeAddress } from "../../../network/address.ts";
 import { AF, SOCK } from "../../../network/constants.ts";
@@ -28,15 +28,19 @@ export class ClientDomain {
   constructor(settings: WorldSettings) {
     const world = this.world = new World(settings), { asked } = this;
     class Noted extends SlowRing {
-      override call(call: ServiceCall): Coroutine<number> {
-        if (call.number !== SocketCall.EVENTS) asked.push(call.number);
-        return super.call(call);
+      override begin(call: ServiceCall): Answer<number> | undefined {
+        const answer = super.begin(call);
+        if (answer !== undefined && call.number !== SocketCall.EVENTS) asked.push(call.number);
+        return answer;
       }
     }
     // Nothing but tasks on the same clock: one set is the programs', another the ring's.
     this.environment = world.environment({} as SimulatedDevice);
     this.ring = new Noted(world, world.environment({} as SimulatedDevice).tasks);
-    this.sockets = new InternetSockets(this.environment, new SocketClient(this.ring, "retry"));
+    this.sockets = new InternetSockets(
+      this.environment,
+      new SocketClient(this.ring, "retry", this.environment.tasks),
+    );
   }
 
   /** Runs programs at the same time, each to its end. @throws what the first one throws that fails */

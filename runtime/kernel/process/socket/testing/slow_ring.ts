@@ -42,7 +42,12 @@ export class SlowRing implements ServerConnection {
   }
 
   *call(call: ServiceCall): Coroutine<number> {
-    if (this.state !== "up") return LOST;
+    const answer = this.begin(call);
+    return answer === undefined ? LOST : yield* answer;
+  }
+
+  begin(call: ServiceCall): Answer<number> | undefined {
+    if (this.state !== "up") return undefined;
     const answer = new Answer<number>(), payload = call.payload.slice();
     this.#open.add(answer);
     const { generation } = this;
@@ -51,7 +56,7 @@ export class SlowRing implements ServerConnection {
       if (generation !== 1 + this.deaths) return;
       this.#serve({ ...call, payload }, call.payload, answer);
     });
-    return yield* answer;
+    return answer;
   }
 
   #serve(call: ServiceCall, output: Uint8Array, answer: Answer<number>): void {
