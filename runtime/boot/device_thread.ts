@@ -8,7 +8,6 @@ import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { DeviceCounters, DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
 import { keepsConnections, type MachineMemory, type Window } from "./machine_memory.ts";
-import { devicesPlace } from "./processors.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 
 /** What the thread tells. */
@@ -62,7 +61,6 @@ export class DeviceThread {
       {
         machine: plan.machine,
         consolePorts: setup.consolePorts,
-        place: devicesPlace(plan),
         outliving: plan.domains.filter(keepsConnections).map(({ name }) => name),
         faults: (plan.faults ?? []).filter(({ at, requests }) =>
           at === "device" && requests !== undefined

@@ -20,7 +20,6 @@ import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../..
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
 import { type EventLoopUse, HostCalls, runDevices } from "./device_loop.ts";
-import { settle } from "./processors.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { self } from "./worker_scope.ts";
@@ -29,8 +28,6 @@ import { self } from "./worker_scope.ts";
 export interface DeviceWorkerSetup {
   machine: MachinePlan;
   consolePorts: number;
-  /** among the host's processors, where those are few */
-  place: number;
   /** what is to go wrong in devices at certain requests */
   faults: FaultPlan[];
   /** domains whose connections outlive their instances */
@@ -109,7 +106,6 @@ function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage |
 }
 
 async function run(setup: DeviceWorkerSetup): Promise<void> {
-  settle(setup.place);
   const opener = new MemoryOpener();
   const opened = new Map(
     setup.grants.filter((grant) => grant.kind === "mapped").map((

@@ -25,7 +25,6 @@ import type { NativeMain } from "../user/native/posix.ts";
 import { Attention } from "./attention.ts";
 import { kernelEnvironment } from "./kernel_environment.ts";
 import { mountTree } from "./mount_tree.ts";
-import { HART_PLACE, settle } from "./processors.ts";
 import { PrimaryRings, type RingGrant } from "./primary_rings.ts";
 import type { SessionRequest } from "./sessions.ts";
 import { UserPrograms, type UserSettings } from "./user_programs.ts";
@@ -73,7 +72,6 @@ const MAX_SLEEP_NS = 20e6;
 const SHORT_SLEEP_NS = 0.5e6;
 
 self.onmessage = ({ data }: MessageEvent<HartWorkerSetup>) => {
-  settle(HART_PLACE);
   const primary = new Primary(data);
   self.onmessage = ({ data }) => primary.receive(data);
   primary.run().catch((failure) => {
