@@ -47,27 +47,19 @@ const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Processor time of each thread of this process and of those it started, in milliseconds. */
 function threadTimes(): Map<string, number> {
+  // Deno lets nobody look at other processes who may not do everything.
+  const { stdout } = new Deno.Command("sh", {
+    args: ["-c", "grep -s '' /proc/[0-9]*/task/[0-9]*/stat; true"],
+  }).outputSync();
   const times = new Map<string, number>();
-  for (const { name: pid } of Deno.readDirSync("/proc")) {
-    if (!/^\d+$/.test(pid)) continue;
-    try {
-      const parent = statOf(`/proc/${pid}`)[1];
-      if (Number(pid) !== Deno.pid && Number(parent) !== Deno.pid) continue;
-      for (const { name: tid } of Deno.readDirSync(`/proc/${pid}/task`)) {
-        const fields = statOf(`/proc/${pid}/task/${tid}`);
-        times.set(`${pid}/${tid}`, (Number(fields[11]) + Number(fields[12])) * TICK_MS);
-      }
-    } catch (failure) {
-      // Others come and go.
-      if (!(failure instanceof Deno.errors.NotFound)) throw failure;
-    }
+  for (const line of new TextDecoder().decode(stdout).trimEnd().split("\n")) {
+    const [, process, thread, rest] = /^.proc.(\d+).task.(\d+).stat:.*\) (.*)$/.exec(line)!;
+    // The fields of proc_pid_stat(5) from the state on.
+    const fields = rest.split(" ");
+    if (Number(process) !== Deno.pid && Number(fields[1]) !== Deno.pid) continue;
+    times.set(`${process}/${thread}`, (Number(fields[11]) + Number(fields[12])) * TICK_MS);
   }
   return times;
-}
-
-/** The fields of proc_pid_stat(5) from the state on. */
-function statOf(path: string): string[] {
-  return Deno.readTextFileSync(`${path}/stat`).replace(/^.*\) /s, "").split(" ");
 }
 
 async function watch(machine: RunningMachine): Promise<void> {
