@@ -21,6 +21,10 @@ import { type Pair, type Row, row } from "./statistics.ts";
 
 const QEMU = "qemu-riscv64-static";
 const BULK_BYTES = 256 << 20;
+/** Few, and as many as redis-benchmark has. */
+const CONNECTIONS = [16, 50];
+/** Requests under way on each, where there are several. */
+const PIPELINE = 16;
 
 /** Runs a body with a server in a machine. */
 async function inMachine<T>(plan: Plan, words: string[], body: () => Promise<T>): Promise<T> {
@@ -78,6 +82,29 @@ async function nativeBulk(): Promise<number> {
   }
 }
 
+/** A server that is asked, and how. */
+interface Asked {
+  name: string;
+  server: Served;
+  load: Load;
+  /** whether the length of its answers has to be found out */
+  http?: boolean;
+}
+
+function loadsOf(connections: number): Asked[] {
+  const redisOf = (name: string, request: string, answer: string, pipeline = 1): Asked => {
+    const load = redisLoad(request, answer, connections, pipeline);
+    return { name: `redis ${name}, ${connections}`, server: redis, load };
+  };
+  const http = { request: encode(HTTP), answerBytes: 0, connections, pipeline: 1 };
+  return [
+    redisOf("SET", SET, "+OK\r\n"),
+    redisOf("GET", GET, "$5\r\nvalue\r\n"),
+    redisOf(`GET ${PIPELINE} at a time`, GET, "$5\r\nvalue\r\n", PIPELINE),
+    { name: `nginx, ${connections}`, server: nginx, load: http, http: true },
+  ];
+}
+
 /** Requests a second, and bytes. */
 export async function net(folder: string, quick: boolean): Promise<Row[]> {
   const port = freePort(), barePort = freePort();
@@ -87,17 +114,7 @@ export async function net(folder: string, quick: boolean): Promise<Row[]> {
   const runs = quick ? 1 : 3, seconds = quick ? 2 : 5;
   const goal = ">= 0.5";
   const rows: Row[] = [];
-  const loads: { name: string; server: Served; load: Load; http?: boolean }[] = [
-    { name: "redis SET, 16", server: redis, load: redisLoad(SET, "+OK\r\n", 16, 1) },
-    { name: "redis GET, 16", server: redis, load: redisLoad(GET, "$5\r\nvalue\r\n", 16, 1) },
-    { name: "redis GET, 16 by 16", server: redis, load: redisLoad(GET, "$5\r\nvalue\r\n", 16, 16) },
-    {
-      name: "nginx, 16",
-      server: nginx,
-      load: { request: encode(HTTP), answerBytes: 0, connections: 16, pipeline: 1 },
-      http: true,
-    },
-  ];
+  const loads = CONNECTIONS.flatMap(loadsOf);
   for (const { name, server, load, http } of loads) {
     const pairs: Pair[] = [], placements: Pair[] = [];
     const measure = async (at: number) => {
