@@ -185,9 +185,9 @@ export class ContractService implements Service {
    */
   *syncBehind(call: ServiceCall): Coroutine<number | undefined> {
     if (!this.ready) return undefined;
-    const { connection } = this, { number, payload, args } = call;
-    const answer = new RingAnswer(connection, number, payload);
-    if (!connection.send(call, this.#notes.book.translate(number, args), answer)) return undefined;
+    const args = this.#notes.book.translate(call.number, call.args);
+    const answer = this.connection.begin({ ...call, args });
+    if (answer === undefined) return undefined;
     const status = yield* answer;
     return status === LOST ? undefined : status;
   }

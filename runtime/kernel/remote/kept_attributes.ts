@@ -10,6 +10,7 @@ import { Call, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
 import { after } from "./after.ts";
 import type { ContractService } from "./contract_service.ts";
+import { identity } from "./handle_book.ts";
 import { changes } from "./redo_log.ts";
 
 /** Paths that something is known of; beyond it all is forgotten. */
@@ -116,10 +117,7 @@ export class KeptAttributes implements Service {
 
   /** Everything that the answer depends on, but for what is on the server. @throws Errno EBADF, EIO */
   #keyOf({ number, args, payload, credential }: ServiceCall): string {
-    const place = (handle: number) => {
-      const { mount, ino, generation } = this.server.record(handle);
-      return `${mount}:${ino}:${generation}`;
-    };
+    const place = (handle: number) => identity(this.server.record(handle));
     const root = args[4] < 0 ? "" : place(args[4]);
     const path = getBytes(payload, 0, Math.min(args[1], payload.length));
     const who = this.#identityOf(credential);

@@ -18,13 +18,19 @@ export class EarlyWrites {
   readonly #files = new Set<GatheringFile>();
   #pages = 0;
 
-  /** A file has so many pages more that are gathered; or less, where they are written for another reason. */
-  note(file: GatheringFile, pages: number): void {
+  /** A file has so many pages more that are gathered. */
+  gathered(file: GatheringFile, pages: number): void {
     this.#files.add(file);
     this.#pages += pages;
     if (this.#pages < EARLY_PAGES) return;
     for (const each of this.#files) each.writeGathered();
     this.#files.clear();
     this.#pages = 0;
+  }
+
+  /** The pages gathered of a file, so many, are written for another reason. */
+  written(file: GatheringFile, pages: number): void {
+    this.#files.delete(file);
+    this.#pages -= pages;
   }
 }

@@ -236,7 +236,7 @@ export class FileData implements PageOwner {
     const failures = this.#failures;
     let left = [...this.dirty].sort((a, b) => a.index - b.index);
     this.#early = MOST_EARLY_PAGES;
-    this.context.early.note(this, -this.#gathered.size);
+    this.context.early.written(this, this.#gathered.size);
     this.#gathered.clear();
     do {
       // What somebody else began must be on the disk, too. A page is not written twice at a time: which of its
@@ -268,7 +268,7 @@ export class FileData implements PageOwner {
   #gather(from: number, beyond: number): void {
     const before = this.#gathered.size;
     for (let index = from; index < beyond; index++) this.#gathered.add(this.pages.get(index)!);
-    this.context.early.note(this, this.#gathered.size - before);
+    this.context.early.gathered(this, this.#gathered.size - before);
   }
 
   /** Writes what was gathered; in order, so that neighbours are one request. */
