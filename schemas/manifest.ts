@@ -176,8 +176,8 @@ const domain = record("a unit of isolation", {
       clientCache: defaulted(
         flag(
           "the primary keeps pages of its files that programs read and write, in what is left of the " +
-            "primary's memory (at most 256 MiB), reads of them do not cross, and writes are not waited " +
-            "for where there is room for certain; never where calls trap",
+            "primary's memory (at most 256 MiB), and what paths led to; reads of what it keeps do not " +
+            "cross, and writes are not waited for where there is room for certain; never where calls trap",
         ),
         true,
       ),

@@ -128,7 +128,7 @@ export interface System {
       style: "exceptionless" | "trap";
       /** memory for payloads; in bytes; "4MiB" unless told */
       arena: number;
-      /** the primary keeps pages of its files that programs read and write, in what is left of the primary's memory (at most 256 MiB), reads of them do not cross, and writes are not waited for where there is room for certain; never where calls trap; true unless told */
+      /** the primary keeps pages of its files that programs read and write, in what is left of the primary's memory (at most 256 MiB), and what paths led to; reads of what it keeps do not cross, and writes are not waited for where there is room for certain; never where calls trap; true unless told */
       clientCache: boolean;
     };
     /** what happens when it fails */
