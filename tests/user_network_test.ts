@@ -458,6 +458,7 @@ function silentHost(): HostSockets & { open: number } {
     },
     listen: () => Promise.resolve({ close() {} }),
     datagrams: () => Promise.resolve({ port: 1, send() {}, close() {} }),
+    peer: () => Promise.resolve({ send() {}, close() {} }),
     nowMs: () => now += 1,
     after: (_delay: number, call: () => void) => void setTimeout(call, 0),
   };

@@ -10,6 +10,7 @@ import { VirtioNet } from "../hardware/device/virtio_net.ts";
 import { Backends, parseMac } from "../hardware/network/open_backend.ts";
 import { VirtioConsole } from "../hardware/device/virtio_console.ts";
 import { Poller } from "../hardware/poller.ts";
+import { Timers } from "../hardware/timers.ts";
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { DeviceModel } from "../hardware/device/virtio_device.ts";
 import { VirtioRng } from "../hardware/device/virtio_rng.ts";
@@ -19,7 +20,7 @@ import { isPolled, type MemoryGrant } from "../hypervisor/memory/shared_memory.t
 import type { DevicePlan, FaultDescription, FaultPlan, MachinePlan } from "../../schemas/plan.ts";
 import { OverlayImage } from "../image/overlay/overlay_image.ts";
 import { Attention } from "./attention.ts";
-import { type EventLoopUse, HostCalls, runDevices } from "./device_loop.ts";
+import { HostCalls, runDevices } from "./device_loop.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 import { Recorder } from "../trace/recorder.ts";
 import { self } from "./worker_scope.ts";
@@ -87,15 +88,6 @@ function connects({ network }: DevicePlan): boolean {
   return allow.length > 0 || forward.some(({ protocol }) => protocol === "udp");
 }
 
-/** Connections that come from the host can be polled; that there are any is told by the event loop alone. */
-function useOfEventLoop(devices: DevicePlan[], poller: Poller | undefined): EventLoopUse {
-  const heard = devices.filter(({ network }) => network !== undefined);
-  if (heard.length === 0) return "none";
-  const polled = (device: DevicePlan) =>
-    device.network?.backend.kind === "user" && !connects(device);
-  return poller !== undefined && heard.every(polled) ? "little" : "much";
-}
-
 /** A disk's image: a file, or what a machine changes over one that stays as it is. */
 function openImage(device: DevicePlan, base: BaseImage | undefined): FileImage | OverlayImage {
   if (base === undefined) return new FileImage(device.image!, device.readOnly ?? false).claim();
@@ -127,9 +119,9 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
   const trace = new Recorder(setup.trace, () => performance.timeOrigin + performance.now());
   const platform = new Platform(directory, contexts, log, trace);
   const host = new HostCalls();
-  const backends = new Backends(() => host.called(), poller);
   const nowMs = () => performance.now();
-  const nowNs = openClock();
+  const nowNs = openClock(), timers = new Timers(nowNs);
+  const backends = new Backends(() => host.called(), poller && { poller, timers });
   /** devices in which something may go wrong */
   const faulty = new Map<string, { begin(fault: FaultDescription): void }>();
   const countdownsOf = ({ name }: DevicePlan) =>
@@ -240,7 +232,8 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     platform,
     sleeper,
     poller,
-    eventLoop: useOfEventLoop(setup.machine.devices, poller),
+    timers,
+    needEventLoop: () => backends.needEventLoop,
     host,
     attention,
     nowNs,

@@ -170,7 +170,7 @@ export function keepsConnections({ components, recovery }: DomainPlan): boolean 
 
 /** Whether the devices' thread has connections of the host. */
 function hearsHost({ machine }: Plan): boolean {
-  return machine.devices.some(({ network }) => network?.backend.kind === "user");
+  return machine.devices.some(({ network }) => network !== undefined);
 }
 
 function kindOf(domain: DomainPlan): MemoryGrant["kind"] {

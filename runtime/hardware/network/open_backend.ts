@@ -2,30 +2,47 @@
 // afterwards a backend needs no more than what it holds, and the connections that its plan allows.
 import type { NetworkPlan } from "../../../schemas/plan.ts";
 import type { Poller } from "../poller.ts";
+import { eventLoopTime, type Timers } from "../timers.ts";
 import type { NetworkBackend } from "./backend.ts";
 import { Capture } from "./capture.ts";
 import { LoopSegments } from "./loop_segment.ts";
 import { openTap } from "./tap.ts";
-import { type HostSockets, openHostSockets } from "./user/host_sockets.ts";
-import { PolledStreams } from "./user/polled_streams.ts";
+import { type HostSockets, hostSockets } from "./user/host_sockets.ts";
+import { NamedSockets } from "./user/named_sockets.ts";
+import { PolledSockets } from "./user/polled_sockets.ts";
 import { UserNetwork } from "./user/user_network.ts";
+
+/** What tells of the host without an event loop, where there is such a thing. */
+export interface Polled {
+  poller: Poller;
+  timers: Timers;
+}
 
 export class Backends {
   readonly #opened: NetworkBackend[] = [];
   readonly #segments: LoopSegments;
   readonly #sockets: HostSockets;
+  readonly #polledSockets: PolledSockets | undefined;
+  readonly #named = new NamedSockets();
 
   /**
-   * @param wake called, from within the event loop, when a backend may have a frame
-   * @param poller where there is one, streams that come from the host are read and written when it says so
+   * @param wake called when a backend may have a frame
+   * @param polled undefined where everything speaks by the event loop
    */
-  constructor(private readonly wake: () => void, poller: Poller | undefined) {
-    this.#sockets = openHostSockets(poller && new PolledStreams(poller));
+  constructor(private readonly wake: () => void, private readonly polled: Polled | undefined) {
+    this.#polledSockets = polled && new PolledSockets(polled.poller, polled.timers, this.#named);
+    this.#sockets = this.#polledSockets ?? hostSockets;
+    const time = polled?.timers ?? eventLoopTime;
     this.#segments = new LoopSegments({
-      nowMs: () => performance.now(),
-      after: (delayMs, call) => void setTimeout(call, delayMs),
+      nowMs: () => time.nowMs(),
+      after: (delayMs, call) => time.after(delayMs, call),
       wake,
     });
+  }
+
+  /** Whether there is something that only the event loop tells of. */
+  get needEventLoop(): boolean {
+    return this.#named.count > 0 || this.polled === undefined && this.#opened.length > 0;
   }
 
   /**
@@ -44,7 +61,7 @@ export class Backends {
   async #open({ backend, mac }: NetworkPlan, outlives: boolean): Promise<NetworkBackend> {
     switch (backend.kind) {
       case "tap":
-        return openTap(backend.name, this.wake);
+        return openTap(backend.name, this.wake, this.polled?.poller);
       case "loop":
         return this.#segments.attach(backend);
       case "user": {
@@ -66,6 +83,7 @@ export class Backends {
 
   close(): void {
     for (const backend of this.#opened) backend.close();
+    this.#polledSockets?.close();
   }
 }
 

@@ -1,6 +1,7 @@
 // The backend "tap": an interface of Linux whose frames a program takes and gives (tun(4), the kernel's
 // Documentation/networking/tuntap.rst). The interface is made and configured by whoever owns the host's
 // network; here it is only opened.
+import { type Poller, PollEvent } from "../poller.ts";
 import type { NetworkBackend } from "./backend.ts";
 import { finishFrame, type Frame, MAX_FRAME_BYTES, NO_BYTES } from "./frame.ts";
 
@@ -28,9 +29,10 @@ const MTU = 1500;
 /**
  * Opens a tap device.
  * @param wake called when frames may have come
+ * @param poller where there is one, it tells of them; else another thread waits for them
  * @throws Error naming the device and why it cannot be used
  */
-export function openTap(name: string, wake: () => void): TapDevice {
+export function openTap(name: string, wake: () => void, poller?: Poller): TapDevice {
   if (Deno.build.os !== "linux") {
     throw new Error(`Cannot use tap device ${name}: this host has none (they are Linux's)`);
   }
@@ -51,7 +53,7 @@ export function openTap(name: string, wake: () => void): TapDevice {
     libc.close(file);
     throw new Error(`Cannot use tap device ${name}: ${why}`);
   }
-  return new TapDevice(libc, file, wake);
+  return new TapDevice(libc, file, wake, poller);
 }
 
 function errno(libc: Libc): number {
@@ -82,7 +84,9 @@ export class TapDevice implements NetworkBackend {
     private readonly libc: Libc,
     private readonly file: number,
     private readonly wake: () => void,
+    private readonly poller: Poller | undefined,
   ) {
+    poller?.add(file, PollEvent.IN | PollEvent.EDGE, wake);
     new DataView(this.#events.buffer).setInt32(0, file, true);
     new DataView(this.#events.buffer).setInt16(4, POLLIN, true);
     this.#watch();
@@ -116,7 +120,7 @@ export class TapDevice implements NetworkBackend {
 
   /** Waits, on another thread, for frames to come. */
   #watch(): void {
-    if (this.#polling || this.#closed) return;
+    if (this.poller !== undefined || this.#polling || this.#closed) return;
     this.#polling = true;
     this.libc.poll(this.#events, 1n, POLL_MS).then((ready) => {
       this.#polling = false;
@@ -129,6 +133,7 @@ export class TapDevice implements NetworkBackend {
 
   close(): void {
     this.#closed = true;
+    this.poller?.remove(this.file);
     this.libc.close(this.file);
   }
 }

@@ -1,5 +1,6 @@
-// What address translation needs of the host: its sockets and its clock. In tests it is something else.
-import type { PolledStreams } from "./polled_streams.ts";
+// What address translation needs of the host: its sockets and its time. In tests it is something else.
+import { parseIp } from "../../../../schemas/internet_address.ts";
+import { eventLoopTime, type HostTime } from "../../timers.ts";
 
 /** A connection of the host. A `Deno.TcpConn` is one. */
 export interface HostStream {
@@ -14,14 +15,26 @@ export interface HostStream {
 
 export type Accept = (stream: HostStream) => Promise<void>;
 
+/** A socket that anybody may send datagrams to. */
 export interface HostDatagrams {
   /** its own port */
   readonly port: number;
+  /** A datagram that cannot be sent is lost, as any may be. */
   send(bytes: Uint8Array, host: string, port: number): void;
   close(): void;
 }
 
-export interface HostSockets {
+/** A socket for datagrams to and from one other. */
+export interface HostPeer {
+  send(bytes: Uint8Array): void;
+  close(): void;
+}
+
+export interface Closable {
+  close(): void;
+}
+
+export interface HostSockets extends HostTime {
   /** Connects to an address or a name. */
   connect(host: string, port: number): Promise<HostStream>;
   /**
@@ -35,20 +48,17 @@ export interface HostSockets {
     port: number,
     received: (bytes: Uint8Array, host: string, port: number) => void,
   ): Promise<HostDatagrams>;
-  nowMs(): number;
-  /** Calls once after some time. */
-  after(delayMs: number, call: () => void): void;
+  /** A socket for datagrams to and from an address, or a name and whatever addresses it has. */
+  peer(host: string, port: number, received: (bytes: Uint8Array) => void): Promise<HostPeer>;
 }
 
-export interface Closable {
-  close(): void;
-}
+/** After an accept that failed, as for lack of descriptors, the next is tried so much later. */
+export const ACCEPT_RETRY_MS = 50;
 
-/**
- * The host itself.
- * @param streams take over connections that come, where they can
- */
-export const openHostSockets = (streams?: PolledStreams): HostSockets => ({
+/** The host itself, by Deno and its event loop. */
+export const hostSockets: HostSockets = {
+  ...eventLoopTime,
+
   async connect(host, port) {
     const connection = await Deno.connect({ hostname: host, port });
     connection.setNoDelay();
@@ -61,9 +71,9 @@ export const openHostSockets = (streams?: PolledStreams): HostSockets => ({
     try {
       listener = Deno.listen({ hostname: host, port });
     } catch (failure) {
-      throw cannotListen("tcp", host, port, failure);
+      throw cannotForward("tcp", host, port, failure);
     }
-    acceptAll(listener, (connection) => accepted(streams?.over(connection) ?? connection));
+    acceptAll(listener, accepted);
     return listener;
   },
 
@@ -72,30 +82,34 @@ export const openHostSockets = (streams?: PolledStreams): HostSockets => ({
     const { createSocket } = await import("node:dgram");
     const socket = createSocket(host.includes(":") ? "udp6" : "udp4");
     const { promise, resolve, reject } = Promise.withResolvers<HostDatagrams>();
-    socket.on("error", (failure) => reject(cannotListen("udp", host, port, failure)));
+    socket.on("error", (failure) => reject(cannotForward("udp", host, port, failure)));
     socket.on("message", (bytes, from) => received(bytes, from.address, from.port));
     socket.bind(port, host, () =>
       resolve({
         port: socket.address().port,
-        // A datagram that cannot be sent is lost, as any may be.
         send: (bytes, to, toPort) => socket.send(bytes, toPort, to, () => {}),
         close: () => socket.close(),
       }));
     return await promise;
   },
 
-  nowMs: () => performance.now(),
-  after: (delayMs, call) => void setTimeout(call, delayMs),
-});
+  async peer(host, port, received) {
+    const local = host === "127.0.0.1" || host === "::1"
+      ? host
+      : host.includes(":")
+      ? "::"
+      : "0.0.0.0";
+    const named = parseIp(host) === undefined;
+    const socket = await hostSockets.datagrams(local, 0, (bytes, from, fromPort) => {
+      // The socket is not connected: who else writes to it is not heard.
+      if (fromPort === port && (named || from === host)) received(bytes);
+    });
+    return { send: (bytes) => socket.send(bytes, host, port), close: () => socket.close() };
+  },
+};
 
-/** The host itself, by its event loop alone. */
-export const hostSockets: HostSockets = openHostSockets();
-
-/** Accepts until the listener is closed; an accept that fails, as for lack of descriptors, is tried again. */
-async function acceptAll(
-  listener: Deno.TcpListener,
-  accepted: (connection: Deno.TcpConn) => Promise<void>,
-): Promise<void> {
+/** Accepts until the listener is closed. */
+async function acceptAll(listener: Deno.TcpListener, accepted: Accept): Promise<void> {
   for (;;) {
     try {
       const connection = await listener.accept();
@@ -107,17 +121,18 @@ async function acceptAll(
       ) {
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await new Promise((resolve) => setTimeout(resolve, ACCEPT_RETRY_MS));
     }
   }
 }
 
-const RETRY_MS = 50;
-
-function cannotListen(protocol: string, host: string, port: number, failure: unknown): Error {
+function cannotForward(protocol: string, host: string, port: number, failure: unknown): Error {
   const message = (failure as Error).message;
   const why = /in use|EADDRINUSE/i.test(message) ? "the port is in use" : message;
-  return new Error(
-    `Cannot forward ${host.includes(":") ? `[${host}]` : host}:${port}/${protocol}: ${why}`,
-  );
+  return new Error(`Cannot forward ${addressText(host, port)}/${protocol}: ${why}`);
+}
+
+/** An address and a port as people write them. */
+export function addressText(host: string, port: number): string {
+  return `${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

@@ -1,6 +1,5 @@
 // UDP of the machine (RFC 768): for every pair of ports a socket of the host, given back when it was idle;
 // and ports of the host that lead into the machine, each of whose clients has a port of the gateway.
-import { parseIp } from "../../../../schemas/internet_address.ts";
 import type { Frame } from "../frame.ts";
 import { get16, Protocol, put16 } from "../wire.ts";
 import type { Access } from "./access.ts";
@@ -78,15 +77,9 @@ export class UdpFlows {
     host: string,
     port: number,
   ): Flow {
-    const local = host === "127.0.0.1" || host === "::1"
-      ? host
-      : host.includes(":")
-      ? "::"
-      : "0.0.0.0";
     let closed = false;
-    const opening = this.host.datagrams(local, 0, (bytes, from, fromPort) => {
-      // The socket is not connected: who else writes to it is not heard. A name may have any address.
-      if (closed || fromPort !== port || parseIp(host) !== undefined && from !== host) return;
+    const opening = this.host.peer(host, port, (bytes) => {
+      if (closed) return;
       this.#used(flow);
       this.deliver(ends, guestPort, remotePort, bytes);
     });
@@ -96,8 +89,7 @@ export class UdpFlows {
       guestPort,
       remotePort,
       usedMs: 0,
-      send: (bytes) =>
-        void opening.then((socket) => closed || socket.send(bytes, host, port), () => {}),
+      send: (bytes) => void opening.then((socket) => closed || socket.send(bytes), () => {}),
       close: () => {
         closed = true;
         opening.then((socket) => socket.close(), () => {});
