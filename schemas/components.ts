@@ -6,6 +6,8 @@ export interface InterfaceDescription {
   name: string;
   /** "ring": calls and data can be carried by a ring; "call": same address space only */
   transport: "ring" | "call";
+  /** a ring over it carries so many bytes at once: the least size of its slots */
+  slotBytes?: number;
   /** one that needs it may have several, and is handed an array */
   many?: boolean;
   /** for people: what crosses it */
@@ -33,7 +35,13 @@ export const interfaces: InterfaceDescription[] = [
   { name: "disk", transport: "ring", summary: "block requests" },
   { name: "sockets", transport: "ring", summary: "system calls on sockets" },
   { name: "transport", transport: "call", summary: "connections and datagrams" },
-  { name: "frames", transport: "call", summary: "frames of a network interface" },
+  // A packet of 64 KiB behind an Ethernet header, and what is said of it.
+  {
+    name: "frames",
+    transport: "ring",
+    slotBytes: 65568,
+    summary: "frames of a network interface",
+  },
   { name: "terminal", transport: "call", summary: "characters to and from a console port" },
   { name: "entropy", transport: "call", summary: "random bytes" },
 ];

@@ -3,7 +3,10 @@
 import { components, interfaces } from "../../schemas/components.ts";
 import { takesMany } from "../plan/placement.ts";
 import { findCircle } from "./circle.ts";
+import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Rule } from "./context.ts";
+
+const roundUp = (bytes: number) => Math.ceil(bytes / (1 << 20)) * (1 << 20);
 
 export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
   const mechanism = (domain: string) => system.domains[domain]?.isolation ?? "process";
@@ -70,6 +73,20 @@ export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
             message: `"${provider.name}" is in domain "${provider.domain}"`,
           }],
           hint: `give domains "${from.domain}" and "${provider.domain}" the same isolation`,
+        });
+      }
+      const { depth, arena } = system.domains[provider.space].ring;
+      const slotBytes = Math.floor(arena / depth / 64) * 64;
+      const wanted = interfaces.find((described) => described.name === name)?.slotBytes ?? 0;
+      if (slotBytes < wanted) {
+        report({
+          code: "E0306",
+          message: `the ring of domain "${provider.domain}" carries ${
+            amountText(slotBytes, "bytes")
+          } at once, and "${name}" needs ${amountText(wanted, "bytes")}`,
+          span: key("domains", provider.domain),
+          label: `depth ${depth}, arena ${amountText(arena, "bytes")}`,
+          hint: `arena: ${amountText(roundUp(wanted * depth), "bytes")} would do`,
         });
       }
       waits.set(from.space, (waits.get(from.space) ?? new Set()).add(provider.space));

@@ -40,6 +40,8 @@ export const explanations: Record<string, string> = {
   E0304: "Domains that call each other in a circle can all wait for ever.",
   E0305:
     "A ring between two service domains is memory of both: a process and a worker have none in common. The primary shares memory with either.",
+  E0306:
+    "A ring has room for arena / depth bytes in each of its slots; the largest thing that crosses has to fit into one.",
   E0401: "The domains' memory and the rings do not fit into the machine.",
   E0402: "What domains and rings leave of the memory is too little to run programs in.",
   E0501: "A restartable domain has to say what its callers get while it is down: retry or error.",

@@ -7,7 +7,7 @@ import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { MachineEvent } from "../report.ts";
 import { AttentiveWorker } from "./attention.ts";
 import type { DeviceCounters, DeviceRequest, DeviceWorkerSetup } from "./device_worker.ts";
-import { keepsConnections, type MachineMemory, type Window } from "./machine_memory.ts";
+import { type MachineMemory, outlivedByConnections, type Window } from "./machine_memory.ts";
 import type { BaseImage } from "./root_file_systems.ts";
 
 /** What the thread tells. */
@@ -61,7 +61,7 @@ export class DeviceThread {
       {
         machine: plan.machine,
         consolePorts: setup.consolePorts,
-        outliving: plan.domains.filter(keepsConnections).map(({ name }) => name),
+        outliving: plan.domains.filter(outlivedByConnections).map(({ name }) => name),
         faults: (plan.faults ?? []).filter(({ at, requests }) =>
           at === "device" && requests !== undefined
         ),

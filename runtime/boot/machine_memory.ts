@@ -162,6 +162,12 @@ export class MachineMemory {
   }
 }
 
+/** Whether the connections of a domain's devices outlive an instance of it: it keeps them, or they are another's. */
+export function outlivedByConnections(domain: DomainPlan): boolean {
+  return keepsConnections(domain) ||
+    domain.components.every(({ component }) => component !== "tcpip");
+}
+
 /** Whether connections outlive an instance: its callers are promised that calls are only late. */
 export function keepsConnections({ components, recovery }: DomainPlan): boolean {
   return recovery.policy === "restart" && recovery.clients === "retry" &&

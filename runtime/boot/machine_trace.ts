@@ -1,6 +1,7 @@
 // Traces of a machine: has its threads record what they do, and puts together what they have recorded.
 import { Private } from "../kernel/vfs/protocol.ts";
-import { DiskCall } from "../kernel/remote/payload_flow.ts";
+import { SocketCall } from "../kernel/network/protocol.ts";
+import { DiskCall, FrameCall } from "../kernel/remote/payload_flow.ts";
 import { type ChromeTrace, chromeTrace } from "../trace/chrome_trace.ts";
 import { beginTrace, endTrace, PAGE_FAULT, readTrace } from "../trace/recorder.ts";
 import type { Span } from "../trace/spans.ts";
@@ -13,7 +14,9 @@ const SETTLE_MS = 20;
 
 /** Calls between kernels, which no program makes, by their numbers. */
 const internal = new Map<number, string>(
-  [...Object.entries(Private), ...Object.entries(DiskCall)].map(([name, number]) => [
+  [Private, DiskCall, FrameCall, SocketCall].flatMap((calls) => Object.entries(calls)).map((
+    [name, number],
+  ) => [
     number,
     name.toLowerCase().replaceAll("_", " "),
   ]),

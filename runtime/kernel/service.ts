@@ -47,4 +47,8 @@ export interface Service {
    * vfs/protocol.ts), whatever else happens; absent where that is not known
    */
   readonly spareBytes?: number;
+  /** Told at the end of each turn of the domain: answers what came together in it. */
+  endTurn?(): void;
+  /** Told that whoever called is gone: answers what waits for something that may never come. */
+  abandon?(): void;
 }

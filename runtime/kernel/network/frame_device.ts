@@ -1,4 +1,5 @@
 // The interface `frames`: what TCP/IP needs of a network interface, and what its driver provides.
+import type { Coroutine } from "../coroutine.ts";
 
 /** What the device does for packets that are sent, where the sender asks for it. */
 export interface TransmitOffload {
@@ -13,6 +14,11 @@ export interface TransmitOffload {
 }
 
 export interface FrameDevice {
+  /**
+   * Where the driver is in another domain: asks it what follows, which is not to be had before.
+   * @returns false where there is no interface, and will not be
+   */
+  probe?(): Coroutine<boolean>;
   /** address of the interface: 6 bytes */
   readonly mac: Uint8Array;
   /** most bytes of a packet, without the Ethernet header, that goes over the link in one frame */

@@ -1,7 +1,7 @@
 // The end of a ring through which a domain calls a service of another one. A call that was sent to a
 // server that died ends as LOST: what that means to programs is the contract's business, not ours.
 import type { Bell } from "../../hardware/doorbell.ts";
-import { RingClient } from "../../hypervisor/ring/client.ts";
+import { type Completer, RingClient } from "../../hypervisor/ring/client.ts";
 import {
   MAX_CREDENTIALS,
   RingBroken,
@@ -17,11 +17,19 @@ import { payloadFlow } from "./payload_flow.ts";
 /** Result of a call whose server died before it answered; outside the range of error numbers. */
 export const LOST = -65536;
 
+/** The credential that every server knows: user and group 0. */
+const KERNEL_CREDENTIAL = 0;
+const NO_ARGUMENTS: number[] = [];
+
 export type ConnectionState = "up" | "down" | "gone";
 
+/** Who takes an answer, and the place of its request among all of the ring's generation, for traces. */
+export interface PlacedCompleter extends Completer {
+  place: number;
+}
+
 /** The answer to one call, once it comes: a status, or {@link LOST}. */
-export class RingAnswer extends Answer<number> {
-  /** the place of its request among all of the ring's generation */
+export class RingAnswer extends Answer<number> implements PlacedCompleter {
   place = -1;
   /** the server's running transaction when it completed the call */
   transaction = 0;
@@ -55,6 +63,8 @@ export class Connection implements PollSource {
   /** woken when the state changes */
   readonly changed = new WaitQueue();
   readonly ring: RingClient;
+  /** what is done at the end of a turn, before the server is told of what was sent in it */
+  onTurnEnd: () => void = () => {};
 
   readonly #room = new WaitQueue();
   #credentials = new WeakMap<Credential, number>();
@@ -141,14 +151,35 @@ export class Connection implements PollSource {
       ring.arena.set(payload, ring.payloadOffset(slot));
       ring.copied(payload.length);
     }
-    const { trace } = this.tasks;
+    this.#submit(slot, number, args, index, payload.length, answer);
+    return true;
+  }
+
+  /** Takes a slot, to write a payload in place. @returns negative where there is none, or the server is not up */
+  reserve(): number {
+    return this.state === "up" ? this.ring.acquire() : -1;
+  }
+
+  /** Sends a call of the kernel's own. @param slot that was reserved since the server is up, and has the payload */
+  submit(slot: number, number: number, payloadLength: number, answer: PlacedCompleter): void {
+    this.#submit(slot, number, NO_ARGUMENTS, KERNEL_CREDENTIAL, payloadLength, answer);
+  }
+
+  #submit(
+    slot: number,
+    number: number,
+    args: ArrayLike<number>,
+    credential: number,
+    payloadLength: number,
+    answer: PlacedCompleter,
+  ): void {
+    const { ring } = this, { trace } = this.tasks;
     if (trace.on) {
       answer.place = ring.sent;
       trace.record(TraceEvent.SEND, this.#traceId, answer.place, number, this.tasks.context);
     }
-    ring.submit(slot, number, args, index, payload.length, answer);
+    ring.submit(slot, number, args, credential, payloadLength, answer);
     this.trap?.(ring);
-    return true;
   }
 
   /** Notes that an answer has come. */
@@ -217,7 +248,9 @@ export class Connection implements PollSource {
   }
 
   notify(): void {
-    if (this.state === "up") this.ring.notify();
+    if (this.state !== "up") return;
+    this.onTurnEnd();
+    this.ring.notify();
   }
 
   /**

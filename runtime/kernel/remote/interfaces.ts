@@ -5,9 +5,11 @@ import type { Environment } from "../environment.ts";
 import type { Service } from "../service.ts";
 import type { Connection } from "./connection.ts";
 import { DiskClient, DiskServer } from "./disk.ts";
+import { FrameClient, FrameServer } from "./frames.ts";
 import { ServiceServer } from "./service_server.ts";
 import { SocketClient } from "./sockets.ts";
 import type { BlockDevice } from "../block/block_device.ts";
+import type { FrameDevice } from "../network/frame_device.ts";
 
 /** Serves what the ring carries from what this domain provides. */
 export function serveInterface(
@@ -18,18 +20,21 @@ export function serveInterface(
   accuse?: (reason: string) => void,
   index = 0,
 ): ServiceServer {
-  const service = ring.interface === "disk"
-    ? new DiskServer(provided as BlockDevice, environment, ring)
-    : provided as Service;
   return new ServiceServer(
     end.memory,
     ring,
     end.peerBell,
-    service,
+    serviceOf(ring, provided, environment),
     environment.tasks,
     accuse,
     index,
   );
+}
+
+function serviceOf(ring: RingPlan, provided: unknown, environment: Environment): Service {
+  if (ring.interface === "disk") return new DiskServer(provided as BlockDevice, environment, ring);
+  if (ring.interface === "frames") return new FrameServer(provided as FrameDevice);
+  return provided as Service;
 }
 
 /** What a component is handed in place of its neighbour in another domain. */
@@ -40,6 +45,7 @@ export function standIn(
   environment: Environment,
 ): unknown {
   if (name === "disk") return new DiskClient(connection, contract, environment);
+  if (name === "frames") return new FrameClient(connection);
   return name === "sockets"
     ? new SocketClient(connection, contract, environment.tasks)
     : connection;

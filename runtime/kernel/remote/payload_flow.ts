@@ -15,6 +15,12 @@ export const DiskCall = {
   WRITE_ZEROES: 2053,
 } as const;
 
+/**
+ * Calls of the interface `frames`. PROPERTIES fills [hardware address, flags, MTU]; SEND takes a batch of frames and
+ * answers with 0; RECEIVE waits for one and answers with its bytes.
+ */
+export const FrameCall = { PROPERTIES: 2064, SEND: 2065, RECEIVE: 2066 } as const;
+
 /** "out": the status says how many bytes are output; "in": nothing comes back; "both": all of it, both ways. */
 export type PayloadFlow = "in" | "out" | "both";
 
@@ -23,6 +29,7 @@ export function payloadFlow(number: number): PayloadFlow {
     case Call.PREAD64:
     case Call.GETDENTS64:
     case DiskCall.READ:
+    case FrameCall.RECEIVE:
     case SocketCall.RECVFROM:
     case SocketCall.EVENTS:
     case SocketCall.PROC:
@@ -31,6 +38,7 @@ export function payloadFlow(number: number): PayloadFlow {
     case Call.FSETXATTR:
     case Call.FREMOVEXATTR:
     case DiskCall.WRITE:
+    case FrameCall.SEND:
     case SocketCall.SENDTO:
     case SocketCall.BIND:
     case SocketCall.CONNECT:

@@ -48,6 +48,7 @@ export class ServiceServer implements PollSource, FollowingEnd {
 
   down(): boolean {
     this.#attached = false;
+    this.service.abandon?.();
     return this.ring.inFlight === 0;
   }
 
@@ -68,7 +69,9 @@ export class ServiceServer implements PollSource, FollowingEnd {
   }
 
   notify(): void {
-    if (this.#attached) this.ring.notify();
+    if (!this.#attached) return;
+    this.service.endTurn?.();
+    this.ring.notify();
   }
 
   #serve(request: RingRequest): void {

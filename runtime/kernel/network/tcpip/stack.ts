@@ -46,16 +46,15 @@ export class Stack {
   /** multicast groups, and how many endpoints are in each */
   readonly #groups = new Map<string, number>();
   readonly #hashWords = new Int32Array(9);
-  readonly #nameServers: readonly string[];
+
+  readonly #gateways: { link: Link; ip: Uint8Array }[] = [];
 
   /** @param keep memory that outlives the domain, for connections */
   constructor(
     environment: Environment,
-    device: FrameDevice | undefined,
-    settings: StackSettings,
+    private readonly settings: StackSettings,
     keep?: Uint8Array,
   ) {
-    this.#nameServers = settings.nameServers;
     this.nowNs = () => environment.nowNs();
     this.realtimeNs = () => environment.realtimeNs();
     this.random = (into) => environment.random(into);
@@ -70,13 +69,7 @@ export class Stack {
       this.#input.received(link, bytes, 0, version, true);
     });
     this.links.push(loopback);
-    const gateways: { link: Link; ip: Uint8Array }[] = [];
-    if (device !== undefined) {
-      const link = this.#ethernet(device, settings);
-      this.links.push(link);
-      for (const ip of settings.gateways) gateways.push({ link, ip });
-    }
-    this.routes = new Routes(loopback, this.links, gateways, this.nowNs);
+    this.routes = new Routes(loopback, this.links, this.#gateways, this.nowNs);
     this.icmp = new Icmp(this.#output, this.routes, this.nowNs, {
       failed: (error) => this.#failed(error),
       observed: (packet) => {
@@ -85,10 +78,20 @@ export class Stack {
     });
     this.udp = new Udp(this);
     this.tcp = new Tcp(this, settings.tcp, keep);
+  }
+
+  /** Begins with the interface that there is, and with the connections that the stack before left. */
+  begin(device: FrameDevice | undefined): void {
+    if (device !== undefined) {
+      const link = this.#ethernet(device);
+      this.links.push(link);
+      for (const ip of this.settings.gateways) this.#gateways.push({ link, ip });
+    }
     this.tcp.restore();
   }
 
-  #ethernet(device: FrameDevice, settings: StackSettings): EthernetLink {
+  #ethernet(device: FrameDevice): EthernetLink {
+    const { settings } = this;
     const addresses = [...settings.addresses, { ip: linkLocalAddress(device.mac), prefix: 64 }];
     const link = new EthernetLink(this.links.length + 1, settings.name, addresses, device, {
       received: (from, frame, at, version, verified) =>
@@ -198,7 +201,7 @@ export class Stack {
       open: (family, type, protocol) => this.open(family, type, protocol),
       interfaces: () => this.interfaces(),
       routes: () => this.routes.list(),
-      nameServers: this.#nameServers,
+      nameServers: this.settings.nameServers,
       sockets: () => [...this.tcp.list(), ...this.udp.list()],
       restored: () => this.tcp.restored?.endpoints ?? new Map(),
       claimed: () => this.tcp.restored?.claimed() ?? [],

@@ -12,6 +12,14 @@ export const createTcpip: ComponentConstructor = (environment, needs, settings) 
       `Cannot start tcpip: it has addresses for one interface, not ${devices.length}`,
     );
   }
-  const stack = new Stack(environment, devices[0], readSettings(settings), environment.keep);
-  return { provides: { transport: stack.transport() } };
+  const [device] = devices;
+  const stack = new Stack(environment, readSettings(settings), environment.keep);
+  return {
+    provides: { transport: stack.transport() },
+    *start() {
+      const there = device?.probe === undefined || (yield* device.probe());
+      if (!there) environment.log("no network interface: nobody drives it");
+      stack.begin(there ? device : undefined);
+    },
+  };
 };

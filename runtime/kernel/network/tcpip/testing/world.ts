@@ -130,7 +130,8 @@ export class Host {
       gateway: "10.0.0.254",
       tcp: features,
     });
-    this.stack = new Stack(world.environment(device), device, settings, keep);
+    this.stack = new Stack(world.environment(device), settings, keep);
+    this.stack.begin(device);
     this.transport = this.stack.transport();
   }
 
