@@ -112,10 +112,8 @@ export class Tcp {
   listenerFor({ packet, sourcePort, destinationPort }: Segment): Listener | undefined {
     const { bytes, destinationAt, addressBytes, version } = packet;
     let best: TcpEndpoint[] = [], bestScore = -1;
-    for (const holder of this.ports.holders(destinationPort) ?? []) {
-      if (!holder.listening || !(holder instanceof TcpEndpoint) || !holder.covers(version)) {
-        continue;
-      }
+    for (const holder of this.#listening.get(destinationPort) ?? []) {
+      if (!holder.covers(version)) continue;
       const { boundIp } = holder;
       const bound = boundIp !== undefined && !isAny(boundIp);
       if (bound && !sameBytes(bytes, destinationAt, boundIp, 0, addressBytes)) continue;
