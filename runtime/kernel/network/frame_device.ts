@@ -42,4 +42,6 @@ export interface FrameDevice {
   received: (frame: Uint8Array, verified: boolean) => void;
   /** Set by whoever sends. */
   writable: () => void;
+  /** Set by whoever sends. Called when there is a driver again after one that died: what was under way may be lost. */
+  resumed?: () => void;
 }

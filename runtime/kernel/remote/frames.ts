@@ -5,7 +5,7 @@
 // A driver that dies loses frames, as any link may, and its stack goes on: what is sent meanwhile waits for the
 // next driver, as for room in a queue.
 import { RingBroken } from "../../hypervisor/ring/layout.ts";
-import { Answer, type Blocking, type Coroutine, Mutex, WaitQueue } from "../coroutine.ts";
+import { Answer, type Blocking, type Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { FrameDevice, TransmitOffload } from "../network/frame_device.ts";
 import type { Service, ServiceCall } from "../service.ts";
@@ -23,6 +23,7 @@ const PROPERTIES_BYTES = 16;
 const MAX_FRAME_BYTES = 65536 + 14;
 /** What a driver may say of its link (RFC 791, 3.2: every link carries 68 bytes). */
 const LEAST_MTU = 68, MOST_MTU = 65535;
+const MAX_EARLY_BYTES = 256 << 10;
 /** Of a ring's slots, one in so many waits for frames to come. */
 const RECEIVING_SHARE = 4;
 
@@ -77,6 +78,16 @@ function getOffload(bytes: Uint8Array, at: number): TransmitOffload | undefined 
   };
 }
 
+/** A call that waits until its frames are sent. */
+class Sending extends Answer<number> {
+  /** where the first frame is that is not sent */
+  at = 0;
+
+  constructor(readonly payload: Uint8Array) {
+    super();
+  }
+}
+
 /** A call that waits for frames. */
 class Batch extends Answer<number> {
   used = 0;
@@ -85,26 +96,36 @@ class Batch extends Answer<number> {
     super();
   }
 
-  take(frame: Uint8Array, verified: boolean): void {
+  /** @returns false where there is no room for it */
+  take(frame: Uint8Array, verified: boolean): boolean {
+    if (recordBytes(frame.length) > this.payload.length - this.used) return false;
     putHead(this.payload, this.used, frame.length, verified, undefined);
     this.payload.set(frame, this.used + HEAD_BYTES);
     this.used += recordBytes(frame.length);
+    return true;
   }
+}
+
+interface Early {
+  frame: Uint8Array;
+  verified: boolean;
 }
 
 export class FrameServer implements Service {
   readonly transaction = 0;
   readonly durable = 0;
-  /** frames that came when nobody waited for any, or that were too large */
+  /** frames that came when nobody waited for any, and that there was no room for */
   dropped = 0;
+  /** frames that came before somebody waits for them, as when a stack has lost its driver */
+  readonly #early: Early[] = [];
+  #earlyBytes = 0;
   readonly #batches: Batch[] = [];
-  /** who sends: frames stay in order */
-  readonly #sending = new Mutex();
-  readonly #writable = new WaitQueue();
+  /** for which there was no room: frames stay in order */
+  readonly #sending: Sending[] = [];
 
   constructor(private readonly device: FrameDevice) {
     device.received = (frame, verified) => this.#received(frame, verified);
-    device.writable = () => this.#writable.wakeAll();
+    device.writable = () => this.#goOnSending();
   }
 
   call({ number, payload }: ServiceCall): Blocking<number> {
@@ -114,11 +135,14 @@ export class FrameServer implements Service {
       case FrameCall.RECEIVE: {
         const batch = new Batch(payload);
         this.#batches.push(batch);
+        this.#takeEarly(batch);
         return batch;
       }
       case FrameCall.SEND: {
-        const at = this.#sending.idle ? this.#send(payload, 0) : 0;
-        return at === payload.length ? 0 : this.#sendRest(payload, at);
+        const sending = new Sending(payload);
+        if (this.#sending.length === 0 && this.#send(sending)) return 0;
+        this.#sending.push(sending);
+        return sending;
       }
       default:
         return fail(E.ENOSYS);
@@ -138,46 +162,54 @@ export class FrameServer implements Service {
     return 0;
   }
 
-  /**
-   * Sends what there is room for. The client may write what it likes: each field is read once.
-   * @returns where the first frame is that is not sent
-   */
-  #send(payload: Uint8Array, from: number): number {
-    let at = from;
-    while (at < payload.length) {
+  /** Sends what there is room for. The client may write what it likes: each field is read once. @returns whether all */
+  #send(sending: Sending): boolean {
+    const { payload } = sending;
+    while (sending.at < payload.length) {
+      const { at } = sending;
       if (payload.length - at < HEAD_BYTES) fail(E.EINVAL);
       const length = get32(payload, at);
       if (length > MAX_FRAME_BYTES || recordBytes(length) > payload.length - at) fail(E.EINVAL);
       const begin = at + HEAD_BYTES;
       const fill = (into: Uint8Array) => into.set(payload.subarray(begin, begin + length));
-      if (!this.device.send(length, fill, getOffload(payload, at))) return at;
-      at += recordBytes(length);
+      if (!this.device.send(length, fill, getOffload(payload, at))) return false;
+      sending.at += recordBytes(length);
     }
-    return at;
+    return true;
   }
 
-  *#sendRest(payload: Uint8Array, from: number): Coroutine<number> {
-    yield* this.#sending.acquire();
-    try {
-      for (let at = from;;) {
-        at = this.#send(payload, at);
-        if (at === payload.length) return 0;
-        yield this.#writable;
+  #goOnSending(): void {
+    for (let [first] = this.#sending; first !== undefined; [first] = this.#sending) {
+      try {
+        if (!this.#send(first)) return;
+        first.settle(0);
+      } catch (failure) {
+        first.settle(undefined, failure);
       }
-    } finally {
-      this.#sending.release();
+      this.#sending.shift();
     }
   }
 
   #received(frame: Uint8Array, verified: boolean): void {
-    const bytes = recordBytes(frame.length);
-    const [first] = this.#batches;
-    if (first !== undefined && first.used > 0 && bytes > first.payload.length - first.used) {
+    if (this.#early.length === 0) {
+      if (this.#batches[0]?.take(frame, verified)) return;
       this.endTurn();
+      if (this.#batches[0]?.take(frame, verified)) return;
     }
-    const [batch] = this.#batches;
-    if (batch === undefined || bytes > batch.payload.length) this.dropped++;
-    else batch.take(frame, verified);
+    if (this.#earlyBytes + frame.length > MAX_EARLY_BYTES) {
+      this.dropped++;
+      return;
+    }
+    this.#early.push({ frame: frame.slice(), verified });
+    this.#earlyBytes += frame.length;
+  }
+
+  #takeEarly(batch: Batch): void {
+    for (let [first] = this.#early; first !== undefined; [first] = this.#early) {
+      if (!batch.take(first.frame, first.verified)) return;
+      this.#early.shift();
+      this.#earlyBytes -= first.frame.length;
+    }
   }
 
   endTurn(): void {
@@ -188,6 +220,7 @@ export class FrameServer implements Service {
   }
 
   abandon(): void {
+    this.#early.length = this.#earlyBytes = 0;
     for (const batch of this.#batches.splice(0)) batch.settle(0);
   }
 }
@@ -200,6 +233,7 @@ export class FrameClient implements FrameDevice {
   segmentsSent = false;
   received: FrameDevice["received"] = () => {};
   writable: FrameDevice["writable"] = () => {};
+  resumed = () => {};
   /** what came, out of the driver's reach */
   readonly #came: Uint8Array;
   readonly #receiving: RingUse[];
@@ -289,6 +323,7 @@ export class FrameClient implements FrameDevice {
     this.#slot = -1;
     if (this.connection.state === "up") { for (const each of this.#receiving) this.#wait(each); }
     if (this.connection.state !== "down") this.#hasRoom();
+    if (this.connection.state === "up") this.resumed();
   }
 
   /** Has a call wait for frames. */

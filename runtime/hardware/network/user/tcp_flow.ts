@@ -332,11 +332,15 @@ export class TcpFlow {
       this.#end.toGuest.bytes > 0;
     if (!waiting) return this.#timer.answered(nowMs, false);
     if (!this.#timer.expired(nowMs)) return this.abort();
+    this.#sendAgain();
+    this.owner.armed(this);
+  }
+
+  #sendAgain(): void {
     if (this.#state === "open") {
       this.#next = this.#unacknowledged;
       this.#probe = this.#window === 0;
     } else this.#synDue = this.#state !== "connecting";
-    this.owner.armed(this);
     this.owner.ready(this);
   }
 
@@ -384,6 +388,13 @@ export class TcpFlow {
     this.#timer.answered(0, false);
     this.#end.close();
     this.owner.closed(this);
+  }
+
+  /** The machine's end begins anew and goes on with its connections: what was under way may be lost. */
+  goOn(): void {
+    this.#timer.answered(0, false);
+    this.#sendAgain();
+    this.#arm();
   }
 
   /** The machine begins anew. @returns whether this connection can: it has not heard of it yet */

@@ -141,12 +141,14 @@ export class TcpFlows implements FlowOwner {
 
   /**
    * The machine begins anew: its connections are no more, but for those that it has not heard of.
-   * @param outlives all go on, and what was under way is sent again in time
+   * @param outlives all go on, and what was under way is sent again
    */
   reset(outlives = false): void {
     this.#last = [];
     for (const flow of [...this.#flows.values()]) {
-      if (!flow.begunAnew() && !outlives) flow.abandon();
+      if (flow.begunAnew()) continue;
+      if (outlives) flow.goOn();
+      else flow.abandon();
     }
   }
 

@@ -38,7 +38,11 @@ export class SocketServer implements Service {
   /** @param firstHandle no other instance's, so that what is known of an older one means nothing here */
   constructor(private readonly transport: Transport, firstHandle: number) {
     this.#lastHandle = firstHandle;
-    for (const [handle, endpoint] of transport.restored()) {
+  }
+
+  /** Takes up the connections that the transport has of an instance before. */
+  restore(): void {
+    for (const [handle, endpoint] of this.transport.restored()) {
       this.#entries.set(handle, new Entry(handle, endpoint, true));
       endpoint.inode = FIRST_SOCKET_INODE + handle;
     }
@@ -352,5 +356,11 @@ export const createSockets: ComponentConstructor = (environment, needs): Compone
   const first = new Uint8Array(4);
   environment.random(first);
   const handle = new DataView(first.buffer).getUint32(0) >>> 2;
-  return { provides: { sockets: new SocketServer(needs.transport as Transport, handle) } };
+  const sockets = new SocketServer(needs.transport as Transport, handle);
+  return {
+    provides: { sockets },
+    *start() {
+      sockets.restore();
+    },
+  };
 };

@@ -96,6 +96,7 @@ export class Stack {
     const link = new EthernetLink(this.links.length + 1, settings.name, addresses, device, {
       received: (from, frame, at, version, verified) =>
         this.#input.received(from, frame, at, version, verified),
+      resumed: (via) => this.tcp.resend(via),
       solicit: (from, neighbour) => solicit(this.#output, from, neighbour),
     });
     link.neighbours = new Neighbours(

@@ -14,10 +14,12 @@ export const createTcpip: ComponentConstructor = (environment, needs, settings) 
   }
   const [device] = devices;
   const stack = new Stack(environment, readSettings(settings), environment.keep);
+  if (device?.probe === undefined) stack.begin(device);
   return {
     provides: { transport: stack.transport() },
     *start() {
-      const there = device?.probe === undefined || (yield* device.probe());
+      if (device?.probe === undefined) return;
+      const there = yield* device.probe();
       if (!there) environment.log("no network interface: nobody drives it");
       stack.begin(there ? device : undefined);
     },

@@ -14,6 +14,8 @@ const BROADCAST = new Uint8Array(6).fill(0xff);
 /** What the link hands up. */
 export interface EthernetUpper {
   received(link: Link, frame: Uint8Array, at: number, version: 4 | 6, verified: boolean): void;
+  /** The link is back: what was under way on it may be lost. */
+  resumed(link: Link): void;
   /** Sends a neighbour solicitation for an IPv6 address. */
   solicit(link: EthernetLink, neighbour: Neighbour): void;
 }
@@ -45,6 +47,7 @@ export class EthernetLink implements Link {
     this.segments = device.segmentsSent && device.checksumsSent;
     device.received = (frame, verified) => this.#received(frame, verified);
     device.writable = () => this.#room.release();
+    device.resumed = () => this.upper.resumed(this);
   }
 
   /** Broadcast and multicast addresses are known without asking (RFC 1112, 6.4; RFC 2464, 7). */

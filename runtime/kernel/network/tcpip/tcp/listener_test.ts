@@ -96,6 +96,23 @@ Deno.test("the queue of accept holds one more than the backlog; others come in w
   assert(clients.every((each) => !each.connecting));
 });
 
+Deno.test("a SYN is compared with those who listen, and not with the connections of their port", () => {
+  const world = new World();
+  const { far, near } = world;
+  const listener = far.listen(80);
+  join(world, near.tcp(), listener, at(FAR, 80));
+  let compared = 0;
+  const holders = far.stack.tcp.ports.holders.bind(far.stack.tcp.ports);
+  far.stack.tcp.ports.holders = (port) => {
+    compared += holders(port)?.size ?? 0;
+    return holders(port);
+  };
+  const client = near.tcp();
+  client.connect(at(FAR, 80));
+  world.pass(1e6);
+  assertEquals([client.connecting, compared], [false, 0]);
+});
+
 Deno.test("closing a listener resets what waits", () => {
   const world = new World({ delayNs: 1e6 });
   const listener = world.far.listen(80);

@@ -6,7 +6,7 @@ import { addToSum, foldSum } from "../checksum.ts";
 import type { PacketError } from "../ip/icmp_error.ts";
 import { isAny, mapAddress } from "../ip/ip_address.ts";
 import type { Path } from "../ip/path.ts";
-import type { Packet } from "../link/link.ts";
+import type { Link, Packet } from "../link/link.ts";
 import { Ports } from "../ports.ts";
 import type { TcpFeatures } from "../settings.ts";
 import type { Stack } from "../stack.ts";
@@ -18,6 +18,7 @@ import { Connection } from "./connection.ts";
 import { FlowTable } from "./flow_table.ts";
 import { HalfOpen } from "./half_open.ts";
 import type { Listener } from "./listener.ts";
+import { sendSyn } from "./output.ts";
 import { enterLoss } from "./recovery.ts";
 import { RestoredConnections } from "./restore.ts";
 import { Flag, Segment } from "./segment.ts";
@@ -230,6 +231,17 @@ export class Tcp {
     flow.path.mtu = mtu;
     flow.resize();
     enterLoss(flow);
+  }
+
+  /** Sends again what is under way over a link that may have lost it, before timers would. */
+  resend(via: Link): void {
+    for (const holder of [...this.ports.all()]) {
+      if (!(holder instanceof Connection) || holder.path.via !== via) continue;
+      const { state } = holder;
+      if (state === State.SYN_SENT || state === State.SYN_RECEIVED) {
+        sendSyn(holder, state === State.SYN_RECEIVED);
+      } else if (state !== State.CLOSED && holder.una < holder.nxt) enterLoss(holder);
+    }
   }
 
   list(): SocketInfo[] {

@@ -100,6 +100,7 @@ export class SlowRing implements ServerConnection {
     this.deaths++;
     this.world.revive();
     this.#server = new SocketServer(this.world.near.transport, 1 + this.deaths * HANDLES);
+    this.#server.restore();
     this.died();
     this.#post(this.#answers, () => {
       this.state = "down";
