@@ -288,6 +288,27 @@ hostTest("names are Deno's to look up, and are counted while they are in use", a
   assertEquals(named.count, 0);
 });
 
+hostTest("once sealed, none is opened, and those that come are served", async ({ sockets }) => {
+  const port = freePort(), came = Promise.withResolvers<HostStream>();
+  const listener = await sockets.listen(LOCAL, port, (stream) => {
+    came.resolve(stream);
+    return Promise.resolve();
+  });
+  sockets.seal();
+  const other = await Deno.connect({ hostname: LOCAL, port });
+  const polled = await came.promise;
+  await other.write(Uint8Array.of(7));
+  assertEquals(await polled.read(new Uint8Array(2)), 1);
+  const ways: (() => Promise<unknown>)[] = [
+    () => sockets.listen(LOCAL, freePort(), () => Promise.resolve()),
+    () => sockets.connect(LOCAL, port),
+    () => sockets.datagrams(LOCAL, 0, () => {}),
+    () => sockets.peer(LOCAL, port, () => {}),
+  ];
+  for (const open of ways) await assertRejects(open, Error, "Cannot open sockets any more");
+  for (const each of [other, polled, listener]) each.close();
+});
+
 Deno.test({
   name: "polled sockets: what Deno would refuse is refused",
   ignore,

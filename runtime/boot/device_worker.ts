@@ -177,7 +177,10 @@ async function run(setup: DeviceWorkerSetup): Promise<void> {
     Deno.permissions.revokeSync({ name });
   }
   // Connections are made as long as the machine runs: to what is allowed, which is all that was granted.
-  if (!setup.machine.devices.some(connects)) Deno.permissions.revokeSync({ name: "net" });
+  if (!setup.machine.devices.some(connects)) {
+    Deno.permissions.revokeSync({ name: "net" });
+    backends.seal();
+  }
 
   let stopping = false;
   const attention = new Attention(setup.attention);

@@ -81,6 +81,11 @@ export class Backends {
     }
   }
 
+  /** Nothing of the host will be opened any more: connections that come are taken all the same. */
+  seal(): void {
+    this.#polledSockets?.seal();
+  }
+
   close(): void {
     for (const backend of this.#opened) backend.close();
     this.#polledSockets?.close();

@@ -177,6 +177,11 @@ export class PolledSockets implements HostSockets {
     return new Error(`Cannot ${what}: ${why(reason)}`);
   }
 
+  /** From here on no socket can be opened or connected. */
+  seal(): void {
+    this.#calls.seal();
+  }
+
   /** Gives up the connections that are not made yet. Others are closed by those who have them. */
   close(): void {
     for (const stream of this.#connecting) stream.close();

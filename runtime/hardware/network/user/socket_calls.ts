@@ -2,16 +2,20 @@
 // addresses that they take and give. Deno's own sockets speak by the event loop alone.
 import { ipText, parseIp } from "../../../../schemas/internet_address.ts";
 
-const symbols = {
-  // Counts fit into 32 bits, and are numbers then.
+/** What reaches addresses that nothing here has reached before. */
+const opening = {
   socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
   bind: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
-  accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   connect: { parameters: ["i32", "buffer", "u32"], result: "i32" },
   getsockname: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+const symbols = {
+  accept4: { parameters: ["i32", "pointer", "pointer", "i32"], result: "i32" },
   getsockopt: { parameters: ["i32", "i32", "i32", "buffer", "buffer"], result: "i32" },
   setsockopt: { parameters: ["i32", "i32", "i32", "buffer", "u32"], result: "i32" },
+  // Counts fit into 32 bits, and are numbers then.
   recv: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   send: { parameters: ["i32", "buffer", "u32", "i32"], result: "i32" },
   recvfrom: { parameters: ["i32", "buffer", "u32", "i32", "buffer", "buffer"], result: "i32" },
@@ -51,6 +55,7 @@ const value = new Int32Array(1), valueBytes = new Uint8Array(value.buffer);
 
 export class SocketCalls {
   readonly #libc = Deno.dlopen("libc.so.6", symbols).symbols;
+  #opening: Deno.DynamicLibrary<typeof opening> | undefined = Deno.dlopen("libc.so.6", opening);
   /** of this thread */
   readonly #errno = new Int32Array(
     Deno.UnsafePointerView.getArrayBuffer(this.#libc.__errno_location()!, 4),
@@ -61,20 +66,31 @@ export class SocketCalls {
     return this.#errno[0];
   }
 
+  /** Unloads what opens sockets: those that there are go on. */
+  seal(): void {
+    this.#opening?.close();
+    this.#opening = undefined;
+  }
+
+  get #open(): Deno.DynamicLibrary<typeof opening>["symbols"] {
+    if (this.#opening === undefined) throw new Error("Cannot open sockets any more");
+    return this.#opening.symbols;
+  }
+
   /** A socket that never blocks, for addresses like this one. @returns its descriptor; negative: see `errno` */
   open(address: Bytes, type: number): number {
     const family = address.length === ADDRESS_BYTES ? AF_INET6 : AF_INET;
-    return this.#libc.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    return this.#open.socket(family, type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   }
 
   /** Binds a socket, if need be to what an earlier one had. @returns whether it is bound */
   bind(descriptor: number, address: Bytes, again: boolean): boolean {
     if (again) this.#set(descriptor, SOL_SOCKET, SO_REUSEADDR);
-    return this.#libc.bind(descriptor, address, address.length) === 0;
+    return this.#open.bind(descriptor, address, address.length) === 0;
   }
 
   listen(descriptor: number): boolean {
-    return this.#libc.listen(descriptor, BACKLOG) === 0;
+    return this.#open.listen(descriptor, BACKLOG) === 0;
   }
 
   /** @returns descriptor of a connection that has come; negative where there is none: see `errno` */
@@ -84,7 +100,7 @@ export class SocketCalls {
 
   /** Begins to connect. @returns whether it is connected */
   connect(descriptor: number, address: Bytes): boolean {
-    return this.#libc.connect(descriptor, address, address.length) === 0;
+    return this.#open.connect(descriptor, address, address.length) === 0;
   }
 
   /** What became of the connection that was begun. @returns 0, or why there is none */
@@ -107,7 +123,7 @@ export class SocketCalls {
   portOf(descriptor: number): number {
     const address = new Uint8Array(ADDRESS_BYTES);
     length[0] = address.length;
-    this.#libc.getsockname(descriptor, address, lengthBytes);
+    this.#open.getsockname(descriptor, address, lengthBytes);
     return readAddress(address).port;
   }
 
