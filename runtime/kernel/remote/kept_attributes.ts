@@ -1,4 +1,5 @@
-// What a client keeps of names: the attributes that a path led to, and paths that led nowhere. As with contents, the
+// What a client keeps of names: the attributes that a path led to, paths that led nowhere, and files that were opened
+// by a path and are closed. As with contents, the
 // client is its server's only one, so that every change passes here: what it may touch is forgotten when it is sent,
 // and nothing is kept that was asked for while a change was under way. What changes by itself, the server says: only
 // an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an answer came from before.
@@ -6,15 +7,19 @@
 import { type Blocking, isCoroutine, type Tasks } from "../coroutine.ts";
 import { E, Errno } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
-import { Call, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
+import { Call, CONTINUES, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
 import { after } from "./after.ts";
 import type { ContractService } from "./contract_service.ts";
 import { identity } from "./handle_book.ts";
+import { ParkedHandles } from "./parked_handles.ts";
 import { changes } from "./redo_log.ts";
 
 /** Paths that something is known of; beyond it all is forgotten. */
 const MAX_PATHS = 4096;
+
+const kernel: Credential = { uid: 0, gid: 0, groups: [] };
+const nothing = new Uint8Array(0);
 
 /** What a path led to. */
 interface Known {
@@ -30,6 +35,7 @@ export class KeptAttributes implements Service {
   readonly #paths = new Map<number, string[]>();
   /** file systems that nothing but calls of clients changes */
   readonly #steady = new Set<number>();
+  readonly #handles = new ParkedHandles();
   /** changes that were sent, and those that have not been answered */
   #changes = 0;
   #changing = 0;
@@ -43,7 +49,7 @@ export class KeptAttributes implements Service {
    * @param tasks of the domain that calls
    */
   constructor(
-    private readonly server: Pick<ContractService, "generation" | "ready" | "record">,
+    private readonly server: Pick<ContractService, "generation" | "ready" | "record" | "peek">,
     private readonly below: Service,
     private readonly tasks: Tasks,
   ) {}
@@ -60,6 +66,7 @@ export class KeptAttributes implements Service {
     const { number } = call;
     if (number === Call.PREAD64) return this.below.call(call);
     if (number === Private.STAT || number === Private.WALK) return this.#find(call);
+    if (number === Call.CLOSE) return this.#close(call);
     if (!changesNames(call)) return this.below.call(call);
     this.#changes++;
     if (changesOneFile(number)) this.#forgetFile(this.server.record(call.args[0]).ino);
@@ -86,6 +93,8 @@ export class KeptAttributes implements Service {
       if (known.attributes !== undefined) call.payload.set(known.attributes);
       return known.status;
     }
+    const handle = this.#handles.take(key, call.payload);
+    if (handle >= 0) return handle;
     if (this.#changing > 0) return this.below.call(call);
     const { mount } = this.server.record(call.args[0]);
     const changes = this.#changes;
@@ -106,6 +115,9 @@ export class KeptAttributes implements Service {
   #keep(key: string, mount: number, { number, payload }: ServiceCall, status: number): void {
     if (this.#known.size >= MAX_PATHS) this.#forgetAll();
     if (status === -E.ENOENT && this.#steady.has(mount)) this.#known.set(key, { status });
+    if (number === Private.WALK && status >= 0 && status !== CONTINUES) {
+      this.#handles.opened(status, this.server.record(status), key, payload);
+    }
     if (number !== Private.STAT || status !== STEADY_STAT) return;
     this.#steady.add(mount);
     const attributes = payload.slice(0, STATX_BYTES), ino = getStatxIno(attributes);
@@ -115,13 +127,31 @@ export class KeptAttributes implements Service {
     else paths.push(key);
   }
 
+  #close(call: ServiceCall): Blocking<number> {
+    const [handle] = Array.from(call.args);
+    const closing = this.#usable() ? this.#handles.park(handle, this.server.peek(handle)) : handle;
+    if (closing < 0) return 0;
+    this.#handles.forget(closing);
+    return this.below.call(closing === handle ? call : { ...call, args: [closing] });
+  }
+
+  /** Closes what is open for nobody. */
+  #closeParked(handles: number[]): void {
+    for (const handle of handles) {
+      const call = { number: Call.CLOSE, args: [handle], credential: kernel, payload: nothing };
+      const closed = this.below.call(call);
+      if (isCoroutine(closed)) this.tasks.spawn(closed);
+    }
+  }
+
   /** Everything that the answer depends on, but for what is on the server. @throws Errno EBADF, EIO */
   #keyOf({ number, args, payload, credential }: ServiceCall): string {
     const place = (handle: number) => identity(this.server.record(handle));
     const root = args[4] < 0 ? "" : place(args[4]);
     const path = getBytes(payload, 0, Math.min(args[1], payload.length));
     const who = this.#identityOf(credential);
-    return `${number} ${args[2]} ${args[3]} ${who} ${place(args[0])} ${root} ${path}`;
+    const how = `${number} ${args[2]} ${args[3]} ${args[5] ?? 0}`;
+    return `${how} ${who} ${place(args[0])} ${root} ${path}`;
   }
 
   #identityOf(credential: Credential): string {
@@ -145,12 +175,14 @@ export class KeptAttributes implements Service {
   }
 
   #forgetFile(ino: number): void {
+    this.#closeParked(this.#handles.forgetFile(ino));
     if (this.#paths.size === 0) return;
     for (const path of this.#paths.get(ino) ?? []) this.#known.delete(path);
     this.#paths.delete(ino);
   }
 
   #forgetAll(): void {
+    this.#closeParked(this.#handles.forgetAll());
     if (this.#known.size === 0) return;
     this.#known.clear();
     this.#paths.clear();

@@ -12,6 +12,7 @@ import { O } from "../vfs/constants.ts";
 import type { FileSystem } from "../vfs/filesystem.ts";
 import {
   Call,
+  CONTINUES,
   getWalkResult,
   Private,
   putBytes,
@@ -56,25 +57,33 @@ class World {
     if (!steady) Object.assign(tmpfs, { steady: false });
     this.server = new FileServer([tmpfs], environment);
     const slow: Service = { call: (call) => this.#later(call), transaction: 0, durable: 0 };
-    const known = Object.assign(this.state, {
-      record: (handle: number) => this.#records.get(handle)!,
-    });
+    const record = (handle: number) => this.#records.get(handle)!;
+    const known = Object.assign(this.state, { record, peek: record });
     this.kept = new KeptAttributes(known, slow, tasks);
     const root = named(Private.ROOT, "", [0]);
     assertEquals(this.run(() => this.server.call(root)), 0);
     this.know(0, root.payload);
   }
 
-  know(handle: number, payload: Uint8Array): void {
+  know(handle: number, payload: Uint8Array, flags = -1): void {
     const found = getWalkResult(payload);
-    this.#records.set(handle, recordOf({ ...found, server: handle, flags: -1 }, 1));
+    this.#records.set(handle, recordOf({ ...found, server: handle, flags }, 1));
+  }
+
+  lock(handle: number): void {
+    this.#records.get(handle)!.locks.push({ number: Call.FLOCK, args: [1] });
   }
 
   *#later(call: ServiceCall): Coroutine<number> {
     this.asked++;
     yield* this.#pause();
     try {
-      return yield* finish(this.server.call(call));
+      const status = yield* finish(this.server.call(call));
+      // What is opened is known when its answer comes.
+      if (call.number === Private.WALK && status < CONTINUES) {
+        this.know(status, call.payload, call.args[5] - 1);
+      }
+      return status;
     } finally {
       yield* this.#pause();
     }
@@ -123,6 +132,18 @@ class World {
     return status < 0 ? status : call.payload.slice(0, STATX_BYTES);
   }
 
+  /** What is opened by a path, of somebody, and closed again. */
+  opened(service: Service, name: string): number | unknown[] {
+    const call = openOf(name);
+    const handle = this.run(() => service.call(call));
+    if (handle < 0) return handle;
+    const { ino, generation, mode, above } = getWalkResult(call.payload);
+    const attributes = named(Call.STATX, "", [handle]);
+    this.run(() => service.call(attributes));
+    this.run(() => service.call(named(Call.CLOSE, "", [handle])));
+    return [ino, generation, mode, above, attributes.payload.slice(0, STATX_BYTES)];
+  }
+
   /** How often the server is asked what paths lead to. */
   askedFor(names: string[]): number[] {
     return names.map((name) => {
@@ -141,6 +162,9 @@ function named(number: number, name: string, args: number[], credential = superu
 
 const statOf = (name: string, credential = superuser) =>
   named(Private.STAT, name, [0, name.length, WalkFlag.FOLLOW, 40, -1, 0], credential);
+
+const openOf = (name: string, credential = superuser) =>
+  named(Private.WALK, name, [0, name.length, WalkFlag.FOLLOW, 40, -1, O.RDONLY + 1], credential);
 
 const create = (name: string) =>
   named(Private.CREATE, name, [0, name.length, O.RDWR | O.CREAT, 0o644]);
@@ -198,6 +222,49 @@ Deno.test("of a file system that changes by itself nothing is kept", () => {
   assertEquals(world.askedFor(["a", "a", "none", "none"]), [1, 1, 1, 1]);
 });
 
+Deno.test("a file that is closed and opened by its path again stays open, until a change may have touched it", () => {
+  const world = new World(1), { kept } = world;
+  const made = create("a"), handle = world.run(() => kept.call(made));
+  world.know(handle, made.payload);
+  world.run(() => kept.call(create("b")));
+  const asked = (name: string) => {
+    const before = world.asked;
+    world.opened(kept, name);
+    return world.asked - before;
+  };
+  // To open, for its attributes, and to close.
+  assertEquals([asked("a"), asked("a"), asked("b"), asked("a")], [2, 1, 2, 1]);
+  // Two that have it open have a handle each, of which one is kept.
+  const open = () => world.run(() => kept.call(openOf("a")));
+  const close = (each: number) => world.run(() => kept.call(named(Call.CLOSE, "", [each])));
+  const before = world.asked, both = [open(), open()];
+  both.forEach(close);
+  assertEquals([world.asked - before, new Set(both).size, asked("a")], [2, 2, 1]);
+  // What is written to it may have changed its mode.
+  world.run(() => kept.call(write(handle, 5)));
+  assertEquals([asked("a"), asked("a"), asked("b")], [2, 1, 1]);
+  world.run(() => kept.call(named(Call.UNLINKAT, "b", [0, 1, 0])));
+  assertEquals(world.opened(kept, "b"), -E.ENOENT);
+  assertEquals([asked("a"), asked("a")], [2, 1]);
+  world.state.generation++;
+  assertEquals([asked("a"), asked("a")], [2 + 1, 1]);
+});
+
+Deno.test("no more than a few files are kept open for nobody, and none that is locked", () => {
+  const world = new World(1), { kept } = world;
+  const names = Array.from({ length: 100 }, (_, index) => `f${index}`);
+  for (const name of names) world.run(() => kept.call(create(name)));
+  for (const name of names) world.opened(kept, name);
+  const before = world.asked;
+  for (const name of names.slice(-64)) world.opened(kept, name);
+  assertEquals(world.asked - before, 64);
+  const handle = world.run(() => kept.call(openOf("f0")));
+  world.lock(handle);
+  const asked = world.asked;
+  world.run(() => kept.call(named(Call.CLOSE, "", [handle])));
+  assertEquals(world.asked - asked, 1);
+});
+
 /** A call that changes something, or asks. */
 function draw(world: World, handles: number[]): ServiceCall {
   const one = "abc"[world.below(3)], other = "abc"[world.below(3)];
@@ -245,8 +312,10 @@ for (let seed = 1; seed <= 40; seed++) {
         const before = world.asked, answer = world.told(kept, name);
         if (world.asked === before) saved++;
         assertEquals(answer, world.told(server, name), `${name} in round ${round}`);
+        const found = world.opened(kept, name);
+        assertEquals(found, world.opened(server, name), `${name} opened in round ${round}`);
       }
     }
-    assert(saved > 20, `${saved} answers were kept`);
+    assert(saved > 10, `${saved} answers were kept`);
   });
 }
