@@ -128,8 +128,9 @@ export class KeptAttributes implements Service {
   }
 
   #close(call: ServiceCall): Blocking<number> {
-    const [handle] = Array.from(call.args);
-    const closing = this.#usable() ? this.#handles.park(handle, this.server.peek(handle)) : handle;
+    const handle = call.args[0], record = this.server.peek(handle);
+    if (record.uses > 1) return this.below.call(call);
+    const closing = this.#usable() ? this.#handles.park(handle, record) : handle;
     if (closing < 0) return 0;
     this.#handles.forget(closing);
     return this.below.call(closing === handle ? call : { ...call, args: [closing] });

@@ -38,12 +38,12 @@ export class ParkedHandles {
   }
 
   /**
-   * Takes a handle that a program closes.
+   * Takes a handle whose last use a program closes.
    * @returns the handle that is to be closed in its stead: this one, another that was here, or -1 for none
    */
   park(handle: number, record: HandleRecord): number {
     const opened = this.#opened.get(handle);
-    const asNew = record.uses === 1 && !record.dead && record.locks.length === 0 &&
+    const asNew = !record.dead && record.locks.length === 0 &&
       record.failure === 0 && record.cover === 0;
     // A program that opens a file twice has two handles, of which one is enough.
     if (opened === undefined || !asNew || this.#parked.has(opened.key)) return handle;
