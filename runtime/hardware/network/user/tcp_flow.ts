@@ -47,6 +47,8 @@ export class TcpFlow {
     failed: () => this.abort(),
   });
   readonly #timer = new Retransmission();
+  /** whether the host made it */
+  brought = false;
   // To the machine: numbers of RFC 9293, 3.3.1; the queue begins with the first byte not acknowledged.
   #unacknowledged: number;
   #next: number;
@@ -112,10 +114,22 @@ export class TcpFlow {
     stream: HostStream,
   ): TcpFlow {
     const flow = new TcpFlow(owner, ends, guestPort, remotePort, key, initial, "syn-sent");
+    flow.brought = true;
     flow.#end.connected(stream);
     flow.#synDue = true;
     owner.ready(flow);
     return flow;
+  }
+
+  /** the first number that nothing of it had */
+  get highest(): number {
+    return this.#highest;
+  }
+
+  /** A segment of an earlier connection between the same ports, which is to be told that it is over. */
+  isOfAnother({ flags, acknowledgement }: Segment): boolean {
+    return this.#state === "syn-sent" && (flags & (Flag.ACK | Flag.RST)) === Flag.ACK &&
+      this.#next !== this.#unacknowledged && acknowledgement !== this.#highest;
   }
 
   get deadlineMs(): number {

@@ -18,6 +18,8 @@ const MAX_LAST_FRAMES = 256;
 const TICK_MS = 100;
 /** How long an acknowledgement waits for something to go with, up to twice. */
 const LATER_MS = 2;
+/** From the last number of a stream to the first of the next between the same ports. */
+const APART = 64_000;
 const FIRST_PORT = 49152, PORTS = 65536 - FIRST_PORT;
 
 export class TcpFlows implements FlowOwner {
@@ -33,6 +35,11 @@ export class TcpFlows implements FlowOwner {
   #later = [new Set<TcpFlow>(), new Set<TcpFlow>()];
   #waitingLater = false;
   #nextPort = 0;
+  /**
+   * by port that the host's connections have: where the stream of the next one begins, 0 where none was there. Ports
+   * come again before the machine has forgotten the last connection (RFC 9293, 3.6.1): what goes beyond it is new
+   */
+  readonly #nextNumbers = new Uint32Array(PORTS);
   /** by port of the machine: connections that the host brought and the machine has not answered */
   readonly #unanswered = new Map<number, number>();
   /** who wait for room before they bring the next connection */
@@ -64,6 +71,9 @@ export class TcpFlows implements FlowOwner {
     const segment = readSegment(packet.payload, packet.version);
     if (segment === undefined) return;
     const flow = this.#find(packet, segment);
+    if (flow?.isOfAnother(segment)) {
+      return this.last(writeSegment(this.writer, packet, resetFor(segment)));
+    }
     if (flow !== undefined) return flow.receive(segment, memory);
     if ((segment.flags & Flag.RST) !== 0) return;
     const target = (segment.flags & (Flag.SYN | Flag.ACK)) === Flag.SYN
@@ -102,7 +112,7 @@ export class TcpFlows implements FlowOwner {
       port = FIRST_PORT + this.#nextPort++ % PORTS;
       key = flowKey(ends, guestPort, port);
     } while (this.#flows.has(key));
-    const initial = this.#initialNumber();
+    const initial = this.#nextNumbers[port - FIRST_PORT] || this.#initialNumber();
     this.#flows.set(key, TcpFlow.toGuest(this, ends, key, initial, guestPort, port, stream));
     this.#unanswered.set(guestPort, (this.#unanswered.get(guestPort) ?? 0) + 1);
     while (!this.#mayBring(guestPort)) {
@@ -210,6 +220,8 @@ export class TcpFlows implements FlowOwner {
   }
 
   closed(flow: TcpFlow): void {
+    const place = flow.remotePort - FIRST_PORT;
+    if (flow.brought) this.#nextNumbers[place] = flow.highest + APART;
     if (this.#flows.get(flow.key) === flow) this.#flows.delete(flow.key);
     const ports = portsOf(flow.guestPort, flow.remotePort);
     if (this.#likely.get(ports) === flow) this.#likely.delete(ports);
