@@ -123,3 +123,26 @@ Deno.test("a driver in a domain of its own is reached by a ring that carries dis
     transport: "ring",
   }]);
 });
+
+Deno.test("lists of a manifest gain entries of what extends it, and arguments are replaced", async () => {
+  const files: Record<string, string> = {
+    "base.yaml": `kind: System
+name: base
+slices: { args: [vfs, tmpfs] }
+domains: { primary: { primary: true, slices: [args], components: [process] } }
+mounts: { /: { filesystem: tmpfs } }
+programs: { shell: { run: /bin/sh, args: [-c, "echo one"], uses: [read] } }
+`,
+    "over.yaml": `extends: base.yaml
+slices: { args: [devfs] }
+programs: { shell: { args: [-c, "echo two"], uses: [write] } }
+`,
+  };
+  const { system } = await load("over.yaml", {
+    read: (path) => Promise.resolve(files[path]),
+    exists: () => Promise.resolve(true),
+  });
+  assertEquals(system?.slices.args, ["vfs", "tmpfs", "devfs"]);
+  assertEquals(system?.programs.shell.args, ["-c", "echo two"]);
+  assertEquals(system?.programs.shell.uses, ["read", "write"]);
+});

@@ -8,18 +8,16 @@ import {
   type Infer,
   list,
   map,
+  named,
+  namePattern,
   number,
   optional,
+  pathPattern,
   record,
   required,
   text,
+  variablePattern,
 } from "./manifest_shape.ts";
-
-const named = (description: string) =>
-  text(description, {
-    source: "^[a-z][a-z0-9_-]{0,62}$",
-    meaning: "a lower-case letter, then letters, digits, - and _",
-  });
 
 const percentage = (description: string) =>
   text(description, {
@@ -66,8 +64,8 @@ const workload = record("a program that is run and measured", {
     list("arguments; ${NAME} is the value of a parameter", text("an argument")),
     [],
   ),
-  env: defaulted(map("environment; values as those of args", text("a value")), {}),
-  cwd: defaulted(text("working directory"), "/"),
+  env: defaulted(map("environment; values as those of args", text("a value"), variablePattern), {}),
+  cwd: defaulted(text("working directory", pathPattern), "/"),
   uid: defaulted(number("integer", "user id", limits.id), 0),
   gid: defaulted(number("integer", "group id", limits.id), 0),
   beside: defaulted(
@@ -98,7 +96,8 @@ export const experimentShape = record("an experiment: workloads over systems and
     record("a system", {
       extends: required(text("path of its manifest, relative to the file that says it")),
       title: optional(text("what it is called in the report; else its name")),
-    }),
+    }, ["overrides"]),
+    namePattern,
   )),
   parameters: defaulted(
     map(
@@ -128,7 +127,7 @@ export const experimentShape = record("an experiment: workloads over systems and
     ),
     [],
   ),
-  workloads: required(map("what is run, by name", workload)),
+  workloads: required(map("what is run, by name", workload, namePattern)),
   baseline: defaulted(
     map(
       "system and values of parameters that others are compared with; the rest is as theirs",
@@ -153,7 +152,7 @@ export const experimentShape = record("an experiment: workloads over systems and
     ),
     [],
   ),
-});
+}, ["extends", "include", "quick"]);
 
 /** An experiment as written: units resolved, defaults filled in. */
 export type Experiment = Infer<typeof experimentShape>;

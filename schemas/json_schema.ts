@@ -27,6 +27,7 @@ export function toJsonSchema(shape: Shape): Json {
       return {
         type: "object",
         description,
+        ...(shape.keys ? { propertyNames: { pattern: shape.keys.source } } : {}),
         additionalProperties: nullable(toJsonSchema(shape.item)),
       };
     case "record":

@@ -1,7 +1,7 @@
 // Programs exist, and somebody serves the system calls they say they use.
 import { limits } from "../../schemas/limits.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { isHostFile, pathAt } from "../source/load.ts";
+import { isAddress, isHostFile, pathAt } from "../source/load.ts";
 import type { Rule } from "./context.ts";
 
 export const checkPrograms: Rule = (
@@ -21,6 +21,15 @@ export const checkPrograms: Rule = (
           : `a program of the machine has an absolute path, such as "/usr/bin/${
             program.run.split("/").at(-1)
           }"`,
+      });
+    }
+    if (!isHostFile(program.run) && !isAddress(program.run) && /\s/.test(program.run)) {
+      const [first, ...rest] = program.run.split(/\s+/);
+      report({
+        code: "W0801",
+        message: `the path of program "${name}" has blanks in it`,
+        span: at(...path),
+        hint: `arguments are given apart: run: ${first}, args: [${rest.join(", ")}]`,
       });
     }
     if (program.stdin === "console") {

@@ -41,6 +41,33 @@ Deno.test("wrong use: 2, naming the file, command or option", () => {
   assertEquals(run("explain", "E9999").code, 2);
 });
 
+Deno.test("check: an experiment in full and in little", () => {
+  const file = Deno.makeTempFileSync({ suffix: ".yaml" });
+  try {
+    const { pathname } = new URL("examples/architectures/monolithic.yaml", root);
+    Deno.writeTextFileSync(
+      file,
+      `kind: Experiment
+name: small
+systems: { one: { extends: ${pathname} } }
+workloads:
+  work:
+    run: /bin/true
+    figures: { rate: { pattern: "(?<rate>[0-9]+)", unit: 1/s, better: higher } }
+quick: { workload: { work: null } }
+`,
+    );
+    const { code, err } = run("check", file);
+    assertEquals(code, 1);
+    assertStringIncludes(err, `unknown field "workload" in the experiment`);
+    assertStringIncludes(err, `${file}:8:10`);
+    assertStringIncludes(err, `did you mean "workloads"?`);
+    assertStringIncludes(err, `${file}: 1 error`);
+  } finally {
+    Deno.removeSync(file);
+  }
+});
+
 Deno.test("help, explain and completions", () => {
   const help = run("--help");
   assertEquals(help.code, 0);

@@ -34,10 +34,10 @@ export async function compileExperiment(
   reader: Reader,
   calls: readonly CallGroup[],
 ): Promise<{ plan?: ExperimentPlan; diagnostics: Diagnostic[] }> {
-  const { experiment, root, systems } = loaded;
+  const { experiment, root, systems, quick } = loaded;
   const diagnostics = [...loaded.diagnostics];
   const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
-  if (experiment !== undefined) checkExperiment({ experiment, root, systems, report });
+  if (experiment !== undefined) checkExperiment({ experiment, root, systems, quick, report });
   if (experiment === undefined || diagnostics.some(isError)) {
     return { diagnostics: inOrder(diagnostics) };
   }

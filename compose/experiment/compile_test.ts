@@ -79,13 +79,13 @@ Deno.test("every combination is a case, pruned, or the same as another", async (
   );
   assertEquals(reasons, [
     "4 2: constraint two is too much",
-    "5 1: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 1: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 2: E0110 the system.domains.storage.ring.depth must be a power of two",
+    "5 1: E0110 domains.storage.ring.depth must be a power of two",
+    "5 1: E0110 domains.storage.ring.depth must be a power of two",
+    "5 2: E0110 domains.storage.ring.depth must be a power of two",
     "5 2: constraint two is too much",
     "64 2: constraint two is too much",
-    "5 undefined: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 undefined: E0110 the system.domains.storage.ring.depth must be a power of two",
+    "5 undefined: E0110 domains.storage.ring.depth must be a power of two",
+    "5 undefined: E0110 domains.storage.ring.depth must be a power of two",
   ]);
   assert(pruned[1].place.endsWith("/it.yaml:10:24"), pruned[1].place);
 });
