@@ -76,6 +76,22 @@ Deno.test("help, explain and completions", () => {
   assertStringIncludes(run("completions", "fish").out, "complete -c compose");
 });
 
+Deno.test("help fits into 80 columns, of which a line says what a command is for", () => {
+  const { out } = run("--help");
+  const lines = out.split("\n");
+  assertEquals(lines.filter((line) => line.length > 80), []);
+  const listed = lines.slice(lines.indexOf("Commands:") + 1, lines.indexOf("Examples:") - 1);
+  const names = listed.filter((line) => /^  \w/.test(line)).map((line) =>
+    line.trim().split(" ")[0]
+  );
+  assertEquals(names.includes("experiment"), true);
+  for (const name of names.filter((name) => name !== "help" && name !== "completions")) {
+    const text = run(name, "--help").out.split("\n");
+    assertEquals(text.filter((line) => line.length > 80), [], name);
+    assertEquals(/^[A-Z].*\.$/.test(text[2]), true, `${name}: ${text[2]}`);
+  }
+});
+
 Deno.test("a process in the background may do what the task may, and no more", () => {
   const { tasks } = JSON.parse(Deno.readTextFileSync(new URL("deno.json", root)));
   const allowed = (flags: string[]) =>

@@ -16,8 +16,9 @@ interface Measured {
 
 export const compareCommand = new Command()
   .description(
-    "Show two placements beside each other: domains, the code that each has to trust, what crosses\n" +
-      "between them, and what dies with what.",
+    "Show two placements beside each other.\n" +
+      "Domains, the code that each has to trust, what crosses between them, and\n" +
+      "what dies with what.",
   )
   .arguments("<file:file> <other:file>")
   .option(

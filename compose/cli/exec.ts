@@ -22,12 +22,15 @@ interface Options extends Shared, ProgramOptions {
 export function makeExecCommand(words: string[]): Command {
   const command = new Command()
     .description(
-      "Run a further program on a running system, with input, output, signals and exit status passed\n" +
-        "through. On a terminal it has one: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
-        "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
-        "126 where it cannot be executed; 125 where no such system runs; 2 wrong use.",
+      "Run a further program on a running system.\n" +
+        "Input, output, signals and exit status are passed through. On a terminal it\n" +
+        "has one: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
+        "Exit codes: the program's; 128 and the number of a signal that ended it;\n" +
+        "127 where it is not there, 126 where it cannot be executed; 125 where no such\n" +
+        "system runs; 2 wrong use.",
     )
-    .arguments("<system:string:system>");
+    .arguments("<system:string:system>")
+    .usage("[options] <system> -- <program> [arguments...]");
   return withProgramOptions(command)
     .option("--no-terminal", "give it pipes, on a terminal, too")
     .option("--no-input", "give it an empty input, and read nothing: for loops over lines")

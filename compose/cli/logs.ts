@@ -17,8 +17,9 @@ interface Options extends Shared {
 
 export const logsCommand = new Command()
   .description(
-    "Print what the programs of a system have printed, and what happened to it.\n" +
-      "Standard error of programs goes to standard error. The last 8 to 16 MiB are kept.",
+    "Print what programs of a system have printed, and what happened to it.\n" +
+      "Standard error of programs goes to standard error. The last 8 to 16 MiB are\n" +
+      "kept.",
   )
   .arguments("<system:string:system>")
   .option("-f, --follow", "go on until the system ends")

@@ -32,7 +32,8 @@ const main = new Command()
   .version("0.1.0")
   .description(
     "Compose operating systems from slices.\n" +
-      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` and `exec` have the program's own.",
+      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use;\n" +
+      "`run` and `exec` have the program's own.",
   )
   .globalOption("--json", "machine-readable output")
   .globalComplete("system", () => listSystems().map(({ name }) => name))

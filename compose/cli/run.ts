@@ -30,12 +30,14 @@ interface Options extends Shared, ProgramOptions {
 export function makeRunCommand(words: string[]): Command {
   const command = new Command()
     .description(
-      "Run one program on the machine, with input, output, signals and exit status passed through.\n" +
-        "On a terminal it has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
-        "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
-        "126 where it cannot be executed; 125 where the machine fails; 2 wrong use.",
+      "Run one program on the machine.\n" +
+        "Input, output, signals and exit status are passed through. On a terminal it\n" +
+        "has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
+        "Exit codes: the program's; 128 and the number of a signal that ended it;\n" +
+        "127 where it is not there, 126 where it cannot be executed; 125 where the\n" +
+        "machine fails; 2 wrong use.",
     )
-    .arguments("<file:string>");
+    .arguments("<file:string>").usage("[options] <file> -- <program> [arguments...]");
   return withProgramOptions(command)
     .option("--strace", "print its system calls on standard error")
     .option(

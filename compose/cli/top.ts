@@ -21,9 +21,10 @@ const LEAST_INTERVAL_MS = 100, MOST_INTERVAL_MS = 3_600_000;
 
 export const topCommand = new Command()
   .description(
-    "Show what a running system does: domains, rings, programs; calls a second, how long they take,\n" +
-      "restarts, memory. On a terminal the table is drawn anew until q or Ctrl-C; elsewhere tables follow\n" +
-      "each other, with --json lines, until the system ends.",
+    "Show what a running system does.\n" +
+      "Domains, rings, programs: calls a second, how long they take, restarts,\n" +
+      "memory. On a terminal the table is drawn anew until q or Ctrl-C; elsewhere\n" +
+      "tables follow each other, with --json lines, until the system ends.",
   )
   .arguments("<system:string:system>")
   .option("--interval <time:string>", "what rates and percentiles are of", { default: "1s" })

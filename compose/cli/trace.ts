@@ -16,9 +16,11 @@ const MOST_SECONDS = 3600;
 
 export const traceCommand = new Command()
   .description(
-    "Record what every thread of a running system does, from programs' calls over rings and domains to\n" +
-      "devices and back, as JSON for ui.perfetto.dev or chrome://tracing. Each thread keeps its last\n" +
-      "65,536 records; how many were overwritten is said. `up` and `run` trace from the boot on: --trace.",
+    "Record what every thread of a running system does.\n" +
+      "From programs' calls over rings and domains to devices and back, as JSON for\n" +
+      "ui.perfetto.dev or chrome://tracing. Each thread keeps its last 65,536\n" +
+      "records; how many were overwritten is said. `up` and `run` trace from the\n" +
+      "boot on: --trace.",
   )
   .arguments("<system:string:system>")
   .option("--seconds <number:number>", "for how long", { default: 1 })

@@ -26,9 +26,10 @@ interface Options extends Shared {
 export const upCommand = new Command()
   .description(
     "Boot the machine and run its programs.\n" +
-      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again, and it ends at once.\n" +
-      "With --detach it goes on in the background, and the command ends when all programs are ready:\n" +
-      "`compose ps`, `logs`, `exec` and `stop` are for what runs, here or in the background.",
+      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again,\n" +
+      "and it ends at once. With --detach it goes on in the background, and the\n" +
+      "command ends when all programs are ready: `compose ps`, `logs`, `exec` and\n" +
+      "`stop` are for what runs, here or in the background.",
   )
   .arguments("<file:string>")
   .option("-d, --detach", "leave it running in the background")
