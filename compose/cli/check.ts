@@ -3,9 +3,8 @@ import { Command } from "@cliffy/command";
 import { calls, disk } from "../disk.ts";
 import { compileExperiment } from "../experiment/compile.ts";
 import { isExperiment, loadExperiment } from "../experiment/load.ts";
-import { type Diagnostic, isError } from "../mod.ts";
-import { resolvePath } from "../source/load.ts";
-import { Exit, open, print, type Shared } from "./input.ts";
+import { compile, type Diagnostic, isError, load } from "../mod.ts";
+import { Exit, print, readManifest, type Shared } from "./input.ts";
 
 export const checkCommand = new Command()
   .description("Check a manifest and report every problem.")
@@ -33,9 +32,9 @@ function summary(errors: number, warnings: number): string {
 
 /** What is wrong with a manifest of either kind; with an experiment, in full and in little. */
 async function diagnose(file: string): Promise<Diagnostic[]> {
-  const path = resolvePath(`${Deno.cwd()}/`, file);
-  if (!await disk.exists(path) || !await isExperiment(path, disk)) {
-    return (await open(file)).diagnostics;
+  const { path, content } = await readManifest(file);
+  if (!isExperiment(path, content)) {
+    return compile(await load(path, disk, content), calls).diagnostics;
   }
   const compiled = async (quick: boolean) =>
     (await compileExperiment(await loadExperiment(path, disk, quick), disk, calls)).diagnostics;

@@ -37,6 +37,9 @@ Deno.test("wrong use: 2, naming the file, command or option", () => {
     2,
     "compose: cannot read nowhere.yaml: no such file\n",
   ]);
+  const folder = run("check", "compose");
+  assertEquals([folder.code, folder.err], [2, "compose: cannot read compose: it is a folder\n"]);
+  assertEquals(run("compare", "--measure", "0", fault, fault).code, 2);
   assertEquals(run("chekc", fault).code, 2);
   assertEquals(run("explain", "E9999").code, 2);
 });
@@ -76,12 +79,36 @@ Deno.test("help, explain and completions", () => {
   assertStringIncludes(run("completions", "fish").out, "complete -c compose");
 });
 
+Deno.test("run and exec: a program that is not behind -- is shown where it belongs", () => {
+  for (const command of ["run", "exec"]) {
+    const none = run(command, "some");
+    assertEquals([none.code, none.err], [
+      2,
+      `compose: Say which program to run: compose ${command} some -- PROGRAM\n`,
+    ]);
+    const before = run(command, "some", "ls", "/tmp");
+    assertEquals([before.code, before.err], [
+      2,
+      `compose: Programs are said behind --: compose ${command} some -- ls /tmp\n`,
+    ]);
+  }
+});
+
+Deno.test("compare: two of one name are told apart by their files", () => {
+  const files = ["examples/web.yaml", "examples/../examples/web.yaml"];
+  const { code, out } = run("compare", ...files);
+  assertEquals(code, 0);
+  for (const file of files) {
+    assertStringIncludes(out, `\n${file}\n`.slice(file === files[0] ? 1 : 0));
+  }
+});
+
 Deno.test("help fits into 80 columns, of which a line says what a command is for", () => {
   const { out } = run("--help");
   const lines = out.split("\n");
   assertEquals(lines.filter((line) => line.length > 80), []);
   const listed = lines.slice(lines.indexOf("Commands:") + 1, lines.indexOf("Examples:") - 1);
-  const names = listed.filter((line) => /^  \w/.test(line)).map((line) =>
+  const names = listed.filter((line) => /^ {2}\w/.test(line)).map((line) =>
     line.trim().split(" ")[0]
   );
   assertEquals(names.includes("experiment"), true);

@@ -7,7 +7,12 @@ import type { EngineName } from "../../runtime/boot.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
-import { type ProgramOptions, readProgramOptions, withProgramOptions } from "./program_options.ts";
+import {
+  type ProgramOptions,
+  programWords,
+  readProgramOptions,
+  withProgramOptions,
+} from "./program_options.ts";
 import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
@@ -37,7 +42,9 @@ export function makeRunCommand(words: string[]): Command {
         "127 where it is not there, 126 where it cannot be executed; 125 where the\n" +
         "machine fails; 2 wrong use.",
     )
-    .arguments("<file:string>").usage("[options] <file> -- <program> [arguments...]");
+    .arguments("<file:string> [program...:string]").usage(
+      "[options] <file> -- <program> [arguments...]",
+    );
   return withProgramOptions(command)
     .option("--strace", "print its system calls on standard error")
     .option(
@@ -53,7 +60,9 @@ export function makeRunCommand(words: string[]): Command {
     .example("A shell", "compose run examples/debian-shell.yaml -- sh")
     .example("A shell script", "compose run system.yaml -- sh -c 'ls /'")
     .example("In a pipe", "echo 6*7 | compose run system.yaml -- bc")
-    .action((options: Options, file: string) => run(file, words, options));
+    .action((options: Options, file: string, ...undelimited: string[]) =>
+      run(file, programWords(`compose run ${file}`, words, undelimited), options)
+    );
 }
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
@@ -142,7 +151,7 @@ function programOf(words: string[], options: Options): ProgramPlan {
     path,
     argv0: path,
     args,
-    ...readProgramOptions(words, options),
+    ...readProgramOptions(options),
     console: 0,
     errors: 1,
     stdin: "console",

@@ -82,8 +82,8 @@ export async function loadExperiment(
 }
 
 /** Whether a file says that it is an experiment. */
-export async function isExperiment(path: string, reader: Reader): Promise<boolean> {
-  const root = parseNodes(path, await reader.read(path), () => {});
+export function isExperiment(path: string, content: string): boolean {
+  const root = parseNodes(path, content, () => {});
   const kind = entryAt(root, ["kind"])?.node;
   return kind?.kind === "scalar" && kind.value === "Experiment";
 }

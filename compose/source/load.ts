@@ -179,10 +179,16 @@ export function decodeSound<T>(
 export function unreadable(name: string, span: Span, path: string, error: Error): Diagnostic {
   return {
     code: "E0113",
-    message: `cannot read "${name}": ${reasons[error.name] ?? error.message}`,
+    message: `cannot read "${name}": ${whyUnread(error)}`,
     span,
     hint: `it would be ${path}`,
   };
+}
+
+/** Why a reader could not read a file. */
+export function whyUnread(error: unknown): string {
+  const { name, message } = error as Error;
+  return reasons[name] ?? message;
 }
 
 const reasons: Record<string, string> = {

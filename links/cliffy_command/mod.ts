@@ -34,6 +34,9 @@ type Complete = () => string[] | Promise<string[]>;
 /** Used by the completions of this package. */
 export const _completed = new WeakMap<Commander, _Completed>();
 
+/** A command that has nothing but commands has shown its help. */
+const HELP = "commander.help";
+
 function argumentText(argument: Argument): string {
   const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
   return argument.required ? `<${name}>` : `[${name}]`;
@@ -187,7 +190,9 @@ export class Command {
       return await this._inner.parseAsync(args, { from: "user" });
     } catch (error) {
       if (!(error instanceof CommanderError) && !(error instanceof ValidationError)) throw error;
-      if (error instanceof CommanderError && error.exitCode === 0) return Deno.exit(0);
+      if (error instanceof CommanderError && (error.exitCode === 0 || error.code === HELP)) {
+        return Deno.exit(0);
+      }
       const problem = error instanceof ValidationError
         ? error
         : new ValidationError(error.message.replace(/^error: /, ""));
