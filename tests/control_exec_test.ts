@@ -19,7 +19,7 @@ Deno.test("exec: output and errors apart, input, status, and what cannot be run"
     assertEquals(await place.compose("exec", "small", "--", "/nothing"), {
       code: 127,
       out: "",
-      err: "compose: cannot start /nothing: ENOENT\n",
+      err: "compose: cannot start /nothing: no such file or directory (ENOENT)\n",
     });
     assertEquals((await place.compose("exec", "small", "--", "/words")).code, 126);
     assertEquals((await place.compose("exec", "small", "--", "./words")).code, 126);
@@ -107,7 +107,12 @@ Deno.test("kill: a signal to a program that has one of its own", () =>
   withManifest("  main: { run: /deaf }\n  other: { run: /wait }", async (place) => {
     await place.compose("up", "-d", "small.yaml");
     assertEquals((await place.compose("kill", "small", "main")).code, 0);
-    assertEquals((await place.compose("kill", "-s", "usr1", "small", "other")).code, 0);
+    const usr1 = await place.compose("kill", "-s", "usr1", "--json", "small", "other");
+    assertEquals([usr1.code, JSON.parse(usr1.out)], [0, {
+      system: "small",
+      signal: 10,
+      programs: ["other"],
+    }]);
     const statuses = async () =>
       (await place.systems())[0].now.machine.programs.map(({ signal }: { signal?: string }) =>
         signal

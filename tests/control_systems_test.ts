@@ -33,7 +33,18 @@ Deno.test("up -d: returns when the system is ready; ps, logs, stop and down act 
       "ready in TIME",
     ]);
     assertEquals((await place.compose("logs", "--program", "main", "small")).out, "here\n");
+    const unknown = await place.compose("logs", "--program", "mian", "small");
+    assertEquals([unknown.code, unknown.err], [
+      1,
+      'compose: system "small" has no program "mian": did you mean "main"?\n',
+    ]);
     assertEquals((await place.compose("logs", "--since", "2001-01-01", "small")).out, logs.out);
+    const traced = await place.compose("trace", "--out", "missing/x.json", "small");
+    assertEquals([traced.code, traced.err], [
+      2,
+      "compose: Cannot write the trace to missing/x.json: No such file or directory\n",
+    ]);
+    assertEquals((await place.compose("top", "--once", "--serve", ":0", "small")).code, 2);
     assertEquals((await place.compose("logs", "--since", "2101-01-01", "small")).out, "");
 
     const stopped = await place.compose("stop", "small");

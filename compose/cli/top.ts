@@ -38,6 +38,9 @@ export const topCommand = new Command()
 async function top(options: Options, given: string): Promise<void> {
   const intervalMs = intervalOf(options);
   const place = options.serve === undefined ? undefined : placeOf(options.serve);
+  if (place !== undefined && options.once) {
+    throw new ValidationError("--once is for a table, and --serve for a page");
+  }
   const system = findRunning(given);
   const leaving = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -64,11 +67,15 @@ async function top(options: Options, given: string): Promise<void> {
     if (place === undefined) await show();
     else await serveWatchPage(system, { ...place, intervalMs, signal: leaving.signal });
   } catch (failure) {
-    if (
-      !(failure instanceof Refused || failure instanceof ProtocolError ||
-        failure instanceof Deno.errors.AddrInUse)
-    ) throw failure;
-    console.error(`compose: ${failure.message}`);
+    const reason = failure instanceof Refused || failure instanceof ProtocolError
+      ? failure.message
+      : failure instanceof Deno.errors.AddrInUse
+      ? `cannot serve at ${options.serve}: the port is in use`
+      : failure instanceof Deno.errors.PermissionDenied
+      ? `cannot serve at ${options.serve}: permission denied`
+      : undefined;
+    if (reason === undefined) throw failure;
+    console.error(`compose: ${reason}`);
     Deno.exit(Exit.FAILED);
   }
   Deno.exit(Exit.OK);
