@@ -274,7 +274,7 @@ Deno.test("run: whoever asks three times does not wait for the program", () =>
     for (let times = 1; times <= 3; times++) {
       child.kill("SIGINT");
       // Signals of one kind that come together are one.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 300));
     }
     assertEquals((await child.status).code, 125);
     await Promise.all([

@@ -8,6 +8,7 @@ import { backgroundFlags } from "./detach.ts";
 import { ExperimentProgress } from "./experiment_progress.ts";
 import { experimentJson, experimentText } from "./experiment_text.ts";
 import { Exit, print, readManifest, type Shared } from "./input.ts";
+import { makeFolder } from "./output_place.ts";
 
 interface Options extends Shared {
   out?: string;
@@ -41,7 +42,7 @@ async function experiment(options: Options, file: string): Promise<void> {
   );
   const { runExperiment } = await import("../../runtime/experiment/run_experiment.ts");
   const { writeResults } = await import("../../runtime/experiment/results.ts");
-  await Deno.mkdir(folder, { recursive: true });
+  makeFolder(folder, "results");
   const header = {
     experiment: plan.name,
     digest: await digestOf(plan),

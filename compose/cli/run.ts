@@ -6,6 +6,7 @@ import { amountText } from "../../schemas/manifest_shape.ts";
 import type { EngineName } from "../../runtime/boot.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
+import { makeFolder, writableFile } from "./output_place.ts";
 import { giveUpNetwork } from "./network.ts";
 import {
   type ProgramOptions,
@@ -17,7 +18,7 @@ import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
-import { traceFile, writeTrace } from "./trace_file.ts";
+import { writeTrace } from "./trace_file.ts";
 
 const NAME = "program";
 const ENGINES: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
@@ -67,9 +68,9 @@ export function makeRunCommand(words: string[]): Command {
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
   const program = programOf(words, options), engine = engineOf(options);
-  if (options.trace !== undefined) options.trace = traceFile(options.trace);
+  if (options.trace !== undefined) options.trace = writableFile(options.trace, "the trace");
   const { dump } = options;
-  if (dump !== undefined) await Deno.mkdir(dump, { recursive: true });
+  if (dump !== undefined) makeFolder(dump, "the translated code");
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
   const { boot } = await import("../../runtime/boot.ts");
   const terminal = Terminal.find(), status = new StatusLine(true, terminal);
@@ -128,7 +129,8 @@ async function run(file: string, words: string[], options: Options): Promise<voi
       status.note(`compose: nobody serves ${name}, called ${count} times`);
     }
   }
-  Deno.exit(report.programs[0].status);
+  // One that was interrupted before its program began has no status of it.
+  Deno.exit(interruption.happened ? Exit.INTERRUPTED : report.programs[0].status);
 }
 
 /** @throws ValidationError for an engine that is not there, and for one that has nothing to dump */

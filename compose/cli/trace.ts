@@ -5,7 +5,8 @@ import type { ChromeTrace } from "../../runtime/boot.ts";
 import { ControlClient, Refused } from "./control_client.ts";
 import { findRunning } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
-import { traceFile, traceText } from "./trace_file.ts";
+import { writableFile } from "./output_place.ts";
+import { traceText } from "./trace_file.ts";
 
 interface Options extends Shared {
   seconds: number;
@@ -35,7 +36,7 @@ async function trace({ seconds, out, json }: Options, given: string): Promise<vo
   }
   const { folder, name } = findRunning(given);
   const path = out ?? `${name}.trace.json`;
-  traceFile(path);
+  writableFile(path, "the trace");
   try {
     const bytes = await fetchTrace(folder, seconds * 1000);
     if (bytes === undefined) console.error(`compose: system "${name}" has ended`);

@@ -7,6 +7,7 @@ import { eventText } from "./event_text.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
+import { writableFile } from "./output_place.ts";
 import { PrefixedOutput } from "./prefixed_output.ts";
 import { StatusLine } from "./progress.ts";
 import { reportText } from "./report_text.ts";
@@ -14,7 +15,7 @@ import { Interruption, stopOnSignals } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { NameTaken } from "./system_folder.ts";
 import { Terminal } from "./terminal.ts";
-import { traceFile, writeTrace } from "./trace_file.ts";
+import { writeTrace } from "./trace_file.ts";
 
 interface Options extends Shared {
   detach?: boolean;
@@ -43,7 +44,7 @@ export const upCommand = new Command()
   .action(up);
 
 async function up(options: Options, file: string): Promise<void> {
-  if (options.trace !== undefined) options.trace = traceFile(options.trace);
+  if (options.trace !== undefined) options.trace = writableFile(options.trace, "the trace");
   const compiled = await plan(file, options);
   if (options.name !== undefined) compiled.name = checkedName(options.name);
   const path = resolvePath(`${Deno.cwd()}/`, file);
@@ -116,7 +117,8 @@ async function up(options: Options, file: string): Promise<void> {
   terminal?.takeBack();
   output.flush();
   console.log(options.json ? JSON.stringify(report, null, 2) : `\n${reportText(report)}`);
-  const code = report.programs.find((program) => program.status !== 0)?.status ?? Exit.OK;
+  const failed = report.programs.find((program) => program.status !== 0);
+  const code = interruption.happened ? Exit.INTERRUPTED : failed?.status ?? Exit.OK;
   await hosted.end(code, report);
   Deno.exit(code);
 }
