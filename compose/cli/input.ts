@@ -3,6 +3,7 @@ import { compile, type Diagnostic, load, type Loaded, render, toJson } from "../
 import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath, whyUnread } from "../source/load.ts";
 import { calls, disk } from "../disk.ts";
+import { takesColor } from "./streams.ts";
 
 /**
  * Exit codes: fine; diagnostics or a failed program; wrong use of the command. `run` has the program's own,
@@ -39,7 +40,7 @@ export function print(diagnostics: Diagnostic[], options: Shared): void {
   if (options.json) {
     return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
   }
-  const color = Deno.stderr.isTerminal();
+  const color = takesColor(Deno.stderr);
   for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
 }
 

@@ -6,7 +6,7 @@ import { parseDuration } from "./duration.ts";
 import { findSystem } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 import { logText } from "./log_text.ts";
-import { writeAll } from "./streams.ts";
+import { takesColor, writeAll } from "./streams.ts";
 import { isRunning, type SystemEntry } from "./system_folder.ts";
 import { readLog } from "./system_log.ts";
 
@@ -37,7 +37,7 @@ async function logs(options: Options, given: string): Promise<void> {
   const sinceMs = options.since === undefined ? -Infinity : momentOf(options.since, Date.now());
   const entry = findSystem(given);
   if (options.program !== undefined) await checkProgram(entry, options.program);
-  const color = Deno.stdout.isTerminal(), encoder = new TextEncoder();
+  const color = takesColor(Deno.stdout), encoder = new TextEncoder();
   const more = () => options.follow === true && entry.end === undefined && isRunning(entry);
   for await (const line of readLog(entry.folder, more)) {
     if (line.ms < sinceMs) continue;

@@ -1,18 +1,34 @@
-// Places of the host that a command is to write to at its end: made at its beginning, so that nothing is done in vain.
+// Places of the host that a command is to write to at its end: tried at its beginning, so that nothing is done in
+// vain.
 import { ValidationError } from "@cliffy/command";
 import { resolvePath } from "../source/load.ts";
 
 /**
- * A file that is there from now on.
+ * A file that can be written.
  *
  * @param what is to be written there
  * @returns its absolute path
- * @throws ValidationError where it cannot be written
+ * @throws ValidationError
  */
 export function writableFile(path: string, what: string): string {
   const absolute = resolvePath(`${Deno.cwd()}/`, path);
-  orRefuse(path, what, () => Deno.openSync(absolute, { append: true, create: true }).close());
+  orRefuse(path, what, () => {
+    const there = exists(absolute);
+    Deno.openSync(absolute, { append: true, create: true }).close();
+    // Whoever is interrupted leaves nothing empty behind.
+    if (!there) Deno.removeSync(absolute);
+  });
   return absolute;
+}
+
+function exists(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (failure) {
+    if (failure instanceof Deno.errors.NotFound) return false;
+    throw failure;
+  }
 }
 
 /** A folder that is there from now on. @throws ValidationError where it cannot be made */

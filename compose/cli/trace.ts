@@ -6,6 +6,7 @@ import { ControlClient, Refused } from "./control_client.ts";
 import { findRunning } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 import { writableFile } from "./output_place.ts";
+import { StatusLine } from "./progress.ts";
 import { traceText } from "./trace_file.ts";
 
 interface Options extends Shared {
@@ -37,8 +38,10 @@ async function trace({ seconds, out, json }: Options, given: string): Promise<vo
   const { folder, name } = findRunning(given);
   const path = out ?? `${name}.trace.json`;
   writableFile(path, "the trace");
+  const status = new StatusLine(!json);
+  status.show(`recording ${name} for ${seconds} s ...`);
   try {
-    const bytes = await fetchTrace(folder, seconds * 1000);
+    const bytes = await fetchTrace(folder, seconds * 1000).finally(() => status.clear());
     if (bytes === undefined) console.error(`compose: system "${name}" has ended`);
     else {
       Deno.writeFileSync(path, bytes);

@@ -12,7 +12,7 @@ import { PrefixedOutput } from "./prefixed_output.ts";
 import { StatusLine } from "./progress.ts";
 import { reportText } from "./report_text.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
-import { writeAll } from "./streams.ts";
+import { takesColor, writeAll } from "./streams.ts";
 import { NameTaken } from "./system_folder.ts";
 import { Terminal } from "./terminal.ts";
 import { writeTrace } from "./trace_file.ts";
@@ -53,7 +53,7 @@ async function up(options: Options, file: string): Promise<void> {
   const { boot } = await import("../../runtime/boot.ts");
   const reader = compiled.programs.find(({ stdin }) => stdin === "console");
   const terminal = reader === undefined || options.json ? undefined : Terminal.find();
-  const color = Deno.stdout.isTerminal() && !options.json;
+  const color = takesColor(Deno.stdout) && !options.json;
   const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
   const status = new StatusLine(!options.json, terminal), interruption = new Interruption();
   const hosted = await HostedSystem.open({
