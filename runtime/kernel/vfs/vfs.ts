@@ -120,7 +120,7 @@ export class FileServer implements Service {
     return 0;
   }
 
-  /** What is mounted on a directory. */
+  /** What is mounted on a directory: its name must stay. */
   coveredBy(inode: Inode): number | undefined {
     return this.#covers.get(inode);
   }
@@ -128,11 +128,6 @@ export class FileServer implements Service {
   /** Lets go of an inode where nobody waits for that. */
   releaseLater(inode: Inode): void {
     this.environment.tasks.spawn(releasing(inode));
-  }
-
-  /** Whether something is mounted on a directory: its name must stay. */
-  isCovered(inode: Inode): boolean {
-    return this.#covers.has(inode);
   }
 
   /** @throws Errno ENODEV */
