@@ -53,8 +53,9 @@ class Machine implements ControlledMachine {
   }
   trace(ms: number, signal?: AbortSignal) {
     this.did.push(`trace ${ms}`);
+    if (ms < LONG_MS) return Promise.resolve(someTrace);
     signal?.addEventListener("abort", () => this.did.push("trace aborted"));
-    return ms < LONG_MS ? Promise.resolve(someTrace) : new Promise<ChromeTrace>(() => {});
+    return new Promise<ChromeTrace>(() => {});
   }
   stop(graceMs?: number) {
     this.did.push(`stop ${graceMs}`);
