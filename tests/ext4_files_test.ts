@@ -1,11 +1,19 @@
-// Files of ext4 where many use them at once, and where there is no room for more.
+// Files of ext4 where many use them at once, where there is no room for more, and where they have no name.
 import { assert, assertEquals } from "@std/assert";
 import { type Coroutine, finish } from "../runtime/kernel/coroutine.ts";
 import { E, Errno } from "../runtime/kernel/errno.ts";
 import type { Ext4Inode } from "../runtime/kernel/storage/ext4/inode.ts";
 import { S } from "../runtime/kernel/vfs/filesystem.ts";
 import { seededRandom } from "./small_machine.ts";
-import { assertClean, ext4Machine, makeFile, ownImage, pattern } from "./small_ext4.ts";
+import {
+  assertClean,
+  ext4Machine,
+  makeFile,
+  namesIn,
+  ownImage,
+  pattern,
+  readAll,
+} from "./small_ext4.ts";
 
 Deno.test("a full disk is ENOSPC, and nothing leaks", () => {
   const bytes = ownImage(8);
@@ -69,4 +77,31 @@ Deno.test("readers beside a writer that truncates and rewrites see contents, or 
     };
     runAll([writer(), reader(), reader(), reader()]);
   }
+});
+
+Deno.test("a file without a name is an orphan until it gets one", () => {
+  const bytes = ownImage(16), text = (value: string) => new TextEncoder().encode(value);
+  const { ext4, run } = ext4Machine(bytes);
+  run(ext4.mount());
+  run(function* () {
+    const { root } = ext4;
+    const named = yield* finish(root.createUnnamed!(S.IFREG | 0o600, 1, 2));
+    named.unnamed = true;
+    yield* finish(named.write(0, text("contents")));
+    const lost = yield* finish(root.createUnnamed!(S.IFREG | 0o600, 1, 2));
+    yield* finish(lost.write(0, text("lost")));
+    yield* finish(root.link("named", named));
+    assertEquals(named.attributes.links, 1);
+    for (const each of [named, lost]) yield* finish(each.release());
+  }());
+  run(ext4.unmount());
+  assertClean(bytes, "with a file that got a name, and one that did not");
+  const again = ext4Machine(bytes, 2);
+  again.run(again.ext4.mount());
+  again.run(function* () {
+    assertEquals(yield* namesIn(again.ext4.root), ["lost+found", "named"]);
+    const named = (yield* finish(again.ext4.root.lookup("named")))!;
+    assertEquals(yield* readAll(named), text("contents"));
+    yield* finish(named.release());
+  }());
 });

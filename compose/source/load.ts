@@ -148,8 +148,9 @@ export async function decodeSystem(
   const existing = new Set<string>();
   const kinds = new Map<string, FileKind>();
   if (system) {
-    for (const file of referenced(system, root)) {
-      if (!await reader.exists(file)) continue;
+    for (const { place, value, needed } of hostPaths(system)) {
+      const file = pathAt(root, place, value);
+      if (!needed || !await reader.exists(file)) continue;
       existing.add(file);
       const kind = await reader.kind?.(file);
       if (kind !== undefined) kinds.set(file, kind);
@@ -272,25 +273,34 @@ export function isAddress(run: string): boolean {
   return /^[a-z]+:\/\//.test(run);
 }
 
-function referenced(system: System, root: Node): string[] {
-  return [
-    ...Object.entries(system.machine.devices).flatMap(([name, { image, rootfs }]) => {
-      const place = ["machine", "devices", name];
-      const named: [string[], string | undefined][] = [
-        [[...place, "image"], image],
-        ...(["folder", "tar", "image"] as const).map((source): [string[], string | undefined] => [
-          [...place, "rootfs", source],
-          rootfs?.[source],
-        ]),
-        ...Object.entries(rootfs?.files ?? {}).map(([path, file]): [string[], string] => [
-          [...place, "rootfs", "files", path],
-          file,
-        ]),
-      ];
-      return named.flatMap(([at, path]) => path === undefined ? [] : [pathAt(root, at, path)]);
-    }),
-    ...Object.entries(system.programs).flatMap(([name, { run }]) =>
-      isHostFile(run) ? [pathAt(root, ["programs", name, "run"], run)] : []
-    ),
-  ];
+/** A path of the host that a manifest says, and where. */
+interface HostPath {
+  place: string[];
+  value: string;
+  /** whether it has to be there before the machine is */
+  needed: boolean;
+}
+
+/** Every path of the host that a manifest says. */
+export function hostPaths(system: System): HostPath[] {
+  const paths: HostPath[] = [];
+  const add = (place: string[], value: string | undefined, needed = true) => {
+    if (value !== undefined) paths.push({ place, value, needed });
+  };
+  for (const [name, { image, rootfs, capture }] of Object.entries(system.machine.devices)) {
+    const place = ["machine", "devices", name];
+    add([...place, "image"], image);
+    add([...place, "capture"], capture, false);
+    for (const source of ["folder", "tar", "image"] as const) {
+      add([...place, "rootfs", source], rootfs?.[source]);
+    }
+    add([...place, "rootfs", "keep"], rootfs?.keep, false);
+    for (const [path, file] of Object.entries(rootfs?.files ?? {})) {
+      add([...place, "rootfs", "files", path], file);
+    }
+  }
+  for (const [name, { run }] of Object.entries(system.programs)) {
+    if (isHostFile(run)) add(["programs", name, "run"], run);
+  }
+  return paths;
 }
