@@ -3,6 +3,7 @@
 // a manifest of kind System) and `quick` (as the experiment itself).
 import { limits } from "./limits.ts";
 import {
+  anyValue,
   choice,
   defaulted,
   type Infer,
@@ -34,7 +35,7 @@ const count = (description: string, min: number) =>
   });
 
 const chosen = (description: string) =>
-  map(description, list("values of that parameter", text("a value, or the name of a system")));
+  map(description, list("values of that parameter", anyValue("a value, or the name of a system")));
 
 const figure = record("a figure of a run: exactly one of pattern and report", {
   title: optional(text("what it is; else its name")),
@@ -104,7 +105,7 @@ export const experimentShape = record("an experiment: workloads over systems and
       "what is varied, by name",
       record("a parameter", {
         title: optional(text("what it is; else its name")),
-        values: required(list("values it has", text("a value"))),
+        values: required(list("values it has", anyValue("a value"))),
         set: defaulted(
           list(
             "fields of the systems that get the value",
@@ -131,7 +132,7 @@ export const experimentShape = record("an experiment: workloads over systems and
   baseline: defaulted(
     map(
       "system and values of parameters that others are compared with; the rest is as theirs",
-      text("a value, or the name of a system"),
+      anyValue("a value, or the name of a system"),
     ),
     {},
   ),

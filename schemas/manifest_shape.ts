@@ -18,6 +18,8 @@ export interface Pattern {
 export interface TextShape extends Described {
   kind: "text";
   pattern?: Pattern;
+  /** true and false, too, are texts here */
+  flags?: boolean;
 }
 export interface ChoiceShape<C extends string = string> extends Described {
   kind: "choice";
@@ -80,6 +82,12 @@ export const text = (description: string, pattern?: Pattern): TextShape => ({
   kind: "text",
   description,
   pattern,
+});
+/** What some other field takes, as a text: with numbers and flags. */
+export const anyValue = (description: string): TextShape => ({
+  kind: "text",
+  description,
+  flags: true,
 });
 export const flag = (description: string): FlagShape => ({ kind: "flag", description });
 export const choice = <const C extends string>(

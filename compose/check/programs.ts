@@ -1,7 +1,7 @@
 // Programs exist, and somebody serves the system calls they say they use.
 import { limits } from "../../schemas/limits.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { isAddress, isHostFile, pathAt } from "../source/load.ts";
+import { isHostFile, pathAt } from "../source/load.ts";
 import type { Rule } from "./context.ts";
 
 export const checkPrograms: Rule = (
@@ -23,14 +23,24 @@ export const checkPrograms: Rule = (
           }"`,
       });
     }
-    if (!isHostFile(program.run) && !isAddress(program.run) && /\s/.test(program.run)) {
+    if (program.run.startsWith("/")) {
       const [first, ...rest] = program.run.split(/\s+/);
-      report({
-        code: "W0801",
-        message: `the path of program "${name}" has blanks in it`,
-        span: at(...path),
-        hint: `arguments are given apart: run: ${first}, args: [${rest.join(", ")}]`,
-      });
+      if (rest.length > 0) {
+        report({
+          code: "W0801",
+          message: `the path of program "${name}" has blanks in it`,
+          span: at(...path),
+          hint: `arguments are given apart: run: ${first}, args: [${rest.join(", ")}]`,
+        });
+      }
+      if (isModule(first)) {
+        report({
+          code: "W0802",
+          message: `"${first}" is looked for in the machine`,
+          span: at(...path),
+          hint: `a module of the host is file://${first}, or relative to this file`,
+        });
+      }
     }
     if (program.stdin === "console") {
       if (reader !== undefined) {

@@ -121,4 +121,6 @@ export const explanations: Record<string, string> = {
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
   W0801:
     "`run` is the path of a program, not a line for a shell: arguments are a list of their own.",
+  W0802:
+    "A path that begins with / is one of the machine. Modules of the host are relative to the manifest, or file:// addresses.",
 };

@@ -125,7 +125,7 @@ function read(
         hint: suggest(value, shape.choices),
       });
     case "text":
-      if (typeof value === "boolean") return wrong();
+      if (typeof value === "boolean" && !shape.flags) return wrong();
       if (shape.pattern) checkPattern(shape.pattern, String(value), node.span, report);
       return String(value);
     default:
