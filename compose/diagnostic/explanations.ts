@@ -117,6 +117,8 @@ export const explanations: Record<string, string> = {
   E1206: "Answers are late by some time, and of frames a part is lost; nothing else is.",
   E1207:
     "A fault is brought about only where the machine is there to go on: the way in which the domain is kept apart has to contain it.",
+  W0301:
+    "A component that nobody asks for anything takes memory and does nothing. Often a slice has one of its kind already.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
   W0801:
