@@ -75,11 +75,10 @@ export function stopOnSignals(
   }
 }
 
-/** Has a machine that is not there yet give up when it is asked to; it can be asked only once. */
+/** Has a machine that is not there yet give up when it is asked to; whoever asks again ends the process. */
 export class Interruption {
   readonly #controller = new AbortController();
   readonly #onSignal = () => this.interrupt();
-
   #ended = false;
 
   constructor() {
@@ -97,8 +96,10 @@ export class Interruption {
   }
 
   interrupt(): void {
-    this.end();
+    if (this.happened) return;
     this.#controller.abort(new Error("interrupted"));
+    // What follows at once is the same request.
+    Deno.unrefTimer(setTimeout(() => this.end(), ECHO_MS));
   }
 
   /** Signals are somebody else's from here on. */
