@@ -3,6 +3,7 @@ import type { Plan } from "../schemas/plan.ts";
 import { makeContext, type Rule } from "./check/context.ts";
 import { checkDevices } from "./check/devices.ts";
 import { checkEdges } from "./check/edges.ts";
+import { checkEmpty } from "./check/empty.ts";
 import { checkImages } from "./check/images.ts";
 import { checkInjectedFaults } from "./check/injected_faults.ts";
 import { checkMemory } from "./check/memory.ts";
@@ -21,6 +22,7 @@ import type { Loaded } from "./source/load.ts";
 
 const rules: Rule[] = [
   checkNames,
+  checkEmpty,
   checkPlacedOnce,
   checkPrimary,
   checkDevices,

@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import Ajv2020 from "ajv/dist/2020.js";
-import { parse } from "@std/yaml";
+import { parse, stringify } from "@std/yaml";
 import { systemSchemaText } from "../schemas/json_schema.ts";
 import { compile, load } from "./mod.ts";
+import { flatManifest } from "./source/flat.ts";
 
 const root = new URL("../", import.meta.url);
 const examples = [...Deno.readDirSync(new URL("examples/", root))].map((entry) => entry.name)
@@ -11,11 +12,12 @@ const reader = {
   read: (path: string) => Deno.readTextFile(new URL(path, root)),
   exists: () => Promise.resolve(true),
 };
+const calls = [
+  { number: 56, name: "openat", group: "files" },
+  { number: 203, name: "connect", group: "sockets" },
+];
 const planOf = async (name: string) => {
-  const { plan } = compile(await load(`examples/${name}`, reader), [
-    { number: 56, name: "openat", group: "files" },
-    { number: 203, name: "connect", group: "sockets" },
-  ]);
+  const { plan } = compile(await load(`examples/${name}`, reader), calls);
   assert(plan);
   return plan;
 };
@@ -123,3 +125,50 @@ Deno.test("a driver in a domain of its own is reached by a ring that carries dis
     transport: "ring",
   }]);
 });
+
+Deno.test("lists of a manifest gain entries of what extends it, and arguments are replaced", async () => {
+  const files: Record<string, string> = {
+    "base.yaml": `kind: System
+name: base
+slices: { args: [vfs, tmpfs] }
+domains: { primary: { primary: true, slices: [args], components: [process] } }
+mounts: { /: { filesystem: tmpfs } }
+programs: { shell: { run: /bin/sh, args: [-c, "echo one"], uses: [read] } }
+`,
+    "over.yaml": `extends: base.yaml
+slices: { args: [devfs] }
+programs: { shell: { args: [-c, "echo two"], uses: [write] } }
+`,
+  };
+  const { system } = await load("over.yaml", {
+    read: (path) => Promise.resolve(files[path]),
+    exists: () => Promise.resolve(true),
+  });
+  assertEquals(system?.slices.args, ["vfs", "tmpfs", "devfs"]);
+  assertEquals(system?.programs.shell.args, ["-c", "echo two"]);
+  assertEquals(system?.programs.shell.uses, ["read", "write"]);
+});
+
+Deno.test("a manifest as one file is the same machine, wherever the parts of it were", async () => {
+  const paths = examples.map((name) => `examples/${name}`);
+  const elsewhere = ["monolithic", "vertical"].map((name) => `examples/architectures/${name}.yaml`);
+  for (const path of [...paths, ...elsewhere]) {
+    const whole = await load(path, reader);
+    const plan = compile(whole, calls).plan;
+    for (const folder of [path.slice(0, path.lastIndexOf("/")), "/far"]) {
+      const file = `${folder}/flat.yaml`;
+      // As another folder sees them, its parts are below a root of their own.
+      const far = folder === "/far" ? await load(`/${path}`, { ...reader, read: below }) : whole;
+      const text = stringify(flatManifest(far, file), { lineWidth: -1 });
+      const again = compile(await load(file, reader, text), calls);
+      assertEquals(again.diagnostics.filter(({ code }) => code !== "W0501"), [], path);
+      const unrooted = JSON.stringify(again.plan).replaceAll('"/examples/', '"examples/')
+        .replaceAll("file:///examples/", "examples/");
+      assertEquals(JSON.parse(unrooted), JSON.parse(JSON.stringify(plan)), `${path} in ${folder}`);
+    }
+  }
+});
+
+function below(path: string): Promise<string> {
+  return reader.read(path.slice(1));
+}

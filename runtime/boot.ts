@@ -72,11 +72,11 @@ export interface RunningMachine {
   /** Says that the host's terminal has another size. */
   resize(size: TerminalSize): void;
   /**
-   * Traces it for some time, or to its end: what every thread did, and which of it caused which.
+   * Traces it for some time, to its end, or until `signal` is aborted: what every thread did, and which of it caused which.
    * @returns what Perfetto and Chrome's tracing show; of each thread the last 65,536 records
    * @throws Error where it is being traced already
    */
-  trace(ms: number): Promise<ChromeTrace>;
+  trace(ms: number, signal?: AbortSignal): Promise<ChromeTrace>;
   /** How it is doing. Never resolves once it has ended. */
   look(): Promise<MachineState>;
   /** Makes a service domain fail, as a crash would. @throws Error for a domain that is not one */

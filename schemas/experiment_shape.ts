@@ -3,23 +3,22 @@
 // a manifest of kind System) and `quick` (as the experiment itself).
 import { limits } from "./limits.ts";
 import {
+  anyValue,
   choice,
   defaulted,
   type Infer,
   list,
   map,
+  named,
+  namePattern,
   number,
   optional,
+  pathPattern,
   record,
   required,
   text,
+  variablePattern,
 } from "./manifest_shape.ts";
-
-const named = (description: string) =>
-  text(description, {
-    source: "^[a-z][a-z0-9_-]{0,62}$",
-    meaning: "a lower-case letter, then letters, digits, - and _",
-  });
 
 const percentage = (description: string) =>
   text(description, {
@@ -36,7 +35,7 @@ const count = (description: string, min: number) =>
   });
 
 const chosen = (description: string) =>
-  map(description, list("values of that parameter", text("a value, or the name of a system")));
+  map(description, list("values of that parameter", anyValue("a value, or the name of a system")));
 
 const figure = record("a figure of a run: exactly one of pattern and report", {
   title: optional(text("what it is; else its name")),
@@ -66,8 +65,8 @@ const workload = record("a program that is run and measured", {
     list("arguments; ${NAME} is the value of a parameter", text("an argument")),
     [],
   ),
-  env: defaulted(map("environment; values as those of args", text("a value")), {}),
-  cwd: defaulted(text("working directory"), "/"),
+  env: defaulted(map("environment; values as those of args", text("a value"), variablePattern), {}),
+  cwd: defaulted(text("working directory", pathPattern), "/"),
   uid: defaulted(number("integer", "user id", limits.id), 0),
   gid: defaulted(number("integer", "group id", limits.id), 0),
   beside: defaulted(
@@ -98,14 +97,15 @@ export const experimentShape = record("an experiment: workloads over systems and
     record("a system", {
       extends: required(text("path of its manifest, relative to the file that says it")),
       title: optional(text("what it is called in the report; else its name")),
-    }),
+    }, ["overrides"]),
+    namePattern,
   )),
   parameters: defaulted(
     map(
       "what is varied, by name",
       record("a parameter", {
         title: optional(text("what it is; else its name")),
-        values: required(list("values it has", text("a value"))),
+        values: required(list("values it has", anyValue("a value"))),
         set: defaulted(
           list(
             "fields of the systems that get the value",
@@ -128,11 +128,11 @@ export const experimentShape = record("an experiment: workloads over systems and
     ),
     [],
   ),
-  workloads: required(map("what is run, by name", workload)),
+  workloads: required(map("what is run, by name", workload, namePattern)),
   baseline: defaulted(
     map(
       "system and values of parameters that others are compared with; the rest is as theirs",
-      text("a value, or the name of a system"),
+      anyValue("a value, or the name of a system"),
     ),
     {},
   ),
@@ -153,7 +153,7 @@ export const experimentShape = record("an experiment: workloads over systems and
     ),
     [],
   ),
-});
+}, ["extends", "include", "quick"]);
 
 /** An experiment as written: units resolved, defaults filled in. */
 export type Experiment = Infer<typeof experimentShape>;

@@ -26,7 +26,7 @@ Deno.test("the page names every field, its default and its bounds", () => {
   for (
     const row of [
       /^\| `readOnly` +\| `true`, `false` +\| `false` +\| virtio-blk: refuse writes +\|$/m,
-      /^\| `size` +\| size, `2MiB` to `8TiB` +\| required +\|/m,
+      /^\| `size` +\| size, `6MiB` to `8TiB` +\| required +\|/m,
       /^\| `clients` +\| `retry`, `error` +\| +\|/m,
       /^\| `ring` +\| \[`domains\.NAME\.ring`\]\(#domainsnamering\) +\| those of its fields +\|/m,
       /^## `domains\.NAME\.recovery`$/m,

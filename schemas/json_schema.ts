@@ -11,7 +11,7 @@ export function toJsonSchema(shape: Shape): Json {
   switch (shape.kind) {
     case "text":
       return {
-        type: ["string", "number"],
+        type: ["string", "number", ...(shape.flags ? ["boolean"] : [])],
         description,
         ...(shape.pattern ? { pattern: shape.pattern.source } : {}),
       };
@@ -27,6 +27,7 @@ export function toJsonSchema(shape: Shape): Json {
       return {
         type: "object",
         description,
+        ...(shape.keys ? { propertyNames: { pattern: shape.keys.source } } : {}),
         additionalProperties: nullable(toJsonSchema(shape.item)),
       };
     case "record":

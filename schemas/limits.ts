@@ -82,10 +82,10 @@ export const limits = {
     reason: "health checks and `compose exec` on one machine; each holds up to 512 KiB of streams",
   },
   imageBytes: {
-    min: 2 << 20,
+    min: 6 << 20,
     max: 2 ** 43,
     reason:
-      "a journal needs 1,024 blocks; up to 8 TiB, numbers of 4 KiB blocks are below 2^31, where bit operations on them are safe",
+      "a journal needs 1,024 blocks and the rest 512; up to 8 TiB, numbers of 4 KiB blocks are below 2^31, where bit operations on them are safe",
   },
   id: { min: 0, max: 2 ** 32 - 2, reason: "uid_t is 32 bits and its last value means none" },
 } as const satisfies Record<string, Limit>;

@@ -7,19 +7,17 @@ import {
   flag,
   list,
   map,
+  named,
+  namePattern,
   number,
   optional,
+  pathPattern,
   record,
   required,
   text,
+  variablePattern,
 } from "./manifest_shape.ts";
 import type { System } from "./system.ts";
-
-const named = (description: string) =>
-  text(description, {
-    source: "^[a-z][a-z0-9_-]{0,62}$",
-    meaning: "a lower-case letter, then letters, digits, - and _",
-  });
 
 const rootfs = record("a root file system: exactly one of debian, folder, tar and image", {
   debian: optional(record("packages of Debian, with all they depend on", {
@@ -62,7 +60,7 @@ const rootfs = record("a root file system: exactly one of debian, folder, tar an
 const hostPort = (description: string) =>
   text(description, {
     source: "^(\\[[0-9a-fA-F:]+\\]|[^ :/\\[\\]]+):([0-9]{1,5}|\\*)$",
-    meaning: "an address or a name, a colon, and a port",
+    meaning: "an address or a name, a colon, and a port, such as 127.0.0.1:8080",
     what: "address with port",
   });
 
@@ -303,7 +301,7 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     record("the emulated machine", {
       memory: defaulted(number("bytes", "physical memory in all", limits.memoryBytes), "256MiB"),
       harts: defaulted(number("integer", "hardware threads", limits.harts), 1),
-      devices: defaulted(map("devices by name", device), {}),
+      devices: defaulted(map("devices by name", device, namePattern), {}),
     }),
     {},
   ),
@@ -311,10 +309,11 @@ export const systemShape = record("a system: machine, slices, domains, programs"
     map(
       "vertical chains of components, by name",
       list("components, from system calls down to the device", named("name of a component")),
+      namePattern,
     ),
     {},
   ),
-  domains: required(map("where slices run, by name", domain)),
+  domains: required(map("where slices run, by name", domain, namePattern)),
   mounts: defaulted(
     map(
       "mount points by absolute path",
@@ -338,8 +337,8 @@ export const systemShape = record("a system: machine, slices, domains, programs"
         ),
         argv0: optional(text("what it is told its name is; else what `run` says")),
         args: defaulted(list("arguments", text("an argument")), []),
-        env: defaulted(map("environment", text("a value")), {}),
-        cwd: defaulted(text("working directory"), "/"),
+        env: defaulted(map("environment", text("a value"), variablePattern), {}),
+        cwd: defaulted(text("working directory", pathPattern), "/"),
         stdin: defaulted(
           choice("what it reads: nothing, or what `compose` reads", ["none", "console"]),
           "none",
@@ -390,10 +389,11 @@ export const systemShape = record("a system: machine, slices, domains, programs"
           "5s",
         ),
       }),
+      namePattern,
     ),
     {},
   ),
-});
+}, ["extends", "include"]);
 
 export type { System };
 /** One domain of a manifest. */

@@ -147,8 +147,8 @@ function introduction(nameMeaning: string): string[] {
     ]),
     paragraph(`Paths are relative to the file that says them. Maps merge by key, and \`null\` takes
       an inherited entry away; lists gain the entries that they do not have yet; anything else is
-      replaced. A file that is reached twice is refused. \`compose config FILE\` prints the
-      result.`),
+      replaced, and so is \`args\`. A file that is reached twice is refused. \`compose config FILE\` prints the
+      result, which can be read again.`),
   ];
 }
 

@@ -6,10 +6,20 @@ interface Described {
   /** for editor completion and `explain` */
   description: string;
 }
+/** What a text has to match. */
+export interface Pattern {
+  /** a regular expression */
+  source: string;
+  /** the same in words: "a name is ..." */
+  meaning: string;
+  /** what such a text is, where it is no name: "address" */
+  what?: string;
+}
 export interface TextShape extends Described {
   kind: "text";
-  /** `what`: what such a text is, where it is no name: "address" */
-  pattern?: { source: string; meaning: string; what?: string };
+  pattern?: Pattern;
+  /** true and false, too, are texts here */
+  flags?: boolean;
 }
 export interface ChoiceShape<C extends string = string> extends Described {
   kind: "choice";
@@ -30,10 +40,14 @@ export interface ListShape<S extends Shape = Shape> extends Described {
 export interface MapShape<S extends Shape = Shape> extends Described {
   kind: "map";
   item: S;
+  /** what its keys have to match */
+  keys?: Pattern;
 }
 export interface RecordShape<F extends Fields = Fields> extends Described {
   kind: "record";
   fields: F;
+  /** fields that are read before this shape is: of another shape, or of several files */
+  apart?: readonly string[];
 }
 export interface Field<S extends Shape = Shape, P extends Presence = Presence> {
   shape: S;
@@ -64,10 +78,16 @@ export type Infer<S> = S extends ChoiceShape<infer C> ? C
       & { [K in keyof F as F[K]["presence"] extends "optional" ? K : never]?: Infer<F[K]["shape"]> }
   : never;
 
-export const text = (description: string, pattern?: TextShape["pattern"]): TextShape => ({
+export const text = (description: string, pattern?: Pattern): TextShape => ({
   kind: "text",
   description,
   pattern,
+});
+/** What some other field takes, as a text: with numbers and flags. */
+export const anyValue = (description: string): TextShape => ({
+  kind: "text",
+  description,
+  flags: true,
 });
 export const flag = (description: string): FlagShape => ({ kind: "flag", description });
 export const choice = <const C extends string>(
@@ -88,15 +108,25 @@ export const list = <S extends Shape>(description: string, item: S): ListShape<S
   description,
   item,
 });
-export const map = <S extends Shape>(description: string, item: S): MapShape<S> => ({
+export const map = <S extends Shape>(
+  description: string,
+  item: S,
+  keys?: Pattern,
+): MapShape<S> => ({
   kind: "map",
   description,
   item,
+  keys,
 });
-export const record = <const F extends Fields>(description: string, fields: F): RecordShape<F> => ({
+export const record = <const F extends Fields>(
+  description: string,
+  fields: F,
+  apart?: readonly string[],
+): RecordShape<F> => ({
   kind: "record",
   description,
   fields,
+  apart,
 });
 export const required = <S extends Shape>(shape: S): Field<S, "required"> => ({
   shape,
@@ -111,6 +141,27 @@ export const defaulted = <S extends Shape>(shape: S, fallback: unknown): Field<S
   presence: "defaulted",
   fallback,
 });
+
+/** Names of what manifests declare. */
+export const namePattern: Pattern = {
+  source: "^[a-z][a-z0-9_-]{0,62}$",
+  meaning: "a lower-case letter, then letters, digits, - and _",
+};
+/** Paths of the machine. */
+export const pathPattern: Pattern = {
+  source: "^/",
+  meaning: "a path of the machine that begins with /",
+  what: "absolute path",
+};
+/** Names of an environment. */
+export const variablePattern: Pattern = {
+  source: "^[^=]+$",
+  meaning: "at least a character, none of them =",
+  what: "variable of an environment",
+};
+
+/** A name of something that manifests declare. */
+export const named = (description: string): TextShape => text(description, namePattern);
 
 /** What each unit multiplies by, per kind of number. */
 export const units: Record<Exclude<NumberShape["kind"], "integer">, Record<string, number>> = {

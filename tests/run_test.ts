@@ -124,7 +124,7 @@ Deno.test("run: 127 for a program that is not there, 126 for what is none, 125 f
     assertEquals(await run(folder, [], "/nothing"), {
       code: 127,
       out: "",
-      err: "compose: cannot start /nothing: ENOENT\n",
+      err: "compose: cannot start /nothing: no such file or directory (ENOENT)\n",
     });
     assertEquals((await run(folder, [], "/words")).code, 126);
     await Deno.writeTextFile(`${folder}/small.yaml`, manifest("{ tar: root/words }"));
@@ -141,7 +141,10 @@ Deno.test("run: a program is found by its name along PATH, and by a path from it
     assertEquals((await run(folder, ["--env", "PATH=/nowhere:/"], "note")).out, out);
     assertEquals((await run(folder, ["--cwd", "/"], "./note")).out, out);
     const missed = await run(folder, [], "note");
-    assertEquals([missed.code, missed.err], [127, "compose: cannot start note: ENOENT\n"]);
+    assertEquals([missed.code, missed.err], [
+      127,
+      "compose: cannot start note: no such file or directory (ENOENT)\n",
+    ]);
   }));
 
 Deno.test("run: wrong use is 2, and says how", () =>
@@ -271,7 +274,7 @@ Deno.test("run: whoever asks three times does not wait for the program", () =>
     for (let times = 1; times <= 3; times++) {
       child.kill("SIGINT");
       // Signals of one kind that come together are one.
-      await new Promise((resolve) => setTimeout(resolve, 50));
+      await new Promise((resolve) => setTimeout(resolve, 300));
     }
     assertEquals((await child.status).code, 125);
     await Promise.all([

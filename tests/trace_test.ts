@@ -93,6 +93,9 @@ Deno.test("trace: a machine that runs is traced for a while, one at a time; doma
     const tracing = machine.trace(100);
     await assertRejects(() => machine.trace(1), Error, "The machine is being traced already");
     assert(!look(await tracing).includes("recovered"));
+    const abandoned = new AbortController(), left = machine.trace(LIMIT_MS, abandoned.signal);
+    abandoned.abort();
+    await left;
     // The next instance records where the last one did; the trace ends with the machine.
     const whole = machine.trace(LIMIT_MS);
     machine.kill("storage");

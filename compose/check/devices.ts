@@ -1,4 +1,5 @@
 // Every device has an owner with a driver for it, and every driver a device.
+import { suggestNear } from "../diagnostic/suggest.ts";
 import type { Rule } from "./context.ts";
 
 export const checkDevices: Rule = ({ system, placement, report, at, key }) => {
@@ -27,13 +28,21 @@ export const checkDevices: Rule = ({ system, placement, report, at, key }) => {
       });
     }
   }
+  /** A slice that no domain names is in the primary; one of a name like another's is meant to be that. */
+  const unplaced = (slice: string | undefined) => {
+    if (slice === undefined) return undefined;
+    if (Object.values(system.domains).some((domain) => domain.slices.includes(slice))) return;
+    const near = suggestNear(slice, Object.keys(system.slices).filter((other) => other !== slice));
+    return near && `no domain has slice "${slice}", so it is in the primary; ${near}`;
+  };
   for (const instance of placement.instances) {
     if (instance.described.device === undefined || instance.device !== undefined) continue;
     report({
       code: "E0214",
       message: `driver "${instance.name}" has no device in domain "${instance.domain}"`,
       span: at(...instance.place),
-      hint: `give "${instance.domain}" a device with model ${instance.described.device}`,
+      hint: unplaced(instance.slice) ??
+        `give "${instance.domain}" a device with model ${instance.described.device}`,
     });
   }
 };

@@ -1,5 +1,5 @@
 // Every need has one provider, reached by a call or, where the interface allows it, by a ring that both
-// ends can reach; domains do not wait for each other in a circle.
+// ends can reach; domains do not wait for each other in a circle; and nobody is there in vain.
 import { components, interfaces } from "../../schemas/components.ts";
 import { takesMany } from "../plan/placement.ts";
 import { findCircle } from "./circle.ts";
@@ -91,6 +91,20 @@ export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
       }
       waits.set(from.space, (waits.get(from.space) ?? new Set()).add(provider.space));
     }
+  }
+  const used = new Set(placement.edges.flatMap(({ providers }) => providers));
+  for (const instance of placement.instances) {
+    if (used.has(instance) || instance.described.serves !== undefined) continue;
+    const other = placement.instances.find((each) =>
+      used.has(each) && each.component === instance.component
+    );
+    report({
+      code: "W0301",
+      message: `nobody uses component "${instance.name}"`,
+      span: at(...instance.place),
+      ...(other && { related: [{ span: at(...other.place), message: `"${other.name}" is used` }] }),
+      hint: "leave it out, or place what needs it beside it",
+    });
   }
   const circle = findCircle(waits);
   if (circle) {

@@ -50,6 +50,16 @@ function checkRootfs(context: Context, name: string): void {
       });
     }
   }
+  for (const path of Object.keys(rootfs!.files)) {
+    if (!Object.hasOwn(rootfs!.links, path)) continue;
+    report({
+      code: "E0608",
+      message: `"${path}" is both a file and a link`,
+      span: key(...place, "rootfs", "files", path),
+      related: [{ span: key(...place, "rootfs", "links", path), message: "the link" }],
+      hint: `${path}: null takes an inherited one away`,
+    });
+  }
   const { keep } = rootfs!;
   if (keep !== undefined && system.machine.devices[name].readOnly) {
     report({

@@ -23,6 +23,25 @@ export const checkPrograms: Rule = (
           }"`,
       });
     }
+    if (program.run.startsWith("/")) {
+      const [first, ...rest] = program.run.split(/\s+/);
+      if (rest.length > 0) {
+        report({
+          code: "W0801",
+          message: `the path of program "${name}" has blanks in it`,
+          span: at(...path),
+          hint: `arguments are given apart: run: ${first}, args: [${rest.join(", ")}]`,
+        });
+      }
+      if (isModule(first)) {
+        report({
+          code: "W0802",
+          message: `"${first}" is looked for in the machine`,
+          span: at(...path),
+          hint: `a module of the host is file://${first}, or relative to this file`,
+        });
+      }
+    }
     if (program.stdin === "console") {
       if (reader !== undefined) {
         report({

@@ -19,6 +19,10 @@ const hosted = await HostedSystem.open({
   file,
   keeps: true,
   early: () => interruption.interrupt(),
+}).catch((failure: Error) => {
+  // There is no log yet: who started it reads this.
+  console.error(failure.message);
+  Deno.exit(Exit.FAILED);
 });
 const fail = async (failure: unknown): Promise<never> => {
   const code = interruption.happened ? Exit.INTERRUPTED : Exit.FAILED;

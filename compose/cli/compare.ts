@@ -1,10 +1,10 @@
 // `compose compare`: two placements beside each other.
-import { Command } from "@cliffy/command";
-import { boot } from "../../runtime/boot.ts";
+import { Command, ValidationError } from "@cliffy/command";
 import type { Plan } from "../../schemas/plan.ts";
 import { type Composition, compositionOf, type Failure } from "../compare/composition.ts";
 import { codeLines } from "./code_size.ts";
-import { plan, type Shared } from "./input.ts";
+import { Exit, plan, type Shared } from "./input.ts";
+import { StatusLine } from "./progress.ts";
 import { table } from "./table.ts";
 
 /** A program's run on each of the two. */
@@ -16,8 +16,9 @@ interface Measured {
 
 export const compareCommand = new Command()
   .description(
-    "Show two placements beside each other: domains, the code that each has to trust, what crosses\n" +
-      "between them, and what dies with what.",
+    "Show two placements beside each other.\n" +
+      "Domains, the code that each has to trust, what crosses between them, and\n" +
+      "what dies with what.",
   )
   .arguments("<file:file> <other:file>")
   .option(
@@ -27,11 +28,15 @@ export const compareCommand = new Command()
   .example("Slices", "compose compare examples/quickstart_monolithic.yaml examples/quickstart.yaml")
   .example("With times", "compose compare --measure 3 a.yaml b.yaml")
   .action(async (options: Shared & { measure?: number }, file: string, other: string) => {
+    const { measure: runs } = options;
+    if (runs !== undefined && !(Number.isInteger(runs) && runs >= 1)) {
+      throw new ValidationError(`Say --measure 3, a number of boots, not ${runs}`);
+    }
     const plans: [Plan, Plan] = [await plan(file, options), await plan(other, options)];
     const views = plans.map((each) => withCode(compositionOf(each)));
-    const measured = options.measure === undefined
-      ? undefined
-      : await measure(plans, options.measure);
+    // Variants of a manifest may have its name.
+    if (views[0].name === views[1].name) [views[0].name, views[1].name] = [file, other];
+    const measured = runs === undefined ? undefined : await measure(plans, views, runs, options);
     if (options.json) {
       return console.log(JSON.stringify({ systems: views, measured }, null, 2));
     }
@@ -120,20 +125,36 @@ function sum(numbers: (number | undefined)[]): number | undefined {
 }
 
 /** Boots both in turns, so that what else the host does falls on both. */
-async function measure(plans: [Plan, Plan], runs: number): Promise<Measured[]> {
+async function measure(
+  plans: [Plan, Plan],
+  views: View[],
+  runs: number,
+  options: Shared,
+): Promise<Measured[]> {
+  // Nobody else pays for loading the runtime.
+  const { boot } = await import("../../runtime/boot.ts");
+  const status = new StatusLine(!options.json);
+  const fail = (name: string, reason: string): never => {
+    status.note(`compose: ${name}: ${reason}`);
+    Deno.exit(Exit.FAILED);
+  };
   const times = plans.map(() => new Map<string, number[]>());
   for (let run = 0; run < runs; run++) {
     for (const [index, each] of plans.entries()) {
-      const machine = await boot(each);
-      const { programs } = await machine.wait();
-      for (const { name, status, seconds } of programs) {
-        if (status !== 0) throw new Error(`"${name}" of ${each.name} ended with ${status}`);
+      const { name: system } = views[index];
+      status.show(`boot ${run * 2 + index + 1} of ${runs * 2}: ${system}`);
+      const { programs } = await boot(each, {
+        onEvent: (event) => event.kind === "image-progress" && status.image(event),
+      }).then((machine) => machine.wait()).catch((failure) => fail(system, failure.message));
+      for (const { name, status: code, seconds } of programs) {
+        if (code !== 0) fail(system, `"${name}" ended with ${code}, so there is no time of it`);
         const known = times[index].get(name);
         if (known === undefined) times[index].set(name, [seconds]);
         else known.push(seconds);
       }
     }
   }
+  status.clear();
   const median = (values: number[]) => values.sort((a, b) => a - b)[Math.floor(values.length / 2)];
   return [...times[0]].filter(([name]) => times[1].has(name)).map(([program, first]) => ({
     program,

@@ -63,14 +63,18 @@ export async function detach(
     stderr: "piped",
     detached: true,
   }).spawn();
-  const interrupt = () => {
-    child.kill("SIGTERM");
-    status.note(`compose: interrupted: ${name} is stopped`);
+  let died: Deno.CommandStatus | undefined, interrupted: Promise<never> | undefined;
+  void child.status.then((status) => died = status);
+  const interrupt = async (): Promise<never> => {
+    if (died === undefined) child.kill("SIGTERM");
+    status.show(`stopping ${name} ...`);
+    await child.status;
+    status.note(`compose: interrupted: ${name} has stopped`);
     Deno.exit(Exit.INTERRUPTED);
   };
-  Deno.addSignalListener("SIGINT", interrupt);
-  let died: Deno.CommandStatus | undefined;
-  void child.status.then((status) => died = status);
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => void (interrupted ??= interrupt()));
+  }
   let outcome: Outcome | undefined;
   while (outcome === undefined) {
     // Known before the look, so that what it left at its end is seen.
@@ -80,6 +84,7 @@ export async function detach(
     if (last !== undefined) outcome = { notReady: `its process ended with ${last.code}` };
     else await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
   }
+  await interrupted;
   let entry = find(name);
   while (!options.stay && entry !== undefined && await isEnding(entry)) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
@@ -93,6 +98,8 @@ export async function detach(
   if (entry === undefined) writeErrors(await new Response(child.stderr).text());
   else {
     for await (const line of readLog(entry.folder, () => false)) {
+      // What it ended for is said below.
+      if (line.stream === "system" && line.text === outcome.notReady) continue;
       console.error(logText(line, { color: false, named: true }));
     }
   }

@@ -6,7 +6,12 @@ import type { ExecutionEnd } from "../../runtime/boot/executions.ts";
 import { ControlClient, Refused } from "./control_client.ts";
 import { findRunning } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
-import { type ProgramOptions, readProgramOptions, withProgramOptions } from "./program_options.ts";
+import {
+  type ProgramOptions,
+  programWords,
+  readProgramOptions,
+  withProgramOptions,
+} from "./program_options.ts";
 import { forwardSignals } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
@@ -22,23 +27,28 @@ interface Options extends Shared, ProgramOptions {
 export function makeExecCommand(words: string[]): Command {
   const command = new Command()
     .description(
-      "Run a further program on a running system, with input, output, signals and exit status passed\n" +
-        "through. On a terminal it has one: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
-        "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
-        "126 where it cannot be executed; 125 where no such system runs; 2 wrong use.",
+      "Run a further program on a running system.\n" +
+        "Input, output, signals and exit status are passed through. On a terminal it\n" +
+        "has one: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
+        "Exit codes: the program's; 128 and the number of a signal that ended it;\n" +
+        "127 where it is not there, 126 where it cannot be executed; 125 where no such\n" +
+        "system runs; 2 wrong use.",
     )
-    .arguments("<system:string:system>");
+    .arguments("<system:string:system> [program...:string]")
+    .usage("[options] <system> -- <program> [arguments...]");
   return withProgramOptions(command)
     .option("--no-terminal", "give it pipes, on a terminal, too")
     .option("--no-input", "give it an empty input, and read nothing: for loops over lines")
     .example("A shell", "compose exec server -- /bin/sh")
     .example("In a pipe", "compose exec server -- tar c /etc > etc.tar")
     .example("As another user", "compose exec --user 33:33 server -- id")
-    .action((options: Options, system: string) => exec(system, words, options));
+    .action((options: Options, system: string, ...undelimited: string[]) =>
+      exec(system, programWords(`compose exec ${system}`, words, undelimited), options)
+    );
 }
 
 async function exec(given: string, words: string[], options: Options): Promise<void> {
-  const { env, ...rest } = readProgramOptions(words, options);
+  const { env, ...rest } = readProgramOptions(options);
   const { folder } = findRunning(given, Exit.MACHINE);
   const reads = options.input !== false;
   const terminal = options.terminal === false || !reads ? undefined : Terminal.find();

@@ -4,11 +4,11 @@ import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { calls, disk } from "../disk.ts";
 import { compileExperiment } from "../experiment/compile.ts";
 import { loadExperiment } from "../experiment/load.ts";
-import { resolvePath } from "../source/load.ts";
 import { backgroundFlags } from "./detach.ts";
 import { ExperimentProgress } from "./experiment_progress.ts";
 import { experimentJson, experimentText } from "./experiment_text.ts";
-import { Exit, print, type Shared } from "./input.ts";
+import { Exit, print, readManifest, type Shared } from "./input.ts";
+import { makeFolder } from "./output_place.ts";
 
 interface Options extends Shared {
   out?: string;
@@ -42,7 +42,7 @@ async function experiment(options: Options, file: string): Promise<void> {
   );
   const { runExperiment } = await import("../../runtime/experiment/run_experiment.ts");
   const { writeResults } = await import("../../runtime/experiment/results.ts");
-  await Deno.mkdir(folder, { recursive: true });
+  makeFolder(folder, "results");
   const header = {
     experiment: plan.name,
     digest: await digestOf(plan),
@@ -84,11 +84,7 @@ async function experiment(options: Options, file: string): Promise<void> {
 
 /** The plan, or the end of the command with the diagnostics. */
 async function compiled(file: string, options: Options): Promise<ExperimentPlan> {
-  const path = resolvePath(`${Deno.cwd()}/`, file);
-  if (!await disk.exists(path)) {
-    console.error(`compose: cannot read ${file}: no such file`);
-    Deno.exit(Exit.USAGE);
-  }
+  const { path } = await readManifest(file);
   const loaded = await loadExperiment(path, disk, options.quick);
   const { plan, diagnostics } = await compileExperiment(loaded, disk, calls);
   if (plan === undefined || diagnostics.length > 0 && !options.json) print(diagnostics, options);

@@ -16,7 +16,11 @@ export function experimentText(plan: ExperimentPlan, summary: Summary): string {
   ]);
   const percent = `${plan.confidence * 100}% interval`;
   const head = ["workload", "with", "system", "figure", `mean, ${percent}`, "runs", "to baseline"];
-  return table(head, rows);
+  const missing = summary.missingCounters.map((name) => `"${name}"`);
+  return [
+    rows.length === 0 ? "no run has ended as it should" : table(head, rows),
+    ...(missing.length === 0 ? [] : [`no domain has counted ${missing.join(" and ")}`]),
+  ].join("\n\n");
 }
 
 /** The same as plain data: machines are left out, which `--check --json` tells. */

@@ -21,9 +21,10 @@ const kindsOf = (place: string) => kinds.filter((kind) => faultPlaces[kind] === 
 
 export const faultCommand = new Command()
   .description(
-    "Have something go wrong in a running system. Manifests can say the same, at certain moments: faults.\n" +
+    "Have something go wrong in a running system.\n" +
+      "Manifests can say the same, at certain moments: docs/faults.md.\n" +
       `In a service domain: ${kindsOf("domain")}.\n` +
-      `In a virtio-blk device: ${kindsOf("virtio-blk")}. In a virtio-net device: ${
+      `In a virtio-blk device: ${kindsOf("virtio-blk")}.\nIn a virtio-net device: ${
         kindsOf("virtio-net")
       }.`,
   )

@@ -1,8 +1,9 @@
 // What all commands share: reading a manifest from disk, showing diagnostics, exit codes.
 import { compile, type Diagnostic, load, type Loaded, render, toJson } from "../mod.ts";
 import type { Plan } from "../../schemas/plan.ts";
-import { resolvePath } from "../source/load.ts";
+import { resolvePath, whyUnread } from "../source/load.ts";
 import { calls, disk } from "../disk.ts";
+import { takesColor } from "./streams.ts";
 
 /**
  * Exit codes: fine; diagnostics or a failed program; wrong use of the command. `run` has the program's own,
@@ -14,19 +15,22 @@ export interface Shared {
   json?: boolean;
 }
 
-/** Loads a manifest; says which file is missing and ends with {@link Exit.USAGE}. */
+/** The text of a manifest; says why it cannot be read, and ends with {@link Exit.USAGE}. */
+export async function readManifest(file: string): Promise<{ path: string; content: string }> {
+  const path = resolvePath(`${Deno.cwd()}/`, file);
+  try {
+    return { path, content: await disk.read(path) };
+  } catch (error) {
+    console.error(`compose: cannot read ${file || "a file without name"}: ${whyUnread(error)}`);
+    Deno.exit(Exit.USAGE);
+  }
+}
+
+/** Loads a manifest that can be read. */
 export async function open(
   file: string,
 ): Promise<Loaded & { diagnostics: Diagnostic[]; plan?: Plan }> {
-  const path = resolvePath(`${Deno.cwd()}/`, file);
-  let content: string;
-  try {
-    content = await disk.read(path);
-  } catch (error) {
-    const why = error instanceof Deno.errors.NotFound ? "no such file" : (error as Error).message;
-    console.error(`compose: cannot read ${file}: ${why}`);
-    Deno.exit(Exit.USAGE);
-  }
+  const { path, content } = await readManifest(file);
   const loaded = await load(path, disk, content);
   return { ...loaded, ...compile(loaded, calls) };
 }
@@ -36,7 +40,7 @@ export function print(diagnostics: Diagnostic[], options: Shared): void {
   if (options.json) {
     return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
   }
-  const color = Deno.stderr.isTerminal();
+  const color = takesColor(Deno.stderr);
   for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
 }
 

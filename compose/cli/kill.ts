@@ -17,7 +17,7 @@ export const killCommand = new Command()
   .action(kill);
 
 async function kill(
-  { signal }: Shared & { signal: string },
+  { signal, json }: Shared & { signal: string },
   given: string,
   ...programs: string[]
 ): Promise<void> {
@@ -25,7 +25,10 @@ async function kill(
   const { folder, name } = findRunning(given);
   try {
     const answer = await ControlClient.once(folder, { do: "signal", programs, number });
-    if (answer !== undefined && "done" in answer) Deno.exit(Exit.OK);
+    if (answer !== undefined && "done" in answer) {
+      if (json) console.log(JSON.stringify({ system: name, signal: number, programs }));
+      Deno.exit(Exit.OK);
+    }
     console.error(`compose: system "${name}" has ended`);
   } catch (failure) {
     if (!(failure instanceof Refused)) throw failure;

@@ -1,11 +1,13 @@
 // `compose logs`: what the programs of a system have printed, and what happened to it.
 import { Command, ValidationError } from "@cliffy/command";
+import { suggest } from "../diagnostic/suggest.ts";
+import { ControlClient } from "./control_client.ts";
 import { parseDuration } from "./duration.ts";
 import { findSystem } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 import { logText } from "./log_text.ts";
-import { writeAll } from "./streams.ts";
-import { isRunning } from "./system_folder.ts";
+import { takesColor, writeAll } from "./streams.ts";
+import { isRunning, type SystemEntry } from "./system_folder.ts";
 import { readLog } from "./system_log.ts";
 
 interface Options extends Shared {
@@ -17,8 +19,9 @@ interface Options extends Shared {
 
 export const logsCommand = new Command()
   .description(
-    "Print what the programs of a system have printed, and what happened to it.\n" +
-      "Standard error of programs goes to standard error. The last 8 to 16 MiB are kept.",
+    "Print what programs of a system have printed, and what happened to it.\n" +
+      "Standard error of programs goes to standard error. The last 8 to 16 MiB are\n" +
+      "kept.",
   )
   .arguments("<system:string:system>")
   .option("-f, --follow", "go on until the system ends")
@@ -33,7 +36,8 @@ export const logsCommand = new Command()
 async function logs(options: Options, given: string): Promise<void> {
   const sinceMs = options.since === undefined ? -Infinity : momentOf(options.since, Date.now());
   const entry = findSystem(given);
-  const color = Deno.stdout.isTerminal(), encoder = new TextEncoder();
+  if (options.program !== undefined) await checkProgram(entry, options.program);
+  const color = takesColor(Deno.stdout), encoder = new TextEncoder();
   const more = () => options.follow === true && entry.end === undefined && isRunning(entry);
   for await (const line of readLog(entry.folder, more)) {
     if (line.ms < sinceMs) continue;
@@ -44,6 +48,23 @@ async function logs(options: Options, given: string): Promise<void> {
     const sink = line.stream === "stderr" && !options.json ? Deno.stderr : Deno.stdout;
     if (!writeAll(sink, encoder.encode(`${text}\n`))) Deno.exit(Exit.OK);
   }
+}
+
+/** Says that a system has no such program, and ends the command; one that is just being started is believed. */
+async function checkProgram(entry: SystemEntry, program: string): Promise<void> {
+  const names = (await programsOf(entry))?.map(({ name }) => name);
+  if (names === undefined || names.includes(program)) return;
+  const hint = suggest(program, names);
+  console.error(
+    `compose: system "${entry.name}" has no program "${program}"${hint ? `: ${hint}` : ""}`,
+  );
+  Deno.exit(Exit.FAILED);
+}
+
+async function programsOf({ folder, end }: SystemEntry): Promise<{ name: string }[] | undefined> {
+  if (end !== undefined) return end.report?.programs;
+  const answer = await ControlClient.once(folder, { do: "describe" });
+  return answer !== undefined && "state" in answer ? answer.state.machine?.programs : undefined;
 }
 
 /** @returns milliseconds since 1970 */

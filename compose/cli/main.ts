@@ -32,7 +32,8 @@ const main = new Command()
   .version("0.1.0")
   .description(
     "Compose operating systems from slices.\n" +
-      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use; `run` and `exec` have the program's own.",
+      "Exit codes: 0 fine, 1 diagnostics or a failed program, 2 wrong use;\n" +
+      "`run` and `exec` have the program's own.",
   )
   .globalOption("--json", "machine-readable output")
   .globalComplete("system", () => listSystems().map(({ name }) => name))
@@ -61,11 +62,16 @@ const main = new Command()
   .command("completions", new CompletionsCommand())
   .command("help", new HelpCommand());
 
+/** What the host refused, such as to write to a full disk, is no fault of ours. */
+function isOfHost(error: unknown): error is Error {
+  return error instanceof Error && /\(os error \d+\)/.test(error.message);
+}
+
 try {
   if (own.length === 0) main.showHelp();
   else await main.parse(own);
 } catch (error) {
-  if (!(error instanceof ValidationError)) throw error;
+  if (!(error instanceof ValidationError || isOfHost(error))) throw error;
   console.error(`compose: ${error.message}`);
-  Deno.exit(Exit.USAGE);
+  Deno.exit(error instanceof ValidationError ? Exit.USAGE : Exit.FAILED);
 }

@@ -18,12 +18,28 @@ export function withProgramOptions(command: Command): Command {
     });
 }
 
+/**
+ * The program and its arguments, which are behind `--`: what is before it may be options of the command.
+ *
+ * @param begun the command as far as it was right
+ * @param undelimited what else is before `--`
+ * @throws ValidationError
+ */
+export function programWords(begun: string, words: string[], undelimited: string[]): string[] {
+  if (words.length + undelimited.length === 0) {
+    throw new ValidationError(`Say which program to run: ${begun} -- PROGRAM`);
+  }
+  if (undelimited.length > 0) {
+    const meant = [...undelimited, ...words].join(" ");
+    throw new ValidationError(`Programs are said behind --: ${begun} -- ${meant}`);
+  }
+  return words;
+}
+
 /** @throws ValidationError */
 export function readProgramOptions(
-  words: string[],
   { env, cwd, user }: ProgramOptions,
 ): { env: Record<string, string>; cwd: string; uid: number; gid: number } {
-  if (words.length === 0) throw new ValidationError("Say which program to run, after --");
   const ids = /^(\d+)(?::(\d+))?$/.exec(user ?? "0");
   if (ids === null || ids.slice(1).some((id) => Number(id ?? 0) > limits.id.max)) {
     throw new ValidationError(`Say users and groups by their numbers, not "${user}"`);

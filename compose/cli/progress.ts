@@ -3,7 +3,8 @@ import { writeAll } from "./streams.ts";
 import type { RunningMachine } from "../../runtime/boot.ts";
 import type { MachineEvent, MachineState } from "../../runtime/report.ts";
 
-const WIDTH = 78;
+/** A line is not as long as to be hard to read, nor longer than the terminal is wide. */
+const MAX_WIDTH = 78;
 const WATCH_MS = 1000;
 const STEPS = {
   index: "reading",
@@ -32,7 +33,8 @@ export class StatusLine {
     // A terminal need not see every file that goes by.
     if (!this.#shown || now - this.#lastMs < 50) return;
     this.#lastMs = now;
-    this.#text = text.length > WIDTH ? `${text.slice(0, WIDTH - 3)}...` : text;
+    const width = Math.min(MAX_WIDTH, (Deno.consoleSize().columns || 80) - 1);
+    this.#text = text.length > width ? `${text.slice(0, Math.max(0, width - 3))}...` : text;
     this.#write(`\r${this.#text}\x1b[K`);
   }
 

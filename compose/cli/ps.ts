@@ -18,7 +18,8 @@ type Shown = Omit<SystemEntry, "folder"> & { now?: SystemState };
 export const psCommand = new Command()
   .description(
     "List the systems that run, with their domains and programs.\n" +
-      "Those that ended in the background are listed until `compose down` forgets them.",
+      "Those that ended in the background are listed until `compose down` forgets\n" +
+      "them.",
   )
   .arguments("[system:string:system]")
   .example("All", "compose ps")

@@ -1,5 +1,5 @@
 // What a machine did, as a table for people.
-import type { MachineReport, Recovery } from "../../runtime/report.ts";
+import type { MachineReport, ProgramReport, Recovery } from "../../runtime/report.ts";
 import { table } from "./table.ts";
 
 const HEAD = [
@@ -24,16 +24,22 @@ export function reportText(report: MachineReport): string {
     String(one.restarts),
     String(one.faults),
   ]);
-  const programs = report.programs.map(({ name, status, signal, health, restarts }) => {
+  const programs = report.programs.map((program) => {
+    const { name, health, restarts } = program;
     const more = [
       ...health === undefined ? [] : [health],
       ...restarts ? [`started again ${restarts === 1 ? "once" : `${restarts} times`}`] : [],
     ];
-    return `${name}: ${signal ?? status}${more.length === 0 ? "" : ` (${more.join(", ")})`}`;
+    return `${name}: ${endText(program)}${more.length === 0 ? "" : ` (${more.join(", ")})`}`;
   });
   return `${table(HEAD, rows)}${recoveriesText(report.recoveries)}\n\n${programs.join(", ")}; ${
     report.seconds.toFixed(2)
   } s`;
+}
+
+/** How a program ended. One that never was started has no time, and the status of a failure. */
+function endText({ status, signal, seconds }: ProgramReport): string {
+  return seconds === 0 && status === 1 ? "not started" : signal ?? String(status);
 }
 
 /** Rows of the table of recoveries: of those on top only their number is told. */

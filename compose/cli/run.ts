@@ -6,13 +6,19 @@ import { amountText } from "../../schemas/manifest_shape.ts";
 import type { EngineName } from "../../runtime/boot.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
 import { Exit, plan, type Shared } from "./input.ts";
+import { makeFolder, writableFile } from "./output_place.ts";
 import { giveUpNetwork } from "./network.ts";
-import { type ProgramOptions, readProgramOptions, withProgramOptions } from "./program_options.ts";
+import {
+  type ProgramOptions,
+  programWords,
+  readProgramOptions,
+  withProgramOptions,
+} from "./program_options.ts";
 import { StatusLine } from "./progress.ts";
 import { forwardSignals, Interruption } from "./signals.ts";
 import { writeAll } from "./streams.ts";
 import { Terminal } from "./terminal.ts";
-import { traceFile, writeTrace } from "./trace_file.ts";
+import { writeTrace } from "./trace_file.ts";
 
 const NAME = "program";
 const ENGINES: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
@@ -30,12 +36,16 @@ interface Options extends Shared, ProgramOptions {
 export function makeRunCommand(words: string[]): Command {
   const command = new Command()
     .description(
-      "Run one program on the machine, with input, output, signals and exit status passed through.\n" +
-        "On a terminal it has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
-        "Exit codes: the program's; 128 and the number of a signal that ended it; 127 where it is not there,\n" +
-        "126 where it cannot be executed; 125 where the machine fails; 2 wrong use.",
+      "Run one program on the machine.\n" +
+        "Input, output, signals and exit status are passed through. On a terminal it\n" +
+        "has that terminal: Ctrl-A x kills it, Ctrl-A Ctrl-A is a Ctrl-A.\n" +
+        "Exit codes: the program's; 128 and the number of a signal that ended it;\n" +
+        "127 where it is not there, 126 where it cannot be executed; 125 where the\n" +
+        "machine fails; 2 wrong use.",
     )
-    .arguments("<file:string>");
+    .arguments("<file:string> [program...:string]").usage(
+      "[options] <file> -- <program> [arguments...]",
+    );
   return withProgramOptions(command)
     .option("--strace", "print its system calls on standard error")
     .option(
@@ -51,14 +61,16 @@ export function makeRunCommand(words: string[]): Command {
     .example("A shell", "compose run examples/debian-shell.yaml -- sh")
     .example("A shell script", "compose run system.yaml -- sh -c 'ls /'")
     .example("In a pipe", "echo 6*7 | compose run system.yaml -- bc")
-    .action((options: Options, file: string) => run(file, words, options));
+    .action((options: Options, file: string, ...undelimited: string[]) =>
+      run(file, programWords(`compose run ${file}`, words, undelimited), options)
+    );
 }
 
 async function run(file: string, words: string[], options: Options): Promise<void> {
   const program = programOf(words, options), engine = engineOf(options);
-  if (options.trace !== undefined) options.trace = traceFile(options.trace);
+  if (options.trace !== undefined) options.trace = writableFile(options.trace, "the trace");
   const { dump } = options;
-  if (dump !== undefined) await Deno.mkdir(dump, { recursive: true });
+  if (dump !== undefined) makeFolder(dump, "the translated code");
   const compiled = withProgram(await plan(file, options, Exit.MACHINE), program);
   const { boot } = await import("../../runtime/boot.ts");
   const terminal = Terminal.find(), status = new StatusLine(true, terminal);
@@ -117,7 +129,8 @@ async function run(file: string, words: string[], options: Options): Promise<voi
       status.note(`compose: nobody serves ${name}, called ${count} times`);
     }
   }
-  Deno.exit(report.programs[0].status);
+  // One that was interrupted before its program began has no status of it.
+  Deno.exit(interruption.happened ? Exit.INTERRUPTED : report.programs[0].status);
 }
 
 /** @throws ValidationError for an engine that is not there, and for one that has nothing to dump */
@@ -140,7 +153,7 @@ function programOf(words: string[], options: Options): ProgramPlan {
     path,
     argv0: path,
     args,
-    ...readProgramOptions(words, options),
+    ...readProgramOptions(options),
     console: 0,
     errors: 1,
     stdin: "console",

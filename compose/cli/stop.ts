@@ -24,8 +24,10 @@ const describe = (command: Command): Command =>
 
 export const stopCommand = describe(
   new Command().description(
-    "Stop systems: programs get their signal (SIGTERM), after a time of grace SIGKILL; images are clean.\n" +
-      "Where a system does not answer, its process is killed. The log of one in the background stays.",
+    "Stop systems.\n" +
+      "Programs get their signal (SIGTERM), after a time of grace SIGKILL; images\n" +
+      "are clean. Where a system does not answer, its process is killed. The log of\n" +
+      "one in the background stays.",
   ),
 )
   .example("By name", "compose stop server")

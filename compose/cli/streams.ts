@@ -21,3 +21,8 @@ export function writeAll(sink: Sink, bytes: Uint8Array): boolean {
   }
   return true;
 }
+
+/** Whether what goes there is to have colours: to a terminal, unless NO_COLOR says otherwise. */
+export function takesColor(stream: { isTerminal(): boolean }): boolean {
+  return stream.isTerminal() && !Deno.noColor;
+}

@@ -21,9 +21,10 @@ const LEAST_INTERVAL_MS = 100, MOST_INTERVAL_MS = 3_600_000;
 
 export const topCommand = new Command()
   .description(
-    "Show what a running system does: domains, rings, programs; calls a second, how long they take,\n" +
-      "restarts, memory. On a terminal the table is drawn anew until q or Ctrl-C; elsewhere tables follow\n" +
-      "each other, with --json lines, until the system ends.",
+    "Show what a running system does.\n" +
+      "Domains, rings, programs: calls a second, how long they take, restarts,\n" +
+      "memory. On a terminal the table is drawn anew until q or Ctrl-C; elsewhere\n" +
+      "tables follow each other, with --json lines, until the system ends.",
   )
   .arguments("<system:string:system>")
   .option("--interval <time:string>", "what rates and percentiles are of", { default: "1s" })
@@ -37,6 +38,9 @@ export const topCommand = new Command()
 async function top(options: Options, given: string): Promise<void> {
   const intervalMs = intervalOf(options);
   const place = options.serve === undefined ? undefined : placeOf(options.serve);
+  if (place !== undefined && options.once) {
+    throw new ValidationError("--once is for a table, and --serve for a page");
+  }
   const system = findRunning(given);
   const leaving = new AbortController();
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
@@ -63,11 +67,15 @@ async function top(options: Options, given: string): Promise<void> {
     if (place === undefined) await show();
     else await serveWatchPage(system, { ...place, intervalMs, signal: leaving.signal });
   } catch (failure) {
-    if (
-      !(failure instanceof Refused || failure instanceof ProtocolError ||
-        failure instanceof Deno.errors.AddrInUse)
-    ) throw failure;
-    console.error(`compose: ${failure.message}`);
+    const reason = failure instanceof Refused || failure instanceof ProtocolError
+      ? failure.message
+      : failure instanceof Deno.errors.AddrInUse
+      ? `cannot serve at ${options.serve}: the port is in use`
+      : failure instanceof Deno.errors.PermissionDenied
+      ? `cannot serve at ${options.serve}: permission denied`
+      : undefined;
+    if (reason === undefined) throw failure;
+    console.error(`compose: ${reason}`);
     Deno.exit(Exit.FAILED);
   }
   Deno.exit(Exit.OK);

@@ -5,6 +5,8 @@ import type { ChromeTrace } from "../../runtime/boot.ts";
 import { ControlClient, Refused } from "./control_client.ts";
 import { findRunning } from "./find_system.ts";
 import { Exit, type Shared } from "./input.ts";
+import { writableFile } from "./output_place.ts";
+import { StatusLine } from "./progress.ts";
 import { traceText } from "./trace_file.ts";
 
 interface Options extends Shared {
@@ -16,9 +18,11 @@ const MOST_SECONDS = 3600;
 
 export const traceCommand = new Command()
   .description(
-    "Record what every thread of a running system does, from programs' calls over rings and domains to\n" +
-      "devices and back, as JSON for ui.perfetto.dev or chrome://tracing. Each thread keeps its last\n" +
-      "65,536 records; how many were overwritten is said. `up` and `run` trace from the boot on: --trace.",
+    "Record what every thread of a running system does.\n" +
+      "From programs' calls over rings and domains to devices and back, as JSON for\n" +
+      "ui.perfetto.dev or chrome://tracing. Each thread keeps its last 65,536\n" +
+      "records; how many were overwritten is said. `up` and `run` trace from the\n" +
+      "boot on: --trace.",
   )
   .arguments("<system:string:system>")
   .option("--seconds <number:number>", "for how long", { default: 1 })
@@ -33,8 +37,11 @@ async function trace({ seconds, out, json }: Options, given: string): Promise<vo
   }
   const { folder, name } = findRunning(given);
   const path = out ?? `${name}.trace.json`;
+  writableFile(path, "the trace");
+  const status = new StatusLine(!json);
+  status.show(`recording ${name} for ${seconds} s ...`);
   try {
-    const bytes = await fetchTrace(folder, seconds * 1000);
+    const bytes = await fetchTrace(folder, seconds * 1000).finally(() => status.clear());
     if (bytes === undefined) console.error(`compose: system "${name}" has ended`);
     else {
       Deno.writeFileSync(path, bytes);

@@ -1,22 +1,5 @@
 // Traces as files.
-import { ValidationError } from "@cliffy/command";
-import { resolvePath } from "../source/load.ts";
 import type { ChromeTrace } from "../../runtime/boot.ts";
-
-/**
- * The file that a trace is to be written to at the end, which is there from now on.
- * @returns its absolute path @throws ValidationError where it cannot be written
- */
-export function traceFile(path: string): string {
-  const absolute = resolvePath(`${Deno.cwd()}/`, path);
-  try {
-    Deno.openSync(absolute, { append: true, create: true }).close();
-  } catch (failure) {
-    const [reason] = (failure as Error).message.split(" (os error");
-    throw new ValidationError(`Cannot write the trace to ${path}: ${reason}`);
-  }
-  return absolute;
-}
 
 /** Writes a trace. @returns what there is to say of it, in a line */
 export function writeTrace(path: string, trace: ChromeTrace): string {

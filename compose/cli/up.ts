@@ -7,14 +7,15 @@ import { eventText } from "./event_text.ts";
 import { HostedSystem } from "./hosted_system.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
+import { writableFile } from "./output_place.ts";
 import { PrefixedOutput } from "./prefixed_output.ts";
 import { StatusLine } from "./progress.ts";
 import { reportText } from "./report_text.ts";
 import { Interruption, stopOnSignals } from "./signals.ts";
-import { writeAll } from "./streams.ts";
+import { takesColor, writeAll } from "./streams.ts";
 import { NameTaken } from "./system_folder.ts";
 import { Terminal } from "./terminal.ts";
-import { traceFile, writeTrace } from "./trace_file.ts";
+import { writeTrace } from "./trace_file.ts";
 
 interface Options extends Shared {
   detach?: boolean;
@@ -26,9 +27,10 @@ interface Options extends Shared {
 export const upCommand = new Command()
   .description(
     "Boot the machine and run its programs.\n" +
-      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again, and it ends at once.\n" +
-      "With --detach it goes on in the background, and the command ends when all programs are ready:\n" +
-      "`compose ps`, `logs`, `exec` and `stop` are for what runs, here or in the background.",
+      "Ctrl-C ends it: programs get SIGTERM, and SIGKILL after five seconds; again,\n" +
+      "and it ends at once. With --detach it goes on in the background, and the\n" +
+      "command ends when all programs are ready: `compose ps`, `logs`, `exec` and\n" +
+      "`stop` are for what runs, here or in the background.",
   )
   .arguments("<file:string>")
   .option("-d, --detach", "leave it running in the background")
@@ -42,7 +44,7 @@ export const upCommand = new Command()
   .action(up);
 
 async function up(options: Options, file: string): Promise<void> {
-  if (options.trace !== undefined) options.trace = traceFile(options.trace);
+  if (options.trace !== undefined) options.trace = writableFile(options.trace, "the trace");
   const compiled = await plan(file, options);
   if (options.name !== undefined) compiled.name = checkedName(options.name);
   const path = resolvePath(`${Deno.cwd()}/`, file);
@@ -51,7 +53,7 @@ async function up(options: Options, file: string): Promise<void> {
   const { boot } = await import("../../runtime/boot.ts");
   const reader = compiled.programs.find(({ stdin }) => stdin === "console");
   const terminal = reader === undefined || options.json ? undefined : Terminal.find();
-  const color = Deno.stdout.isTerminal() && !options.json;
+  const color = takesColor(Deno.stdout) && !options.json;
   const output = new PrefixedOutput(color, options.json ? Deno.stderr : Deno.stdout);
   const status = new StatusLine(!options.json, terminal), interruption = new Interruption();
   const hosted = await HostedSystem.open({
@@ -115,7 +117,8 @@ async function up(options: Options, file: string): Promise<void> {
   terminal?.takeBack();
   output.flush();
   console.log(options.json ? JSON.stringify(report, null, 2) : `\n${reportText(report)}`);
-  const code = report.programs.find((program) => program.status !== 0)?.status ?? Exit.OK;
+  const failed = report.programs.find((program) => program.status !== 0);
+  const code = interruption.happened ? Exit.INTERRUPTED : failed?.status ?? Exit.OK;
   await hosted.end(code, report);
   Deno.exit(code);
 }

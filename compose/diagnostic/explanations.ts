@@ -12,12 +12,14 @@ export const explanations: Record<string, string> = {
   E0107:
     "Sizes need a unit of B, KiB, MiB, GiB, TiB; durations one of us, ms, s as far as the field allows.",
   E0108: "The value is outside its range. schemas/limits.ts has every range with its reason.",
-  E0109: "Names are used in file names, addresses and messages, so their characters are few.",
+  E0109:
+    "Names are used in file names, addresses and messages, so their characters are few. Other texts have a form, too: addresses, paths.",
   E0110: "Ring indexes wrap by a mask, so the depth is a power of two.",
   E0111: "A manifest includes itself, directly or through others.",
   E0112:
     "Two ways lead to the same included manifest. Which of them wins would depend on the order; include it once.",
   E0113: "An included manifest cannot be read.",
+  E0114: "What is included is a manifest of the same kind; a part that says no kind is of any.",
   E0201: "A slice or domain lists a component that the catalogue does not have.",
   E0202: "A domain lists a slice that is not declared under slices.",
   E0203: "A domain lists a device that is not declared under machine.devices.",
@@ -32,6 +34,8 @@ export const explanations: Record<string, string> = {
   E0212: "The primary is what the others are isolated from; it runs beside the hart.",
   E0213: "The owner of a device needs the driver: nobody else can reach its registers.",
   E0214: "A driver needs a device of its model in its own domain.",
+  E0215:
+    "A domain or a slice that holds nothing does nothing. Often its name is mistyped, and another one was meant.",
   E0301: "A component needs an interface that no component of the machine provides.",
   E0302:
     "Several components provide what is needed once. The nearest wins: the same slice, then the same domain.",
@@ -56,7 +60,7 @@ export const explanations: Record<string, string> = {
   E0605: "A disk has an image, or a root file system that is made: not both.",
   E0606: "A root file system is made of packages, a folder, an archive or an image: one of them.",
   E0607: "A folder, archive, image or file that a root file system is made of is missing.",
-  E0608: "Links and files are added to a root file system at absolute paths.",
+  E0608: "Links and files are added to a root file system at absolute paths, one thing at each.",
   E0609: "A disk that refuses writes has no changes, so there is nothing to keep of them.",
   E0610:
     "A folder, archive, image or file that a root file system is made of cannot be read, or is something else.",
@@ -102,6 +106,8 @@ export const explanations: Record<string, string> = {
   E1109: "Constraints and the baseline call the system and the workload by these names.",
   E1110:
     "A workload that the host runs is a command of the host, and uses what a program of the machine offers at a port.",
+  E1111:
+    "A parameter that sets no field and that no workload names makes no difference: each value would be the same run.",
   E1201: "A fault is in a domain or in a device: one of the two.",
   E1202:
     "A fault names a device that the machine does not have, or something that is no service domain.",
@@ -113,6 +119,12 @@ export const explanations: Record<string, string> = {
   E1206: "Answers are late by some time, and of frames a part is lost; nothing else is.",
   E1207:
     "A fault is brought about only where the machine is there to go on: the way in which the domain is kept apart has to contain it.",
+  W0301:
+    "A component that nobody asks for anything takes memory and does nothing. Often a slice has one of its kind already.",
   W0501:
     "A worker that loops cannot be stopped from outside, and one that runs out of heap ends the whole machine.",
+  W0801:
+    "`run` is the path of a program, not a line for a shell: arguments are a list of their own.",
+  W0802:
+    "A path that begins with / is one of the machine. Modules of the host are relative to the manifest, or file:// addresses.",
 };

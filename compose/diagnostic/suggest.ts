@@ -17,16 +17,20 @@ export function distance(a: string, b: string): number {
   return rows[a.length][b.length];
 }
 
-/** "did you mean ...", or all that is known where nothing is near and the list is short. */
-export function suggest(wrong: string, known: Iterable<string>): string | undefined {
-  const names = [...known];
-  const best =
-    names.map((name) => ({ name, edits: distance(wrong, name) })).sort((a, b) =>
-      a.edits - b.edits
-    )[0];
-  if (best && best.edits <= Math.max(1, Math.floor(wrong.length / 3))) {
-    return `did you mean "${best.name}"?`;
+/** "did you mean ...", where a known name is near. */
+export function suggestNear(wrong: string, known: Iterable<string>): string | undefined {
+  const [best] = [...known].map((name) => ({ name, edits: distance(wrong, name) }))
+    .sort((a, b) => a.edits - b.edits);
+  if (best === undefined || best.edits > Math.max(1, Math.floor(wrong.length / 3))) {
+    return undefined;
   }
+  return `did you mean "${best.name}"?`;
+}
+
+/** The same, or all that is known where nothing is near and the list is short. */
+export function suggest(wrong: string, known: Iterable<string>): string | undefined {
+  const names = [...known], near = suggestNear(wrong, names);
+  if (near !== undefined) return near;
   if (names.length === 0) return undefined;
   return names.length <= 12 ? `known: ${names.join(", ")}` : undefined;
 }

@@ -4,12 +4,15 @@ import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import { suggest } from "../diagnostic/suggest.ts";
 import { keyAt, type Node, nodeAt } from "../source/node.ts";
 import type { SystemTree } from "./load.ts";
+import { toldParameters } from "./combinations.ts";
 import { entryAt, reaches, variablesOf } from "./trees.ts";
 
 interface Context {
   experiment: Experiment;
   root: Node;
   systems: Map<string, SystemTree>;
+  /** what is left of it in little may leave parameters without use */
+  quick: boolean;
   report(diagnostic: Diagnostic): void;
 }
 
@@ -20,9 +23,20 @@ export function checkExperiment(context: Context): void {
   }
 }
 
-function checkParameters({ experiment, root, systems, report }: Context): void {
+function checkParameters({ experiment, root, systems, quick, report }: Context): void {
+  const told = new Set(
+    Object.keys(experiment.workloads).flatMap((workload) => [...toldParameters(root, workload)]),
+  );
   for (const [name, { set, values }] of Object.entries(experiment.parameters)) {
     const key = keyAt(root, ["parameters", name]);
+    if (set.length === 0 && !told.has(name) && !quick) {
+      report({
+        code: "E1111",
+        message: `nothing depends on parameter "${name}"`,
+        span: key,
+        hint: `"\${${name}}" in a workload's args or env is its value, and \`set\` names fields`,
+      });
+    }
     if (name === "system" || name === "workload") {
       report({ code: "E1109", message: `a parameter cannot be called "${name}"`, span: key });
     }
@@ -74,6 +88,7 @@ function checkWorkloads(context: Context): void {
       }
     }
     if (workload.on === "host") checkHostWorkload(context, name);
+    checkBeside(context, name);
     workload.systems?.forEach((system, index) =>
       knownName(
         { root, report },
@@ -109,12 +124,8 @@ function checkWorkloads(context: Context): void {
   }
 }
 
-/** What the host runs has no place in the machine, and somebody there to talk to, whatever the system. */
-function checkHostWorkload(
-  { experiment, root, systems, report }: Context,
-  name: string,
-): void {
-  const { beside, systems: among = [...systems.keys()] } = experiment.workloads[name];
+/** What the host runs has no place in the machine, and somebody there to talk to. */
+function checkHostWorkload({ experiment, root, report }: Context, name: string): void {
   for (const field of ["cwd", "uid", "gid"]) {
     const entry = entryAt(root, ["workloads", name, field]);
     if (entry === undefined) continue;
@@ -124,7 +135,7 @@ function checkHostWorkload(
       span: entry.key,
     });
   }
-  if (beside.length === 0) {
+  if (experiment.workloads[name].beside.length === 0) {
     report({
       code: "E1110",
       message: `workload "${name}" is run by the host, and nothing by the machine`,
@@ -132,17 +143,21 @@ function checkHostWorkload(
       hint: "beside: [PROGRAM] names what it talks to",
     });
   }
+}
+
+/** What runs beside a workload is there, whatever the system. */
+function checkBeside({ experiment, root, systems, report }: Context, name: string): void {
+  const { beside, systems: among = [...systems.keys()] } = experiment.workloads[name];
   beside.forEach((program, index) => {
     for (const system of among) {
-      const programs = systems.has(system)
-        ? entryAt(systems.get(system)!.root, ["programs"])?.node
-        : undefined;
-      if (programs?.kind !== "map" || programs.entries.has(program)) continue;
+      const tree = systems.get(system);
+      if (tree === undefined || entryAt(tree.root, ["programs", program]) !== undefined) continue;
+      const programs = entryAt(tree.root, ["programs"])?.node;
       report({
         code: "E1101",
         message: `system "${system}" has no program "${program}"`,
         span: nodeAt(root, ["workloads", name, "beside", index]),
-        hint: suggest(program, programs.entries.keys()),
+        hint: suggest(program, programs?.kind === "map" ? programs.entries.keys() : []),
       });
     }
   });

@@ -16,13 +16,18 @@ export function* combinationsOf(experiment: Experiment, root: Node): Generator<C
   }
 }
 
-/** Parameters that set a field of systems, and those that the workload's program is told. */
-function usedParameters(experiment: Experiment, root: Node, workload: string): string[] {
-  const told = new Set(
+/** Names of parameters that a workload's program is told. */
+export function toldParameters(root: Node, workload: string): Set<string> {
+  return new Set(
     ["args", "env"].flatMap((field) =>
       variablesOf(entryAt(root, ["workloads", workload, field])?.node).map(({ name }) => name)
     ),
   );
+}
+
+/** Parameters that set a field of systems, and those that the workload's program is told. */
+function usedParameters(experiment: Experiment, root: Node, workload: string): string[] {
+  const told = toldParameters(root, workload);
   return Object.entries(experiment.parameters)
     .filter(([name, { set }]) => set.length > 0 || told.has(name)).map(([name]) => name);
 }

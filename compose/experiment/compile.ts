@@ -26,7 +26,12 @@ import { substituteText } from "./trees.ts";
 interface Compiled {
   machine?: Plan;
   errors: Diagnostic[];
+  /** about what the experiment itself says */
+  warnings: Diagnostic[];
 }
+
+/** Codes of fields that there are not, and of values that their fields do not take: ranges are another matter. */
+const STRUCTURE = /^E010[34679]$/;
 
 /** The plan of an experiment without errors. */
 export async function compileExperiment(
@@ -34,10 +39,10 @@ export async function compileExperiment(
   reader: Reader,
   calls: readonly CallGroup[],
 ): Promise<{ plan?: ExperimentPlan; diagnostics: Diagnostic[] }> {
-  const { experiment, root, systems } = loaded;
+  const { experiment, root, systems, quick } = loaded;
   const diagnostics = [...loaded.diagnostics];
   const report = (diagnostic: Diagnostic) => void diagnostics.push(diagnostic);
-  if (experiment !== undefined) checkExperiment({ experiment, root, systems, report });
+  if (experiment !== undefined) checkExperiment({ experiment, root, systems, quick, report });
   if (experiment === undefined || diagnostics.some(isError)) {
     return { diagnostics: inOrder(diagnostics) };
   }
@@ -46,7 +51,11 @@ export async function compileExperiment(
   const compileOne = async (combination: Combination): Promise<Compiled> => {
     const tree = machineTree(loaded, experiment, combination);
     const { plan, diagnostics } = compile(await decodeSystem(tree, [], remembered), calls);
-    return { machine: plan, errors: diagnostics.filter(isError) };
+    return {
+      machine: plan,
+      errors: diagnostics.filter(isError),
+      warnings: diagnostics.filter((one) => !isError(one) && one.span.file.path === loaded.file),
+    };
   };
   await checkSystems(loaded, experiment, compileOne, report);
   if (diagnostics.some(isError)) return { diagnostics: inOrder(diagnostics) };
@@ -76,7 +85,7 @@ async function sortCombinations(
 ): Promise<Sorted> {
   const cases: CasePlan[] = [], pruned: PrunedCase[] = [], merged: MergedCase[] = [];
   const byMachine = new Map<string, string>(), standIns = new Map<string, string>();
-  const unknown = new Set<Span>();
+  const told = new Set<Span>();
   for (const combination of combinationsOf(experiment, root)) {
     const leaveOut = (code: string, reason: string, span: Span) =>
       pruned.push({ ...combination, code, reason, place: placeText(span) });
@@ -88,10 +97,10 @@ async function sortCombinations(
     }
     const { machine, errors } = await compileOne(combination);
     if (machine === undefined) {
-      // A field that there is not is wrong with every value.
-      const field = errors.find(({ code }) => code === "E0103");
-      if (field !== undefined && !unknown.has(field.span)) report(field);
-      if (field !== undefined) unknown.add(field.span);
+      // No machine has a field that there is not, nor one with a value of another type.
+      const mistake = errors.find(({ code }) => STRUCTURE.test(code));
+      if (mistake !== undefined && !told.has(mistake.span)) report(mistake);
+      if (mistake !== undefined) told.add(mistake.span);
       leaveOut(errors[0].code, errors[0].message, errors[0].span);
       continue;
     }
@@ -138,10 +147,10 @@ async function checkSystems(
   const known = new Set<string>();
   for (const [workload, chosen] of Object.entries(experiment.workloads)) {
     for (const system of chosen.systems ?? systems.keys()) {
-      const { errors } = await compileOne({ system, parameters: {}, workload });
-      for (const error of errors) {
-        const key = `${placeText(error.span)} ${error.code}`;
-        if (!known.has(key)) report(error);
+      const { errors, warnings } = await compileOne({ system, parameters: {}, workload });
+      for (const one of [...errors, ...warnings]) {
+        const key = `${placeText(one.span)} ${one.code}`;
+        if (!known.has(key)) report(one);
         known.add(key);
       }
     }

@@ -79,15 +79,46 @@ Deno.test("every combination is a case, pruned, or the same as another", async (
   );
   assertEquals(reasons, [
     "4 2: constraint two is too much",
-    "5 1: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 1: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 2: E0110 the system.domains.storage.ring.depth must be a power of two",
+    "5 1: E0110 domains.storage.ring.depth must be a power of two",
+    "5 1: E0110 domains.storage.ring.depth must be a power of two",
+    "5 2: E0110 domains.storage.ring.depth must be a power of two",
     "5 2: constraint two is too much",
     "64 2: constraint two is too much",
-    "5 undefined: E0110 the system.domains.storage.ring.depth must be a power of two",
-    "5 undefined: E0110 the system.domains.storage.ring.depth must be a power of two",
+    "5 undefined: E0110 domains.storage.ring.depth must be a power of two",
+    "5 undefined: E0110 domains.storage.ring.depth must be a power of two",
   ]);
   assert(pruned[1].place.endsWith("/it.yaml:10:24"), pruned[1].place);
+});
+
+Deno.test("a value that its field never takes is a mistake, whatever else there is to run", async () => {
+  const { diagnostics } = await compileText(experiment.replace("[4, 5, 64]", "[4, many, 64]"));
+  assertEquals(diagnostics.map(({ code, message }) => `${code} ${message}`), [
+    'E0104 domains.storage.ring.depth must be a whole number, not "many"',
+  ]);
+});
+
+Deno.test("flags are varied as numbers are", async () => {
+  const text = experiment.replace(
+    "[4, 5, 64], set: [domains.storage.ring.depth]",
+    "[true, false], set: [domains.storage.ring.clientCache]",
+  )
+    .replace("depth: { values: [4] }", "depth: { values: [true] }");
+  const { cases } = await planOf(text);
+  const apart = cases.filter(({ system, workload }) => system === "apart" && workload === "plain");
+  assertEquals(apart.map(({ id, machine }) => [id, machine.rings[0].clientCache === true]), [
+    ["apart plain depth=true", true],
+    ["apart plain depth=false", false],
+  ]);
+});
+
+Deno.test("an experiment is warned of what it says itself, and not of its systems", async () => {
+  const text = experiment.replace(
+    "  plain:\n    run: present.ts",
+    "  plain:\n    run: /home/me/present.ts",
+  );
+  const { plan, diagnostics } = await compileText(text);
+  assert(plan !== undefined);
+  assertEquals(diagnostics.map(({ code, span }) => [code, span.line]), [["W0802", 22]]);
 });
 
 Deno.test("each case has its baseline, also one that stands for it", async () => {

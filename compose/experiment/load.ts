@@ -2,8 +2,16 @@
 import { type Experiment, experimentShape } from "../../schemas/experiment_shape.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
 import { decode } from "../source/decode.ts";
-import { flatten, isOtherKind, merge, pathAt, type Reader } from "../source/load.ts";
-import { type Node, parseNodes } from "../source/node.ts";
+import {
+  decodeSound,
+  flatten,
+  isOtherKind,
+  merge,
+  pathAt,
+  type Reader,
+  unreadable,
+} from "../source/load.ts";
+import { type Node, nodeAt, parseNodes } from "../source/node.ts";
 import { entryAt, takeEntry } from "./trees.ts";
 
 /** An experiment as loaded. */
@@ -44,27 +52,26 @@ export async function loadExperiment(
   const little = takeEntry(root, "quick");
   if (quick && little !== undefined) root = merge(root, little, "replace");
   const overrides = takeOverrides(root);
-  const decoded = other ? undefined : decode(experimentShape, root, "the experiment", report);
+  const experiment = other ? undefined : decodeSound(
+    diagnostics,
+    (report) => decode(experimentShape, root, "the experiment", report),
+  );
   const loaded: LoadedExperiment = {
     file: path,
     quick: quick && little !== undefined,
     root,
-    experiment: diagnostics.length === 0 ? decoded : undefined,
+    experiment,
     systems: new Map(),
     diagnostics,
   };
-  for (const [name, { extends: from }] of Object.entries(loaded.experiment?.systems ?? {})) {
+  for (const [name, { extends: from }] of Object.entries(experiment?.systems ?? {})) {
     const place = ["systems", name, "extends"];
     const file = pathAt(root, place, from);
     let content: string;
     try {
       content = await reader.read(file);
     } catch (error) {
-      report({
-        code: "E0113",
-        message: `cannot read "${from}": ${(error as Error).name}`,
-        span: entryAt(root, place)!.node.span,
-      });
+      report(unreadable(from, nodeAt(root, place), file, error as Error));
       continue;
     }
     const tree = await flatten(file, content, reader, report);
@@ -75,8 +82,8 @@ export async function loadExperiment(
 }
 
 /** Whether a file says that it is an experiment. */
-export async function isExperiment(path: string, reader: Reader): Promise<boolean> {
-  const root = parseNodes(path, await reader.read(path), () => {});
+export function isExperiment(path: string, content: string): boolean {
+  const root = parseNodes(path, content, () => {});
   const kind = entryAt(root, ["kind"])?.node;
   return kind?.kind === "scalar" && kind.value === "Experiment";
 }

@@ -4,11 +4,12 @@ import {
   amountText,
   type Infer,
   type NumberShape,
+  type Pattern,
   type Shape,
   units,
 } from "../../schemas/manifest_shape.ts";
 import type { Diagnostic } from "../diagnostic/diagnostic.ts";
-import { suggest } from "../diagnostic/suggest.ts";
+import { suggest, suggestNear } from "../diagnostic/suggest.ts";
 import type { Node, Span } from "./node.ts";
 
 type Report = (diagnostic: Diagnostic) => void;
@@ -25,35 +26,58 @@ const words: Record<Shape["kind"], string> = {
   record: "a map",
 };
 
-/** The value a node stands for. Everything wrong is reported; the result is then not to be used. */
+/** A value's place as a message names it, and what is near its name where that may be mistyped. */
+interface Place {
+  name: string;
+  near?: string;
+}
+
+/**
+ * The value a node stands for. Everything wrong is reported; the result is then not to be used.
+ * @param whole what the node is, such as "the system": fields of it are called by their names alone
+ */
 export function decode<S extends Shape>(
   shape: S,
   node: Node,
-  where: string,
+  whole: string,
   report: Report,
 ): Infer<S> {
-  return read(shape, node, where, report) as Infer<S>;
+  const below = (step: string) => ({ name: step });
+  return read(shape, node, { name: whole }, report, below) as Infer<S>;
 }
 
-function read(shape: Shape, node: Node, where: string, report: Report): unknown {
+function read(
+  shape: Shape,
+  node: Node,
+  place: Place,
+  report: Report,
+  below = (step: string): Place => ({ name: `${place.name}.${step}` }),
+): unknown {
+  const where = place.name;
   const wrong = () => {
     const found = node.kind === "scalar" ? JSON.stringify(node.value) : `a ${node.kind}`;
     report({
       code: "E0104",
       message: `${where} must be ${words[shape.kind]}, not ${found}`,
       span: node.span,
+      hint: place.near ?? meant(shape, node),
     });
   };
   switch (shape.kind) {
     case "list":
       if (node.kind !== "list") return wrong();
-      return node.items.map((item, index) => read(shape.item, item, `${where}[${index}]`, report));
+      return node.items.map((item, index) =>
+        read(shape.item, item, { name: `${where}[${index}]` }, report)
+      );
     case "map":
       if (node.kind !== "map") return wrong();
       return Object.fromEntries(
-        [...node.entries].map((
-          [key, entry],
-        ) => [key, read(shape.item, entry.node, `${where}.${key}`, report)]),
+        [...node.entries].map(([key, { key: span, node: value }]) => {
+          if (shape.keys !== undefined) checkPattern(shape.keys, key, span, report);
+          const others = [...node.entries.keys()].filter((other) => other !== key);
+          const near = suggestNear(key, others);
+          return [key, read(shape.item, value, { ...below(key), near }, report)];
+        }),
       );
     case "record": {
       if (node.kind !== "map") return wrong();
@@ -63,20 +87,23 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
           code: "E0103",
           message: `unknown field "${key}" in ${where}`,
           span: entry.key,
-          hint: suggest(key, Object.keys(shape.fields)),
+          hint: key === "<<"
+            ? "YAML 1.2 has no merge keys: an alias stands for a whole value"
+            : suggest(key, [...Object.keys(shape.fields), ...shape.apart ?? []]),
         });
       }
       const value: Record<string, unknown> = {};
       for (const [key, field] of Object.entries(shape.fields)) {
         const entry = node.entries.get(key);
-        if (entry) value[key] = read(field.shape, entry.node, `${where}.${key}`, report);
+        if (entry) value[key] = read(field.shape, entry.node, below(key), report);
         else if (field.presence === "defaulted") {
-          value[key] = read(field.shape, literal(field.fallback, node.span), where, report);
+          value[key] = read(field.shape, literal(field.fallback, node.span), place, report);
         } else if (field.presence === "required") {
           report({
             code: "E0105",
             message: `${where} needs a field "${key}": ${field.shape.description}`,
             span: { ...node.span, length: 1 },
+            hint: place.near,
           });
         }
       }
@@ -98,19 +125,37 @@ function read(shape: Shape, node: Node, where: string, report: Report): unknown 
         hint: suggest(value, shape.choices),
       });
     case "text":
-      if (typeof value === "boolean") return wrong();
-      if (shape.pattern && !new RegExp(shape.pattern.source).test(String(value))) {
-        return report({
-          code: "E0109",
-          message: `"${value}" is not ${withArticle(shape.pattern.what ?? "name")}`,
-          span: node.span,
-          hint: `${withArticle(shape.pattern.what ?? "name")} is ${shape.pattern.meaning}`,
-        });
-      }
+      if (typeof value === "boolean" && !shape.flags) return wrong();
+      if (shape.pattern) checkPattern(shape.pattern, String(value), node.span, report);
       return String(value);
     default:
       return readNumber(shape, node as Node & { kind: "scalar" }, where, report, wrong);
   }
+}
+
+/** What is likely to be meant by a value of another type. */
+function meant(shape: Shape, node: Node): string | undefined {
+  if (node.kind === "scalar" && node.value === null) {
+    return "an entry without value takes away what another manifest says; here there is nothing";
+  }
+  if (shape.kind === "list" && node.kind === "scalar") {
+    return `[${JSON.stringify(node.value)}] is a list of one`;
+  }
+  const [first] = node.kind === "list" ? node.items : [];
+  if (shape.kind === "map" && shape.item.kind === "choice" && first?.kind === "scalar") {
+    return `{ ${first.value}: ${shape.item.choices[0]} } is a map of one`;
+  }
+}
+
+function checkPattern(pattern: Pattern, value: string, span: Span, report: Report): void {
+  if (new RegExp(pattern.source).test(value)) return;
+  const what = withArticle(pattern.what ?? "name");
+  report({
+    code: "E0109",
+    message: `"${value}" is not ${what}`,
+    span,
+    hint: `${what} is ${pattern.meaning}`,
+  });
 }
 
 function readNumber(
@@ -136,7 +181,7 @@ function readNumber(
           ? `${where} needs a unit`
           : `unknown unit "${match[2]}" in ${where}`,
         span: node.span,
-        hint: suggest(match[2], Object.keys(known)),
+        hint: unitMeant(match[2], Object.keys(known)),
       });
     }
     amount = Number(match[1]) * factor;
@@ -158,6 +203,17 @@ function readNumber(
     });
   }
   return amount;
+}
+
+/** KiB is called K, KB and kib, too; a duration's unit that is not known can be any. */
+function unitMeant(wrong: string, known: string[]): string {
+  const letters = (unit: string) => unit.toLowerCase().replace("ib", "b");
+  const found = wrong === ""
+    ? undefined
+    : known.find((unit) =>
+      letters(unit) === letters(wrong) || letters(unit) === `${letters(wrong)}b`
+    );
+  return found === undefined ? `known: ${known.join(", ")}` : `did you mean "${found}"?`;
 }
 
 function literal(value: unknown, span: Span): Node {

@@ -106,14 +106,24 @@ export function flatten(
         try {
           included = await reader.read(target);
         } catch (error) {
-          report({
-            code: "E0113",
-            message: `cannot read "${item.value}": ${(error as Error).name}`,
-            span: item.span,
-          });
+          report(unreadable(item.value, item.span, target, error as Error));
           continue;
         }
-        merged = merge(merged, await flattenFile(target, included, [...chain, target]));
+        const below = await flattenFile(target, included, [...chain, target]);
+        const kind = kindOf(node), kindBelow = kindOf(below);
+        if (below.kind !== "map") {
+          report({
+            code: "E0114",
+            message: `there is no manifest in "${item.value}"`,
+            span: item.span,
+          });
+        } else if (kind !== undefined && kindBelow !== undefined && kind !== kindBelow) {
+          report({
+            code: "E0114",
+            message: `"${item.value}" is of kind ${kindBelow}, and this of kind ${kind}`,
+            span: item.span,
+          });
+        } else merged = merge(merged, below);
       }
     }
     return merge(merged, node);
@@ -131,19 +141,68 @@ export async function decodeSystem(
   if (isOtherKind(root, "Experiment", "`compose experiment` runs experiments", report)) {
     return { root, diagnostics, existing: new Set(), kinds: new Map() };
   }
-  const decoded = decode(systemShape, root, "the system", report);
-  const system = diagnostics.length === 0 ? decoded : undefined;
+  const system = decodeSound(
+    diagnostics,
+    (report) => decode(systemShape, root, "the system", report),
+  );
   const existing = new Set<string>();
   const kinds = new Map<string, FileKind>();
   if (system) {
-    for (const file of referenced(system, root)) {
-      if (!await reader.exists(file)) continue;
+    for (const { place, value, needed } of hostPaths(system)) {
+      const file = pathAt(root, place, value);
+      if (!needed || !await reader.exists(file)) continue;
       existing.add(file);
       const kind = await reader.kind?.(file);
       if (kind !== undefined) kinds.set(file, kind);
     }
   }
   return { root, system, diagnostics, existing, kinds };
+}
+
+/**
+ * The value of a tree that was read; undefined where something is wrong with it.
+ * @param diagnostics of reading it; grows. What follows from them is not told: text that is no YAML makes a
+ * tree that nobody meant, and what is missing may be in a file that cannot be read
+ */
+export function decodeSound<T>(
+  diagnostics: Diagnostic[],
+  decode: (report: (diagnostic: Diagnostic) => void) => T,
+): T | undefined {
+  if (diagnostics.some(({ code }) => code === "E0101")) return undefined;
+  const partial = diagnostics.length > 0;
+  const decoded = decode((diagnostic) => {
+    if (!partial || diagnostic.code !== "E0105") diagnostics.push(diagnostic);
+  });
+  return diagnostics.length === 0 ? decoded : undefined;
+}
+
+/** A manifest that another one names and that cannot be read. @param path where it was looked for */
+export function unreadable(name: string, span: Span, path: string, error: Error): Diagnostic {
+  return {
+    code: "E0113",
+    message: `cannot read "${name}": ${whyUnread(error)}`,
+    span,
+    hint: `it would be ${path}`,
+  };
+}
+
+/** Why a reader could not read a file. */
+export function whyUnread(error: unknown): string {
+  const { name, message } = error as Error;
+  return reasons[name] ?? message;
+}
+
+const reasons: Record<string, string> = {
+  NotFound: "no such file",
+  NotADirectory: "no such file",
+  IsADirectory: "it is a folder",
+  PermissionDenied: "permission denied",
+};
+
+/** What a manifest says that it is. */
+function kindOf(root: Node): string | undefined {
+  const node = root.kind === "map" ? root.entries.get("kind")?.node : undefined;
+  return node?.kind === "scalar" && typeof node.value === "string" ? node.value : undefined;
 }
 
 /** Whether a manifest is of a kind that is not asked for here: nothing else about it is worth telling. */
@@ -153,18 +212,22 @@ export function isOtherKind(
   hint: string,
   report: (diagnostic: Diagnostic) => void,
 ): boolean {
-  const node = root.kind === "map" ? root.entries.get("kind")?.node : undefined;
-  if (node?.kind !== "scalar" || node.value !== kind) return false;
-  report({ code: "E0106", message: `this is of kind ${kind}`, span: node.span, hint });
+  if (kindOf(root) !== kind) return false;
+  report({ code: "E0106", message: `this is of kind ${kind}`, span: nodeAt(root, ["kind"]), hint });
   return true;
 }
 
 /**
- * Maps merge by key (null takes an inherited entry away), lists by value, anything else is replaced.
+ * Maps merge by key (null takes an inherited entry away), lists by value, but for sequences; anything else is
+ * replaced.
  * @param lists "replace": those of `over` stand in place of those of `base`
  */
 export function merge(base: Node, over: Node, lists: "join" | "replace" = "join"): Node {
-  if (lists === "join" && base.kind === "list" && over.kind === "list") {
+  return mergeAt([], base, over, lists);
+}
+
+function mergeAt(path: string[], base: Node, over: Node, lists: "join" | "replace"): Node {
+  if (lists === "join" && base.kind === "list" && over.kind === "list" && !isSequence(path)) {
     const had = new Set(base.items.map((item) => item.kind === "scalar" ? item.value : item));
     return {
       ...over,
@@ -176,13 +239,23 @@ export function merge(base: Node, over: Node, lists: "join" | "replace" = "join"
   }
   if (base.kind !== "map" || over.kind !== "map") return over;
   const entries = new Map(base.entries);
-  for (const [key, entry] of over.entries) {
+  for (const [key, { key: span, node }] of over.entries) {
     const inherited = entries.get(key);
-    if (!inherited) entries.set(key, entry);
-    else if (entry.node.kind === "scalar" && entry.node.value === null) entries.delete(key);
-    else entries.set(key, { key: entry.key, node: merge(inherited.node, entry.node, lists) });
+    if (!inherited) entries.set(key, { key: span, node });
+    else if (node.kind === "scalar" && node.value === null) entries.delete(key);
+    else {
+      entries.set(key, {
+        key: span,
+        node: mergeAt([...path, key], inherited.node, node, lists),
+      });
+    }
   }
   return { ...over, entries };
+}
+
+/** Arguments of a program mean something by their order, and may come twice. */
+function isSequence(path: readonly string[]): boolean {
+  return path.at(-1) === "args" && path[0] !== "slices";
 }
 
 /** The path a manifest names at a place, seen from the file that names it. */
@@ -200,25 +273,34 @@ export function isAddress(run: string): boolean {
   return /^[a-z]+:\/\//.test(run);
 }
 
-function referenced(system: System, root: Node): string[] {
-  return [
-    ...Object.entries(system.machine.devices).flatMap(([name, { image, rootfs }]) => {
-      const place = ["machine", "devices", name];
-      const named: [string[], string | undefined][] = [
-        [[...place, "image"], image],
-        ...(["folder", "tar", "image"] as const).map((source): [string[], string | undefined] => [
-          [...place, "rootfs", source],
-          rootfs?.[source],
-        ]),
-        ...Object.entries(rootfs?.files ?? {}).map(([path, file]): [string[], string] => [
-          [...place, "rootfs", "files", path],
-          file,
-        ]),
-      ];
-      return named.flatMap(([at, path]) => path === undefined ? [] : [pathAt(root, at, path)]);
-    }),
-    ...Object.entries(system.programs).flatMap(([name, { run }]) =>
-      isHostFile(run) ? [pathAt(root, ["programs", name, "run"], run)] : []
-    ),
-  ];
+/** A path of the host that a manifest says, and where. */
+interface HostPath {
+  place: string[];
+  value: string;
+  /** whether it has to be there before the machine is */
+  needed: boolean;
+}
+
+/** Every path of the host that a manifest says. */
+export function hostPaths(system: System): HostPath[] {
+  const paths: HostPath[] = [];
+  const add = (place: string[], value: string | undefined, needed = true) => {
+    if (value !== undefined) paths.push({ place, value, needed });
+  };
+  for (const [name, { image, rootfs, capture }] of Object.entries(system.machine.devices)) {
+    const place = ["machine", "devices", name];
+    add([...place, "image"], image);
+    add([...place, "capture"], capture, false);
+    for (const source of ["folder", "tar", "image"] as const) {
+      add([...place, "rootfs", source], rootfs?.[source]);
+    }
+    add([...place, "rootfs", "keep"], rootfs?.keep, false);
+    for (const [path, file] of Object.entries(rootfs?.files ?? {})) {
+      add([...place, "rootfs", "files", path], file);
+    }
+  }
+  for (const [name, { run }] of Object.entries(system.programs)) {
+    if (isHostFile(run)) add(["programs", name, "run"], run);
+  }
+  return paths;
 }

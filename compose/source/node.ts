@@ -44,6 +44,15 @@ export interface Entry {
   node: Node;
 }
 
+/** What the parser's own words do not say to who has written a manifest. */
+const wordings: Record<string, { message?: string; hint?: string }> = {
+  BLOCK_AS_IMPLICIT_KEY: { hint: 'a text with ": " in it needs quotes' },
+  MULTIPLE_DOCS: {
+    message: "a manifest is one document",
+    hint: "the rest needs a file of its own",
+  },
+};
+
 /** Parses one document; what is wrong with it goes to `report`. */
 export function parseNodes(
   path: string,
@@ -67,17 +76,32 @@ export function parseNodes(
       length: Math.max(1, Math.min(end - start, text.length - col + 1)),
     };
   };
-  for (const error of document.errors) {
-    const first = error.message.split("\n")[0];
+  const seen = new Set<string>();
+  for (const { code, message, pos: [start, end] } of document.errors) {
+    const [first] = message.split("\n");
+    if (seen.has(`${start} ${first}`)) continue;
+    seen.add(`${start} ${first}`);
+    const wording = wordings[code];
     report({
       code: "E0101",
-      message: `not valid YAML: ${first}`,
-      span: span(error.pos[0], error.pos[1]),
+      message: `not valid YAML: ${wording?.message ?? first}`,
+      span: span(start, end),
+      hint: wording?.hint,
     });
   }
   const convert = (node: YamlNode | null | undefined, after: Span): Node => {
     const here = node?.range ? span(node.range[0], node.range[1]) : after;
-    if (isAlias(node)) return convert(node.resolve(document), here);
+    if (isAlias(node)) {
+      const target = node.resolve(document);
+      if (target === undefined) {
+        report({
+          code: "E0101",
+          message: `not valid YAML: nothing before *${node.source} is called &${node.source}`,
+          span: here,
+        });
+      }
+      return convert(target, here);
+    }
     if (isScalar(node)) {
       return { kind: "scalar", value: node.value as string | number | boolean | null, span: here };
     }

@@ -47,11 +47,20 @@ Deno.test("help of the whole lists its commands; so does that of a command there
       "Usage: tool",
       "Makes things.",
       "--version",
-      "make [options] <file>",
+      "make <file>     Make it.\n",
       "tool make a",
     ]
   ) assertStringIncludes(whole, part);
+  assertEquals(whole.includes("Twice"), false);
   assertEquals(await help("mkae"), whole);
+});
+
+Deno.test("help says how a command is used, where it is told", async () => {
+  const command = new Command().name("tool").usage("[options] <file> -- <program>");
+  assertStringIncludes(
+    await captureOutput(() => command.showHelp()),
+    "Usage: tool [options] <file> -- <program>\n",
+  );
 });
 
 Deno.test("getHelp and showHelp say the same", async () => {

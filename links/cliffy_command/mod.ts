@@ -34,6 +34,14 @@ type Complete = () => string[] | Promise<string[]>;
 /** Used by the completions of this package. */
 export const _completed = new WeakMap<Commander, _Completed>();
 
+/** A command that has nothing but commands has shown its help. */
+const HELP = "commander.help";
+
+function argumentText(argument: Argument): string {
+  const name = `${argument.name()}${argument.variadic ? "..." : ""}`;
+  return argument.required ? `<${name}>` : `[${name}]`;
+}
+
 /** A command with its options, arguments and commands. */
 export class Command {
   /** Used by the completions of this package. */
@@ -45,6 +53,12 @@ export class Command {
 
   constructor() {
     _completed.set(this._inner, { values: new Map() });
+    // Lists of commands have their arguments, and the first line of each description.
+    this._inner.configureHelp({
+      subcommandTerm: (each) =>
+        [each.name(), ...each.registeredArguments.map(argumentText)].join(" "),
+      subcommandDescription: (each) => each.description().split("\n")[0],
+    });
     this._inner.addHelpText("after", () => this.#examplesText().trimEnd());
   }
 
@@ -60,6 +74,12 @@ export class Command {
 
   description(description: string): this {
     this._inner.description(description);
+    return this;
+  }
+
+  /** What follows its name in its help, in place of its options and arguments. */
+  usage(usage: string): this {
+    this._inner.usage(usage);
     return this;
   }
 
@@ -170,7 +190,9 @@ export class Command {
       return await this._inner.parseAsync(args, { from: "user" });
     } catch (error) {
       if (!(error instanceof CommanderError) && !(error instanceof ValidationError)) throw error;
-      if (error instanceof CommanderError && error.exitCode === 0) return Deno.exit(0);
+      if (error instanceof CommanderError && (error.exitCode === 0 || error.code === HELP)) {
+        return Deno.exit(0);
+      }
       const problem = error instanceof ValidationError
         ? error
         : new ValidationError(error.message.replace(/^error: /, ""));

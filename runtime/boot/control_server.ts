@@ -128,7 +128,7 @@ export class ControlServer {
         (this.#machine ?? notBooted()).inject(request.place, request.fault);
         return await answer({ done: true });
       case "trace":
-        return await this.#trace(request.ms, answer);
+        return await this.#trace(request.ms, lines, answer);
       case "execute":
         return await this.#execute(request.execution, lines, answer);
     }
@@ -161,8 +161,15 @@ export class ControlServer {
       : { state: "not-ready", reason: outcome.notReady, machine };
   }
 
-  async #trace(ms: number, answer: (answer: ControlAnswer) => Promise<void>): Promise<void> {
-    const trace = await (this.#machine ?? notBooted()).trace(ms);
+  async #trace(
+    ms: number,
+    lines: AsyncGenerator<string, void, void>,
+    answer: (answer: ControlAnswer) => Promise<void>,
+  ): Promise<void> {
+    // Nothing is traced for a caller that is gone: another one may want to.
+    const caller = new AbortController(), gone = () => caller.abort();
+    void lines.next().then(gone, gone);
+    const trace = await (this.#machine ?? notBooted()).trace(ms, caller.signal);
     const json = new TextEncoder().encode(JSON.stringify(trace));
     for (let sent = 0; sent < json.length; sent += MAX_PIECE_BYTES) {
       const output = json.subarray(sent, sent + MAX_PIECE_BYTES);

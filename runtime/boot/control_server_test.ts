@@ -34,6 +34,9 @@ const someTrace: ChromeTrace = {
   traceEvents: [],
 };
 
+/** Longer than a test lasts. */
+const LONG_MS = 1e6;
+
 /** A machine that remembers what was done with it. */
 class Machine implements ControlledMachine {
   readonly did: string[] = [];
@@ -48,9 +51,11 @@ class Machine implements ControlledMachine {
     if (place !== "storage") throw new Error(`There is no service domain "${place}"`);
     this.did.push(`inject ${place} ${JSON.stringify(fault)}`);
   }
-  trace(ms: number) {
+  trace(ms: number, signal?: AbortSignal) {
     this.did.push(`trace ${ms}`);
-    return Promise.resolve(someTrace);
+    if (ms < LONG_MS) return Promise.resolve(someTrace);
+    signal?.addEventListener("abort", () => this.did.push("trace aborted"));
+    return new Promise<ChromeTrace>(() => {});
   }
   stop(graceMs?: number) {
     this.did.push(`stop ${graceMs}`);
@@ -193,6 +198,16 @@ Deno.test("a program whose caller is gone is ended", () =>
     await caller.connection.close();
     while (machine.did.length < 3) await new Promise((resolve) => setTimeout(resolve, 1));
     assertEquals(machine.did, ["execute /bin/sh", "signal 1", "signal 9"]);
+  }));
+
+Deno.test("a trace ends when its caller is gone", () =>
+  withServer(async ({ server, machine, call }) => {
+    server.attach(machine);
+    const caller = await call(lineOf({ do: "trace", ms: LONG_MS }));
+    while (machine.did.length === 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await caller.connection.close();
+    while (machine.did.length < 2) await new Promise((resolve) => setTimeout(resolve, 1));
+    assertEquals(machine.did, [`trace ${LONG_MS}`, "trace aborted"]);
   }));
 
 Deno.test("whoever does not keep to the protocol is refused, and nobody else notices", () =>

@@ -262,13 +262,14 @@ export class Machine implements RunningMachine {
     };
   }
 
-  async trace(ms: number): Promise<ChromeTrace> {
+  async trace(ms: number, signal?: AbortSignal): Promise<ChromeTrace> {
     this.#tracer.begin();
     // One that ends meanwhile is traced until then.
     const over = this.#ended.promise.catch(() => {});
     let timer: ReturnType<typeof setTimeout> | undefined;
     const passed = new Promise<void>((resolve) => timer = setTimeout(resolve, ms));
-    const taken = Promise.race([over, passed]).then(() => {
+    const aborted = new Promise((resolve) => signal?.addEventListener("abort", resolve));
+    const taken = Promise.race([over, passed, aborted]).then(() => {
       clearTimeout(timer);
       return this.#tracer.take();
     });

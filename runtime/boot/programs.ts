@@ -13,6 +13,7 @@ import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { ProgramPlan } from "../../schemas/plan.ts";
+import { startFailure } from "./start_failure.ts";
 
 /** What programs of the machine find in their environment unless somebody says otherwise. */
 export const DEFAULT_ENVIRONMENT = {
@@ -82,19 +83,20 @@ export class Programs {
         this.post({ kind: "program-ended", program: name, ...exitStatus(status), reason });
       });
     this.#early.set(name, []);
+    const what = program.path ?? program.module ?? name;
     const made = this.processes.start(name, [argv0, ...args], uid, gid);
     this.tasks.spawn(made, (process, failure) => {
       if (failure instanceof Errno) {
         // Nobody serves the root now, under the contract `error`.
         this.#early.delete(name);
-        const reason = `cannot start ${program.path ?? program.module}: ${failure}`;
+        const reason = startFailure(what, program.cwd, failure);
         return this.post({ kind: "program-ended", program: name, status: CANNOT_START, reason });
       }
       if (failure !== undefined) throw failure;
       this.tasks.spawn(this.#begin(program, process!), (_begun, failure) => {
         if (failure === undefined) return whenEnded(process!);
         if (!(failure instanceof Errno)) throw failure;
-        whenEnded(process!, `cannot start ${program.path ?? program.module}: ${failure}`);
+        whenEnded(process!, startFailure(what, program.cwd, failure));
         const status = failure.errno === E.ENOENT ? NOT_FOUND : CANNOT_START;
         this.processes.endThread(this.processes.startThread(process!), status << 8);
       });

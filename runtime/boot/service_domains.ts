@@ -132,7 +132,11 @@ export class ServiceDomains {
 
   #get(domain: string): Supervisor {
     const supervisor = this.#supervisors.get(domain);
-    if (supervisor === undefined) throw new Error(`There is no service domain "${domain}"`);
+    if (supervisor === undefined) {
+      const names = [...this.#supervisors.keys()];
+      const known = names.length === 0 ? "the system has none" : `known: ${names.join(", ")}`;
+      throw new Error(`There is no service domain "${domain}": ${known}`);
+    }
     return supervisor;
   }
 

@@ -11,6 +11,7 @@ import type { WindowSize } from "../kernel/process/tty.ts";
 import { AT, O } from "../kernel/vfs/constants.ts";
 import { connectTo } from "./port_probe.ts";
 import { CANNOT_START, enterDirectory, exitStatus, NOT_FOUND } from "./programs.ts";
+import { startFailure } from "./start_failure.ts";
 import { PipeInput, PipeOutput } from "./session_pipes.ts";
 import { SessionInput, SessionOutput, TerminalLine } from "./session_streams.ts";
 
@@ -146,7 +147,7 @@ export class Sessions {
           return;
         }
         if (!(failure instanceof Errno)) throw failure;
-        whenEnded(process!, `cannot start ${words[0]}: ${failure}`);
+        whenEnded(process!, startFailure(words[0], execution.cwd, failure));
         const status = failure.errno === E.ENOENT ? NOT_FOUND : CANNOT_START;
         this.processes.endThread(this.processes.startThread(process!), status << 8);
       });

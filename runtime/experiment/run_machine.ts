@@ -44,14 +44,17 @@ async function run(request: RunRequest): Promise<RunAnswer> {
   const printed = new TextDecoder(), other = new TextDecoder();
   const ready = Promise.withResolvers<void>();
   let output = "", noise = "", ended = false;
+  const keep = (text: string) => void (noise = (noise + text).slice(-NOISE_CHARACTERS));
   const booting = boot(plan, {
     onOutput: (name, bytes, stream) => {
       if (name === program && stream === "stdout") {
         output += printed.decode(bytes, { stream: true });
-      } else noise = (noise + other.decode(bytes, { stream: true })).slice(-NOISE_CHARACTERS);
+      } else keep(other.decode(bytes, { stream: true }));
     },
     onEvent: (event) => {
       if (event.kind === "images-ready") Deno.stdout.writeSync(IMAGES_READY);
+      // Such as why it could not be started.
+      if (event.kind === "log" && event.domain === program) keep(`${event.line}\n`);
       if (event.kind === "ready") ready.resolve();
       if (event.kind === "not-ready") ready.reject(new Error(event.reason));
       if (event.kind !== "program-ended" || event.program !== program) return;

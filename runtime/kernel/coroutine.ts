@@ -362,12 +362,6 @@ export class Mutex {
     this.#held = true;
   }
 
-  /** Takes the lock only if nobody holds it. */
-  tryAcquire(): boolean {
-    if (this.#held) return false;
-    return this.#held = true;
-  }
-
   release(): void {
     this.#held = false;
     this.#queue.wakeOne();

@@ -48,17 +48,31 @@ export async function runOnMachine(
   return framed(run.out);
 }
 
+/** QEMU's own user mode dies now and then where the first of several threads ends: then it is asked again. */
+const QEMU_TRIES = 5;
+const SEGMENTATION_FAULT = 128 + 11;
+
 /** Runs a program that `runOnMachine` has compiled under QEMU, in a directory of its own. */
-export async function runUnderQemu(name: string, folder: string): Promise<Ended> {
+export async function runUnderQemu(
+  name: string,
+  folder: string,
+  tries = QEMU_TRIES,
+): Promise<Ended> {
   const cwd = `${folder}/qemu/${name}`;
   await Deno.mkdir(cwd, { recursive: true });
   const { code, stdout, stderr } = await new Deno.Command(QEMU, {
     args: [`${folder}/root/bin/${name}`],
     cwd,
+    // What it executes, it cannot by itself on a host of another architecture.
+    env: { EXECUTE_BY: QEMU },
     clearEnv: true,
     stdin: "null",
     signal: AbortSignal.timeout(LONGEST_MS),
   }).output();
+  if (code === SEGMENTATION_FAULT && tries > 1) {
+    await Deno.remove(cwd, { recursive: true });
+    return runUnderQemu(name, folder, tries - 1);
+  }
   const decoder = new TextDecoder();
   return { status: code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
 }

@@ -40,8 +40,6 @@ const Word = {
   INTERRUPT: 16,
   NOTIFY: 32,
 } as const;
-/** Queues a window has notify words for: 32 console ports with two queues each, and two for control. */
-export const MAX_QUEUES = 66;
 
 /** The driver's side. `nowNs` bounds how long it waits for the device thread. */
 export class WindowRegisters implements DeviceRegisters {

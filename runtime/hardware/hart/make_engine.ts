@@ -8,8 +8,6 @@ import { type CodeSaving, RiscvHart } from "./riscv_hart.ts";
 
 /** Translation with interpretation of what is rare; interpretation alone; both, compared. */
 export type EngineName = "translator" | "interpreter" | "lockstep";
-/** All there are. */
-export const engineNames: readonly EngineName[] = ["translator", "interpreter", "lockstep"];
 
 /** @param recorder is told of translated code, `saving` has it kept: only the translator has any that lasts */
 export function makeEngine(

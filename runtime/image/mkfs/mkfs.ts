@@ -1,5 +1,6 @@
 // Makes an ext4 file system: 4 KiB blocks, extents, checksums, a journal, an empty root with lost+found.
 // Works on anything that bytes can be written to at a position; what is not written must read as zeros.
+import { limits } from "../../../schemas/limits.ts";
 import { crc32c, crc32cWord } from "../../kernel/storage/ext4/checksum.ts";
 import { Compat, Incompat, RoCompat } from "../../kernel/storage/ext4/features.ts";
 import { Directory, sealDirectoryBlock } from "../../kernel/storage/ext4/directory.ts";
@@ -41,7 +42,6 @@ const DESCRIPTOR_BYTES = 32;
 const ROOT_INO = 2, JOURNAL_INO = 8, FIRST_INO = 11;
 const LOST_FOUND_BLOCKS = 4;
 const DEFAULT_BYTES_PER_INODE = 16384;
-const MIN_BLOCKS = 512;
 /** What a last group must have room for beyond its own bookkeeping, to be worth having. */
 const MIN_LAST_GROUP_BLOCKS = 64;
 
@@ -66,11 +66,9 @@ class Maker {
 
   constructor(private readonly image: ImageWriter, private readonly options: Ext4Options) {
     let blocks = Math.floor(image.sizeBytes / BLOCK_BYTES);
-    if (blocks < MIN_BLOCKS + journalBlocks(blocks)) {
+    if (image.sizeBytes < limits.imageBytes.min) {
       throw new RangeError(
-        `Cannot make a file system in ${image.sizeBytes} bytes: at least ${
-          (MIN_BLOCKS + 1024) * BLOCK_BYTES
-        } are needed`,
+        `Cannot make a file system in ${image.sizeBytes} bytes: at least ${limits.imageBytes.min} are needed`,
       );
     }
     let groups = Math.ceil(blocks / BLOCKS_PER_GROUP);

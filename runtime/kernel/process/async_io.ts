@@ -2,7 +2,8 @@
 // readiness of an open file description may have changed, as often as that is.
 import { E, fail } from "../errno.ts";
 import type { Description } from "./description.ts";
-import type { Process, ProcessKernel } from "./process.ts";
+import type { Process } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { LAST_SIGNAL, SI, SIG } from "./signal.ts";
 import { signalGroup } from "./sys_signal.ts";
 

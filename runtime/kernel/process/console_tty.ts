@@ -1,7 +1,7 @@
 // The terminal of a program of the manifest, or of a session: on a console's characters.
 import { type Coroutine, finish } from "../coroutine.ts";
 import type { FileDescription } from "./description.ts";
-import type { ProcessKernel } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { SIG } from "./signal.ts";
 import { Tty, TtyDescription, type WindowSize } from "./tty.ts";
 

@@ -1,7 +1,8 @@
 // Who may use a terminal, and who is told when it goes (credentials(7), setsid(2), tty_ioctl(4)): sessions
 // with the terminals that control them, process groups in the foreground, in the background, and orphaned.
 import { E, fail } from "../errno.ts";
-import type { Process, ProcessKernel } from "./process.ts";
+import type { Process } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { bit, SI, SIG, type SignalInfo } from "./signal.ts";
 import { signalGroup } from "./sys_signal.ts";
 import type { Tty } from "./tty.ts";

@@ -148,13 +148,6 @@ export class MountTable {
     mount.service = readOnly ? new ReadOnlyView(mount.server) : mount.server;
   }
 
-  /** Unmounts everything, the newest first. */
-  *unmountAll(): Coroutine<void> {
-    for (let mount = this.mounts.at(-1); mount !== undefined; mount = this.mounts.at(-1)) {
-      yield* this.unmount(mount);
-    }
-  }
-
   /** What a mount covered is seen again; handles that others have of it stay good. */
   *unmount(mount: Mount): Coroutine<void> {
     const { covers } = mount;

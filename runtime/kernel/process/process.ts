@@ -1,25 +1,18 @@
 // A user process as the primary's kernel keeps it: identity, family, directories, descriptors, memory, and
 // signals.
 import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
-import type { Environment } from "../environment.ts";
 import { type CapabilitySets, setsAfterChange, setsAtStart } from "./capability_sets.ts";
-import type { Clocks } from "./clock.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
 import { Private } from "../vfs/protocol.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { type DescriptorTable, releaseUse } from "./descriptor_table.ts";
-import type { FutexTable } from "./futex.ts";
 import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
-import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
-import type { UserMemory } from "./memory/user_memory.ts";
-import type { IpcTable } from "./ipc/ipc_table.ts";
-import type { SemaphoreSet } from "./ipc/semaphores.ts";
-import type { Segment } from "./ipc/shared_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
 import { bury, tellParent } from "./process_end.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { ProcessTimers } from "./process_timers.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import {
@@ -33,46 +26,8 @@ import {
   type SignalInfo,
   STOPPING,
 } from "./signal.ts";
-import type { InternetSockets } from "./socket/internet_sockets.ts";
-import type { UnixNames } from "./socket/unix_names.ts";
 import type { Thread } from "./thread.ts";
 import type { Tracing } from "./tracing.ts";
-import type { Tty } from "./tty.ts";
-
-/** What all processes of a machine share. */
-export interface ProcessKernel {
-  readonly environment: Environment;
-  readonly clocks: Clocks;
-  /** what uname(2) calls the machine, and its domain */
-  readonly names: { host: string; domain: string };
-  readonly mounts: MountTable;
-  /** where ELF programs live; undefined on a machine that has none */
-  readonly memory: UserMemory | undefined;
-  readonly futexes: FutexTable;
-  /** names of UNIX sockets */
-  readonly unixNames: UnixNames;
-  /** the network slice; undefined on a machine that has none */
-  readonly internet: InternetSockets | undefined;
-  readonly local: LocalFiles;
-  /** System V IPC objects */
-  readonly ipc: {
-    readonly segments: IpcTable<Segment>;
-    readonly semaphores: IpcTable<SemaphoreSet>;
-  };
-  /** controlling terminals, by session */
-  readonly terminals: Map<number, Tty>;
-  /** takes over the children of those who end */
-  readonly init: Process;
-  process(pid: number): Process | undefined;
-  thread(tid: number): Thread | undefined;
-  readonly all: Iterable<Process>;
-  /** number that was given out last, to a process or a thread */
-  readonly lastPid: number;
-  /** the process is gone: its number may be used again */
-  reaped(process: Process): void;
-  /** all threads of the process have ended, and what it held is released */
-  buried(process: Process): void;
-}
 
 /** Where paths begin, and what new files may not have: shared by those made with CLONE_FS. */
 export interface Directories {

@@ -1,6 +1,6 @@
 // The component `process`: the processes of the machine, the mount table, and the handlers of all
 // system calls, by number.
-import { callNumber, systemCalls } from "../../../schemas/syscalls.ts";
+import { callNumber } from "../../../schemas/syscalls.ts";
 import type { Component } from "../component.ts";
 import type { Coroutine } from "../coroutine.ts";
 import type { Environment } from "../environment.ts";
@@ -17,7 +17,8 @@ import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
 import { type Location, MountTable } from "./mounts.ts";
-import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
+import { type Identity, Process, type WaitStatus } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { IpcTable } from "./ipc/ipc_table.ts";
 import { MOST_SETS, semaphoreCalls, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { MOST_SEGMENTS, type Segment, sharedMemoryCalls } from "./ipc/shared_memory.ts";
@@ -98,25 +99,6 @@ export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...threadScheduleCalls,
   ...prctlCalls,
 });
-
-/** Calls that whoever executes the thread carries out: they change its registers, or end it. */
-export const executedNames = [
-  "exit",
-  "exit_group",
-  "clone",
-  "clone3",
-  "execve",
-  "execveat",
-  "rt_sigreturn",
-  "ptrace",
-] as const;
-
-/** Names of calls that are served somewhere. */
-export const handledNames: ReadonlySet<string> = new Set([
-  ...systemCalls.filter(({ number }) => handlers.has(number) || threadHandlers.has(number))
-    .map(({ name }) => name),
-  ...executedNames,
-]);
 
 const PTS_PATH = "/dev/pts";
 

@@ -3,6 +3,7 @@
 import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, Errno, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
+import { changeOf } from "../vfs/changes.ts";
 import { ACCESS, O } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import {
@@ -21,21 +22,6 @@ import { STATX_BYTES } from "../vfs/structures.ts";
 const STATX_MODE = 28;
 /** Where `struct statfs` has its flags, and those: ST_RDONLY, and ST_VALID. */
 const STATFS_FLAGS = 80, READ_ONLY = 0x21;
-
-/** Refused at once. */
-const CHANGES: ReadonlySet<number> = new Set([
-  Call.UNLINKAT,
-  Call.LINKAT,
-  Call.RENAMEAT2,
-  Call.FSETXATTR,
-  Call.FREMOVEXATTR,
-  Call.FTRUNCATE,
-  Call.FALLOCATE,
-  Call.FCHMOD,
-  Call.FCHOWN,
-  Call.UTIMENSAT,
-  Private.UNNAMED,
-]);
 
 function changes(flags: number): boolean {
   return (flags & O.ACCMODE) !== O.RDONLY || (flags & O.TRUNC) !== 0;
@@ -68,12 +54,15 @@ export class ReadOnlyView implements Service {
 
   call(call: ServiceCall): Blocking<number> {
     const { number, args } = call;
-    if (CHANGES.has(number)) return fail(E.EROFS);
-    switch (number) {
-      case Call.MKDIRAT:
-      case Call.MKNODAT:
-      case Call.SYMLINKAT:
+    switch (changeOf.get(number)) {
+      case "name":
         return this.#make(call);
+      case "names":
+      case "file":
+        return fail(E.EROFS);
+    }
+    // What is opened for writing was refused then.
+    switch (number) {
       case Call.FACCESSAT2:
         return (args[1] & ACCESS.WRITE) !== 0 ? this.#mayWrite(call) : this.server.call(call);
       case Call.FSTATFS:

@@ -12,7 +12,8 @@ import type { Handlers } from "./handler.ts";
 import { IN } from "./inotify.ts";
 import { getInt } from "./little_endian.ts";
 import { close, type Location, request, textPayload } from "./mounts.ts";
-import type { Process, ProcessKernel } from "./process.ts";
+import type { Process } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { resolve, type Resolved } from "./resolve.ts";
 import type { Happening } from "./watches.ts";
 

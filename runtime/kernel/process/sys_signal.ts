@@ -2,7 +2,8 @@
 import { type Coroutine, WaitQueue } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ThreadHandlers } from "./handler.ts";
-import type { Process, ProcessKernel } from "./process.ts";
+import type { Process } from "./process.ts";
+import type { ProcessKernel } from "./process_kernel.ts";
 import { putSignalInfo } from "./signal_info.ts";
 import {
   bit,

@@ -2,6 +2,8 @@
 // they can be done again when the server lost them. An entry goes once the server says that its
 // transaction is durable.
 import type { Credential } from "../service.ts";
+import { changeOf } from "../vfs/changes.ts";
+import { O } from "../vfs/constants.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 import type { KeptBytes } from "./kept_bytes.ts";
 import { KeptCopies } from "./kept_copies.ts";
@@ -22,49 +24,23 @@ export interface RedoEntry {
   made?: HandleRecord;
 }
 
-const mutating = new Set<number>([
-  Call.MKNODAT,
-  Call.MKDIRAT,
-  Call.UNLINKAT,
-  Call.SYMLINKAT,
-  Call.LINKAT,
-  Call.FTRUNCATE,
-  Call.FALLOCATE,
-  Call.FCHMOD,
-  Call.FCHOWN,
-  Call.PWRITE64,
-  Call.UTIMENSAT,
-  Call.RENAMEAT2,
-  Call.FSETXATTR,
-  Call.FREMOVEXATTR,
-  Private.UNNAMED,
-]);
-
-/** Those of them that change the file of their first argument, and nothing else. */
-const ofOneFile = new Set<number>([
-  Call.FTRUNCATE,
-  Call.FALLOCATE,
-  Call.FCHMOD,
-  Call.FCHOWN,
-  Call.PWRITE64,
-  Call.UTIMENSAT,
-  Call.FSETXATTR,
-  Call.FREMOVEXATTR,
-]);
-
 /** Whether the client notes something of the handles of a call once it has been answered. */
 export function concernsHandles(number: number): boolean {
-  return mutating.has(number) || number === Private.CREATE || number === Private.OPEN ||
+  return changeOf.has(number) || number === Private.CREATE || number === Private.OPEN ||
     number === Private.COVER || number === Call.FCNTL || number === Call.FLOCK;
 }
 
-const O_TRUNC = 0o1000;
-
 /** Whether a call changes the file system. CREATE does when it made the file; OPEN when it truncates. */
 export function changes(number: number, args: ArrayLike<number>, made: boolean): boolean {
-  if (number === Private.CREATE) return made || (args[2] & O_TRUNC) !== 0;
-  if (number === Private.OPEN) return (args[1] & O_TRUNC) !== 0;
-  return mutating.has(number);
+  if (number === Private.CREATE) return made || (args[2] & O.TRUNC) !== 0;
+  if (number === Private.OPEN) return (args[1] & O.TRUNC) !== 0;
+  return changeOf.has(number);
+}
+
+/** Whether a call changes the file of its first argument, and nothing else. */
+function isOfOneFile(number: number): boolean {
+  const change = changeOf.get(number);
+  return change === "file" || change === "opened";
 }
 
 export class RedoLog {
@@ -90,7 +66,7 @@ export class RedoLog {
   /** Whether it may hold a change of a file: which one a change of names is of is not known. */
   mayConcern(record: HandleRecord): boolean {
     return this.#entries.some(({ number, handles }) =>
-      !ofOneFile.has(number) || ofSameFile(handles.get(0)!, record)
+      !isOfOneFile(number) || ofSameFile(handles.get(0)!, record)
     );
   }
 

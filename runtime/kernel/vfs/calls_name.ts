@@ -99,7 +99,7 @@ function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {
     demandSticky(parent.attributes, victim.attributes, call.credential);
     if (directory) {
       if (!isDirectory(victim)) fail(E.ENOTDIR);
-      if (server.isCovered(victim)) fail(E.EBUSY);
+      if (server.coveredBy(victim) !== undefined) fail(E.EBUSY);
       yield* finish(parent.rmdir(name));
     } else {
       if (isDirectory(victim)) fail(E.EISDIR);
@@ -160,7 +160,10 @@ function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
     replaced = yield* finish(to.lookup(newName));
     demandSticky(from.attributes, moved.attributes, call.credential);
     if (replaced !== undefined) demandSticky(to.attributes, replaced.attributes, call.credential);
-    if (server.isCovered(moved) || replaced !== undefined && server.isCovered(replaced)) {
+    if (
+      server.coveredBy(moved) !== undefined ||
+      replaced !== undefined && server.coveredBy(replaced) !== undefined
+    ) {
       fail(E.EBUSY);
     }
     if (isDirectory(moved) && (yield* isInside(to, moved))) fail(E.EINVAL);

@@ -182,9 +182,3 @@ export interface FileSystem {
   /** deletes what has no name and was not asked for by `inode` since the mount, where that was put off */
   dropOrphans?(): Coroutine<void>;
 }
-
-/** A file system that has to be mounted and unmounted. */
-export interface MountableFileSystem extends FileSystem {
-  mount(): Coroutine<void>;
-  unmount(): Coroutine<void>;
-}

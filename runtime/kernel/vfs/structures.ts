@@ -2,7 +2,6 @@
 import type { Attributes, Usage } from "./filesystem.ts";
 
 export const STATX_BYTES = 256;
-export const STAT_BYTES = 128;
 export const STATFS_BYTES = 120;
 const STATX_BASIC_AND_BTIME = 0xfff;
 const BILLION = 1_000_000_000n;

@@ -13,6 +13,7 @@ import { clone, clone3 } from "./clone.ts";
 import { execve, execveat } from "./exec.ts";
 import { type GuestThread, NO_RESULT } from "./guest_thread.ts";
 import { ptrace } from "./ptrace.ts";
+import { leaveHandler } from "./signal_handler.ts";
 import { PageNeeded } from "./user_access.ts";
 
 /** A call that the thread's own machinery carries out. */
@@ -27,7 +28,7 @@ const own: Record<string, Own> = {
     thread.kernel.process.end((status & 0xff) << 8);
     return NO_RESULT;
   },
-  rt_sigreturn: (thread: GuestThread) => thread.returnFromSignal(),
+  rt_sigreturn: leaveHandler,
   clone,
   clone3,
   execve,
@@ -219,7 +220,7 @@ function* laterWithMemory(
     for (const frame of pinned) frames.unpin(frame);
   }
   for (const finisher of finishers) {
-    yield* thread.withPages(() => finisher(result, access));
+    yield* access.withPages(() => finisher(result, access));
   }
   return result;
 }

@@ -4,7 +4,7 @@ import { type Access as Kind, StopReason } from "../../hardware/hart/engine.ts";
 import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { type Blocking, type Coroutine, isCoroutine } from "../../kernel/coroutine.ts";
-import { E, Errno, fail } from "../../kernel/errno.ts";
+import { E, Errno } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import { SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
 import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
@@ -13,12 +13,11 @@ import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";
 import type { GuestHart } from "./guest_hart.ts";
 import { answer, PendingCall } from "./pending_call.ts";
 import { Registers } from "./registers.ts";
-import { FRAME_BYTES, restoreFrame } from "./signal_frame.ts";
 import { enterHandler } from "./signal_handler.ts";
 import { leave } from "./thread_end.ts";
 import { raise } from "./thread_fault.ts";
 import { endsSkipped, shownAtEntry, shownAtRestart } from "./traced_call.ts";
-import { PageNeeded, UserAccess } from "./user_access.ts";
+import { UserAccess } from "./user_access.ts";
 import { SP } from "../../hardware/hart/abi.ts";
 
 /** Instructions of a turn: about a millisecond of translated code. */
@@ -354,21 +353,6 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
     enterHandler(this, info, action);
   }
 
-  /** rt_sigreturn(2) */
-  returnFromSignal(): number {
-    const at = Number(this.get(SP));
-    let frame: Uint8Array;
-    try {
-      frame = this.access.read(at, FRAME_BYTES);
-    } catch (failure) {
-      if (!(failure instanceof Errno)) throw failure;
-      raise(this.kernel, { signal: SIG.SEGV, code: 1 }, BigInt(at));
-      return NO_RESULT;
-    }
-    this.kernel.mask = restoreFrame(frame, this.registers);
-    return NO_RESULT;
-  }
-
   /** The thread is over, once its tracer has nothing against it: whoever waits for its end is woken. */
   end(status: number): void {
     const { kernel, guest } = this;
@@ -386,18 +370,5 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
       this.space.release();
       if (failure !== undefined && !(failure instanceof Errno)) throw failure;
     });
-  }
-
-  /** Does something with user memory, waiting for pages as they are needed. @throws Errno EFAULT */
-  *withPages<T>(use: () => T): Coroutine<T> {
-    for (;;) {
-      try {
-        return use();
-      } catch (failure) {
-        if (!(failure instanceof PageNeeded)) throw failure;
-        const fault = yield* this.space.fault(failure.page, failure.access);
-        if (fault !== undefined) return fail(E.EFAULT);
-      }
-    }
   }
 }

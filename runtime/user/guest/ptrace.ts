@@ -61,12 +61,12 @@ function signalOf(data: bigint): number {
 
 /** Copies out to the tracer. */
 function* give({ tracer }: Asked, address: bigint, bytes: Uint8Array): Coroutine<number> {
-  yield* tracer.withPages(() => tracer.access.write(Number(address), bytes));
+  yield* tracer.access.withPages(() => tracer.access.write(Number(address), bytes));
   return 0;
 }
 
 function take({ tracer }: Asked, address: bigint, length: number) {
-  return tracer.withPages(() => tracer.access.read(Number(address), length));
+  return tracer.access.withPages(() => tracer.access.read(Number(address), length));
 }
 
 function word(value: bigint): Uint8Array {

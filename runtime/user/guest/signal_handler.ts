@@ -1,4 +1,5 @@
-// Has a thread of an ELF program go on in the handler of a signal: the frame on its stack, and the registers.
+// Has a thread of an ELF program go on in the handler of a signal, and after it where it was: the frame on its
+// stack, and the registers.
 import { Errno } from "../../kernel/errno.ts";
 import {
   bit,
@@ -10,8 +11,9 @@ import {
 } from "../../kernel/process/signal.ts";
 import { SS_DISABLE } from "../../kernel/process/thread.ts";
 import { SIGRETURN } from "../elf/vdso.ts";
-import type { GuestThread } from "./guest_thread.ts";
-import { FRAME_BYTES, makeFrame } from "./signal_frame.ts";
+import { type GuestThread, NO_RESULT } from "./guest_thread.ts";
+import { FRAME_BYTES, makeFrame, restoreFrame } from "./signal_frame.ts";
+import { raise } from "./thread_fault.ts";
 import { PageNeeded } from "./user_access.ts";
 import { A0, A1, A2, RA, SP } from "../../hardware/hart/abi.ts";
 
@@ -44,4 +46,19 @@ export function enterHandler(thread: GuestThread, info: SignalInfo, action: Sign
   thread.set(A1, at);
   thread.set(A2, at + 128n);
   thread.pc = BigInt(action.handler);
+}
+
+/** rt_sigreturn(2) */
+export function leaveHandler(thread: GuestThread): number {
+  const at = Number(thread.get(SP));
+  let frame: Uint8Array;
+  try {
+    frame = thread.access.read(at, FRAME_BYTES);
+  } catch (failure) {
+    if (!(failure instanceof Errno)) throw failure;
+    raise(thread.kernel, { signal: SIG.SEGV, code: 1 }, BigInt(at));
+    return NO_RESULT;
+  }
+  thread.kernel.mask = restoreFrame(frame, thread.registers);
+  return NO_RESULT;
 }

@@ -14,20 +14,20 @@ export function* leave(thread: GuestThread): Coroutine<void> {
   if (space.users < 2 && !space.sharesPages) return;
   if (kernel.robustList !== 0) yield* orphanFutexes(thread);
   if (kernel.clearChildTid === 0) return;
-  yield* thread.withPages(() => access.writeWord(kernel.clearChildTid, 0));
+  yield* access.withPages(() => access.writeWord(kernel.clearChildTid, 0));
   yield* finish(guest.processes.futexes.wake(space, kernel.clearChildTid, 1));
 }
 
 function* orphanFutexes(thread: GuestThread): Coroutine<void> {
   const { access } = thread, head = thread.kernel.robustList;
-  const [first, offset, pending] = yield* thread.withPages(() => [
+  const [first, offset, pending] = yield* access.withPages(() => [
     access.readLong(head),
     access.readLong(head + 8),
     access.readLong(head + 16),
   ]);
   let entry = first;
   for (let count = 0; entry !== head && entry !== 0 && count < MAX_FUTEXES; count++) {
-    const next = yield* thread.withPages(() => access.readLong(entry));
+    const next = yield* access.withPages(() => access.readLong(entry));
     if (entry !== pending) yield* orphan(thread, entry + offset);
     entry = next;
   }
@@ -37,8 +37,8 @@ function* orphanFutexes(thread: GuestThread): Coroutine<void> {
 /** Marks a futex, if the thread holds it, and wakes one who waits for it. */
 function* orphan(thread: GuestThread, address: number): Coroutine<void> {
   const { kernel, guest, space, access } = thread;
-  const word = yield* thread.withPages(() => access.readWord(address));
+  const word = yield* access.withPages(() => access.readWord(address));
   if ((word & TID) !== kernel.tid) return;
-  yield* thread.withPages(() => access.writeWord(address, word & WAITERS | OWNER_DIED));
+  yield* access.withPages(() => access.writeWord(address, word & WAITERS | OWNER_DIED));
   if ((word & WAITERS) !== 0) yield* guest.processes.futexes.wake(space, address, 1);
 }

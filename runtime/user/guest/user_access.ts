@@ -3,6 +3,7 @@
 // for the page and begins again.
 import { Access, type Access as Kind } from "../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
+import type { Coroutine } from "../../kernel/coroutine.ts";
 import { E, Errno, fail } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import { END_PAGE } from "../../kernel/process/memory/mapping.ts";
@@ -21,6 +22,19 @@ export class UserAccess {
 
   constructor(readonly space: AddressSpace) {
     this.bytes = space.memory.frames.bytes;
+  }
+
+  /** Does something with user memory, waiting for pages as they are needed. @throws Errno EFAULT */
+  *withPages<T>(use: () => T): Coroutine<T> {
+    for (;;) {
+      try {
+        return use();
+      } catch (failure) {
+        if (!(failure instanceof PageNeeded)) throw failure;
+        const fault = yield* this.space.fault(failure.page, failure.access);
+        if (fault !== undefined) return fail(E.EFAULT);
+      }
+    }
   }
 
   /** Frame that a page has for an access. @throws PageNeeded, Errno EFAULT */

@@ -1,7 +1,7 @@
 // Pages of files that are mapped (mmap(2)). A page that is mapped lives here, in a frame that all mappings
 // share; read and write calls on the file go through `MappedFiles`, so that both views agree: a write call
 // is copied into the frame, a read call and fsync first write what mappings have changed to the file.
-import { type Blocking, type Coroutine, finish, type Tasks, WaitQueue } from "../../coroutine.ts";
+import { type Blocking, type Coroutine, type Tasks, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
@@ -280,11 +280,6 @@ export class MappedFiles {
     const file = this.#files.get(identity);
     if (file === undefined || !file.dirty) return;
     return file.flush(Math.floor(offset / PAGE_BYTES), Math.ceil((offset + length) / PAGE_BYTES));
-  }
-
-  /** Brings everything into its file. */
-  *flushAll(): Coroutine<void> {
-    for (const file of this.#files.values()) if (file.dirty) yield* finish(file.flush(0, Infinity));
   }
 
   /** Gives back frames of pages that nobody maps. @returns whether there were any */

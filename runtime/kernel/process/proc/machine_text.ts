@@ -1,6 +1,6 @@
 // What /proc says of the machine: memory, its hart, load and time (proc(5)).
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
-import type { ProcessKernel } from "../process.ts";
+import type { ProcessKernel } from "../process_kernel.ts";
 import { RELEASE, VERSION } from "../sys_machine.ts";
 import { stateOf } from "./process_text.ts";
 

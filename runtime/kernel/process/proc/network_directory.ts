@@ -2,7 +2,7 @@
 import { ProcNet } from "../../network/protocol.ts";
 import { directory, type ProcDirectory, type ProcNode, text } from "../../vfs/proc_node.ts";
 import { lockOwner } from "../description.ts";
-import type { ProcessKernel } from "../process.ts";
+import type { ProcessKernel } from "../process_kernel.ts";
 import { Socket } from "../socket/socket.ts";
 import type { UnixSocket } from "../socket/unix_socket.ts";
 

@@ -2,7 +2,8 @@
 import { E, fail } from "../../errno.ts";
 import type { Credential } from "../../service.ts";
 import { directory, type ProcDirectory, type ProcLink, text } from "../../vfs/proc_node.ts";
-import type { Process, ProcessKernel } from "../process.ts";
+import type { Process } from "../process.ts";
+import type { ProcessKernel } from "../process_kernel.ts";
 import {
   cpuInfoText,
   loadAverage,

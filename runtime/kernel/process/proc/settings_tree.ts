@@ -13,7 +13,7 @@ import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
 import { MOST_OPERATIONS, MOST_SEMAPHORES, MOST_SETS } from "../ipc/semaphores.ts";
 import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
 import { MAX_THREADS } from "../limits.ts";
-import type { ProcessKernel } from "../process.ts";
+import type { ProcessKernel } from "../process_kernel.ts";
 import { LAST_CAPABILITY } from "../capability_sets.ts";
 import { NGROUPS_MAX } from "../sys_identity.ts";
 import { RELEASE, VERSION } from "../sys_machine.ts";

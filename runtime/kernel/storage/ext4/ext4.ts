@@ -1,10 +1,10 @@
-// The component `ext4`: mounts an image, keeps its inodes, runs operations inside transactions.
+// The component `ext4`: mounts an image, and runs operations inside transactions.
 import type { BlockDevice } from "../../block/block_device.ts";
 import type { Component } from "../../component.ts";
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { type FileSystem, type Inode, S, type Usage } from "../../vfs/filesystem.ts";
+import type { FileSystem, Inode, Usage } from "../../vfs/filesystem.ts";
 import { PAGE_BYTES, PageCache } from "../page_cache/page_cache.ts";
 import { BlockIo } from "./block_io.ts";
 import { type Buffer, BufferCache } from "./buffer_cache.ts";
@@ -13,8 +13,8 @@ import { Incompat } from "./features.ts";
 import { EarlyWrites } from "./early_writes.ts";
 import type { FileContext } from "./file_data.ts";
 import { Groups } from "./groups.ts";
-import { Ext4Inode } from "./inode.ts";
-import { initializeInode, inodeChecksumIsRight, InodeFlag } from "./inode_format.ts";
+import type { Ext4Inode } from "./inode.ts";
+import { Inodes } from "./inodes.ts";
 import { JournalFeature } from "./journal_format.ts";
 import { JournalLog } from "./journal_log.ts";
 import { Names } from "./names.ts";
@@ -24,15 +24,12 @@ import { Transactions } from "./transactions.ts";
 
 const ROOT_INO = 2;
 const MAGIC = 0xef53;
-/** Inodes that nobody uses and that stay in memory. */
-const IDLE_INODES = 4096;
 /** Changes become durable by themselves after this long. */
 const COMMIT_INTERVAL_NS = 5e9;
 /** Memory left to others when the page cache takes the rest. */
 const SPARE_BYTES = 1 << 20;
 /** Blocks that are promised to nobody: for names, trees of extents, and what a commit holds back. */
 const UNPROMISED_BLOCKS = 1024;
-const BITS_32 = 2 ** 32;
 
 let nextDevice = 8 << 8;
 
@@ -42,6 +39,7 @@ export class Ext4 implements FileSystem {
   readonly device = nextDevice++;
   readonly readOnly: boolean;
   readonly names = new Names(this);
+  readonly inodes = new Inodes(this);
   readonly orphans = new Orphans(this);
   readonly files: FileContext;
   superblock!: Superblock;
@@ -51,7 +49,6 @@ export class Ext4 implements FileSystem {
   root!: Ext4Inode;
   recovered = 0;
   readonly #io: BlockIo;
-  readonly #inodes = new Map<number, Ext4Inode>();
   readonly #directoryBlocks = new Map<Buffer, number>();
   #superBuffer!: Buffer;
   #unmounted = false;
@@ -109,11 +106,11 @@ export class Ext4 implements FileSystem {
       log,
       { seal: () => this.#seal() },
       first,
-      () => this.#seconds,
+      () => this.seconds,
     );
     this.groups.transactions = this.transactions;
     yield* this.groups.load();
-    this.root = yield* this.hold(ROOT_INO);
+    this.root = yield* this.inodes.hold(ROOT_INO);
     if (!this.root.isDirectory) fail(E.EUCLEAN);
     if (this.readOnly) return;
     if (log !== undefined && !needsRecovery) {
@@ -125,7 +122,8 @@ export class Ext4 implements FileSystem {
     this.environment.tasks.spawn(this.#commitNowAndThen());
   }
 
-  get #seconds(): number {
+  /** since 1970 */
+  get seconds(): number {
     return Number(this.environment.realtimeNs() / 1_000_000_000n);
   }
 
@@ -181,7 +179,7 @@ export class Ext4 implements FileSystem {
     groups.transactions = this.transactions;
     yield* groups.load();
     this.groups = groups;
-    const inode = yield* this.#load(superblock.journalInode);
+    const inode = yield* this.inodes.load(superblock.journalInode);
     yield* inode.map();
     const map: number[] = [];
     for (let block = 0; block < inode.attributes.sizeBytes / superblock.blockBytes; block++) {
@@ -193,7 +191,7 @@ export class Ext4 implements FileSystem {
     const wide = (superblock.incompat & Incompat.BIT64) !== 0 ? JournalFeature.BIT64 : 0;
     const checksums = superblock.checksums ? JournalFeature.CSUM_V3 : 0;
     yield* log.open(superblock.blocks, JournalFeature.REVOKE | wide | checksums, this.readOnly);
-    this.#inodes.clear();
+    this.inodes.clear();
     return log;
   }
 
@@ -210,7 +208,7 @@ export class Ext4 implements FileSystem {
     yield* this.transactions.finish();
     this.superblock.needsRecovery = false;
     this.superblock.setCounts(this.groups.freeBlocks, this.groups.freeInodes);
-    this.superblock.writeTime = this.#seconds;
+    this.superblock.writeTime = this.seconds;
     yield* this.#writeSuperblock();
   }
 
@@ -273,103 +271,6 @@ export class Ext4 implements FileSystem {
       Math.floor((ino - 1) / this.superblock.inodesPerGroup) * this.superblock.blocksPerGroup;
   }
 
-  /** The inode of a number, held for the caller. @throws Errno EUCLEAN, EIO */
-  *hold(ino: number): Coroutine<Ext4Inode> {
-    const inode = this.#inodes.get(ino) ?? (yield* this.#load(ino));
-    inode.hold();
-    return inode;
-  }
-
-  *#load(ino: number): Coroutine<Ext4Inode> {
-    const { block, offset } = this.groups.inodePlace(ino);
-    const buffer = yield* this.cache.read(block);
-    const found = this.#inodes.get(ino);
-    if (found !== undefined) return found;
-    const bytes = buffer.bytes.subarray(offset, offset + this.superblock.inodeBytes);
-    if (!inodeChecksumIsRight(this.superblock, bytes, ino)) fail(E.EUCLEAN);
-    const inode = new Ext4Inode(this, ino, buffer, offset);
-    if (inode.attributes.mode === 0) fail(E.EUCLEAN);
-    this.#inodes.set(ino, inode);
-    return inode;
-  }
-
-  /** A new inode without a name. Part of an operation. */
-  *newInode(parent: number, mode: number, uid: number, gid: number): Coroutine<Ext4Inode> {
-    const directory = (mode & S.IFMT) === S.IFDIR;
-    const ino = yield* this.groups.allocateInode(parent, directory);
-    const { block, offset } = this.groups.inodePlace(ino);
-    const buffer = yield* this.cache.read(block);
-    const view = new DataView(
-      buffer.bytes.buffer,
-      buffer.bytes.byteOffset + offset,
-      this.superblock.inodeBytes,
-    );
-    const random = new Uint8Array(4);
-    this.environment.random(random);
-    initializeInode(view, new DataView(random.buffer).getUint32(0));
-    const inode = new Ext4Inode(this, ino, buffer, offset);
-    this.#inodes.set(ino, inode);
-    const now = this.environment.realtimeNs();
-    Object.assign(inode.attributes, {
-      mode,
-      uid,
-      gid,
-      links: 1,
-      atimeNs: now,
-      mtimeNs: now,
-      ctimeNs: now,
-      btimeNs: now,
-    });
-    inode.flags = InodeFlag.EXTENTS;
-    // Its list of blocks is empty, and needs not be read.
-    inode.mapped = true;
-    yield* inode.storeExtents();
-    return inode;
-  }
-
-  /** The last use of an inode without a name is over. */
-  *deleteInode(inode: Ext4Inode): Coroutine<void> {
-    if (this.readOnly || this.transactions.failure !== undefined) return;
-    yield* inode.lock.acquire();
-    try {
-      if (inode.uses > 0) return;
-      yield* this.operation(() => this.eraseInode(inode));
-    } finally {
-      inode.lock.release();
-    }
-  }
-
-  /** Frees an inode and all it has. Part of an operation. */
-  *eraseInode(inode: Ext4Inode): Coroutine<void> {
-    const { isDirectory } = inode;
-    yield* inode.clear();
-    this.orphans.remove(inode);
-    inode.nextOrphan = this.#seconds % BITS_32;
-    inode.attributes.links = 0;
-    inode.attributes.mode = 0;
-    inode.join();
-    yield* this.groups.freeInode(inode.ino, isDirectory);
-    this.#forget(inode);
-  }
-
-  #forget(inode: Ext4Inode): void {
-    this.#inodes.delete(inode.ino);
-    inode.data.dropFrom(0);
-    inode.buffer.pins--;
-  }
-
-  /** Lets go of inodes that nobody has used for long. */
-  trimInodes(): void {
-    if (this.#inodes.size <= IDLE_INODES) return;
-    for (const inode of this.#inodes.values()) {
-      if (this.#inodes.size <= IDLE_INODES / 2) return;
-      const busy = [...inode.data.pages.values()].some((page) => page.dirty || page.busy > 0);
-      if (
-        inode.uses === 0 && inode.joined <= this.transactions.durable && !inode.lock.held && !busy
-      ) this.#forget(inode);
-    }
-  }
-
   usage(): Usage {
     const { superblock, groups } = this;
     return {
@@ -390,14 +291,8 @@ export class Ext4 implements FileSystem {
     }
   }
 
-  *inode(ino: number, generation: number): Coroutine<Inode> {
-    if (!(ino > 0 && ino <= this.superblock.inodes) || !(yield* this.groups.inodeInUse(ino))) {
-      fail(E.ESTALE);
-    }
-    const inode = yield* this.hold(ino);
-    if (inode.generation === generation) return inode;
-    yield* finish(inode.release());
-    return fail(E.ESTALE);
+  inode(ino: number, generation: number): Coroutine<Inode> {
+    return this.inodes.reopen(ino, generation);
   }
 }
 

@@ -1,39 +1,12 @@
-// Block groups: descriptors, bitmaps, and the allocation of blocks and inodes. Freed blocks are not
+// Block groups: bitmaps, and the allocation of blocks and inodes. Freed blocks are not
 // given out again before the transaction that freed them is durable: until then a crash brings their
 // old owner back.
 import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Buffer, BufferCache } from "./buffer_cache.ts";
-import { crc16, crc32c, crc32cWord } from "./checksum.ts";
+import { Field, Flag, GroupDescriptors } from "./group_descriptors.ts";
 import type { Superblock } from "./superblock.ts";
 import type { Transactions } from "./transactions.ts";
-
-/** Byte offsets in a group descriptor: low parts, and the distance to the high parts where there are any. */
-const D = {
-  BLOCK_BITMAP: 0,
-  INODE_BITMAP: 4,
-  INODE_TABLE: 8,
-  FREE_BLOCKS: 12,
-  FREE_INODES: 14,
-  DIRECTORIES: 16,
-  FLAGS: 18,
-  BLOCK_CSUM: 24,
-  INODE_CSUM: 26,
-  UNUSED: 28,
-  CSUM: 30,
-} as const;
-const HIGH = {
-  BLOCK_BITMAP: 32,
-  INODE_BITMAP: 36,
-  INODE_TABLE: 40,
-  FREE_BLOCKS: 44,
-  FREE_INODES: 46,
-  DIRECTORIES: 48,
-  UNUSED: 50,
-  BLOCK_CSUM: 56,
-  INODE_CSUM: 58,
-} as const;
-const Flag = { INODE_UNINIT: 1, BLOCK_UNINIT: 2 } as const;
 
 export class Groups {
   transactions!: Transactions;
@@ -41,86 +14,20 @@ export class Groups {
   freeInodes = 0;
   /** freed by a transaction that is not durable */
   readonly #held = new Set<number>();
-  readonly #descriptors: { buffer: Buffer; at: number }[] = [];
+  readonly #descriptors: GroupDescriptors;
   readonly #changed = new Set<number>();
 
-  constructor(private readonly superblock: Superblock, private readonly cache: BufferCache) {}
+  constructor(private readonly superblock: Superblock, private readonly cache: BufferCache) {
+    this.#descriptors = new GroupDescriptors(superblock, cache);
+  }
 
   /** Reads and checks the descriptors. @throws Errno EUCLEAN, EIO */
   *load(): Coroutine<void> {
-    const { superblock } = this;
-    const perBlock = superblock.blockBytes / superblock.descriptorBytes;
-    for (let group = 0; group < superblock.groups; group++) {
-      const block = superblock.firstDataBlock + 1 + Math.floor(group / perBlock);
-      const buffer = yield* this.cache.read(block);
-      if (group % perBlock === 0) buffer.pins++;
-      this.#descriptors.push({ buffer, at: (group % perBlock) * superblock.descriptorBytes });
-      if (
-        this.#checksum(group) !== this.#get16(group, D.CSUM) &&
-        (superblock.checksums || superblock.oldChecksums)
-      ) fail(E.EUCLEAN);
-      for (
-        const block of [this.#blockBitmap(group), this.#inodeBitmap(group), this.inodeTable(group)]
-      ) {
-        if (block < superblock.firstDataBlock || block >= superblock.blocks) fail(E.EUCLEAN);
-      }
-      this.freeBlocks += this.#count(group, D.FREE_BLOCKS, HIGH.FREE_BLOCKS);
-      this.freeInodes += this.#count(group, D.FREE_INODES, HIGH.FREE_INODES);
+    yield* this.#descriptors.load();
+    for (let group = 0; group < this.superblock.groups; group++) {
+      this.freeBlocks += this.#descriptors.get(group, Field.FREE_BLOCKS);
+      this.freeInodes += this.#descriptors.get(group, Field.FREE_INODES);
     }
-  }
-
-  get #wide(): boolean {
-    return this.superblock.descriptorBytes >= 64;
-  }
-
-  #get16(group: number, offset: number): number {
-    const { buffer, at } = this.#descriptors[group];
-    return buffer.view.getUint16(at + offset, true);
-  }
-
-  #set16(group: number, offset: number, value: number): void {
-    const { buffer, at } = this.#descriptors[group];
-    buffer.view.setUint16(at + offset, value, true);
-  }
-
-  #address(group: number, low: number, high: number): number {
-    const { buffer, at } = this.#descriptors[group];
-    return buffer.view.getUint32(at + low, true) +
-      (this.#wide ? buffer.view.getUint32(at + high, true) * 2 ** 32 : 0);
-  }
-
-  #blockBitmap(group: number): number {
-    return this.#address(group, D.BLOCK_BITMAP, HIGH.BLOCK_BITMAP);
-  }
-
-  #inodeBitmap(group: number): number {
-    return this.#address(group, D.INODE_BITMAP, HIGH.INODE_BITMAP);
-  }
-
-  inodeTable(group: number): number {
-    return this.#address(group, D.INODE_TABLE, HIGH.INODE_TABLE);
-  }
-
-  #count(group: number, low: number, high: number): number {
-    return this.#get16(group, low) + (this.#wide ? this.#get16(group, high) * 65536 : 0);
-  }
-
-  #setCount(group: number, low: number, high: number, value: number): void {
-    this.#set16(group, low, value & 0xffff);
-    if (this.#wide) this.#set16(group, high, value >>> 16);
-  }
-
-  #checksum(group: number): number {
-    const { superblock } = this;
-    const { buffer, at } = this.#descriptors[group];
-    const bytes = buffer.bytes.slice(at, at + superblock.descriptorBytes);
-    if (superblock.checksums) {
-      bytes.fill(0, D.CSUM, D.CSUM + 2);
-      return crc32c(crc32cWord(superblock.seed, group), bytes) & 0xffff;
-    }
-    const number = Uint8Array.of(group, group >>> 8, group >>> 16, group >>> 24);
-    const head = crc16(crc16(crc16(0xffff, superblock.uuid), number), bytes.subarray(0, D.CSUM));
-    return this.#wide ? crc16(head, bytes.subarray(D.CSUM + 2)) : head;
   }
 
   /** first block of a group, and how many it has */
@@ -134,18 +41,14 @@ export class Groups {
 
   /** The block bitmap of a group; made up where the image says that it was never written. */
   *#readBlockBitmap(group: number): Coroutine<Buffer> {
-    const block = this.#blockBitmap(group);
-    const flags = this.#get16(group, D.FLAGS);
-    if (
-      (flags & Flag.BLOCK_UNINIT) === 0 ||
-      !(this.superblock.checksums || this.superblock.oldChecksums)
-    ) {
+    const block = this.#descriptors.blockBitmap(group);
+    if (!this.#descriptors.has(group, Flag.BLOCK_UNINIT)) {
       const buffer = yield* this.cache.read(block);
       if (!buffer.verified) {
         if (
           this.superblock.checksums &&
-          this.#bitmapChecksum(buffer, this.superblock.blocksPerGroup) !==
-            this.#storedChecksum(group, D.BLOCK_CSUM, HIGH.BLOCK_CSUM)
+          this.#descriptors.checksumOf(buffer, this.superblock.blocksPerGroup) !==
+            this.#descriptors.get(group, Field.BLOCK_CSUM)
         ) fail(E.EUCLEAN);
         buffer.verified = true;
       }
@@ -164,29 +67,25 @@ export class Groups {
     }
     const tableBlocks = superblock.inodesPerGroup * superblock.inodeBytes / superblock.blockBytes;
     for (let other = 0; other < superblock.groups; other++) {
-      mark(this.#blockBitmap(other), 1);
-      mark(this.#inodeBitmap(other), 1);
-      mark(this.inodeTable(other), tableBlocks);
+      mark(this.#descriptors.blockBitmap(other), 1);
+      mark(this.#descriptors.inodeBitmap(other), 1);
+      mark(this.#descriptors.inodeTable(other), tableBlocks);
     }
     for (let bit = count; bit < superblock.blockBytes * 8; bit++) setBit(buffer.bytes, bit);
-    this.#set16(group, D.FLAGS, flags & ~Flag.BLOCK_UNINIT);
+    this.#descriptors.clear(group, Flag.BLOCK_UNINIT);
     this.#change(group, buffer);
     return buffer;
   }
 
   *#readInodeBitmap(group: number): Coroutine<Buffer> {
-    const block = this.#inodeBitmap(group);
-    const flags = this.#get16(group, D.FLAGS);
-    if (
-      (flags & Flag.INODE_UNINIT) === 0 ||
-      !(this.superblock.checksums || this.superblock.oldChecksums)
-    ) {
+    const block = this.#descriptors.inodeBitmap(group);
+    if (!this.#descriptors.has(group, Flag.INODE_UNINIT)) {
       const buffer = yield* this.cache.read(block);
       if (!buffer.verified) {
         if (
           this.superblock.checksums &&
-          this.#bitmapChecksum(buffer, this.superblock.inodesPerGroup) !==
-            this.#storedChecksum(group, D.INODE_CSUM, HIGH.INODE_CSUM)
+          this.#descriptors.checksumOf(buffer, this.superblock.inodesPerGroup) !==
+            this.#descriptors.get(group, Field.INODE_CSUM)
         ) fail(E.EUCLEAN);
         buffer.verified = true;
       }
@@ -196,48 +95,35 @@ export class Groups {
     for (let bit = this.superblock.inodesPerGroup; bit < this.superblock.blockBytes * 8; bit++) {
       setBit(buffer.bytes, bit);
     }
-    this.#set16(group, D.FLAGS, flags & ~Flag.INODE_UNINIT);
+    this.#descriptors.clear(group, Flag.INODE_UNINIT);
     this.#change(group, buffer);
     return buffer;
-  }
-
-  #bitmapChecksum(buffer: Buffer, bits: number): number {
-    const checksum = crc32c(this.superblock.seed, buffer.bytes, 0, bits / 8);
-    return this.#wide ? checksum : checksum & 0xffff;
-  }
-
-  #storedChecksum(group: number, low: number, high: number): number {
-    return this.#get16(group, low) + (this.#wide ? this.#get16(group, high) * 65536 : 0);
   }
 
   /** A bitmap of a group, and so its descriptor, is changed by the present operation. */
   #change(group: number, bitmap: Buffer): void {
     this.transactions.dirty(bitmap);
-    this.transactions.dirty(this.#descriptors[group].buffer);
+    this.transactions.dirty(this.#descriptors.bufferOf(group));
     this.#changed.add(group);
   }
 
   /** Brings the checksums of changed groups up to date: before copies are taken. */
   seal(): void {
-    const { superblock } = this;
+    const { superblock } = this, descriptors = this.#descriptors;
     for (const group of this.#changed) {
       if (superblock.checksums) {
         for (
-          const [block, bits, low, high] of [
-            [this.#blockBitmap(group), superblock.blocksPerGroup, D.BLOCK_CSUM, HIGH.BLOCK_CSUM],
-            [this.#inodeBitmap(group), superblock.inodesPerGroup, D.INODE_CSUM, HIGH.INODE_CSUM],
-          ]
+          const [block, bits, field] of [
+            [descriptors.blockBitmap(group), superblock.blocksPerGroup, Field.BLOCK_CSUM],
+            [descriptors.inodeBitmap(group), superblock.inodesPerGroup, Field.INODE_CSUM],
+          ] as const
         ) {
           const buffer = this.cache.peek(block);
           if (buffer === undefined || buffer.transaction === 0) continue;
-          const checksum = crc32c(superblock.seed, buffer.bytes, 0, bits / 8);
-          this.#set16(group, low, checksum & 0xffff);
-          if (this.#wide) this.#set16(group, high, checksum >>> 16);
+          descriptors.set(group, field, descriptors.checksumOf(buffer, bits));
         }
       }
-      if (superblock.checksums || superblock.oldChecksums) {
-        this.#set16(group, D.CSUM, this.#checksum(group));
-      }
+      descriptors.seal(group);
     }
     this.#changed.clear();
   }
@@ -254,7 +140,7 @@ export class Groups {
     const home = Math.floor((goal - superblock.firstDataBlock) / superblock.blocksPerGroup);
     for (let step = 0; step <= superblock.groups; step++) {
       const group = (home + step) % superblock.groups;
-      if (this.#count(group, D.FREE_BLOCKS, HIGH.FREE_BLOCKS) === 0) continue;
+      if (this.#descriptors.get(group, Field.FREE_BLOCKS) === 0) continue;
       const bitmap = yield* this.#readBlockBitmap(group);
       const extent = this.#extent(group);
       const from = step === 0 ? goal - extent.first : 0;
@@ -262,12 +148,7 @@ export class Groups {
         (from > 0 ? this.#findRun(bitmap.bytes, extent, 0, count) : undefined);
       if (found === undefined) continue;
       for (let bit = found.bit; bit < found.bit + found.count; bit++) setBit(bitmap.bytes, bit);
-      this.#setCount(
-        group,
-        D.FREE_BLOCKS,
-        HIGH.FREE_BLOCKS,
-        this.#count(group, D.FREE_BLOCKS, HIGH.FREE_BLOCKS) - found.count,
-      );
+      this.#descriptors.add(group, Field.FREE_BLOCKS, -found.count);
       this.freeBlocks -= found.count;
       this.#change(group, bitmap);
       return { block: extent.first + found.bit, count: found.count };
@@ -318,12 +199,7 @@ export class Groups {
         bitmap.bytes[bit >>> 3] &= ~(1 << (bit & 7));
         this.#held.add(extent.first + bit);
       }
-      this.#setCount(
-        group,
-        D.FREE_BLOCKS,
-        HIGH.FREE_BLOCKS,
-        this.#count(group, D.FREE_BLOCKS, HIGH.FREE_BLOCKS) + part,
-      );
+      this.#descriptors.add(group, Field.FREE_BLOCKS, part);
       this.freeBlocks += part;
       this.#change(group, bitmap);
       const start = block + done;
@@ -342,39 +218,29 @@ export class Groups {
       let best = -1;
       for (let group = 0; group < superblock.groups; group++) {
         const free = Math.min(
-          this.#count(group, D.FREE_INODES, HIGH.FREE_INODES),
-          this.#count(group, D.FREE_BLOCKS, HIGH.FREE_BLOCKS),
+          this.#descriptors.get(group, Field.FREE_INODES),
+          this.#descriptors.get(group, Field.FREE_BLOCKS),
         );
         if (free > best) [best, home] = [free, group];
       }
     }
     for (let step = 0; step < superblock.groups; step++) {
       const group = (home + step) % superblock.groups;
-      if (this.#count(group, D.FREE_INODES, HIGH.FREE_INODES) === 0) continue;
+      if (this.#descriptors.get(group, Field.FREE_INODES) === 0) continue;
       const bitmap = yield* this.#readInodeBitmap(group);
       const firstBit = group === 0 ? superblock.firstInode - 1 : 0;
       for (let bit = firstBit; bit < superblock.inodesPerGroup; bit++) {
         if ((bitmap.bytes[bit >>> 3] >>> (bit & 7) & 1) === 1) continue;
         setBit(bitmap.bytes, bit);
-        this.#setCount(
-          group,
-          D.FREE_INODES,
-          HIGH.FREE_INODES,
-          this.#count(group, D.FREE_INODES, HIGH.FREE_INODES) - 1,
-        );
+        this.#descriptors.add(group, Field.FREE_INODES, -1);
         if (directory) {
-          this.#setCount(
-            group,
-            D.DIRECTORIES,
-            HIGH.DIRECTORIES,
-            this.#count(group, D.DIRECTORIES, HIGH.DIRECTORIES) + 1,
-          );
+          this.#descriptors.add(group, Field.DIRECTORIES, 1);
         }
         const unused = Math.min(
-          this.#count(group, D.UNUSED, HIGH.UNUSED),
+          this.#descriptors.get(group, Field.UNUSED),
           superblock.inodesPerGroup - bit - 1,
         );
-        this.#setCount(group, D.UNUSED, HIGH.UNUSED, unused);
+        this.#descriptors.set(group, Field.UNUSED, unused);
         this.freeInodes--;
         this.#change(group, bitmap);
         return group * superblock.inodesPerGroup + bit + 1;
@@ -389,19 +255,9 @@ export class Groups {
     const bitmap = yield* this.#readInodeBitmap(group);
     if ((bitmap.bytes[bit >>> 3] >>> (bit & 7) & 1) === 0) fail(E.EUCLEAN);
     bitmap.bytes[bit >>> 3] &= ~(1 << (bit & 7));
-    this.#setCount(
-      group,
-      D.FREE_INODES,
-      HIGH.FREE_INODES,
-      this.#count(group, D.FREE_INODES, HIGH.FREE_INODES) + 1,
-    );
+    this.#descriptors.add(group, Field.FREE_INODES, 1);
     if (directory) {
-      this.#setCount(
-        group,
-        D.DIRECTORIES,
-        HIGH.DIRECTORIES,
-        this.#count(group, D.DIRECTORIES, HIGH.DIRECTORIES) - 1,
-      );
+      this.#descriptors.add(group, Field.DIRECTORIES, -1);
     }
     this.freeInodes++;
     this.#change(group, bitmap);
@@ -423,7 +279,7 @@ export class Groups {
     const group = Math.floor((ino - 1) / superblock.inodesPerGroup);
     const byte = ((ino - 1) % superblock.inodesPerGroup) * superblock.inodeBytes;
     return {
-      block: this.inodeTable(group) + Math.floor(byte / superblock.blockBytes),
+      block: this.#descriptors.inodeTable(group) + Math.floor(byte / superblock.blockBytes),
       offset: byte % superblock.blockBytes,
     };
   }

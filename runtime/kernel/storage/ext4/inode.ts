@@ -191,8 +191,8 @@ export class Ext4Inode implements Inode, JoinedInode {
   release(): Blocking<void> {
     if (--this.uses > 0) return;
     return this.attributes.links === 0
-      ? this.filesystem.deleteInode(this)
-      : this.filesystem.trimInodes();
+      ? this.filesystem.inodes.delete(this)
+      : this.filesystem.inodes.trim();
   }
 
   *setAttributes(

@@ -45,12 +45,12 @@ export class Names {
   *lookup(parent: Ext4Inode, name: string): Coroutine<Ext4Inode | undefined> {
     yield* this.#open(parent);
     const place = parent.directory.find(name);
-    return place === undefined ? undefined : yield* this.filesystem.hold(place.ino);
+    return place === undefined ? undefined : yield* this.filesystem.inodes.hold(place.ino);
   }
 
   *parent(inode: Ext4Inode): Coroutine<Ext4Inode> {
     yield* this.#open(inode);
-    return yield* this.filesystem.hold(inode.directory.parentIno);
+    return yield* this.filesystem.inodes.hold(inode.directory.parentIno);
   }
 
   /** Runs a change of the tree: alone, and as one transaction. */
@@ -82,7 +82,7 @@ export class Names {
       if (parent.directory.find(name) !== undefined) fail(E.EEXIST);
       const directory = (mode & S.IFMT) === S.IFDIR;
       if (directory && parent.attributes.links >= MAX_LINKS) fail(E.EMLINK);
-      const inode = yield* filesystem.newInode(parent.ino, mode, uid, gid);
+      const inode = yield* filesystem.inodes.create(parent.ino, mode, uid, gid);
       inode.hold();
       try {
         if (directory) yield* initializeDirectory(filesystem, inode, parent.ino);
@@ -92,7 +92,7 @@ export class Names {
       } catch (failure) {
         inode.attributes.links = 0;
         inode.uses = 0;
-        yield* filesystem.eraseInode(inode);
+        yield* filesystem.inodes.erase(inode);
         throw failure;
       }
       if (directory) parent.attributes.links++;
@@ -110,7 +110,7 @@ export class Names {
   ): Coroutine<Ext4Inode> {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {
-      const inode = yield* filesystem.newInode(parent.ino, mode, uid, gid);
+      const inode = yield* filesystem.inodes.create(parent.ino, mode, uid, gid);
       inode.attributes.links = 0;
       inode.hold();
       filesystem.orphans.add(inode);

@@ -24,7 +24,7 @@ export class Orphans {
         break;
       }
       seen.add(ino);
-      const inode = yield* filesystem.hold(ino);
+      const inode = yield* filesystem.inodes.hold(ino);
       this.#inodes.unshift(inode);
       ino = inode.nextOrphan;
     }

@@ -92,21 +92,3 @@ export function addressKey(bytes: Uint8Array, at = 0, length = bytes.length): st
   for (let index = 0; index < length; index++) key += String.fromCharCode(bytes[at + index]);
   return key;
 }
-
-/** An address for people (RFC 5952). */
-export function formatAddress(ip: Uint8Array): string {
-  if (ip.length === 4) return ip.join(".");
-  const groups: number[] = [];
-  for (let index = 0; index < 16; index += 2) groups.push(ip[index] << 8 | ip[index + 1]);
-  const text = (from: number, to: number) =>
-    groups.slice(from, to).map((group) => group.toString(16)).join(":");
-  // The longest run of zeros is left out, the first of equals.
-  let best = 0, bestLength = 1;
-  for (let start = 0; start < 8; start++) {
-    let length = 0;
-    while (start + length < 8 && groups[start + length] === 0) length++;
-    if (length > bestLength) [best, bestLength] = [start, length];
-  }
-  if (bestLength === 1) return text(0, 8);
-  return `${text(0, best)}::${text(best + bestLength, 8)}`;
-}

@@ -1,5 +1,6 @@
 // Below the transports: neighbours, fragments, echoes and errors, addresses and routes.
 import { assert, assertEquals, assertLess, assertThrows } from "@std/assert";
+import { ipText } from "../../../../../schemas/internet_address.ts";
 import { E } from "../../../errno.ts";
 import { AF, IPPROTO, SOCK } from "../../constants.ts";
 import { addToSum, checksumOf, foldSum } from "../checksum.ts";
@@ -8,7 +9,7 @@ import { at, FAR, FAR_6, NEAR, seededRandom, World } from "../testing/world.ts";
 import { errnoOf, join } from "../testing/transfer.ts";
 import { get16, put16 } from "../wire.ts";
 import { parseAddress, parseNetwork } from "./address_text.ts";
-import { formatAddress, inNetwork, isBroadcastOf, mapAddress } from "./ip_address.ts";
+import { inNetwork, isBroadcastOf, mapAddress } from "./ip_address.ts";
 
 Deno.test("checksums of all lengths and places are those of the definition (RFC 1071)", () => {
   const random = seededRandom(5);
@@ -31,7 +32,7 @@ Deno.test("addresses are read and written as people do", () => {
   for (
     const text of ["10.0.2.15", "::", "::1", "fd00::15", "fe80::1:2:3", "1:2:3:4:5:6:7:8", "2001::"]
   ) {
-    assertEquals(formatAddress(parseAddress(text)), text);
+    assertEquals(ipText(parseAddress(text)), text);
   }
   assertEquals(parseAddress("::ffff:1.2.3.4"), mapAddress(parseAddress("1.2.3.4")));
   for (
@@ -194,13 +195,13 @@ Deno.test("interfaces and routes are told", () => {
   const [lo, eth] = near.transport.interfaces();
   assertEquals([lo.index, lo.name, lo.loopback, lo.mtu], [1, "lo", true, 65_536]);
   assertEquals([eth.index, eth.name, eth.loopback, eth.mtu], [2, "eth0", false, 1500]);
-  assertEquals(eth.addresses.map(({ ip, prefix }) => `${formatAddress(ip)}/${prefix}`), [
+  assertEquals(eth.addresses.map(({ ip, prefix }) => `${ipText(ip)}/${prefix}`), [
     "10.0.0.1/24",
     "fd00::1/64",
     "fe80::ff:fe00:1/64",
   ]);
   const routes = near.transport.routes().map(({ destination, prefix, gateway }) =>
-    `${formatAddress(destination)}/${prefix} ${gateway && formatAddress(gateway)}`
+    `${ipText(destination)}/${prefix} ${gateway && ipText(gateway)}`
   );
   assertEquals(routes, [
     "0.0.0.0/0 10.0.0.254",
@@ -216,5 +217,5 @@ Deno.test("packets of link-local addresses need no route", () => {
   const client = world.near.tcp(true);
   const address = { ...at("fe80::ff:fe00:2", 80), scope: 2 };
   const server = join(world, client, listener, address);
-  assertEquals(formatAddress(server.peer!.ip), "fe80::ff:fe00:1");
+  assertEquals(ipText(server.peer!.ip), "fe80::ff:fe00:1");
 });

@@ -1,0 +1,86 @@
+// A manifest with programs of a few instructions, and `compose` in its folder: for tests of running systems.
+import { assertEquals } from "@std/assert";
+import { composeCommand, withFolder } from "./boot_harness.ts";
+import { writePrograms } from "./small_programs.ts";
+
+const manifest = (programs: string, more = "") => `
+kind: System
+name: small
+${more}
+machine:
+  memory: 128MiB
+  devices:
+    disk0: { model: virtio-blk, rootfs: { folder: root } }
+    console0: { model: virtio-console }
+    rng0: { model: virtio-rng }
+slices:
+  storage: [vfs, ext4, virtio-blk]
+  terminal: [devfs, virtio-console, virtio-rng]
+domains:
+  primary:
+    primary: true
+    memory: 32MiB
+    slices: [storage, terminal]
+    components: [process, vfs]
+    devices: [disk0, console0, rng0]
+mounts:
+  /: { filesystem: ext4 }
+  /dev: { filesystem: devfs }
+programs:
+${programs}
+`;
+
+export const decoder = new TextDecoder();
+
+interface Ended {
+  code: number;
+  out: string;
+  err: string;
+}
+
+/** Commands in a folder with a manifest and its programs. */
+class Place {
+  constructor(readonly folder: string) {}
+
+  async compose(...args: string[]): Promise<Ended> {
+    const { code, stdout, stderr } = await composeCommand(this.folder, args).output();
+    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+  }
+
+  start(...args: string[]): Deno.ChildProcess {
+    return composeCommand(this.folder, args, {}, "piped").spawn();
+  }
+
+  async systems() {
+    const { code, out, err } = await this.compose("ps", "--json");
+    assertEquals([code, err], [0, ""]);
+    return JSON.parse(out).systems;
+  }
+
+  /** What is left of systems. */
+  get entries(): string[] {
+    return [...Deno.readDirSync(`${this.folder}/virtuos`)].map(({ name }) => name);
+  }
+}
+
+/** Runs `body` beside a manifest with these programs; whatever runs afterwards is killed. */
+export function withManifest(
+  programs: string,
+  body: (place: Place) => Promise<void>,
+  more?: string,
+): Promise<void> {
+  return withFolder(async (folder) => {
+    await writePrograms(`${folder}/root`);
+    await Deno.writeTextFile(`${folder}/small.yaml`, manifest(programs, more));
+    const place = new Place(folder);
+    try {
+      await body(place);
+    } finally {
+      for (const { name, end } of await place.systems()) {
+        if (end === undefined) await place.compose("stop", "--timeout", "0s", name);
+      }
+    }
+  });
+}
+
+export const WAIT = "  main: { run: /wait }";
