@@ -75,6 +75,8 @@ export const ringRequests: Record<string, Record<string, number>> = {
     "disk-flush": 2051,
     "disk-discard": 2052,
   },
+  // Those of a turn are one request, and so is a wait for some.
+  frames: { "frames-sent": 2065, "frames-awaited": 2066 },
 };
 
 /** Requests by name, for each device model in which faults can be brought about. */

@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Block } from "../runtime/hardware/device/virtio.ts";
 import { SocketCall } from "../runtime/kernel/network/protocol.ts";
-import { DiskCall } from "../runtime/kernel/remote/payload_flow.ts";
+import { DiskCall, FrameCall } from "../runtime/kernel/remote/payload_flow.ts";
 import { Call, Private } from "../runtime/kernel/vfs/protocol.ts";
 import { deviceRequests, requestsOfCalls, ringRequests } from "../schemas/faults.ts";
 
@@ -28,6 +28,11 @@ Deno.test("requests of disks are named alike at the ring and at the device", () 
   const disk = deviceRequests["virtio-blk"];
   assertEquals(Object.values(disk), [Block.IN, Block.OUT, Block.FLUSH, Block.DISCARD]);
   assertEquals(Object.keys(disk), Object.keys(ringRequests.disk));
+});
+
+Deno.test("requests of network interfaces are named as the protocol names them", () => {
+  const { SEND, RECEIVE } = FrameCall;
+  assertEquals(ringRequests.frames, { "frames-sent": SEND, "frames-awaited": RECEIVE });
 });
 
 Deno.test("what stands for other calls is there", () => {

@@ -1,7 +1,7 @@
 // A network whose driver is a domain of its own, apart from TCP/IP: it carries what it should, over deaths of the
 // driver and of the stack; and a driver that never comes leaves a machine with its loopback interface.
 import { assert, assertEquals } from "@std/assert";
-import { boot, compile, load, type RunningMachine } from "../mod.ts";
+import { boot, compile, type FaultPlan, load, type RunningMachine } from "../mod.ts";
 import { withFolder } from "./boot_harness.ts";
 
 const manifest = (port: number, stack: string, isolation: string) => `
@@ -55,6 +55,7 @@ function withServer(
   stack: string,
   isolation: string,
   body: (port: number, machine: RunningMachine) => Promise<void>,
+  faults: FaultPlan[] = [],
 ): Promise<void> {
   return withFolder(async (folder) => {
     const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -64,7 +65,7 @@ function withServer(
     const { plan, diagnostics } = compile(await load(`${folder}/system.yaml`));
     if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
     const listening = Promise.withResolvers<void>();
-    const machine = await boot(plan, { onOutput: () => listening.resolve() });
+    const machine = await boot({ ...plan, faults }, { onOutput: () => listening.resolve() });
     const over = setTimeout(() => void machine.stop(0), LIMIT_MS);
     try {
       await listening.promise;
@@ -117,3 +118,19 @@ Deno.test("a driver apart from a stack in a domain: each dies in turn under a co
     await echo(port, 1, () => {});
     assertEquals(kills, 6);
   }));
+
+for (const kind of ["crash", "hang", "wild-dma", "corrupt-ring"] as const) {
+  const fault: FaultPlan = {
+    place: "nic",
+    at: "domain",
+    kind,
+    requests: { call: "frames-sent", numbers: { frames: 2065 }, counts: [60, 90] },
+  };
+  Deno.test(`a driver apart from its stack: ${kind} instead of a batch of frames`, () =>
+    withServer("primary", "process", async (port, machine) => {
+      await echo(port, 1, () => {});
+      await machine.stop(0);
+      const { recoveries } = await machine.wait();
+      assertEquals(recoveries.map(({ domain }) => domain), ["nic", "nic"]);
+    }, [fault]));
+}
