@@ -4,14 +4,16 @@ import { Cause, TransactionType } from "../runtime/hardware/iommu/format.ts";
 import { VirtioBlk } from "../runtime/hardware/device/virtio_blk.ts";
 import { MAX_OUTPUT_BYTES, VirtioConsole } from "../runtime/hardware/device/virtio_console.ts";
 import { VirtioRng } from "../runtime/hardware/device/virtio_rng.ts";
-import { Register, Status } from "../runtime/hardware/device/virtio.ts";
+import type { Chain } from "../runtime/hardware/device/split_queue.ts";
+import { DeviceId, Register, Status } from "../runtime/hardware/device/virtio.ts";
 import type { BlockDevice, BlockRequest } from "../runtime/kernel/block/block_device.ts";
 import { type Coroutine, WaitQueue } from "../runtime/kernel/coroutine.ts";
 import type { Entropy } from "../runtime/kernel/drivers/entropy.ts";
 import type { Terminal } from "../runtime/kernel/drivers/terminal.ts";
 import { createVirtioBlk } from "../runtime/kernel/drivers/virtio_blk_driver.ts";
 import { createVirtioConsole } from "../runtime/kernel/drivers/virtio_console_driver.ts";
-import { DeviceBroken } from "../runtime/kernel/drivers/virtqueue.ts";
+import { VirtioProbe } from "../runtime/kernel/drivers/virtio_probe.ts";
+import { DeviceBroken, Virtqueue } from "../runtime/kernel/drivers/virtqueue.ts";
 import { createVirtioRng } from "../runtime/kernel/drivers/virtio_rng_driver.ts";
 import type { DmaBuffer } from "../runtime/kernel/environment.ts";
 import { DOMAIN_BASE, MemoryImage, seededRandom, smallMachine } from "./small_machine.ts";
@@ -145,6 +147,43 @@ Deno.test("garbage in descriptors, rings and registers harms nobody: 100,000 tri
     else registers.write32(Register.STATUS, Status.ACKNOWLEDGE | Status.DRIVER);
   }
   assert(broken > 100, `${broken} broken`);
+});
+
+Deno.test("requests of one segment and of a thousand take turns: each is what was offered", () => {
+  const taken: number[] = [];
+  const model = {
+    deviceId: DeviceId.BLOCK,
+    queues: 1,
+    queueSize: 8,
+    features: 0,
+    config: new Uint8Array(8),
+    request: (_queue: number, chain: Chain) => {
+      assertEquals(chain.readable.map((view) => view[0]), chain.readable.map((_, at) => at % 256));
+      taken.push(chain.readable.length);
+      return 0;
+    },
+    reset: () => {},
+  };
+  const machine = smallMachine(MACHINE_BYTES, [model]), { memory } = machine.environment;
+  const { registers } = machine.attachments[0];
+  const queue = new Virtqueue<number>(memory, 8, 1000);
+  const bytes = memory.allocate(1000 * 2);
+  for (let at = 0; at < 1000; at++) bytes.bytes[at * 2] = at;
+  const probe = new VirtioProbe(registers, memory, DeviceId.BLOCK, 0);
+  probe.setQueue(0, queue);
+  probe.begin([{ address: memory.base, sizeBytes: memory.bytes.length }]);
+  const counts = [2, 1000, 3, 300, 1, 259, 258];
+  for (const count of counts) {
+    const segments = Array.from({ length: count }, (_, at) => ({
+      address: bytes.address + at * 2,
+      length: 1,
+    }));
+    queue.add(count, segments, []);
+    registers.notify(0);
+    machine.platform.poll();
+    queue.takeUsed(() => {});
+  }
+  assertEquals(taken, counts);
 });
 
 Deno.test("entropy: the driver hands out what the source gave", () => {

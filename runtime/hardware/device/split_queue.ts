@@ -35,6 +35,8 @@ interface Translated {
   views: Uint8Array[];
 }
 
+/** Room for indirect tables as drivers make them; it grows for longer ones. */
+const INDIRECT_BYTES = 258 * DESCRIPTOR_BYTES;
 /** Bytes of one request: more cannot be meant seriously. */
 const MAX_CHAIN_BYTES = 64 << 20;
 
@@ -52,6 +54,9 @@ export class SplitQueue {
   #table!: DataView;
   /** by descriptor: drivers offer the same buffers again and again */
   #translated: (Translated | undefined)[] = [];
+  /** the indirect table of the request that is being taken; memory for one at each costs 0.4 µs */
+  #copy = new Uint8Array(INDIRECT_BYTES);
+  #copiedTable = new DataView(this.#copy.buffer);
 
   constructor(private readonly iommu: Iommu, private readonly deviceId: number) {}
 
@@ -148,7 +153,7 @@ export class SplitQueue {
         if (length > 65536 * DESCRIPTOR_BYTES) throw new QueueBroken("indirect table is too large");
         return this.#follow(
           chain,
-          this.#copyTable(address, length),
+          this.#copyTable(index, address, length),
           length / DESCRIPTOR_BYTES,
           0,
           false,
@@ -207,18 +212,21 @@ export class SplitQueue {
   }
 
   /** An indirect table is copied before it is read, so that it cannot change under the checks. */
-  #copyTable(address: number, length: number): DataView {
-    const views = this.iommu.view(this.deviceId, address, length, false);
+  #copyTable(index: number, address: number, length: number): DataView {
+    const views = this.#view(index, address, length, false);
     if (views === undefined) {
       throw new QueueBroken(`indirect table at 0x${address.toString(16)} does not translate`);
     }
-    const copy = new Uint8Array(length);
+    if (length > this.#copy.length) {
+      this.#copy = new Uint8Array(length);
+      this.#copiedTable = new DataView(this.#copy.buffer);
+    }
     let at = 0;
     for (const view of views) {
-      copy.set(view, at);
+      this.#copy.set(view, at);
       at += view.length;
     }
-    return new DataView(copy.buffer);
+    return this.#copiedTable;
   }
 
   /** Views of the three areas, translated again whenever the IOMMU's tables may have changed. */

@@ -28,6 +28,7 @@ export class VirtioBlk implements DeviceModel {
   readonly features: number;
   readonly inOrder = true;
   readonly config = new Uint8Array(64);
+  readonly #header = new DataView(new ArrayBuffer(Block.HEADER_BYTES));
   readonly #id = new Uint8Array(Block.ID_BYTES);
 
   /** @param log told why the host refused a transfer */
@@ -56,7 +57,8 @@ export class VirtioBlk implements DeviceModel {
   request(_queue: number, chain: Chain): number {
     const status = chain.writable.at(-1);
     if (status === undefined || chain.readableBytes < Block.HEADER_BYTES) return 0;
-    const header = gather(chain.readable, 0, Block.HEADER_BYTES);
+    const header = this.#header;
+    gather(chain.readable, 0, header);
     const type = header.getUint32(0, true);
     const sector = header.getUint32(12, true) * 0x1_0000_0000 + header.getUint32(8, true);
     // The status is the last writable byte; data before it is whole sectors.
@@ -125,7 +127,8 @@ export class VirtioBlk implements DeviceModel {
 
   #discard(chain: Chain, type: number): number {
     if (this.image.readOnly || chain.readableBytes !== Block.HEADER_BYTES + 16) return Block.IOERR;
-    const segment = gather(chain.readable, Block.HEADER_BYTES, 16);
+    const segment = new DataView(new ArrayBuffer(16));
+    gather(chain.readable, Block.HEADER_BYTES, segment);
     const sector = segment.getUint32(4, true) * 0x1_0000_0000 + segment.getUint32(0, true);
     const sectors = segment.getUint32(8, true);
     const flags = segment.getUint32(12, true);
@@ -137,15 +140,14 @@ export class VirtioBlk implements DeviceModel {
   }
 }
 
-/** Copies `length` bytes out of scattered views. */
-function gather(views: Uint8Array[], offset: number, length: number): DataView {
-  const bytes = new Uint8Array(length);
+/** Copies bytes out of scattered views, as many as there is room for. */
+function gather(views: Uint8Array[], offset: number, into: DataView): void {
+  const bytes = new Uint8Array(into.buffer);
   let at = 0;
-  for (const view of trim(views, offset, length)) {
+  for (const view of trim(views, offset, bytes.length)) {
     bytes.set(view, at);
     at += view.length;
   }
-  return new DataView(bytes.buffer);
 }
 
 function scatter(views: Uint8Array[], bytes: Uint8Array): void {
@@ -165,7 +167,8 @@ function trim(views: Uint8Array[], offset: number, length: number): Uint8Array[]
       offset -= view.length;
       continue;
     }
-    const part = view.subarray(offset, Math.min(view.length, offset + length));
+    const isWhole = offset === 0 && view.length <= length;
+    const part = isWhole ? view : view.subarray(offset, Math.min(view.length, offset + length));
     offset = 0;
     length -= part.length;
     parts.push(part);

@@ -54,7 +54,8 @@ export class OverlayImage implements DiskImage {
   write(offset: number, from: Uint8Array): void {
     for (const piece of this.#pieces(offset, from.length)) {
       const { cluster } = piece;
-      const part = from.subarray(piece.from - offset, piece.to - offset);
+      const isAll = piece.to - piece.from === from.length;
+      const part = isAll ? from : from.subarray(piece.from - offset, piece.to - offset);
       const whole = this.#lengthOf(cluster);
       if (this.clusters.state(cluster) === ClusterState.OWN || part.length === whole) {
         this.clusters.write(cluster, piece.from % CLUSTER_BYTES, part);

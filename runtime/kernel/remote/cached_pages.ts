@@ -17,6 +17,9 @@ export function putBytes(
   offset: number,
   payload: Uint8Array,
 ): KeptBytes | undefined {
+  const isPages = offset % PAGE_BYTES === 0 && payload.length % PAGE_BYTES === 0;
+  const replaced = isPages ? pool.replace(file, offset / PAGE_BYTES, payload) : undefined;
+  if (replaced !== undefined) return replaced;
   for (let done = 0; done < payload.length;) {
     const at = offset + done, page = Math.floor(at / PAGE_BYTES), within = at - page * PAGE_BYTES;
     const part = Math.min(PAGE_BYTES - within, payload.length - done);
@@ -26,8 +29,7 @@ export function putBytes(
     else if (isWhole && pool.hasFree) pool.keep(file, page, bytes);
     done += part;
   }
-  if (offset % PAGE_BYTES !== 0 || payload.length % PAGE_BYTES !== 0) return undefined;
-  return pool.hold(file, offset / PAGE_BYTES, payload.length / PAGE_BYTES);
+  return isPages ? pool.hold(file, offset / PAGE_BYTES, payload.length / PAGE_BYTES) : undefined;
 }
 
 export function dropBytes(pool: PagePool, file: CachedFile, offset: number, length: number): void {

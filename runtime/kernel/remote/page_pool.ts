@@ -83,7 +83,7 @@ export class PagePool {
   keep(file: CachedFile, page: number, content: Uint8Array): void {
     const isFree = this.hasFree;
     const present = file.frames.get(page);
-    const frame = present === undefined ? this.#take() : this.#own(file, page, present);
+    const frame = present === undefined ? this.#take() : this.#own(file, page, present, false);
     if (frame === NO_FRAME) return;
     this.fill(frame, content);
     this.give(frame, file, page, isFree);
@@ -106,29 +106,47 @@ export class PagePool {
    * @returns their bytes; nothing where they are not all kept, in frames that lie in a row
    */
   hold(file: CachedFile, first: number, count: number): KeptBytes | undefined {
-    const frame = file.frames.get(first);
-    if (frame === undefined) return undefined;
-    for (let each = 1; each < count; each++) {
-      if (file.frames.get(first + each) !== frame + each) return undefined;
+    const frame = rowOf(file, first, count);
+    return frame === NO_FRAME ? undefined : this.#holdRow(frame, count);
+  }
+
+  /**
+   * Gives some pages of a file new contents, and has them stay so for somebody.
+   * @returns as {@link hold}; nothing, and nothing is done, also where one of them has to stay as it is
+   */
+  replace(file: CachedFile, first: number, contents: Uint8Array): KeptBytes | undefined {
+    const count = contents.length / PAGE_BYTES, frame = rowOf(file, first, count);
+    if (frame === NO_FRAME) return undefined;
+    for (let each = frame; each < frame + count; each++) {
+      if (this.#holds[each] > 0) return undefined;
     }
+    this.#bytes.set(contents, frame * PAGE_BYTES);
+    return this.#holdRow(frame, count);
+  }
+
+  #holdRow(frame: number, count: number): KeptBytes {
     for (let each = frame; each < frame + count; each++) this.#holds[each]++;
     return {
       bytes: this.#bytes.subarray(frame * PAGE_BYTES, (frame + count) * PAGE_BYTES),
       release: () => {
-        for (let each = frame; each < frame + count; each++) {
+        // The last first, so that whoever takes them next has them in a row.
+        for (let each = frame + count - 1; each >= frame; each--) {
           if (--this.#holds[each] === 0 && this.#files[each] === undefined) this.#free.push(each);
         }
       },
     };
   }
 
-  /** A frame of a page of a file that may be written to: another one where its own has to stay as it is. */
-  #own(file: CachedFile, page: number, frame: number): number {
+  /**
+   * A frame of a page of a file that may be written to: another one where its own has to stay as it is.
+   * @param keeps whether what it holds is wanted there
+   */
+  #own(file: CachedFile, page: number, frame: number, keeps: boolean): number {
     if (this.#holds[frame] === 0) return frame;
     this.withdraw(file, page);
     const other = this.#take();
     if (other === NO_FRAME) return NO_FRAME;
-    this.#view(other).set(this.#view(frame));
+    if (keeps) this.#view(other).set(this.#view(frame));
     this.give(other, file, page);
     return other;
   }
@@ -142,7 +160,8 @@ export class PagePool {
 
   /** Writes into a page that is kept. Where it would need another frame, and there is none, it is not kept any more. */
   write(file: CachedFile, page: number, within: number, bytes: Uint8Array): void {
-    const frame = this.#own(file, page, file.frames.get(page)!);
+    const isPart = bytes.length < PAGE_BYTES;
+    const frame = this.#own(file, page, file.frames.get(page)!, isPart);
     if (frame !== NO_FRAME) this.#view(frame).set(bytes, within);
   }
 
@@ -183,4 +202,14 @@ export class PagePool {
     }
     return NO_FRAME;
   }
+}
+
+/** The first frame of some pages of a file; -1 where they are not all kept, in frames that lie in a row. */
+function rowOf(file: CachedFile, first: number, count: number): number {
+  const frame = file.frames.get(first);
+  if (frame === undefined) return NO_FRAME;
+  for (let each = 1; each < count; each++) {
+    if (file.frames.get(first + each) !== frame + each) return NO_FRAME;
+  }
+  return frame;
 }

@@ -71,3 +71,30 @@ Deno.test("only what lies in a row is held", () => {
   assertEquals(pool.hold(file, 2, 2), undefined);
   assertEquals(pool.hold(file, 1, 1)!.bytes, filled(1));
 });
+
+Deno.test("whole pages are replaced at once, but not while one of them has to stay as it is", () => {
+  const pool = poolOf(2 * FRAMES), file = new CachedFile(0);
+  assertEquals(pool.replace(file, 0, filled(1)), undefined);
+  for (let page = 0; page < FRAMES; page++) pool.keep(file, page, filled(1));
+  const held = pool.replace(file, 1, filled(2, 2))!;
+  assertEquals(held.bytes, filled(2, 2));
+  assertEquals([0, 1, 2, 3].map((page) => contentOf(pool, file, page)), [1, 2, 2, 1]);
+  assertEquals(pool.replace(file, 2, filled(3, 2)), undefined);
+  assertEquals([0, 1, 2, 3].map((page) => contentOf(pool, file, page)), [1, 2, 2, 1]);
+  held.release();
+  assertEquals(pool.replace(file, 2, filled(3, 2))!.bytes, filled(3, 2));
+});
+
+Deno.test("pages that are written to while they are held lie in a row time and again", () => {
+  const pool = poolOf(2 * FRAMES), file = new CachedFile(0);
+  for (let page = 0; page < FRAMES; page++) pool.keep(file, page, filled(0));
+  for (let round = 1; round < 10; round++) {
+    const held = pool.hold(file, 0, FRAMES)!;
+    for (let page = 0; page < FRAMES; page++) pool.write(file, page, 0, filled(round));
+    assertEquals(held.bytes, filled(round - 1, FRAMES));
+    held.release();
+    const replaced = pool.replace(file, 0, filled(round, FRAMES));
+    assertEquals(replaced?.bytes, filled(round, FRAMES));
+    replaced?.release();
+  }
+});
