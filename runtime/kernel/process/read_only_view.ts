@@ -35,6 +35,7 @@ const CHANGES: ReadonlySet<number> = new Set([
   Call.FCHOWN,
   Call.UTIMENSAT,
   Private.UNNAMED,
+  Private.SET_FLAGS,
 ]);
 
 function changes(flags: number): boolean {

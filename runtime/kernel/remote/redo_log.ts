@@ -37,6 +37,7 @@ const mutating = new Set<number>([
   Call.RENAMEAT2,
   Call.FSETXATTR,
   Call.FREMOVEXATTR,
+  Private.SET_FLAGS,
   Private.UNNAMED,
 ]);
 
@@ -50,6 +51,7 @@ const ofOneFile = new Set<number>([
   Call.UTIMENSAT,
   Call.FSETXATTR,
   Call.FREMOVEXATTR,
+  Private.SET_FLAGS,
 ]);
 
 /** Whether the client notes something of the handles of a call once it has been answered. */

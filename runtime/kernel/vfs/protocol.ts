@@ -98,6 +98,10 @@ export const Private = {
    * {@link STEADY_STAT} where nothing but calls of clients changes that, else 0
    */
   STAT: 1035,
+  /** [handle]: status: its flags, as FS_IOC_GETFLAGS tells them */
+  FLAGS: 1036,
+  /** [handle, flags] */
+  SET_FLAGS: 1037,
 } as const;
 
 export const WalkFlag = {

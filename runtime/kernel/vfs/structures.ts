@@ -1,10 +1,13 @@
 // Structures of Linux riscv64 that file calls fill: statx(2), stat(2), statfs(2), getdents64(2).
+import { FL } from "./constants.ts";
 import type { Attributes, Usage } from "./filesystem.ts";
 
 export const STATX_BYTES = 256;
 export const STAT_BYTES = 128;
 export const STATFS_BYTES = 120;
 const STATX_BASIC_AND_BTIME = 0xfff;
+/** Flags of files that `stx_attributes` tells, with the same bits. */
+const TOLD_FLAGS = FL.COMPR | FL.IMMUTABLE | FL.APPEND | FL.NODUMP;
 const BILLION = 1_000_000_000n;
 
 function view(bytes: Uint8Array): DataView {
@@ -17,16 +20,21 @@ export function splitTime(ns: bigint): [seconds: bigint, nanoseconds: number] {
   return [(ns - rest) / BILLION, Number(rest)];
 }
 
-/** Fills a `struct statx`. Device numbers: major in the upper, minor in the lower 32 bits of 64. */
+/** Fills a `struct statx`. Device numbers: major in the upper, minor in the lower 32 bits of 64. @param flags where there are such */
 export function putStatx(
   into: Uint8Array,
   attributes: Attributes,
   ino: number,
   device: number,
+  flags?: number,
 ): void {
   const out = view(into);
   out.setUint32(0, STATX_BASIC_AND_BTIME, true);
   out.setUint32(4, attributes.blockBytes, true);
+  if (flags !== undefined) {
+    out.setUint32(8, flags & TOLD_FLAGS, true);
+    out.setUint32(56, TOLD_FLAGS, true);
+  }
   out.setUint32(16, attributes.links, true);
   out.setUint32(20, attributes.uid, true);
   out.setUint32(24, attributes.gid, true);

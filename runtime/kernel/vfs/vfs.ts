@@ -5,11 +5,11 @@ import { type Blocking, type Coroutine, finish, isCoroutine, Mutex } from "../co
 import type { Environment } from "../environment.ts";
 import { E, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
-import { ACCESS, O } from "./constants.ts";
+import { ACCESS, FL, O } from "./constants.ts";
 import { APPEND, type FileSystem, type Inode, S } from "./filesystem.ts";
 import { type Handle, HandleTable } from "./handles.ts";
 import { LockTable } from "./locks.ts";
-import { demand } from "./permission.ts";
+import { demand, demandUnmarked } from "./permission.ts";
 import {
   Call,
   CONTINUES,
@@ -26,14 +26,15 @@ import {
 } from "./protocol.ts";
 import { attributeCalls } from "./calls_attribute.ts";
 import { fileCalls, putStatxOf } from "./calls_file.ts";
-import { nameCalls, newGroup, plainName } from "./calls_name.ts";
+import { flagCalls } from "./calls_flags.ts";
+import { isSynchronous, nameCalls, newGroup, plainName } from "./calls_name.ts";
 import { isDirectory, isSymlink, walk, type WalkArrival } from "./walk.ts";
 
 /** A handler of a call: gets the server, and the call as it came. */
 export type FileCall = (server: FileServer, call: ServiceCall) => Blocking<number>;
 
 const handlers = new Map<number, FileCall>(
-  [fileCalls, nameCalls, attributeCalls].flatMap(Object.entries<FileCall>).map(
+  [fileCalls, nameCalls, attributeCalls, flagCalls].flatMap(Object.entries<FileCall>).map(
     ([number, handler]) => [Number(number), handler],
   ),
 );
@@ -118,7 +119,18 @@ export class FileServer implements Service {
     if (!handle.writable) fail(E.EBADF);
     const { inode } = handle;
     const offset = call.args[2] !== 0 ? APPEND : offsetArgument(call.args[1]);
+    if (((inode.flags ?? 0) & (FL.IMMUTABLE | FL.SYNC)) !== 0) {
+      return this.#writeMarked(inode, offset, call.payload);
+    }
     return inode.write(offset, call.payload);
+  }
+
+  /** It may have become immutable since it was opened, or keep all on disk that is written. */
+  *#writeMarked(inode: Inode, offset: number, bytes: Uint8Array): Coroutine<number> {
+    demandUnmarked(inode, FL.IMMUTABLE);
+    const written = yield* finish(inode.write(offset, bytes));
+    yield* finish(inode.sync(false));
+    return written;
   }
 
   /** @returns where a path leads; nothing where it goes on elsewhere, as the payload says then */
@@ -210,16 +222,17 @@ export class FileServer implements Service {
     const name = plainName(call, 0, length, E.EISDIR);
     const directory = parent.inode;
     if (!isDirectory(directory)) fail(E.ENOTDIR);
-    demand(directory.attributes, call.credential, ACCESS.EXECUTE);
+    demand(directory, call.credential, ACCESS.EXECUTE);
     let inode = yield* finish(directory.lookup(name));
     let made = false;
     if (inode === undefined) {
       if ((flags & O.CREAT) === 0) fail(E.ENOENT);
-      demand(directory.attributes, call.credential, ACCESS.WRITE);
+      demand(directory, call.credential, ACCESS.WRITE);
       const gid = newGroup(directory, call.credential);
       inode = yield* finish(
         directory.create(name, S.IFREG | mode & 0o7777, call.credential.uid, gid, 0),
       );
+      if (isSynchronous(directory)) yield* finish(directory.sync(false));
       made = true;
     } else if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) {
       yield* finish(inode.release());
@@ -271,7 +284,7 @@ export class FileServer implements Service {
     const [index, flags, mode] = Array.from(call.args);
     const { inode: directory, mount } = this.handles.get(index);
     if (!isDirectory(directory)) fail(E.ENOTDIR);
-    demand(directory.attributes, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
+    demand(directory, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
     if (directory.createUnnamed === undefined) return fail(E.EOPNOTSUPP);
     const { uid } = call.credential;
     const gid = newGroup(directory, call.credential);
@@ -300,7 +313,8 @@ export class FileServer implements Service {
     if (!trusted) {
       const mask = (access !== O.WRONLY ? ACCESS.READ : 0) |
         (writes || (flags & O.TRUNC) !== 0 ? ACCESS.WRITE : 0);
-      demand(inode.attributes, call.credential, mask);
+      demand(inode, call.credential, mask);
+      demandFlags(inode, flags);
     }
     if ((flags & O.TRUNC) !== 0 && type === S.IFREG) yield* finish(inode.truncate(0));
     Object.assign(handle, accessOf(flags));
@@ -372,6 +386,14 @@ export class FileServer implements Service {
 function accessOf(flags: number): Pick<Handle, "readable" | "writable"> {
   const access = flags & O.ACCMODE;
   return { readable: access !== O.WRONLY, writable: access !== O.RDONLY };
+}
+
+/** A file that only grows is opened for nothing else. @throws Errno EPERM */
+function demandFlags(inode: Inode, flags: number): void {
+  const writes = (flags & O.ACCMODE) !== O.RDONLY;
+  if (writes && (flags & O.APPEND) === 0 || (flags & O.TRUNC) !== 0) {
+    demandUnmarked(inode, FL.APPEND);
+  }
 }
 
 function* releaseLater(inode: Inode): Coroutine<void> {

@@ -65,7 +65,7 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
         return { inode, name: end, slash, above };
       }
       if (!isDirectory(inode)) fail(E.ENOTDIR);
-      demand(inode.attributes, credential, ACCESS.EXECUTE);
+      demand(inode, credential, ACCESS.EXECUTE);
       if (name.length > NAME_MAX) fail(E.ENAMETOOLONG);
       const last = after === "";
       if (last && (flags & WalkFlag.PARENT) !== 0) return { inode, name, slash, above };
