@@ -104,7 +104,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(39, "umount2", "process", "path flags"),
   call(40, "mount", "process", "path? path path? flags path?", {
     partial:
-      "tmpfs, and further places of proc, devpts, devtmpfs; MS_RDONLY, MS_BIND, MS_MOVE answer EINVAL, nosuid and the like change nothing",
+      "tmpfs, and further places of what is mounted; MS_SHARED answers EINVAL, nosuid and the like change nothing",
   }),
   missing(41, "pivot_root", "process"),
   call(43, "statfs", "files", "path structOut120!"),

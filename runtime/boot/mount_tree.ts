@@ -33,7 +33,7 @@ export function* mountTree(
     const parent = yield* resolve(init, init.root, path, WalkFlag.PARENT);
     yield* makeDirectory(parent);
     const covers = yield* resolve(init, init.root, path, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
-    yield* table.mount(service, index, type, path, { mount: covers.mount, handle: covers.handle });
+    yield* table.mount(service, index, type, path, covers);
     yield* close(parent);
   }
   yield* processes.mountPseudoTerminals();

@@ -126,7 +126,9 @@ export class AnonymousFiles {
       within: "/",
       bound: false,
       root: -1,
+      unbindable: false,
       covers: undefined,
+      cover: 0,
     };
     const { uid, gid } = process.credential;
     const inode = filesystem.newInode(mode, uid, gid, 0);

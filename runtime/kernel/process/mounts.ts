@@ -24,10 +24,21 @@ export interface Mount {
   bound: boolean;
   /** handle of its root */
   root: number;
-  /** the directory that it covers; undefined for the root of the machine */
-  covers: Location | undefined;
+  /** it is not mounted at other places */
+  unbindable: boolean;
+  /** what it covers; undefined for the root of the machine */
+  covers: Covered | undefined;
+  /** the number by which the server of what it covers calls it: that of the first that was mounted there */
+  cover: number;
   /** what is mounted on its root */
   over?: Mount;
+}
+
+/** What is covered by a mount, where it is mounted. */
+export interface Covered extends Location {
+  /** what tells the inode from all others of its file system */
+  ino: number;
+  generation: number;
 }
 
 /** What is to be mounted. */
@@ -87,16 +98,28 @@ export class MountTable {
     return { mount, handle: mount.root };
   }
 
-  /** The mount of an id that a server told. @throws Errno EIO for one that is not there */
-  byId(id: number): Mount {
-    return this.mounts.find((mount) => mount.id === id) ?? fail(E.EIO);
+  /** Mounts that are below another one, the upper before the lower. */
+  below(mount: Mount): Mount[] {
+    const found: Mount[] = [mount];
+    for (let at = 0; at < found.length; at++) {
+      found.push(...this.mounts.filter(({ covers }) => covers?.mount === found[at]));
+    }
+    return found.slice(1);
   }
 
-  /** What is seen where a mount is: the newest of those that are mounted on it. */
-  top(id: number): Mount {
-    let mount = this.byId(id);
+  /**
+   * Where a walk goes on that came to something covered: what is mounted there, if it is mounted at the place that
+   * the walk came by, and else what is covered itself.
+   * @param cover as the server tells it @param from the mount that the walk was in
+   */
+  entered(cover: number, from: Mount): Location {
+    let mount = this.mounts.find((each) => each.cover === cover && each.covers?.mount === from);
+    if (mount === undefined) {
+      const { covers } = this.mounts.find((each) => each.cover === cover) ?? fail(E.EIO);
+      return { mount: from, handle: covers!.handle };
+    }
     while (mount.over !== undefined) mount = mount.over;
-    return mount;
+    return { mount, handle: mount.root };
   }
 
   /** Mounts the server's `index`th file system on a directory; `covers` is undefined for the root. */
@@ -105,7 +128,7 @@ export class MountTable {
     index: number,
     type: string,
     path: string,
-    covers: Location | undefined,
+    covers: Covered | undefined,
     onRoot = false,
     readOnly = false,
   ): Coroutine<Mount> {
@@ -114,7 +137,7 @@ export class MountTable {
   }
 
   /**
-   * Mounts a directory whose handle the caller has; the table closes it in the end, and that of what it covers.
+   * Mounts what the caller has a handle of; the table closes it in the end, and that of what it covers.
    * @param onRoot whether it covers the root of another mount
    */
   *add(what: NewMount, onRoot = false): Coroutine<Mount> {
@@ -131,15 +154,64 @@ export class MountTable {
       filesystem: of?.filesystem ?? id,
       within,
       bound,
-      covers,
+      unbindable: false,
+      covers: undefined,
+      cover: 0,
     };
     this.restrict(mount, readOnly);
-    if (covers !== undefined) {
-      if (onRoot) covers.mount.over = mount;
-      else yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.id]);
-    }
+    if (covers !== undefined) yield* this.#cover(mount, covers, onRoot);
     this.mounts.push(mount);
     return mount;
+  }
+
+  *#cover(mount: Mount, covers: Covered, onRoot: boolean): Coroutine<void> {
+    const [other] = this.#besides(covers);
+    mount.cover = onRoot ? 0 : other?.cover ?? mount.id;
+    if (onRoot) covers.mount.over = mount;
+    else if (other === undefined) {
+      yield* request(covers.mount.service, Private.COVER, [covers.handle, mount.cover]);
+    }
+    mount.covers = covers;
+  }
+
+  /** What a mount covered is seen again. */
+  *#uncover(mount: Mount): Coroutine<void> {
+    const { covers } = mount;
+    if (covers === undefined) return;
+    mount.covers = undefined;
+    if (covers.mount.over === mount) covers.mount.over = undefined;
+    else {
+      yield* request(covers.mount.service, Private.COVER, [covers.handle, 0]);
+      const [other] = this.#besides(covers);
+      if (other !== undefined) {
+        const { mount: { service }, handle } = other.covers!;
+        yield* request(service, Private.COVER, [handle, other.cover]);
+      }
+    }
+    yield* close(covers);
+  }
+
+  /** What else is mounted there, at other places of its file system. */
+  #besides({ mount: { filesystem }, ino, generation }: Covered): Mount[] {
+    return this.mounts.filter(({ covers, cover }) =>
+      cover !== 0 && covers?.mount.filesystem === filesystem && covers.ino === ino &&
+      covers.generation === generation
+    );
+  }
+
+  /**
+   * Moves a mount, and what is mounted below it, to another place; the table closes the handle of what it covers then.
+   * @param onRoot whether it covers the root of another mount
+   */
+  *move(mount: Mount, covers: Covered, path: string, onRoot: boolean): Coroutine<void> {
+    yield* this.#uncover(mount);
+    yield* this.#cover(mount, covers, onRoot);
+    const before = mount.path, moved = [mount, ...this.below(mount)];
+    for (const each of moved) {
+      each.path = path + each.path.slice(before.length);
+      this.mounts.splice(this.mounts.indexOf(each), 1);
+    }
+    this.mounts.push(...moved);
   }
 
   /** Says whether what is seen at a mount may be changed there. */
@@ -157,14 +229,8 @@ export class MountTable {
 
   /** What a mount covered is seen again; handles that others have of it stay good. */
   *unmount(mount: Mount): Coroutine<void> {
-    const { covers } = mount;
     this.mounts.splice(this.mounts.indexOf(mount), 1);
-    if (covers !== undefined) {
-      const { service } = covers.mount;
-      if (covers.mount.over === mount) covers.mount.over = undefined;
-      else yield* request(service, Private.COVER, [covers.handle, 0]);
-      yield* close(covers);
-    }
+    yield* this.#uncover(mount);
     yield* request(mount.server, Call.CLOSE, [mount.root]);
   }
 }

@@ -16,7 +16,7 @@ import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
-import { type Location, MountTable } from "./mounts.ts";
+import { type Covered, MountTable } from "./mounts.ts";
 import { type Identity, Process, type ProcessKernel, type WaitStatus } from "./process.ts";
 import { IpcTable } from "./ipc/ipc_table.ts";
 import { MOST_SETS, semaphoreCalls, type SemaphoreSet } from "./ipc/semaphores.ts";
@@ -211,14 +211,13 @@ export class Processes implements ProcessKernel {
   /** Names of pseudo-terminals are seen where /dev has a place for them. */
   *mountPseudoTerminals(): Coroutine<void> {
     const { mounts, init } = this;
-    let place: Location;
+    let covers: Covered;
     try {
-      place = yield* resolve(init, mounts.root, PTS_PATH, WalkFlag.DIRECTORY);
+      covers = yield* resolve(init, mounts.root, PTS_PATH, WalkFlag.DIRECTORY);
     } catch (failure) {
       if (failure instanceof Errno) return;
       throw failure;
     }
-    const covers = { mount: place.mount, handle: place.handle };
     yield* mounts.mount(this.local.ptys.server, 0, "devpts", PTS_PATH, covers);
   }
 

@@ -152,10 +152,8 @@ export function proceed(
   switch (reason) {
     case Leave.ABSOLUTE:
       return { at: scope.root, path: rest };
-    case Leave.MOUNT: {
-      const entered = mounts.top(mount);
-      return { at: { mount: entered, handle: entered.root }, path: rest === "" ? "." : rest };
-    }
+    case Leave.MOUNT:
+      return { at: mounts.entered(mount, at.mount), path: rest === "" ? "." : rest };
     case Leave.UP:
       // Above the root of the machine is the root itself.
       if (at.mount.covers === undefined) {

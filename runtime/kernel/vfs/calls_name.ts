@@ -113,6 +113,7 @@ function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {
       yield* finish(parent.rmdir(name));
     } else {
       if (isDirectory(victim)) fail(E.EISDIR);
+      if (server.isCovered(victim)) fail(E.EBUSY);
       yield* finish(parent.unlink(name));
     }
   } finally {

@@ -44,7 +44,7 @@ export class FileServer implements Service {
   readonly locks = new LockTable();
   /** held by a rename from its checks to its end */
   readonly renaming = new Mutex();
-  /** directories with something mounted on them, and what */
+  /** what has something mounted on it, and what */
   readonly #covers = new Map<Inode, number>();
 
   constructor(readonly filesystems: FileSystem[], readonly environment: Environment) {}
@@ -335,7 +335,6 @@ export class FileServer implements Service {
 
   #cover(index: number, mount: number): number {
     const { inode } = this.handles.get(index);
-    if (!isDirectory(inode)) fail(E.ENOTDIR);
     if (mount === 0) {
       if (this.#covers.delete(inode)) this.environment.tasks.spawn(releaseLater(inode));
     } else {
@@ -346,7 +345,7 @@ export class FileServer implements Service {
     return 0;
   }
 
-  /** Whether something is mounted on a directory: its name must stay. */
+  /** Whether something is mounted on an inode: its name must stay. */
   isCovered(inode: Inode): boolean {
     return this.#covers.has(inode);
   }

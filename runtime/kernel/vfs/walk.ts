@@ -60,7 +60,7 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
           rest = after;
           continue;
         }
-        if ((flags & WalkFlag.DIRECTORY) !== 0 && !isDirectory(inode)) fail(E.ENOTDIR);
+        if (((flags & WalkFlag.DIRECTORY) !== 0 || slash) && !isDirectory(inode)) fail(E.ENOTDIR);
         const end = (flags & WalkFlag.PARENT) !== 0 ? name : called;
         return { inode, name: end, slash, above };
       }

@@ -17,8 +17,8 @@ export function mountsText({ mounts }: MountTable): string {
 }
 
 export function mountInfoText({ mounts }: MountTable): string {
-  const line = ({ id, covers, path, type, filesystem, within, readOnly }: Mount) =>
+  const line = ({ id, covers, path, type, filesystem, within, readOnly, unbindable }: Mount) =>
     `${id} ${covers?.mount.id ?? 0} 0:${filesystem} ${field(within)} ${field(path)} ` +
-    `${access(readOnly)} - ${type} ${type} rw\n`;
+    `${access(readOnly)} ${unbindable ? "unbindable " : ""}- ${type} ${type} rw\n`;
   return mounts.map(line).join("");
 }
