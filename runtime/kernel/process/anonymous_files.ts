@@ -123,6 +123,7 @@ export class AnonymousFiles {
       server: service,
       readOnly: false,
       filesystem: NO_MOUNT,
+      device: { major: 0, minor: 0 },
       within: "/",
       bound: false,
       root: -1,

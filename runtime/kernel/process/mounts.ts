@@ -6,6 +6,11 @@ import { Places } from "./places.ts";
 import { ReadOnlyView } from "./read_only_view.ts";
 import { Call, Private, putBytes, WALK_PAYLOAD_BYTES } from "../vfs/protocol.ts";
 
+export interface DeviceNumber {
+  major: number;
+  minor: number;
+}
+
 /** Something mounted: a file system of a server. */
 export interface Mount {
   id: number;
@@ -18,6 +23,8 @@ export interface Mount {
   readOnly: boolean;
   /** the same for all places of one file system: its inodes are the same ones */
   filesystem: number;
+  /** what stat(2) says of its files */
+  device: DeviceNumber;
   /** the path of its root in its file system */
   within: string;
   /** "..", in its root, leads out of it, although its file system goes on above */
@@ -47,9 +54,17 @@ export interface NewMount extends Pick<Mount, "path" | "type" | "root" | "covers
   service: Service;
   /** another place of that file system */
   of?: Mount;
+  /** the disk that it is on; one that is on none has a number of its own */
+  disk?: DeviceNumber;
   /** where the root is no root of a file system: its path there */
   within?: string;
   bound?: boolean;
+}
+
+interface MountChoices extends Pick<NewMount, "disk"> {
+  /** it covers the root of another mount */
+  onRoot?: boolean;
+  readOnly?: boolean;
 }
 
 /** A place in the tree: a handle of the server of a mount. */
@@ -129,11 +144,10 @@ export class MountTable {
     type: string,
     path: string,
     covers: Covered | undefined,
-    onRoot = false,
-    readOnly = false,
+    { onRoot = false, readOnly = false, disk }: MountChoices = {},
   ): Coroutine<Mount> {
     const root = yield* request(service, Private.ROOT, [index], new Uint8Array(64));
-    return yield* this.add({ service, root, type, path, covers, readOnly }, onRoot);
+    return yield* this.add({ service, root, type, path, covers, readOnly, disk }, onRoot);
   }
 
   /**
@@ -152,6 +166,7 @@ export class MountTable {
       service: server,
       readOnly: false,
       filesystem: of?.filesystem ?? id,
+      device: of?.device ?? what.disk ?? { major: 0, minor: id },
       within,
       bound,
       unbindable: false,

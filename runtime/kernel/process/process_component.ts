@@ -326,8 +326,8 @@ export class Processes implements ProcessKernel {
   }
 
   /** What /proc shows. */
-  get view(): ProcessView {
-    return procTree(this, PID_MAX);
+  processView(hardware: Hardware): ProcessView {
+    return procTree(this, PID_MAX, hardware);
   }
 
   /** What /sys shows of a machine. */

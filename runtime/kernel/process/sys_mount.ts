@@ -111,7 +111,7 @@ function* mountOn(
   const onRoot = yield* isRoot(process, covers);
   if (type === "tmpfs" || type === "ramfs") {
     const service = local.memoryMounts.make(options);
-    yield* mounts.mount(service, 0, type, path, covers, onRoot, readOnly);
+    yield* mounts.mount(service, 0, type, path, covers, { onRoot, readOnly });
     return;
   }
   const known = mounts.mounts.find((each) => each.type === type && !each.bound);

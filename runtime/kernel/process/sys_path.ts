@@ -4,7 +4,7 @@ import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT, UTIME_NOW, UTIME_OMIT } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
-import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
+import { putMount, statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
 import { getLong } from "./little_endian.ts";
 import { close, request } from "./mounts.ts";
@@ -80,7 +80,9 @@ function* stat(process: Process, fd: number, path: string, flags: number): Corou
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
     if (fd !== AT.FDCWD) return yield* descriptorAttributes(process, fd);
     const structure = new Uint8Array(STATX_BYTES);
-    yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
+    const { mount, handle } = process.cwd;
+    yield* request(mount.service, Call.STATX, [handle], structure);
+    putMount(structure, mount);
     return structure;
   }
   const start = path.startsWith("/") ? process.root : process.directory(fd);

@@ -5,7 +5,7 @@ import type { Attributes, Usage } from "./filesystem.ts";
 export const STATX_BYTES = 256;
 export const STAT_BYTES = 128;
 export const STATFS_BYTES = 120;
-const STATX_BASIC_AND_BTIME = 0xfff;
+const STATX_BASIC_AND_BTIME = 0xfff, STATX_MNT_ID = 0x1000;
 /** Flags of files that `stx_attributes` tells, with the same bits. */
 const TOLD_FLAGS = FL.COMPR | FL.IMMUTABLE | FL.APPEND | FL.NODUMP;
 const BILLION = 1_000_000_000n;
@@ -53,6 +53,18 @@ export function putStatx(
   out.setUint32(132, attributes.rdev & 0xff | attributes.rdev >>> 12 & 0xfff00, true);
   out.setUint32(136, 0, true);
   out.setUint32(140, device, true);
+}
+
+/** Says of which mount a `struct statx` is, and what device that is on. */
+export function putMount(
+  statx: Uint8Array,
+  { id, device }: { id: number; device: { major: number; minor: number } },
+): void {
+  const out = view(statx);
+  out.setUint32(0, out.getUint32(0, true) | STATX_MNT_ID, true);
+  out.setUint32(136, device.major, true);
+  out.setUint32(140, device.minor, true);
+  out.setUint32(144, id, true);
 }
 
 /** The number of the inode that a `struct statx` is of. */
