@@ -41,7 +41,7 @@ export function* mountTree(
     yield* table.mount(service, index, type, path, covers, { disk });
     yield* close(parent);
   }
-  yield* processes.mountPseudoTerminals();
+  yield* processes.mountOwn();
 }
 
 /** A mount point, where there is none. A server that dies meanwhile may have made it or not: asked again. */

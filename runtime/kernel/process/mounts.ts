@@ -73,6 +73,29 @@ export interface Location {
   handle: number;
 }
 
+/** The number of a mount that is in no table. */
+const UNLISTED = 0;
+
+/** What the kernel has files of, and nobody sees in the tree. @param filesystem no other's number, 0 or below */
+export function unlistedMount(service: Service, type: string, filesystem: number): Mount {
+  return {
+    id: UNLISTED,
+    path: "",
+    type,
+    service,
+    server: service,
+    readOnly: false,
+    filesystem,
+    device: { major: 0, minor: 0 },
+    within: "/",
+    bound: false,
+    root: -1,
+    unbindable: false,
+    covers: undefined,
+    cover: 0,
+  };
+}
+
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 
 /** Gives a handle back. */

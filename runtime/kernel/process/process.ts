@@ -16,6 +16,7 @@ import type { LocalFiles } from "./local_files.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
+import type { MessageQueue } from "./ipc/message_queues.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import type { Segment } from "./ipc/shared_memory.ts";
 import { type Location, type MountTable, request } from "./mounts.ts";
@@ -58,6 +59,7 @@ export interface ProcessKernel {
   readonly ipc: {
     readonly segments: IpcTable<Segment>;
     readonly semaphores: IpcTable<SemaphoreSet>;
+    readonly queues: IpcTable<MessageQueue>;
   };
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;

@@ -114,6 +114,10 @@ function* mountOn(
     yield* mounts.mount(service, 0, type, path, covers, { onRoot, readOnly });
     return;
   }
+  if (type === "mqueue") {
+    yield* mounts.mount(local.queues.server, 0, type, path, covers, { onRoot, readOnly });
+    return;
+  }
   const known = mounts.mounts.find((each) => each.type === type && !each.bound);
   // Another place of what is there: the file systems of disks are where the manifest says.
   if (known === undefined || type === "ext4") fail(E.ENODEV);

@@ -56,7 +56,9 @@ export function procTree(
     devices: text(() => DEVICES),
     partitions: text(() => partitionsText(disks)),
     cpuinfo: text(cpuInfoText),
-    filesystems: text(() => "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\n"),
+    filesystems: text(() =>
+      "\text4\nnodev\ttmpfs\nnodev\tdevtmpfs\nnodev\tproc\nnodev\tsysfs\nnodev\tmqueue\n"
+    ),
     loadavg: text(loadAverage(kernel)),
     meminfo: text(() => memoryInfoText(kernel)),
     stat: text(() => statText(kernel)),
