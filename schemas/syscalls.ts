@@ -315,7 +315,8 @@ export const systemCalls: readonly SystemCall[] = [
       "of IP's control messages PKTINFO, TTL or HOPLIMIT, TOS or TCLASS; others answer EINVAL",
   }),
   call(212, "recvmsg", "sockets", "fd messageOut flags", {
-    partial: "of IP's control messages those that sendmsg takes; no error queue (IP_RECVERR)",
+    partial:
+      "of IP's control messages those that sendmsg takes, and those of error queues, which TCP has none of",
   }),
   call(213, "readahead", "files", "fd offset size"),
   call(214, "brk", "process", "address"),
