@@ -14,6 +14,7 @@ import { attributesOf, resolve, type Resolved } from "./resolve.ts";
 import { attributeCalls } from "./sys_attribute.ts";
 import { descriptorAttributes } from "./descriptor_attributes.ts";
 import { directoryPath } from "./directory_path.ts";
+import { demandSize, isLimited } from "./file_size_limit.ts";
 import { nameCalls } from "./sys_name.ts";
 import { eventOf } from "./watches.ts";
 
@@ -248,5 +249,6 @@ export const pathCalls: Handlers = {
 };
 
 function* truncate(process: Process, path: string, size: number): Coroutine<number> {
+  if (isLimited(process)) demandSize(process, size);
   return yield* onFile(process, AT.FDCWD, path, 0, Call.FTRUNCATE, [size]);
 }
