@@ -20,6 +20,7 @@
  * - `messageIn`, `messageOut`: `struct msghdr`; `messagesIn`, `messagesOut`: several, as many as the next
  *   argument says
  * - `bytesOut4096`: a byte for every so many of the argument before
+ * - `typedIn`, `typedOut`: a long, and as many bytes behind it as the next argument says
  * - `strings`: a vector of strings that ends with NULL
  * - `fdset`: bits of as many descriptors as the first argument says; `selectMask`: a mask behind a pointer
  * - `fcntl`, `ioctl`, `futex`, `prctl`, `semaphores`: what the command before makes of it
@@ -89,7 +90,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(28, "inotify_rm_watch", "process", "fd int"),
   call(29, "ioctl", "process", "fd uint ioctl", {
     partial:
-      "descriptors, terminals and sockets; chattr(1) and other requests to files answer ENOTTY",
+      "descriptors, terminals, sockets and flags of files; other requests to files answer ENOTTY",
   }),
   call(30, "ioprio_set", "process", "int int int", {
     partial: "priorities are kept and told; requests go to the disk as they come",
@@ -104,7 +105,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(39, "umount2", "process", "path flags"),
   call(40, "mount", "process", "path? path path? flags path?", {
     partial:
-      "tmpfs, and further places of proc, devpts, devtmpfs; MS_RDONLY, MS_BIND, MS_MOVE answer EINVAL, nosuid and the like change nothing",
+      "tmpfs, and further places of what is mounted; MS_SHARED answers EINVAL, nosuid and the like change nothing",
   }),
   missing(41, "pivot_root", "process"),
   call(43, "statfs", "files", "path structOut120!"),
@@ -274,16 +275,18 @@ export const systemCalls: readonly SystemCall[] = [
   call(177, "getegid", "process", ""),
   call(178, "gettid", "process", ""),
   call(179, "sysinfo", "process", "structOut112!"),
-  missing(180, "mq_open", "process"),
-  missing(181, "mq_unlink", "process"),
-  missing(182, "mq_timedsend", "process"),
-  missing(183, "mq_timedreceive", "process"),
-  missing(184, "mq_notify", "process"),
-  missing(185, "mq_getsetattr", "process"),
-  missing(186, "msgget", "process"),
-  missing(187, "msgctl", "process"),
-  missing(188, "msgrcv", "process"),
-  missing(189, "msgsnd", "process"),
+  call(180, "mq_open", "process", "path flags mode structIn64"),
+  call(181, "mq_unlink", "process", "path"),
+  call(182, "mq_timedsend", "process", "fd bufferIn size uint structIn16"),
+  call(183, "mq_timedreceive", "process", "fd bufferOut size structOut4 structIn16"),
+  call(184, "mq_notify", "process", "fd structIn64", {
+    partial: "SIGEV_THREAD answers EINVAL",
+  }),
+  call(185, "mq_getsetattr", "process", "fd structIn64 structOut64"),
+  call(186, "msgget", "process", "int flags"),
+  call(187, "msgctl", "process", "int int structInOut120"),
+  call(188, "msgrcv", "process", "int typedOut size offset flags"),
+  call(189, "msgsnd", "process", "int typedIn size flags"),
   call(190, "semget", "process", "int int flags"),
   call(191, "semctl", "process", "int int int semaphores"),
   call(192, "semtimedop", "process", "int arrayIn6 size structIn16"),
@@ -312,7 +315,8 @@ export const systemCalls: readonly SystemCall[] = [
       "of IP's control messages PKTINFO, TTL or HOPLIMIT, TOS or TCLASS; others answer EINVAL",
   }),
   call(212, "recvmsg", "sockets", "fd messageOut flags", {
-    partial: "of IP's control messages those that sendmsg takes; no error queue (IP_RECVERR)",
+    partial:
+      "of IP's control messages those that sendmsg takes, and those of error queues, which TCP has none of",
   }),
   call(213, "readahead", "files", "fd offset size"),
   call(214, "brk", "process", "address"),

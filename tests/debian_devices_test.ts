@@ -43,6 +43,7 @@ const EXPECTED = `\
 # busybox ls
 block
 class
+dev
 devices
 fs
 kernel

@@ -1,8 +1,9 @@
 // ext4 against what others made and check: images of mke2fs in many shapes, trees read back, our own images
 // listed by debugfs, everything clean for e2fsck; and images with flipped bits.
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { finish } from "../runtime/kernel/coroutine.ts";
-import { Errno } from "../runtime/kernel/errno.ts";
+import { E, Errno } from "../runtime/kernel/errno.ts";
+import { FL } from "../runtime/kernel/vfs/constants.ts";
 import { S } from "../runtime/kernel/vfs/filesystem.ts";
 import { seededRandom } from "./small_machine.ts";
 import {
@@ -146,6 +147,41 @@ Deno.test("debugfs sees what was written here", () => {
   } finally {
     Deno.removeSync(path);
     Deno.removeSync(out);
+  }
+});
+
+Deno.test("debugfs and chattr(1) agree on flags of files", () => {
+  const bytes = ownImage(16);
+  const { ext4, run } = ext4Machine(bytes);
+  run(ext4.mount());
+  run(function* () {
+    const file = yield* makeFile(ext4.root, "file", pattern(1, 10));
+    yield* finish(file.setFlags!(file.flags! | FL.IMMUTABLE | FL.NODUMP));
+    const folder = yield* finish(ext4.root.create("folder", S.IFDIR | 0o755, 0, 0, 0));
+    yield* finish(folder.setFlags!(folder.flags! | FL.NOATIME | FL.DIRSYNC));
+    yield* makeFile(folder, "in", pattern(2, 10));
+  }());
+  run(ext4.unmount());
+  assertClean(bytes, "with flags");
+  const path = Deno.makeTempFileSync();
+  try {
+    Deno.writeFileSync(path, bytes);
+    const flags = (name: string) =>
+      hostCommand("debugfs", "-R", `stat ${name}`, path).text.match(/Flags: (0x\w+)/)?.[1];
+    assertEquals([flags("/file"), flags("/folder"), flags("/folder/in")], [
+      "0x80050",
+      "0x90080",
+      "0x80080",
+    ]);
+    hostCommand("debugfs", "-w", "-R", "set_inode_field /file flags 0x80020", path);
+    const again = ext4Machine(Deno.readFileSync(path));
+    again.run(again.ext4.mount());
+    const file = again.run(finish(again.ext4.root.lookup("file")))!;
+    assertEquals(file.flags, 0x80020);
+    const refused = assertThrows(() => again.run(finish(file.setFlags!(0))));
+    assertEquals((refused as Errno).errno, E.EOPNOTSUPP, "a file without extents");
+  } finally {
+    Deno.removeSync(path);
   }
 });
 

@@ -24,6 +24,7 @@ import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { Attention } from "./attention.ts";
 import { kernelEnvironment } from "./kernel_environment.ts";
+import { diskOf } from "./hardware.ts";
 import { mountTree } from "./mount_tree.ts";
 import { PrimaryRings, type RingGrant } from "./primary_rings.ts";
 import type { SessionRequest } from "./sessions.ts";
@@ -225,12 +226,14 @@ class Primary {
       domain === this.#domain.name
         ? assembly.interface<Service>(component, "files")
         : this.#rings.files(domain);
-    yield* mountTree(processes, this.setup.plan.mounts, serviceOf);
+    const { plan } = this.setup;
+    yield* mountTree(processes, plan.mounts, serviceOf, (mount) => diskOf(plan, mount));
+    const { hardware } = this.setup;
     for (const { provides } of assembly.components.values()) {
       const showProcesses = provides.processView as ((view: ProcessView) => void) | undefined;
-      showProcesses?.(processes.view);
+      showProcesses?.(processes.processView(hardware));
       const showSystem = provides.systemView as ((view: SystemView) => void) | undefined;
-      showSystem?.(processes.systemView(this.setup.hardware));
+      showSystem?.(processes.systemView(hardware));
     }
     return processes;
   }

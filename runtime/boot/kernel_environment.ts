@@ -9,6 +9,16 @@ function epochMs(): number {
   return performance.timeOrigin + performance.now();
 }
 
+/** What the host gives of randomness at a time. */
+const RANDOM_BYTES = 65_536;
+
+function random(into: Uint8Array): void {
+  for (let at = 0; at < into.length; at += RANDOM_BYTES) {
+    const bytes = new Uint8Array(Math.min(RANDOM_BYTES, into.length - at));
+    into.set(crypto.getRandomValues(bytes), at);
+  }
+}
+
 /**
  * @param nowNs nanoseconds of a clock that does not jump
  * @param memory of the domain @param address where it lies in the machine's
@@ -26,7 +36,7 @@ export function kernelEnvironment(
   return {
     nowNs,
     realtimeNs: () => BigInt(Math.round(epochMs() * 1e3)) * 1000n,
-    random: (into) => into.set(crypto.getRandomValues(new Uint8Array(into.length))),
+    random,
     tasks: new Tasks(nowNs, new Recorder(trace, epochMs)),
     memory: createDomainMemory(memory, address),
     log,

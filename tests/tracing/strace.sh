@@ -13,6 +13,7 @@ echo "== select"
 strace -e trace=openat busybox cat /test/nothing 2>&1 | grep openat.*nothing
 echo "== count"
 strace -c -f sh -c 'cat /dev/null' 2>&1 | grep -oE ' 2 +execve$| total$'
+strace -c -f sh -c 'cat /dev/null' 2>&1 | grep total | grep -c ' 0\.000000 '
 echo "== inject"
 strace -e trace=getuid -e inject=getuid:retval=42 busybox id -u 2>&1 | tail -2
 { strace -o log -e trace=write -e inject=write:signal=TERM busybox echo hi; } >/dev/null 2>&1

@@ -12,7 +12,7 @@ import { Call, NOWHERE } from "../vfs/protocol.ts";
 import { FileServer } from "../vfs/vfs.ts";
 import { type Description, FileDescription } from "./description.ts";
 import type { FifoTable } from "./fifo.ts";
-import { type Location, type Mount, request } from "./mounts.ts";
+import { type Location, type Mount, request, unlistedMount } from "./mounts.ts";
 import type { Pipe } from "./pipe.ts";
 import type { Process } from "./process.ts";
 
@@ -22,9 +22,9 @@ const MFD = { CLOEXEC: 1, ALLOW_SEALING: 2, NOEXEC_SEAL: 8, EXEC: 16 } as const;
 const ALL_MFD = Object.values(MFD).reduce<number>((all, each) => all | each, 0);
 const NAME_MAX = 249;
 const ALL_SEALS = Object.values(SEAL).reduce<number>((all, each) => all | each, 0);
+/** Numbers of file systems that are not in the tree. */
+const FILESYSTEM = 0;
 const WRITE_SEALS = SEAL.WRITE | SEAL.FUTURE_WRITE;
-/** The number of a mount that is in no table. */
-const NO_MOUNT = 0;
 
 /** An open file of memfd_create. */
 export class AnonymousDescription extends FileDescription {
@@ -115,19 +115,7 @@ export class AnonymousFiles {
       MOST_BYTES,
     );
     const service = this.#mount?.service ?? new FileServer([filesystem], this.#environment);
-    const mount = this.#mount ??= {
-      id: NO_MOUNT,
-      path: "",
-      type: "tmpfs",
-      service,
-      server: service,
-      readOnly: false,
-      filesystem: NO_MOUNT,
-      within: "/",
-      bound: false,
-      root: -1,
-      covers: undefined,
-    };
+    const mount = this.#mount ??= unlistedMount(service, "tmpfs", FILESYSTEM);
     const { uid, gid } = process.credential;
     const inode = filesystem.newInode(mode, uid, gid, 0);
     inode.attributes.links = 0;

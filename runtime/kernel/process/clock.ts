@@ -127,6 +127,11 @@ export class Clocks {
     }
   }
 
+  /** Counts monotonic time, from times of day on. */
+  get realtime(): Counter {
+    return this.#realtime;
+  }
+
   /** Counts monotonic time. */
   get monotonic(): Counter {
     return this.#monotonic;

@@ -4,7 +4,7 @@ import { type Coroutine, finish } from "../coroutine.ts";
 import { fail } from "../errno.ts";
 import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
-import { STATX_BYTES } from "../vfs/structures.ts";
+import { putMount, STATX_BYTES } from "../vfs/structures.ts";
 import { type Description, inodeOf } from "./description.ts";
 import { pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
@@ -36,6 +36,9 @@ export function* descriptorAttributes(process: Process, fd: number): Coroutine<U
   const description = process.description(fd);
   if (!("location" in description)) return unnamed(description);
   const structure = new Uint8Array(STATX_BYTES);
-  const status = yield* finish(process.file(fd).call(Call.STATX, [], structure));
-  return status < 0 ? fail(-status) : structure;
+  const file = process.file(fd);
+  const status = yield* finish(file.call(Call.STATX, [], structure));
+  if (status < 0) fail(-status);
+  putMount(structure, file.location.mount);
+  return structure;
 }

@@ -6,7 +6,9 @@ import { POLL } from "../vfs/constants.ts";
 import type { Description } from "./description.ts";
 
 export const EPOLL = { ADD: 1, DEL: 2, MOD: 3 } as const;
-const ONESHOT = 0x4000_0000, EDGE = 0x8000_0000;
+const EXCLUSIVE = 0x1000_0000, WAKEUP = 0x2000_0000, ONESHOT = 0x4000_0000, EDGE = 0x8000_0000;
+/** What EPOLLEXCLUSIVE goes with. */
+const WITH_EXCLUSIVE = EXCLUSIVE | WAKEUP | EDGE | POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP;
 /** Bits that are readiness, and not how it is told. */
 const READINESS = 0xffff;
 
@@ -51,6 +53,7 @@ export class EpollDescription implements Description {
       return;
     }
     if (event === undefined) return fail(E.EFAULT);
+    if ((event.events & EXCLUSIVE) !== 0) demandExclusive(operation, description, event.events);
     if (operation === EPOLL.ADD) {
       if (current !== undefined) fail(E.EEXIST);
       if (description === this) fail(E.EINVAL);
@@ -70,6 +73,7 @@ export class EpollDescription implements Description {
       this.#note(interest);
     } else if (operation === EPOLL.MOD) {
       if (current === undefined) return fail(E.ENOENT);
+      if ((current.events & EXCLUSIVE) !== 0) fail(E.EINVAL);
       Object.assign(current, event, { disabled: false });
       this.#note(current);
     } else fail(E.EINVAL);
@@ -151,4 +155,10 @@ export class EpollDescription implements Description {
   release(): void {
     for (const [fd, interest] of this.#interests) this.#forget(fd, interest);
   }
+}
+
+/** What is registered exclusively is so from the beginning on, and no set of descriptors. @throws Errno EINVAL */
+function demandExclusive(operation: number, description: Description, events: number): void {
+  const isSet = description instanceof EpollDescription;
+  if (operation !== EPOLL.ADD || isSet || (events & ~WITH_EXCLUSIVE) !== 0) fail(E.EINVAL);
 }

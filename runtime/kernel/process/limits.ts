@@ -41,6 +41,7 @@ export function defaultLimits(): Limits {
   limits[RLIMIT.NPROC] = { soft: MAX_THREADS, hard: MAX_THREADS };
   limits[RLIMIT.NOFILE] = { soft: MAX_DESCRIPTORS, hard: MOST_DESCRIPTORS };
   limits[RLIMIT.MEMLOCK] = { soft: 8 << 20, hard: 8 << 20 };
+  limits[RLIMIT.MSGQUEUE] = { soft: 819_200, hard: 819_200 };
   limits[RLIMIT.NICE] = { soft: 0, hard: 0 };
   limits[RLIMIT.RTPRIO] = { soft: 0, hard: 0 };
   return limits;

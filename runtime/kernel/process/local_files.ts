@@ -1,9 +1,10 @@
 // What the primary keeps about files, whatever server they are on: pipes behind names, files without a place,
-// pseudo-terminals, and who wants to know what happens to them.
+// pseudo-terminals, message queues, and who wants to know what happens to them.
 import type { Environment } from "../environment.ts";
 import { AnonymousFiles } from "./anonymous_files.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { FifoTable } from "./fifo.ts";
+import { QueueFiles } from "./ipc/queue_files.ts";
 import { MemoryMounts } from "./memory_mounts.ts";
 import type { Process } from "./process.ts";
 import { PtyTable } from "./pty.ts";
@@ -20,6 +21,7 @@ export class LocalFiles {
   readonly anonymous: AnonymousFiles;
   readonly ptys: PtyTable;
   readonly memoryMounts: MemoryMounts;
+  readonly queues: QueueFiles;
 
   /** @param processes of the machine @param memoryBytes of the machine, for programs */
   constructor(
@@ -34,6 +36,7 @@ export class LocalFiles {
       return false;
     });
     this.ptys = new PtyTable(environment);
+    this.queues = new QueueFiles(environment);
     this.anonymous = new AnonymousFiles(environment, this.fifos);
     this.memoryMounts = new MemoryMounts(environment, () => Math.floor(memoryBytes() / 2));
   }

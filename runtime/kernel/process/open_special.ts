@@ -1,4 +1,4 @@
-// What opening a FIFO or a terminal leads to: not its inode at the server, but what the kernel has behind it.
+// What opening a FIFO, a terminal or a message queue leads to: not its inode at the server, but what the kernel has behind it.
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
@@ -30,6 +30,8 @@ export function* openSpecial(
 ): Coroutine<FileDescription> {
   const type = file.mode & S.IFMT;
   const special = type === S.IFIFO || type === S.IFCHR;
+  const { queues } = process.kernel.local;
+  if (queues.has(file.location) && (flags & O.PATH) === 0) return queues.describe(process, file);
   if (!special || (flags & O.PATH) !== 0) return file;
   if (type === S.IFCHR) return yield* openDevice(process, file, flags);
   const { anonymous, fifos } = process.kernel.local;

@@ -16,10 +16,12 @@ import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
-import { type Location, MountTable } from "./mounts.ts";
+import { type Covered, MountTable } from "./mounts.ts";
 import { type Identity, Process, type WaitStatus } from "./process.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
 import { IpcTable } from "./ipc/ipc_table.ts";
+import { type MessageQueue, messageQueueCalls, MOST_QUEUES } from "./ipc/message_queues.ts";
+import { posixQueueCalls } from "./ipc/sys_posix_queue.ts";
 import { MOST_SETS, semaphoreCalls, type SemaphoreSet } from "./ipc/semaphores.ts";
 import { MOST_SEGMENTS, type Segment, sharedMemoryCalls } from "./ipc/shared_memory.ts";
 import { resolve } from "./resolve.ts";
@@ -86,6 +88,8 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...socketCalls,
   ...sharedMemoryCalls,
   ...semaphoreCalls,
+  ...messageQueueCalls,
+  ...posixQueueCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
@@ -100,7 +104,7 @@ export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...prctlCalls,
 });
 
-const PTS_PATH = "/dev/pts";
+const PTS_PATH = "/dev/pts", QUEUES_PATH = "/dev/mqueue";
 
 /** Highest process number, as /proc/sys/kernel/pid_max has it. */
 export const PID_MAX = 4_194_304;
@@ -118,6 +122,7 @@ export class Processes implements ProcessKernel {
   readonly ipc = {
     segments: new IpcTable<Segment>(MOST_SEGMENTS),
     semaphores: new IpcTable<SemaphoreSet>(MOST_SETS),
+    queues: new IpcTable<MessageQueue>(MOST_QUEUES),
   };
   readonly terminals = new Map<number, Tty>();
   readonly init: Process;
@@ -190,18 +195,22 @@ export class Processes implements ProcessKernel {
     this.init.directories.cwd = yield* Process.hold(this.mounts.root);
   }
 
-  /** Names of pseudo-terminals are seen where /dev has a place for them. */
-  *mountPseudoTerminals(): Coroutine<void> {
+  /** Pseudo-terminals and message queues are seen by name where /dev has places for them. */
+  *mountOwn(): Coroutine<void> {
+    yield* this.#mountWhereNamed(PTS_PATH, this.local.ptys.server, "devpts");
+    yield* this.#mountWhereNamed(QUEUES_PATH, this.local.queues.server, "mqueue");
+  }
+
+  *#mountWhereNamed(path: string, server: Service, type: string): Coroutine<void> {
     const { mounts, init } = this;
-    let place: Location;
+    let covers: Covered;
     try {
-      place = yield* resolve(init, mounts.root, PTS_PATH, WalkFlag.DIRECTORY);
+      covers = yield* resolve(init, mounts.root, path, WalkFlag.DIRECTORY);
     } catch (failure) {
       if (failure instanceof Errno) return;
       throw failure;
     }
-    const covers = { mount: place.mount, handle: place.handle };
-    yield* mounts.mount(this.local.ptys.server, 0, "devpts", PTS_PATH, covers);
+    yield* mounts.mount(server, 0, type, path, covers);
   }
 
   /** A process of the manifest: a session of its own, a child of init. */
@@ -309,8 +318,8 @@ export class Processes implements ProcessKernel {
   }
 
   /** What /proc shows. */
-  get view(): ProcessView {
-    return procTree(this, PID_MAX);
+  processView(hardware: Hardware): ProcessView {
+    return procTree(this, PID_MAX, hardware);
   }
 
   /** What /sys shows of a machine. */

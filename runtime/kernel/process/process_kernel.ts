@@ -3,6 +3,7 @@ import type { Environment } from "../environment.ts";
 import type { Clocks } from "./clock.ts";
 import type { FutexTable } from "./futex.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
+import type { MessageQueue } from "./ipc/message_queues.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import type { Segment } from "./ipc/shared_memory.ts";
 import type { LocalFiles } from "./local_files.ts";
@@ -33,6 +34,7 @@ export interface ProcessKernel {
   readonly ipc: {
     readonly segments: IpcTable<Segment>;
     readonly semaphores: IpcTable<SemaphoreSet>;
+    readonly queues: IpcTable<MessageQueue>;
   };
   /** controlling terminals, by session */
   readonly terminals: Map<number, Tty>;

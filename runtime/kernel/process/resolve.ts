@@ -12,7 +12,7 @@ import {
   SYMLINKS_MAX,
   WalkFlag,
 } from "../vfs/protocol.ts";
-import { STATX_BYTES } from "../vfs/structures.ts";
+import { putMount, STATX_BYTES } from "../vfs/structures.ts";
 import { type Location, type Mount, type MountTable, request, textPayload } from "./mounts.ts";
 import type { Process } from "./process.ts";
 
@@ -102,8 +102,10 @@ export function* attributesOf(
   flags: number,
 ): Coroutine<Uint8Array> {
   const scope = { root: process.root, refused: 0 };
-  const { payload } = yield* follow(process, start, path, flags, scope, Private.STAT, 0);
-  return payload.subarray(0, STATX_BYTES);
+  const { mount, payload } = yield* follow(process, start, path, flags, scope, Private.STAT, 0);
+  const attributes = payload.subarray(0, STATX_BYTES);
+  putMount(attributes, mount);
+  return attributes;
 }
 
 /** Walks from server to server. @returns what the last one answered to the walk, and of which mount it is */
@@ -152,10 +154,8 @@ export function proceed(
   switch (reason) {
     case Leave.ABSOLUTE:
       return { at: scope.root, path: rest };
-    case Leave.MOUNT: {
-      const entered = mounts.top(mount);
-      return { at: { mount: entered, handle: entered.root }, path: rest === "" ? "." : rest };
-    }
+    case Leave.MOUNT:
+      return { at: mounts.entered(mount, at.mount), path: rest === "" ? "." : rest };
     case Leave.UP:
       // Above the root of the machine is the root itself.
       if (at.mount.covers === undefined) {

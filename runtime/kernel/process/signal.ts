@@ -57,7 +57,7 @@ export const SA = {
 } as const;
 
 /** `si_code` of common senders. */
-export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, TKILL: -6 } as const;
+export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, MESGQ: -3, TKILL: -6 } as const;
 
 /** Codes of SIGCHLD. */
 export const CLD = { EXITED: 1, KILLED: 2, TRAPPED: 4, STOPPED: 5, CONTINUED: 6 } as const;

@@ -4,7 +4,8 @@ import { E, fail } from "../errno.ts";
 import { F, LOCK, O } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
 import { ASYNC, ownerOf, setAsync, setOwner, setSignal, signalOf } from "./async_io.ts";
-import { type Description, lockOwner } from "./description.ts";
+import { type Description, FileDescription, lockOwner } from "./description.ts";
+import { onlyGrows } from "./file_requests.ts";
 import type { Handlers } from "./handler.ts";
 import { MOST_PIPE_BYTES, pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
@@ -27,6 +28,27 @@ function* dup3(process: Process, fd: number, target: number, flags: number): Cor
 /** The flags that F_SETFL may change. */
 const SETTABLE = O.APPEND | O.NONBLOCK | O.DIRECT | O.NOATIME;
 
+function setFlags(process: Process, description: Description, flags: number): number {
+  description.flags = description.flags & ~SETTABLE | flags & SETTABLE;
+  setAsync(process, description, (flags & ASYNC) !== 0);
+  return 0;
+}
+
+function endsAppending(file: FileDescription, flags: number): boolean {
+  return (file.flags & ~flags & O.APPEND) !== 0 && (file.flags & O.ACCMODE) !== O.RDONLY &&
+    file.seekable;
+}
+
+/** @throws Errno EPERM for a file that only grows */
+function* setFlagsOfFile(
+  process: Process,
+  file: FileDescription,
+  flags: number,
+): Coroutine<number> {
+  if (yield* onlyGrows(file)) fail(E.EPERM);
+  return setFlags(process, file, flags);
+}
+
 /** @param lock for the lock commands: [type, whence-resolved start, length]; out: the lock in the way */
 function fcntl(
   process: Process,
@@ -47,9 +69,10 @@ function fcntl(
     case F.GETFL:
       return description.flags;
     case F.SETFL:
-      description.flags = description.flags & ~SETTABLE | (argument as number) & SETTABLE;
-      setAsync(process, description, ((argument as number) & ASYNC) !== 0);
-      return 0;
+      return description instanceof FileDescription &&
+          endsAppending(description, argument as number)
+        ? setFlagsOfFile(process, description, argument as number)
+        : setFlags(process, description, argument as number);
     case F.GETOWN:
       return ownerOf(description);
     case F.SETOWN:

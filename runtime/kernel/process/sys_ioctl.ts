@@ -3,6 +3,8 @@ import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { setAsync } from "./async_io.ts";
+import { FileDescription } from "./description.ts";
+import { fileRequest } from "./file_requests.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
 import type { InternetSockets } from "./socket/internet_sockets.ts";
@@ -50,6 +52,9 @@ function ioctl(
       }
       if (description instanceof TtyDescription || description instanceof MasterDescription) {
         return terminalRequest(process, description, request, argument as number | Uint8Array);
+      }
+      if (description instanceof FileDescription) {
+        return fileRequest(description, request, argument as Uint8Array);
       }
       return fail(E.ENOTTY);
   }

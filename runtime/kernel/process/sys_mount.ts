@@ -6,11 +6,11 @@ import { O } from "../vfs/constants.ts";
 import { S } from "../vfs/filesystem.ts";
 import { Call, Private, WalkFlag } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
-import { directoryPath } from "./directory_path.ts";
 import type { Handlers } from "./handler.ts";
 import { close, type Location, type Mount, request } from "./mounts.ts";
 import type { Process } from "./process.ts";
-import { resolve, type Resolved } from "./resolve.ts";
+import { bind, isRoot, move, pathOf, type Place } from "./mount_places.ts";
+import { resolve } from "./resolve.ts";
 
 const MS = {
   RDONLY: 1 << 0,
@@ -22,6 +22,7 @@ const MS = {
   DIRSYNC: 1 << 7,
   NOATIME: 1 << 10,
   BIND: 1 << 12,
+  MOVE: 1 << 13,
   NODIRATIME: 1 << 11,
   REC: 1 << 14,
   SILENT: 1 << 15,
@@ -38,9 +39,9 @@ const MAGIC = 0xc0ed, MAGIC_SHIFT = 16;
 /** They are taken, and change nothing. */
 const INERT = MS.NOSUID | MS.NODEV | MS.NOEXEC | MS.SYNCHRONOUS | MS.DIRSYNC | MS.NOATIME |
   MS.NODIRATIME | MS.REC | MS.SILENT | MS.RELATIME | MS.STRICTATIME | MS.LAZYTIME;
-/** Where later mounts below spread to: there is one namespace, so nowhere. */
+/** Whether what is mounted below is to be seen at other places of the file system, too: it never is. */
 const PROPAGATION = MS.UNBINDABLE | MS.PRIVATE | MS.SLAVE | MS.SHARED;
-const MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
+const MNT_FORCE = 1, MNT_DETACH = 2, UMOUNT_NOFOLLOW = 8;
 /** Mounts of programs, at most. */
 const MOST_MOUNTS = 1000;
 
@@ -48,7 +49,7 @@ function demandRoot({ credential }: Process): void {
   if (credential.uid !== 0) fail(E.EPERM);
 }
 
-/** @throws Errno EPERM, EINVAL for flags that are not there (MS_MOVE), ENODEV, ENOTDIR, EBUSY */
+/** @throws Errno EPERM, EINVAL for flags that are not there, ENODEV, ENOTDIR, EBUSY, ELOOP */
 function* mount(
   process: Process,
   source: string | undefined,
@@ -59,19 +60,25 @@ function* mount(
 ): Coroutine<number> {
   demandRoot(process);
   if (flags >>> MAGIC_SHIFT === MAGIC) flags &= 0xffff;
-  if ((flags & ~(INERT | PROPAGATION | MS.REMOUNT | MS.BIND | MS.RDONLY)) !== 0) fail(E.EINVAL);
+  const known = INERT | PROPAGATION | MS.REMOUNT | MS.BIND | MS.MOVE | MS.RDONLY;
+  if ((flags & ~known) !== 0) fail(E.EINVAL);
   const readOnly = (flags & MS.RDONLY) !== 0;
   const place = yield* resolve(process, process.cwd, target, WalkFlag.FOLLOW);
   let covered = false;
   try {
-    if ((flags & (MS.REMOUNT | PROPAGATION)) !== 0) {
+    if ((flags & MS.REMOUNT) !== 0) {
       if (!(yield* isRoot(process, place))) fail(E.EINVAL);
-      if ((flags & MS.REMOUNT) !== 0) yield* remount(process, place.mount, readOnly);
+      yield* remount(process, place.mount, readOnly);
+    } else if ((flags & MS.BIND) === 0 && (flags & PROPAGATION) !== 0) {
+      if (!(yield* isRoot(process, place))) fail(E.EINVAL);
+      setPropagation(process, place.mount, flags);
     } else {
-      if ((place.mode & S.IFMT) !== S.IFDIR) fail(E.ENOTDIR);
       if (process.mounts.mounts.length >= MOST_MOUNTS) fail(E.ENOSPC);
-      if ((flags & MS.BIND) !== 0) yield* bind(process, source ?? fail(E.EINVAL), place);
-      else yield* mountOn(process, place, type ?? fail(E.EINVAL), options ?? "", readOnly);
+      const at = { place, path: yield* pathOf(process, target, place) };
+      const from = source ?? "";
+      if ((flags & MS.BIND) !== 0) yield* bind(process, from, at, (flags & MS.REC) !== 0);
+      else if ((flags & MS.MOVE) !== 0) yield* move(process, from, at);
+      else yield* mountOn(process, at, type ?? fail(E.EINVAL), options ?? "", readOnly);
       covered = true;
     }
     return 0;
@@ -81,20 +88,34 @@ function* mount(
   }
 }
 
+/**
+ * Mounts are private, and slaves of none, which is the same; nothing is shared.
+ * @throws Errno EINVAL for MS_SHARED, and for several kinds at once
+ */
+function setPropagation({ mounts }: Process, mount: Mount, flags: number): void {
+  const kind = flags & PROPAGATION, rest = flags & ~PROPAGATION & ~(MS.REC | MS.SILENT);
+  if ((kind & kind - 1) !== 0 || rest !== 0 || kind === MS.SHARED) fail(E.EINVAL);
+  const all = (flags & MS.REC) !== 0 ? [mount, ...mounts.below(mount)] : [mount];
+  for (const each of all) each.unbindable = kind === MS.UNBINDABLE;
+}
+
 function* mountOn(
   process: Process,
-  place: Resolved,
+  { place: covers, path }: Place,
   type: string,
   options: string,
   readOnly: boolean,
 ): Coroutine<void> {
   const { mounts, kernel: { local } } = process;
-  const path = yield* directoryPath(process, place);
-  const covers = { mount: place.mount, handle: place.handle };
-  const onRoot = yield* isRoot(process, place);
+  if ((covers.mode & S.IFMT) !== S.IFDIR) fail(E.ENOTDIR);
+  const onRoot = yield* isRoot(process, covers);
   if (type === "tmpfs" || type === "ramfs") {
     const service = local.memoryMounts.make(options);
-    yield* mounts.mount(service, 0, type, path, covers, onRoot, readOnly);
+    yield* mounts.mount(service, 0, type, path, covers, { onRoot, readOnly });
+    return;
+  }
+  if (type === "mqueue") {
+    yield* mounts.mount(local.queues.server, 0, type, path, covers, { onRoot, readOnly });
     return;
   }
   const known = mounts.mounts.find((each) => each.type === type && !each.bound);
@@ -103,38 +124,6 @@ function* mountOn(
   const { server: service, root } = known;
   yield* request(service, Private.HOLD, [root]);
   yield* mounts.add({ service, root, type, path, covers, readOnly, of: known }, onRoot);
-}
-
-/** Mounts a directory at another place as well. What is mounted below it is seen there, too. @throws Errno ENOTDIR */
-function* bind(process: Process, source: string, place: Resolved): Coroutine<void> {
-  const { mounts } = process;
-  const from = yield* resolve(process, process.cwd, source, WalkFlag.FOLLOW | WalkFlag.DIRECTORY);
-  try {
-    const { mount: of, handle: root } = from;
-    const whole = yield* isRoot(process, from);
-    const below = whole ? "" : yield* pathBelow(process, from);
-    const covers = { mount: place.mount, handle: place.handle };
-    yield* mounts.add({
-      service: of.server,
-      root,
-      type: of.type,
-      path: yield* directoryPath(process, place),
-      covers,
-      readOnly: of.readOnly,
-      of,
-      within: `${of.within === "/" ? "" : of.within}${below}` || "/",
-      bound: of.bound || !whole,
-    }, yield* isRoot(process, place));
-  } catch (failure) {
-    yield* close(from);
-    throw failure;
-  }
-}
-
-/** The path of a directory from the root of its mount on. */
-function* pathBelow(process: Process, place: Resolved): Coroutine<string> {
-  const path = yield* directoryPath(process, place), { path: top } = place.mount;
-  return top !== "/" && path.startsWith(`${top}/`) ? path.slice(top.length) : path;
 }
 
 /** @throws Errno EBUSY where files are open for writing that are not to be written any more */
@@ -149,17 +138,10 @@ function* remount({ mounts, kernel }: Process, mount: Mount, readOnly: boolean):
   mounts.restrict(mount, readOnly);
 }
 
-/** Whether a place is the root of its mount. */
-function* isRoot(process: Process, { mount, ino, generation }: Resolved): Coroutine<boolean> {
-  const root = yield* resolve(process, { mount, handle: mount.root }, ".", 0);
-  yield* close(root);
-  return root.ino === ino && root.generation === generation;
-}
-
 /** @throws Errno EPERM, EINVAL for what is no mount and for flags that are not there, EBUSY */
 function* umount2(process: Process, target: string, flags: number): Coroutine<number> {
   demandRoot(process);
-  if ((flags & ~(MNT_DETACH | UMOUNT_NOFOLLOW)) !== 0) fail(E.EINVAL);
+  if ((flags & ~(MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW)) !== 0) fail(E.EINVAL);
   const follow = (flags & UMOUNT_NOFOLLOW) === 0 ? WalkFlag.FOLLOW : 0;
   const place = yield* resolve(process, process.cwd, target, follow);
   const { mount } = place, named = yield* isRoot(process, place);
@@ -167,11 +149,16 @@ function* umount2(process: Process, target: string, flags: number): Coroutine<nu
   if (!named) fail(E.EINVAL);
   if (mount.covers === undefined) fail(E.EBUSY);
   if ((flags & MNT_DETACH) === 0 && isBusy(process, mount)) fail(E.EBUSY);
-  yield* request(mount.server, Call.SYNC, [mount.root]);
-  yield* process.mounts.unmount(mount);
-  const elsewhere = process.mounts.mounts.some(({ server }) => server === mount.server);
-  if (!elsewhere) process.kernel.local.memoryMounts.unmounted(mount.server);
+  for (const below of process.mounts.below(mount).reverse()) yield* unmount(process, below);
+  yield* unmount(process, mount);
   return 0;
+}
+
+function* unmount({ mounts, kernel }: Process, mount: Mount): Coroutine<void> {
+  yield* request(mount.server, Call.SYNC, [mount.root]);
+  yield* mounts.unmount(mount);
+  const elsewhere = mounts.mounts.some(({ server }) => server === mount.server);
+  if (!elsewhere) kernel.local.memoryMounts.unmounted(mount.server);
 }
 
 /** Whether anybody has something of a mount: a directory, a descriptor, a mapping, another mount. */

@@ -4,7 +4,7 @@ import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT, UTIME_NOW, UTIME_OMIT } from "../vfs/constants.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
-import { statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
+import { putMount, statFromStatx, STATFS_BYTES, STATX_BYTES } from "../vfs/structures.ts";
 import type { Handlers } from "./handler.ts";
 import { getLong } from "./little_endian.ts";
 import { close, request } from "./mounts.ts";
@@ -14,6 +14,7 @@ import { attributesOf, resolve, type Resolved } from "./resolve.ts";
 import { attributeCalls } from "./sys_attribute.ts";
 import { descriptorAttributes } from "./descriptor_attributes.ts";
 import { directoryPath } from "./directory_path.ts";
+import { demandSize, isLimited } from "./file_size_limit.ts";
 import { nameCalls } from "./sys_name.ts";
 import { eventOf } from "./watches.ts";
 
@@ -80,7 +81,9 @@ function* stat(process: Process, fd: number, path: string, flags: number): Corou
   if (path === "" && (flags & AT.EMPTY_PATH) !== 0) {
     if (fd !== AT.FDCWD) return yield* descriptorAttributes(process, fd);
     const structure = new Uint8Array(STATX_BYTES);
-    yield* onFile(process, fd, path, flags, Call.STATX, [], structure);
+    const { mount, handle } = process.cwd;
+    yield* request(mount.service, Call.STATX, [handle], structure);
+    putMount(structure, mount);
     return structure;
   }
   const start = path.startsWith("/") ? process.root : process.directory(fd);
@@ -246,5 +249,6 @@ export const pathCalls: Handlers = {
 };
 
 function* truncate(process: Process, path: string, size: number): Coroutine<number> {
+  if (isLimited(process)) demandSize(process, size);
   return yield* onFile(process, AT.FDCWD, path, 0, Call.FTRUNCATE, [size]);
 }

@@ -5,6 +5,7 @@ import { joined } from "../pieces.ts";
 import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
+import { pwrite, write } from "./file_size_limit.ts";
 import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 import { copyCalls } from "./sys_copy.ts";
@@ -43,7 +44,7 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
 
 function writev(process: Process, fd: number, parts: Uint8Array[]): Blocking<number> {
   // Writes that must stay together go as one: pieces of a pipe or a terminal are not to be torn apart.
-  return process.description(fd).write(joined(parts), process);
+  return write(process, process.description(fd), joined(parts));
 }
 
 function seekable(process: Process, fd: number): FileDescription {
@@ -73,7 +74,7 @@ function pwritev(
 ): Coroutine<number> {
   if (offset < 0) fail(E.EINVAL);
   const file = seekable(process, fd);
-  return transfer(parts, (part, done) => finish(file.pwrite(part, offset + done)));
+  return transfer(parts, (part, done) => finish(pwrite(process, file, part, offset + done)));
 }
 
 /** Flags of preadv2(2) and pwritev2(2). */

@@ -5,7 +5,7 @@ import type { ServiceCall } from "../service.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../vfs/protocol.ts";
 import { makesWithoutHandle } from "./call_input.ts";
 import type { Connection } from "./connection.ts";
-import { HandleBook, type HandleRecord, recordOf } from "./handle_book.ts";
+import { HandleBook, type HandleRecord, ofSameFile, recordOf } from "./handle_book.ts";
 import { noteLock } from "./held_locks.ts";
 import type { KeptBytes } from "./kept_bytes.ts";
 import { payloadFlow } from "./payload_flow.ts";
@@ -83,10 +83,16 @@ export class ClientNotes {
     } else if (number === Private.OPEN) records[0].flags = call.args[1];
     else if (number === Private.COVER) records[0].cover = call.args[1];
     else if (number === Call.FCNTL || number === Call.FLOCK) noteLock(call, records[0]);
+    else if (number === Private.SET_FLAGS) this.#awaitWrites(records[0]);
     if (this.contract === "retry" && status !== CONTINUES && changes(number, call.args, isNew)) {
       this.#keep(answered, made);
     }
     return result;
+  }
+
+  /** A file's new flags may refuse writes. */
+  #awaitWrites(record: HandleRecord): void {
+    for (const each of this.book.all) if (ofSameFile(each, record)) each.takesWrites = false;
   }
 
   #keep(

@@ -2,9 +2,9 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential, ServiceCall } from "../service.ts";
-import { ACCESS, XATTR } from "./constants.ts";
+import { ACCESS, FL, XATTR } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
-import { demand, demandOwner } from "./permission.ts";
+import { demand, demandOwner, demandUnmarked } from "./permission.ts";
 import { Call, putBytes } from "./protocol.ts";
 import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
 import { isDirectory } from "./walk.ts";
@@ -35,6 +35,7 @@ function attributeName(call: ServiceCall): string {
 function demandAttribute(inode: Inode, name: string, credential: Credential, write: boolean): void {
   const { attributes } = inode;
   if (write && inode.filesystem.readOnly) fail(E.EROFS);
+  if (write) demandUnmarked(inode, FL.IMMUTABLE | FL.APPEND);
   if (name.startsWith("trusted.")) {
     if (credential.uid !== 0) fail(write ? E.EPERM : E.ENODATA);
     return;
@@ -47,7 +48,7 @@ function demandAttribute(inode: Inode, name: string, credential: Credential, wri
   if (type !== S.IFREG && type !== S.IFDIR) fail(write ? E.EPERM : E.ENODATA);
   const sticky = isDirectory(inode) && (attributes.mode & S.ISVTX) !== 0;
   if (write && sticky) demandOwner(attributes, credential);
-  demand(attributes, credential, write ? ACCESS.WRITE : ACCESS.READ);
+  demand(inode, credential, write ? ACCESS.WRITE : ACCESS.READ);
 }
 
 /** Puts as much as was asked for; with size 0 only tells how much there is. @throws Errno ERANGE */

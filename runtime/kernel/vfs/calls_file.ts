@@ -2,10 +2,10 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
-import { ACCESS, F, FALLOC, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
+import { ACCESS, F, FALLOC, FL, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
-import { allowedMode, demand, demandChown, demandOwner } from "./permission.ts";
+import { allowedMode, demand, demandChown, demandOwner, demandUnmarked } from "./permission.ts";
 import { Call, putBytes } from "./protocol.ts";
 import { putDirent, putStatfs, putStatx, STATFS_BYTES, STATX_BYTES } from "./structures.ts";
 import { type FileCall, type FileServer, offsetArgument } from "./vfs.ts";
@@ -14,6 +14,8 @@ import { isDirectory, isSymlink } from "./walk.ts";
 /** flock(2) locks have owners of their own, apart from those of fcntl(2). */
 const FLOCK_OWNERS = 2 ** 40;
 const UNCHANGED = 0xffff_ffff;
+/** Flags of a file whose attributes stay as they are. */
+const MARKS = FL.IMMUTABLE | FL.APPEND;
 
 function room(call: ServiceCall, bytes: number): Uint8Array {
   if (call.payload.length < bytes) fail(E.EFAULT);
@@ -22,7 +24,8 @@ function room(call: ServiceCall, bytes: number): Uint8Array {
 
 /** Answers with the attributes of an inode. @throws Errno EFAULT where there is no room for them */
 export function putStatxOf(inode: Inode, call: ServiceCall): void {
-  putStatx(room(call, STATX_BYTES).fill(0), inode.attributes, inode.ino, inode.filesystem.device);
+  const { attributes, ino, filesystem: { device }, flags } = inode;
+  putStatx(room(call, STATX_BYTES).fill(0), attributes, ino, device, flags);
 }
 
 function* statx(server: FileServer, call: ServiceCall): Coroutine<number> {
@@ -75,8 +78,9 @@ function* ftruncate(server: FileServer, call: ServiceCall): Coroutine<number> {
   if ((handle.inode.attributes.mode & S.IFMT) !== S.IFREG) fail(E.EINVAL);
   if (!handle.writable) {
     if (handle.readable) fail(E.EINVAL);
-    demand(handle.inode.attributes, call.credential, ACCESS.WRITE);
+    demand(handle.inode, call.credential, ACCESS.WRITE);
   }
+  demandUnmarked(handle.inode, MARKS);
   yield* finish(handle.inode.truncate(offsetArgument(call.args[1])));
   return 0;
 }
@@ -88,6 +92,7 @@ function* fallocate(server: FileServer, call: ServiceCall): Coroutine<number> {
   if (!handle.writable) fail(E.EBADF);
   if ((handle.inode.attributes.mode & S.IFMT) !== S.IFREG) fail(E.ENODEV);
   const keepSize = (mode & FALLOC.KEEP_SIZE) !== 0;
+  demandUnmarked(handle.inode, (mode & ~FALLOC.KEEP_SIZE) !== 0 ? MARKS : FL.IMMUTABLE);
   switch (mode & ~FALLOC.KEEP_SIZE) {
     case 0:
       yield* finish(handle.inode.allocate("allocate", offset, length, keepSize));
@@ -127,6 +132,7 @@ function* readlink(server: FileServer, call: ServiceCall): Coroutine<number> {
 
 function* chmod(server: FileServer, call: ServiceCall): Coroutine<number> {
   const { inode } = server.handles.get(call.args[0]);
+  demandUnmarked(inode, MARKS);
   demandOwner(inode.attributes, call.credential);
   if (isSymlink(inode)) fail(E.EOPNOTSUPP);
   const type = inode.attributes.mode & S.IFMT;
@@ -143,6 +149,7 @@ function* chown(server: FileServer, call: ServiceCall): Coroutine<number> {
   const { attributes } = inode;
   const uid = call.args[1] === UNCHANGED || call.args[1] === -1 ? attributes.uid : call.args[1];
   const gid = call.args[2] === UNCHANGED || call.args[2] === -1 ? attributes.gid : call.args[2];
+  demandUnmarked(inode, MARKS);
   demandChown(attributes, call.credential, uid, gid);
   // Changing the owner of a program takes its set-id bits away, unless it is a directory.
   const mode = isDirectory(inode)
@@ -164,10 +171,12 @@ function* utimens(server: FileServer, call: ServiceCall): Coroutine<number> {
   };
   const change = { atimeNs: time(atime, atimeNs), mtimeNs: time(mtime, mtimeNs) };
   if (change.atimeNs === undefined && change.mtimeNs === undefined) return 0;
+  const isTouch = atimeNs === UTIME_NOW && mtimeNs === UTIME_NOW;
+  demandUnmarked(inode, isTouch ? FL.IMMUTABLE : MARKS);
   const { uid } = call.credential;
   if (uid !== 0 && uid !== inode.attributes.uid) {
-    if (atimeNs !== UTIME_NOW || mtimeNs !== UTIME_NOW) fail(E.EPERM);
-    demand(inode.attributes, call.credential, ACCESS.WRITE);
+    if (!isTouch) fail(E.EPERM);
+    demand(inode, call.credential, ACCESS.WRITE);
   }
   yield* finish(inode.setAttributes({
     ...(change.atimeNs !== undefined && { atimeNs: change.atimeNs }),
@@ -201,7 +210,7 @@ function* access(server: FileServer, call: ServiceCall): Coroutine<number> {
   const { inode } = server.handles.get(call.args[0]);
   if ((call.args[1] & ~7) !== 0) fail(E.EINVAL);
   if ((call.args[1] & ACCESS.WRITE) !== 0 && inode.filesystem.readOnly) fail(E.EROFS);
-  demand(inode.attributes, call.credential, call.args[1]);
+  demand(inode, call.credential, call.args[1]);
   return 0;
 }
 

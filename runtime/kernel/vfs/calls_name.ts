@@ -3,12 +3,15 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential, ServiceCall } from "../service.ts";
-import { ACCESS, AT, RENAME } from "./constants.ts";
+import { ACCESS, AT, FL, RENAME } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
-import { demand, demandSticky } from "./permission.ts";
+import { demand, demandSticky, demandUnmarked } from "./permission.ts";
 import { Call, NAME_MAX, NOWHERE, PATH_MAX, putWalkResult } from "./protocol.ts";
 import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
 import { isDirectory } from "./walk.ts";
+
+/** Flags of a file whose names and attributes stay as they are. */
+const MARKS = FL.IMMUTABLE | FL.APPEND;
 
 /** One name, not "." nor "..". @throws Errno with the number given for those */
 export function plainName(call: ServiceCall, offset: number, length: number, dots: number): string {
@@ -22,7 +25,14 @@ export function plainName(call: ServiceCall, offset: number, length: number, dot
 function demandChange(directory: Inode, credential: Credential): void {
   if (!isDirectory(directory)) fail(E.ENOTDIR);
   if (directory.filesystem.readOnly) fail(E.EROFS);
-  demand(directory.attributes, credential, ACCESS.WRITE | ACCESS.EXECUTE);
+  demand(directory, credential, ACCESS.WRITE | ACCESS.EXECUTE);
+}
+
+/** A name that leads to an inode is taken away. @throws Errno EPERM */
+function demandRemoval(directory: Inode, victim: Inode, credential: Credential): void {
+  demandUnmarked(directory, FL.APPEND);
+  demandSticky(directory.attributes, victim.attributes, credential);
+  demandUnmarked(victim, MARKS);
 }
 
 /** Group of a new file: the directory's where it is set-group-id. */
@@ -96,13 +106,14 @@ function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {
   const victim = (yield* finish(parent.lookup(name))) ?? fail(E.ENOENT);
   try {
     demandChange(parent, call.credential);
-    demandSticky(parent.attributes, victim.attributes, call.credential);
+    demandRemoval(parent, victim, call.credential);
     if (directory) {
       if (!isDirectory(victim)) fail(E.ENOTDIR);
       if (server.coveredBy(victim) !== undefined) fail(E.EBUSY);
       yield* finish(parent.rmdir(name));
     } else {
       if (isDirectory(victim)) fail(E.EISDIR);
+      if (server.coveredBy(victim) !== undefined) fail(E.EBUSY);
       yield* finish(parent.unlink(name));
     }
   } finally {
@@ -130,6 +141,7 @@ function* link(server: FileServer, call: ServiceCall): Coroutine<number> {
   if (source.inode.filesystem !== parent.inode.filesystem) fail(E.EXDEV);
   if (source.inode.attributes.links === 0 && !source.inode.unnamed) fail(E.ENOENT);
   demandChange(parent.inode, call.credential);
+  demandUnmarked(source.inode, MARKS);
   if (isDirectory(source.inode)) {
     const taken = yield* finish(parent.inode.lookup(name));
     if (taken === undefined) fail(E.EPERM);
@@ -158,8 +170,8 @@ function* rename(server: FileServer, call: ServiceCall): Coroutine<number> {
   try {
     moved = (yield* finish(from.lookup(oldName))) ?? fail(E.ENOENT);
     replaced = yield* finish(to.lookup(newName));
-    demandSticky(from.attributes, moved.attributes, call.credential);
-    if (replaced !== undefined) demandSticky(to.attributes, replaced.attributes, call.credential);
+    demandRemoval(from, moved, call.credential);
+    if (replaced !== undefined) demandRemoval(to, replaced, call.credential);
     if (
       server.coveredBy(moved) !== undefined ||
       replaced !== undefined && server.coveredBy(replaced) !== undefined
@@ -201,11 +213,32 @@ function* isInside(inode: Inode, directory: Inode): Coroutine<boolean> {
   }
 }
 
+/** Whether changes of a directory's names are to be on disk when their call returns. */
+export function isSynchronous({ flags = 0 }: Inode): boolean {
+  return (flags & (FL.DIRSYNC | FL.SYNC)) !== 0;
+}
+
+/** @param first which argument is a directory whose names change, as is @param second */
+function durable(handler: FileCall, first: number, second = first): FileCall {
+  function* wait(server: FileServer, call: ServiceCall, inodes: Inode[]): Coroutine<number> {
+    const status = yield* finish(handler(server, call));
+    for (const inode of inodes) if (isSynchronous(inode)) yield* finish(inode.sync(false));
+    return status;
+  }
+  return (server, call) => {
+    const one = server.handles.get(call.args[first]).inode;
+    const other = server.handles.get(call.args[second]).inode;
+    return isSynchronous(one) || isSynchronous(other)
+      ? wait(server, call, [one, other])
+      : handler(server, call);
+  };
+}
+
 export const nameCalls: Record<number, FileCall> = {
-  [Call.MKDIRAT]: mkdir,
-  [Call.MKNODAT]: mknod,
-  [Call.UNLINKAT]: unlink,
-  [Call.SYMLINKAT]: symlink,
-  [Call.LINKAT]: link,
-  [Call.RENAMEAT2]: rename,
+  [Call.MKDIRAT]: durable(mkdir, 0),
+  [Call.MKNODAT]: durable(mknod, 0),
+  [Call.UNLINKAT]: durable(unlink, 0),
+  [Call.SYMLINKAT]: durable(symlink, 0),
+  [Call.LINKAT]: durable(link, 1),
+  [Call.RENAMEAT2]: durable(rename, 0, 2),
 };

@@ -3,11 +3,11 @@ import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
 import { putStatxOf } from "./calls_file.ts";
-import { newGroup, plainName } from "./calls_name.ts";
-import { ACCESS, O } from "./constants.ts";
+import { isSynchronous, newGroup, plainName } from "./calls_name.ts";
+import { ACCESS, FL, O } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import type { Handle } from "./handles.ts";
-import { demand } from "./permission.ts";
+import { demand, demandUnmarked } from "./permission.ts";
 import {
   CONTINUES,
   Leave,
@@ -122,16 +122,17 @@ function* create(server: FileServer, call: ServiceCall): Coroutine<number> {
   const name = plainName(call, 0, length, E.EISDIR);
   const directory = parent.inode;
   if (!isDirectory(directory)) fail(E.ENOTDIR);
-  demand(directory.attributes, call.credential, ACCESS.EXECUTE);
+  demand(directory, call.credential, ACCESS.EXECUTE);
   let inode = yield* finish(directory.lookup(name));
   let made = false;
   if (inode === undefined) {
     if ((flags & O.CREAT) === 0) fail(E.ENOENT);
-    demand(directory.attributes, call.credential, ACCESS.WRITE);
+    demand(directory, call.credential, ACCESS.WRITE);
     const gid = newGroup(directory, call.credential);
     inode = yield* finish(
       directory.create(name, S.IFREG | mode & 0o7777, call.credential.uid, gid, 0),
     );
+    if (isSynchronous(directory)) yield* finish(directory.sync(false));
     made = true;
   } else if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) {
     yield* finish(inode.release());
@@ -183,7 +184,7 @@ function* createUnnamed(server: FileServer, call: ServiceCall): Coroutine<number
   const [index, flags, mode] = Array.from(call.args);
   const { inode: directory, mount } = server.handles.get(index);
   if (!isDirectory(directory)) fail(E.ENOTDIR);
-  demand(directory.attributes, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
+  demand(directory, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
   if (directory.createUnnamed === undefined) return fail(E.EOPNOTSUPP);
   const { uid } = call.credential;
   const gid = newGroup(directory, call.credential);
@@ -217,7 +218,8 @@ function* openInode(
   if (!trusted) {
     const mask = (access !== O.WRONLY ? ACCESS.READ : 0) |
       (writes || (flags & O.TRUNC) !== 0 ? ACCESS.WRITE : 0);
-    demand(inode.attributes, call.credential, mask);
+    demand(inode, call.credential, mask);
+    demandFlags(inode, flags);
   }
   if ((flags & O.TRUNC) !== 0 && type === S.IFREG) yield* finish(inode.truncate(0));
   Object.assign(handle, accessOf(flags));
@@ -246,6 +248,14 @@ function* reopen(server: FileServer, call: ServiceCall): Coroutine<number> {
 function accessOf(flags: number): Pick<Handle, "readable" | "writable"> {
   const access = flags & O.ACCMODE;
   return { readable: access !== O.WRONLY, writable: access !== O.RDONLY };
+}
+
+/** A file that only grows is opened for nothing else. @throws Errno EPERM */
+function demandFlags(inode: Inode, flags: number): void {
+  const writes = (flags & O.ACCMODE) !== O.RDONLY;
+  if (writes && (flags & O.APPEND) === 0 || (flags & O.TRUNC) !== 0) {
+    demandUnmarked(inode, FL.APPEND);
+  }
 }
 
 export const openCalls: Record<number, FileCall> = {

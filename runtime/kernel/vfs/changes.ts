@@ -26,5 +26,6 @@ export const changeOf: ReadonlyMap<number, Change> = new Map<number, Change>([
   [Call.UTIMENSAT, "file"],
   [Call.FSETXATTR, "file"],
   [Call.FREMOVEXATTR, "file"],
+  [Private.SET_FLAGS, "file"],
   [Call.PWRITE64, "opened"],
 ]);

@@ -76,6 +76,21 @@ export const POLL = { IN: 1, PRI: 2, OUT: 4, ERR: 8, HUP: 16, NVAL: 32, RDHUP: 0
 export const UTIME_NOW = 0x3fff_ffff;
 export const UTIME_OMIT = 0x3fff_fffe;
 
+/** Flags of files (FS_IOC_GETFLAGS(2const)), with the bits that ext4 has on disk. */
+export const FL = {
+  SECRM: 0x1,
+  UNRM: 0x2,
+  COMPR: 0x4,
+  SYNC: 0x8,
+  IMMUTABLE: 0x10,
+  APPEND: 0x20,
+  NODUMP: 0x40,
+  NOATIME: 0x80,
+  NOTAIL: 0x8000,
+  DIRSYNC: 0x1_0000,
+  TOPDIR: 0x2_0000,
+} as const;
+
 export const RENAME = { NOREPLACE: 1, EXCHANGE: 2 } as const;
 
 export const FALLOC = { KEEP_SIZE: 1, PUNCH_HOLE: 2, ZERO_RANGE: 16 } as const;

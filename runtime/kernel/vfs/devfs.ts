@@ -98,6 +98,7 @@ export function createDevfs(environment: Environment, needs: Record<string, unkn
   filesystem.addDevice("ptmx", 0o666, deviceNumber(5, 2), elsewhere);
   const names = filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0);
   filesystem.root.attach("pts", names);
+  filesystem.root.attach("mqueue", filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0));
   // What programs and shells expect of every Linux: descriptors by name, and a place for shared memory.
   for (const [name, target] of Object.entries(LINKS)) filesystem.root.symlink(name, target, 0, 0);
   filesystem.root.attach("shm", filesystem.newInode(S.IFDIR | 0o1777, 0, 0, 0));

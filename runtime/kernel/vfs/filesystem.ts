@@ -73,6 +73,8 @@ export interface Inode {
   /** changes when the number is reused */
   readonly generation: number;
   readonly attributes: Readonly<Attributes>;
+  /** bits of `FL` and what else the file system keeps with them; absent where it has no flags */
+  readonly flags?: number;
   /** it was made without a name, and may get one yet */
   unnamed?: boolean;
   /** regular file: a write within `spareBytes` of its file system fails only where the disk does */
@@ -85,6 +87,9 @@ export interface Inode {
   setAttributes(
     change: Partial<Pick<Attributes, "mode" | "uid" | "gid" | "atimeNs" | "mtimeNs">>,
   ): Blocking<void>;
+
+  /** sets its flags, all of them; ctime is set to now. Errno EOPNOTSUPP for a change that the file system does not know. */
+  setFlags?(flags: number): Blocking<void>;
 
   /** directory: the inode of a name, held for the caller; undefined where there is none. Never "." or "..". */
   lookup(name: string): Blocking<Inode | undefined>;

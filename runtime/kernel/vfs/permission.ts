@@ -2,8 +2,8 @@
 // but execute what nobody may.
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
-import { ACCESS } from "./constants.ts";
-import { type Attributes, S } from "./filesystem.ts";
+import { ACCESS, FL } from "./constants.ts";
+import { type Attributes, type Inode, S } from "./filesystem.ts";
 
 type Owned = Pick<Attributes, "mode" | "uid" | "gid">;
 
@@ -22,9 +22,15 @@ export function permits(attributes: Owned, credential: Credential, mask: number)
   return (mode >> shift & mask) === mask;
 }
 
-/** @throws Errno EACCES */
-export function demand(attributes: Owned, credential: Credential, mask: number): void {
-  if (!permits(attributes, credential, mask)) fail(E.EACCES);
+/** @throws Errno EACCES, EPERM where an immutable file would be changed */
+export function demand(inode: Inode, credential: Credential, mask: number): void {
+  if ((mask & ACCESS.WRITE) !== 0) demandUnmarked(inode, FL.IMMUTABLE);
+  if (!permits(inode.attributes, credential, mask)) fail(E.EACCES);
+}
+
+/** @throws Errno EPERM where an inode has one of the flags (`FL`) */
+export function demandUnmarked({ flags = 0 }: Inode, marks: number): void {
+  if ((flags & marks) !== 0) fail(E.EPERM);
 }
 
 /** @throws Errno EPERM unless the caller owns the file or is root */

@@ -61,3 +61,8 @@ export function text(read: () => Blocking<string>): ProcFile {
 export function line(value: string | number): ProcFile {
   return text(() => `${value}\n`);
 }
+
+/** A link to a path that stays. */
+export function linkTo(path: string): ProcLink {
+  return { kind: "link", target: () => path };
+}

@@ -81,7 +81,7 @@ export const Private = {
   CREATE: 1027,
   /** [handle, open flags]: checks permissions and truncates: the handle is an open file from now on */
   OPEN: 1028,
-  /** [handle, mount id]: what a walk that comes here finds mounted; 0 takes it away */
+  /** [handle, mount id]: what a walk that comes to it finds mounted; 0 takes it away */
   COVER: 1029,
   /** [mount, inode, generation, open flags]: a handle again after the server was restarted: out identity */
   REOPEN: 1030,
@@ -98,6 +98,10 @@ export const Private = {
    * {@link STEADY_STAT} where nothing but calls of clients changes that, else 0
    */
   STAT: 1035,
+  /** [handle]: status: its flags, as FS_IOC_GETFLAGS tells them */
+  FLAGS: 1036,
+  /** [handle, flags] */
+  SET_FLAGS: 1037,
 } as const;
 
 export const WalkFlag = {

@@ -1,9 +1,12 @@
 // Structures of Linux riscv64 that file calls fill: statx(2), stat(2), statfs(2), getdents64(2).
+import { FL } from "./constants.ts";
 import type { Attributes, Usage } from "./filesystem.ts";
 
 export const STATX_BYTES = 256;
 export const STATFS_BYTES = 120;
-const STATX_BASIC_AND_BTIME = 0xfff;
+const STATX_BASIC_AND_BTIME = 0xfff, STATX_MNT_ID = 0x1000;
+/** Flags of files that `stx_attributes` tells, with the same bits. */
+const TOLD_FLAGS = FL.COMPR | FL.IMMUTABLE | FL.APPEND | FL.NODUMP;
 const BILLION = 1_000_000_000n;
 
 function view(bytes: Uint8Array): DataView {
@@ -16,16 +19,21 @@ export function splitTime(ns: bigint): [seconds: bigint, nanoseconds: number] {
   return [(ns - rest) / BILLION, Number(rest)];
 }
 
-/** Fills a `struct statx`. Device numbers: major in the upper, minor in the lower 32 bits of 64. */
+/** Fills a `struct statx`. Device numbers: major in the upper, minor in the lower 32 bits of 64. @param flags where there are such */
 export function putStatx(
   into: Uint8Array,
   attributes: Attributes,
   ino: number,
   device: number,
+  flags?: number,
 ): void {
   const out = view(into);
   out.setUint32(0, STATX_BASIC_AND_BTIME, true);
   out.setUint32(4, attributes.blockBytes, true);
+  if (flags !== undefined) {
+    out.setUint32(8, flags & TOLD_FLAGS, true);
+    out.setUint32(56, TOLD_FLAGS, true);
+  }
   out.setUint32(16, attributes.links, true);
   out.setUint32(20, attributes.uid, true);
   out.setUint32(24, attributes.gid, true);
@@ -44,6 +52,18 @@ export function putStatx(
   out.setUint32(132, attributes.rdev & 0xff | attributes.rdev >>> 12 & 0xfff00, true);
   out.setUint32(136, 0, true);
   out.setUint32(140, device, true);
+}
+
+/** Says of which mount a `struct statx` is, and what device that is on. */
+export function putMount(
+  statx: Uint8Array,
+  { id, device }: { id: number; device: { major: number; minor: number } },
+): void {
+  const out = view(statx);
+  out.setUint32(0, out.getUint32(0, true) | STATX_MNT_ID, true);
+  out.setUint32(136, device.major, true);
+  out.setUint32(140, device.minor, true);
+  out.setUint32(144, id, true);
 }
 
 /** The number of the inode that a `struct statx` is of. */

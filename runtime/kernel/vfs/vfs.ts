@@ -7,11 +7,14 @@ import { E, fail } from "../errno.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { attributeCalls } from "./calls_attribute.ts";
 import { fileCalls } from "./calls_file.ts";
+import { flagCalls } from "./calls_flags.ts";
 import { nameCalls } from "./calls_name.ts";
 import { openCalls } from "./calls_open.ts";
+import { FL } from "./constants.ts";
 import { APPEND, type FileSystem, type Inode } from "./filesystem.ts";
 import { HandleTable } from "./handles.ts";
 import { LockTable } from "./locks.ts";
+import { demandUnmarked } from "./permission.ts";
 import { Call, getBytes, Private } from "./protocol.ts";
 import { isDirectory } from "./walk.ts";
 
@@ -19,9 +22,10 @@ import { isDirectory } from "./walk.ts";
 export type FileCall = (server: FileServer, call: ServiceCall) => Blocking<number>;
 
 const handlers = new Map<number, FileCall>(
-  [openCalls, fileCalls, nameCalls, attributeCalls].flatMap(Object.entries<FileCall>).map(
-    ([number, handler]) => [Number(number), handler],
-  ),
+  [openCalls, fileCalls, nameCalls, attributeCalls, flagCalls].flatMap(Object.entries<FileCall>)
+    .map(
+      ([number, handler]) => [Number(number), handler],
+    ),
 );
 
 export class FileServer implements Service {
@@ -29,7 +33,7 @@ export class FileServer implements Service {
   readonly locks = new LockTable();
   /** held by a rename from its checks to its end */
   readonly renaming = new Mutex();
-  /** directories with something mounted on them, and what */
+  /** what has something mounted on it, and what */
   readonly #covers = new Map<Inode, number>();
 
   constructor(readonly filesystems: FileSystem[], readonly environment: Environment) {}
@@ -90,7 +94,18 @@ export class FileServer implements Service {
     if (!handle.writable) fail(E.EBADF);
     const { inode } = handle;
     const offset = call.args[2] !== 0 ? APPEND : offsetArgument(call.args[1]);
+    if (((inode.flags ?? 0) & (FL.IMMUTABLE | FL.SYNC)) !== 0) {
+      return this.#writeMarked(inode, offset, call.payload);
+    }
     return inode.write(offset, call.payload);
+  }
+
+  /** It may have become immutable since it was opened, or keep all on disk that is written. */
+  *#writeMarked(inode: Inode, offset: number, bytes: Uint8Array): Coroutine<number> {
+    demandUnmarked(inode, FL.IMMUTABLE);
+    const written = yield* finish(inode.write(offset, bytes));
+    yield* finish(inode.sync(false));
+    return written;
   }
 
   /** One use of a handle less; the last one lets go of its inode. */
@@ -109,7 +124,6 @@ export class FileServer implements Service {
 
   #cover(index: number, mount: number): number {
     const { inode } = this.handles.get(index);
-    if (!isDirectory(inode)) fail(E.ENOTDIR);
     if (mount === 0) {
       if (this.#covers.delete(inode)) this.releaseLater(inode);
     } else {
@@ -120,7 +134,7 @@ export class FileServer implements Service {
     return 0;
   }
 
-  /** What is mounted on a directory: its name must stay. */
+  /** What is mounted on an inode: its name must stay. */
   coveredBy(inode: Inode): number | undefined {
     return this.#covers.get(inode);
   }

@@ -60,12 +60,12 @@ export function* walk(request: WalkRequest): Coroutine<WalkEnd> {
           rest = after;
           continue;
         }
-        if ((flags & WalkFlag.DIRECTORY) !== 0 && !isDirectory(inode)) fail(E.ENOTDIR);
+        if (((flags & WalkFlag.DIRECTORY) !== 0 || slash) && !isDirectory(inode)) fail(E.ENOTDIR);
         const end = (flags & WalkFlag.PARENT) !== 0 ? name : called;
         return { inode, name: end, slash, above };
       }
       if (!isDirectory(inode)) fail(E.ENOTDIR);
-      demand(inode.attributes, credential, ACCESS.EXECUTE);
+      demand(inode, credential, ACCESS.EXECUTE);
       if (name.length > NAME_MAX) fail(E.ENAMETOOLONG);
       const last = after === "";
       if (last && (flags & WalkFlag.PARENT) !== 0) return { inode, name, slash, above };

@@ -5,6 +5,7 @@ import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
+import { MOST_MESSAGE_BYTES } from "../../kernel/process/ipc/message_queues.ts";
 import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
 import { getInt, getLong } from "../../kernel/process/little_endian.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
@@ -27,6 +28,8 @@ const MAX_VECTOR = 1024;
 const MAX_ARRAY_BYTES = 1 << 20;
 const FLOCK_BYTES = 32;
 const FD_SETSIZE = 1024;
+/** Of a message's type, before its text. */
+const TYPE_BYTES = 8;
 const MAX_STRINGS_BYTES = 2 << 20;
 
 /** The six registers of a call: low and high words. */
@@ -91,6 +94,17 @@ const decoders: Record<string, Decoder> = {
     const bytes = new Uint8Array(length);
     out.finishers.push((status, user) => {
       if (status > 0) user.write(address, bytes.subarray(0, status));
+    });
+    return bytes;
+  },
+  typedIn: (registers, index, access) =>
+    access.read(unsigned(registers, index), TYPE_BYTES + messageBytes(registers, index + 1)),
+  typedOut: (registers, index, _access, out) => {
+    const length = Math.min(signed(registers, index + 1), MOST_MESSAGE_BYTES);
+    if (length < 0) fail(E.EINVAL);
+    const bytes = new Uint8Array(TYPE_BYTES + length), address = unsigned(registers, index);
+    out.finishers.push((status, user) => {
+      if (status >= 0) user.write(address, bytes.subarray(0, TYPE_BYTES + status));
     });
     return bytes;
   },
@@ -251,6 +265,12 @@ function copiedOut(
   return bytes;
 }
 
+/** Bytes of a message's text. @throws Errno EINVAL for more than there may be */
+function messageBytes(registers: Registers, index: number): number {
+  const length = signed(registers, index);
+  return length >= 0 && length <= MOST_MESSAGE_BYTES ? length : fail(E.EINVAL);
+}
+
 /** The pieces of a `struct iovec` array, cut where a call ends. @throws Errno EINVAL */
 function vector(registers: Registers, index: number, access: UserAccess) {
   const count = signed(registers, index + 1);
@@ -297,7 +317,9 @@ function structured(kind: string): Decoder {
 
 /** Kinds that are two arguments: where something is, and how much of it. */
 const pairs = new Set(
-  ["bufferIn", "bufferOut", "returned", "messagesIn", "messagesOut"].map((kind) => decoders[kind]),
+  ["bufferIn", "bufferOut", "returned", "messagesIn", "messagesOut", "typedIn", "typedOut"].map(
+    (kind) => decoders[kind],
+  ),
 );
 
 /** The decoders of a call's arguments. */

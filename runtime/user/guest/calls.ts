@@ -76,6 +76,8 @@ const NEVER_RESTARTED = [
   "clock_nanosleep",
   "semop",
   "semtimedop",
+  "msgsnd",
+  "msgrcv",
 ];
 
 /** Calls with a signal mask of their own, and which argument it is. */

@@ -38,6 +38,8 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
   interrupted = false;
   /** it is at the beginning of the call, where its tracer looks at it */
   #entering = false;
+  /** it is in a call that its tracer has seen the beginning of: its time is the kernel's */
+  #inTracedCall = false;
   /** its status, once it is to end by itself */
   #leaving: number | undefined;
   #parked = false;
@@ -98,8 +100,9 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
   /** Its turn may be long: who asks for its processor time learns of what it has used of it. */
   settle(): void {
     if (this.#runsSinceNs === undefined) return;
-    const nowNs = this.#nowNs();
-    this.kernel.ran(nowNs - this.#runsSinceNs);
+    const nowNs = this.#nowNs(), passedNs = nowNs - this.#runsSinceNs;
+    if (this.#inTracedCall) this.kernel.systemNs += passedNs;
+    else this.kernel.ran(passedNs);
     this.#runsSinceNs = nowNs;
   }
 
@@ -155,9 +158,12 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
     this.#entering = false;
     const call = this.call!;
     this.call = undefined;
-    if (this.kernel.process.ending !== undefined || this.doomed) return true;
-    if (!endsSkipped(this, call)) return this.#systemCall();
-    this.kernel.tracing?.leavesCall();
+    this.settle();
+    this.#inTracedCall = true;
+    const ends = this.kernel.process.ending !== undefined || this.doomed;
+    if (!ends && !endsSkipped(this, call)) return this.#systemCall();
+    this.#leaveTracedCall();
+    if (!ends) this.kernel.tracing?.leavesCall();
     return true;
   }
 
@@ -222,9 +228,15 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
     this.kernel.interrupt(new Errno(E.EINTR));
   }
 
+  #leaveTracedCall(): void {
+    this.settle();
+    this.#inTracedCall = false;
+  }
+
   #finishCall(status: number): void {
     const call = this.call!;
     this.call = undefined;
+    if (this.#inTracedCall) this.#leaveTracedCall();
     const { words, args } = this.guest;
     const { tracing } = this.kernel;
     this.guest.hart.end(this, status);

@@ -37,6 +37,11 @@ const table = new Map<number, IoctlArgument>([
   [0x5421, { bytes: 4, in: true, out: false }], // FIONBIO
   [0x5429, { bytes: 4, in: false, out: true }], // TIOCGSID
   [0x5452, { bytes: 4, in: true, out: false }], // FIOASYNC
+  [0x8008_6601, { bytes: 4, in: false, out: true }], // FS_IOC_GETFLAGS
+  [0x4008_6602, { bytes: 4, in: true, out: false }], // FS_IOC_SETFLAGS
+  [0x8008_7601, { bytes: 4, in: false, out: true }], // FS_IOC_GETVERSION
+  [0x801c_581f, { bytes: 28, in: false, out: true }], // FS_IOC_FSGETXATTR
+  [0x401c_5820, { bytes: 28, in: true, out: false }], // FS_IOC_FSSETXATTR
   [0x8910, { bytes: 40, in: true, out: true }], // SIOCGIFNAME
   [0x8913, { bytes: 40, in: true, out: true }], // SIOCGIFFLAGS
   [0x8915, { bytes: 40, in: true, out: true }], // SIOCGIFADDR

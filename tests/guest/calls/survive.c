@@ -2,8 +2,17 @@
 #define _GNU_SOURCE
 #include "../programs/check.h"
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/xattr.h>
+static int flags_of(const char *path) {
+  int flags = -1, file = open(path, O_RDONLY);
+  if (ioctl(file, FS_IOC_GETFLAGS, &flags) != 0) flags = -1;
+  close(file);
+  return flags;
+}
+
 /** Doing it twice is not as doing it once: whether it was done shows when the answer was lost. */
 static int gets_name(const char *path, const char *name) {
   if (linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0) return 1;
@@ -21,7 +30,11 @@ int main(void) {
     CHECK(fsetxattr(file, "user.round", value, strlen(value), 0) == 0);
     snprintf(path, sizeof path, "/proc/self/fd/%d", file);
     snprintf(name, sizeof name, "file%d", round);
-    if (round % 3 == 0) CHECK(gets_name(path, name));
+    if (round % 3 == 0) {
+      CHECK(gets_name(path, name));
+      int flags = flags_of(name) | FS_NODUMP_FL;
+      CHECK(ioctl(file, FS_IOC_SETFLAGS, &flags) == 0);
+    }
     memset(found, 0, sizeof found);
     CHECK(pread(file, found, sizeof found, 0) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
     memset(found, 0, sizeof found);
@@ -33,6 +46,7 @@ int main(void) {
     snprintf(name, sizeof name, "file%d", round);
     snprintf(value, sizeof value, "round %d", round);
     memset(found, 0, sizeof found);
+    CHECK((flags_of(name) & FS_NODUMP_FL) != 0);
     CHECK(getxattr(name, "user.round", found, sizeof found) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
   }
   return finish();

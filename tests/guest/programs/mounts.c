@@ -146,6 +146,84 @@ static void atAnotherPlace(const char *here, const char *place) {
   CHECK(!exists("other/deep") && rmdir("other") == 0);
 }
 
+/** Whether a file holds a text. */
+static int holds(const char *path, const char *text) {
+  char found[64] = {0};
+  int fd = open(path, O_RDONLY);
+  ssize_t size = read(fd, found, sizeof found - 1);
+  close(fd);
+  return size == (ssize_t)strlen(text) && strcmp(found, text) == 0;
+}
+
+static void files(const char *here) {
+  char target[300];
+  snprintf(target, sizeof target, "%s%starget", here, strcmp(here, "/") == 0 ? "" : "/");
+  close(make("source", "source"));
+  close(make("target", "target"));
+  CHECK(symlink("target", "link") == 0);
+  FAILS(ENOTDIR, mount("source", "place", NULL, MS_BIND, NULL));
+  FAILS(ENOTDIR, mount("place", "target", NULL, MS_BIND, NULL));
+  CHECK(mount("source", "link", NULL, MS_BIND, NULL) == 0 && holds("target", "source") && listed(target, "tmpfs") == 0);
+  struct stat one, two;
+  CHECK(stat("source", &one) == 0 && stat("target", &two) == 0 && one.st_ino == two.st_ino);
+  FAILS(EBUSY, unlink("target"));
+  FAILS(EBUSY, rename("target", "elsewhere"));
+  FAILS(EBUSY, rename("source", "target"));
+  FAILS(EXDEV, link("target", "elsewhere"));
+  FAILS(ENOTDIR, open("target/", O_RDONLY));
+  FAILS(ENOTDIR, open("target/below", O_RDONLY));
+  int fd = open("target", O_CREAT | O_TRUNC | O_WRONLY, 0644);
+  CHECK(fd >= 0 && write(fd, "changed", 7) == 7 && close(fd) == 0 && holds("source", "changed"));
+  FAILS(EEXIST, open("target", O_CREAT | O_EXCL | O_WRONLY, 0644));
+  CHECK(mount("none", "target", NULL, MS_REMOUNT | MS_BIND | MS_RDONLY, NULL) == 0);
+  FAILS(EROFS, open("target", O_WRONLY));
+  CHECK(unlink("source") == 0 && holds("link", "changed"));
+  CHECK(umount("target") == 0 && holds("target", "target") && unlink("target") == 0 && unlink("link") == 0);
+}
+
+static void together(void) {
+  CHECK(mkdir("whole", 0755) == 0 && mkdir("alone", 0755) == 0 && mount("none", "place", "tmpfs", 0, NULL) == 0);
+  CHECK(mkdir("place/inner", 0755) == 0 && mount("none", "place/inner", "tmpfs", 0, NULL) == 0);
+  close(make("place/inner/lower", "l"));
+  CHECK(mount("none", "place/inner", "tmpfs", 0, NULL) == 0);
+  close(make("place/inner/upper", "u"));
+  CHECK(mount("place", "alone", NULL, MS_BIND, NULL) == 0 && !exists("alone/inner/upper"));
+  CHECK(mount("place", "whole", NULL, MS_BIND | MS_REC, NULL) == 0 && exists("whole/inner/upper"));
+  // Each has what is mounted there, and no other has it.
+  CHECK(mount("none", "alone/inner", "tmpfs", 0, NULL) == 0);
+  close(make("alone/inner/own", "o"));
+  CHECK(exists("alone/inner/own") && exists("place/inner/upper") && exists("whole/inner/upper"));
+  FAILS(EBUSY, rmdir("place/inner"));
+  CHECK(umount("place/inner") == 0 && exists("place/inner/lower") && umount("place/inner") == 0);
+  CHECK(!exists("place/inner/lower") && exists("alone/inner/own") && exists("whole/inner/upper"));
+  CHECK(umount("whole/inner") == 0 && exists("whole/inner/lower"));
+  FAILS(EBUSY, umount("whole"));
+  CHECK(umount2("whole", MNT_DETACH) == 0 && umount("place") == 0);
+  CHECK(exists("alone/inner/own") && umount("alone/inner") == 0 && !exists("alone/inner/own"));
+  CHECK(rmdir("alone/inner") == 0 && umount("alone") == 0);
+  CHECK(rmdir("alone") == 0 && rmdir("whole") == 0);
+}
+
+static void moved(const char *here) {
+  char from[300], to[300], now[400], inner[320];
+  snprintf(from, sizeof from, "%s%splace", here, strcmp(here, "/") == 0 ? "" : "/");
+  snprintf(to, sizeof to, "%s%selsewhere", here, strcmp(here, "/") == 0 ? "" : "/");
+  snprintf(inner, sizeof inner, "%s/inner", to);
+  CHECK(mkdir("elsewhere", 0755) == 0);
+  FAILS(EINVAL, mount("elsewhere", "place", NULL, MS_MOVE, NULL));
+  CHECK(mount("none", "place", "tmpfs", 0, NULL) == 0 && mkdir("place/inner", 0755) == 0);
+  CHECK(mount("none", "place/inner", "tmpfs", 0, NULL) == 0 && mkdir("place/inner/deep", 0755) == 0);
+  FAILS(ELOOP, mount("place", "place/inner", NULL, MS_MOVE, NULL));
+  FAILS(EINVAL, mount("place", "file", NULL, MS_MOVE, NULL));
+  CHECK(chdir("place/inner/deep") == 0 && mount(from, to, NULL, MS_MOVE, NULL) == 0);
+  CHECK(getcwd(now, sizeof now) != NULL && strncmp(now, inner, strlen(inner)) == 0);
+  CHECK(chdir("../../..") == 0 && exists("elsewhere/inner/deep") && exists("place/below"));
+  CHECK(listed(from, "tmpfs") == 0 && listed(to, "tmpfs") == 1 && listed(inner, "tmpfs") == 1);
+  CHECK(mount("none", "elsewhere", NULL, MS_UNBINDABLE, NULL) == 0);
+  FAILS(EINVAL, mount("elsewhere", "place", NULL, MS_BIND, NULL));
+  CHECK(umount("elsewhere/inner") == 0 && umount("elsewhere") == 0 && rmdir("elsewhere") == 0);
+}
+
 static void unprivileged(void) {
   CHECK(setuid(1000) == 0);
   FAILS(EPERM, mount("none", "place", "tmpfs", 0, NULL));
@@ -184,6 +262,9 @@ int main(void) {
   CHECK(usage.f_blocks * usage.f_bsize == 65536 && usage.f_bfree == usage.f_blocks);
   CHECK(mount("none", "place", NULL, MS_REMOUNT, NULL) == 0);
   CHECK(mount("none", "place", NULL, MS_PRIVATE | MS_REC, NULL) == 0);
+  CHECK(mount("none", "place", NULL, MS_SLAVE, NULL) == 0);
+  FAILS(EINVAL, mount("none", "place", NULL, MS_SLAVE | MS_PRIVATE, NULL));
+  FAILS(EINVAL, mount("none", ".", NULL, MS_PRIVATE, NULL));
 
   // It is full, and has room again.
   static char block[80000];
@@ -232,6 +313,9 @@ int main(void) {
   CHECK(umount("way") == 0 && unlink("way") == 0);
   readOnly(place);
   atAnotherPlace(here, place);
+  files(here);
+  together();
+  moved(here);
   CHECK(unlink("place/below") == 0 && rmdir("place") == 0 && unlink("file") == 0);
   return finish();
 }

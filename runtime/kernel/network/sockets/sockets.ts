@@ -5,7 +5,7 @@ import type { Blocking } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { decodeAddress, encodeAddress, familyOf } from "../address.ts";
-import { AF, MSG, SHUT, SOCK, SOL } from "../constants.ts";
+import { AF, MSG, SHUT, SO, SOCK, SOL } from "../constants.ts";
 import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
@@ -109,6 +109,7 @@ export class SocketServer implements Service {
         entry.optionSet(args[1], args[2]);
         return 0;
       case SocketCall.GETSOCKOPT:
+        if (args[1] === SOL.SOCKET && args[2] === SO.ERROR) this.#errorTaken(entry);
         return put(payload, endpoint.getOption(args[1], args[2]));
       case SocketCall.SHUTDOWN:
         if (args[1] !== SHUT.RD && args[1] !== SHUT.WR && args[1] !== SHUT.RDWR) fail(E.EINVAL);
@@ -144,6 +145,12 @@ export class SocketServer implements Service {
     return entry;
   }
 
+  /** The client takes it that there is no error now: that there is one is news again. */
+  #errorTaken(entry: Entry): void {
+    entry.told &= ~POLL.ERR;
+    this.#news.note(entry);
+  }
+
   /** The socket has become something else: the client knows nothing of it, and is told all. */
   #forgotten(entry: Entry): void {
     entry.told = entry.queued = 0;
@@ -176,7 +183,7 @@ export class SocketServer implements Service {
       return this.#withLevel(entry, POLL.OUT, count);
     } catch (failure) {
       // The client takes from an error that there is no room: that there is some is news again, and only that.
-      entry.told &= ~POLL.OUT;
+      entry.told &= entry.stream === undefined ? ~(POLL.OUT | POLL.ERR) : ~POLL.OUT;
       this.#news.note(entry);
       throw failure;
     }
@@ -233,9 +240,13 @@ export class SocketServer implements Service {
       if (entry.stream !== undefined && !entry.knowsAll(arrived)) fail(E.EAGAIN);
       got = entry.endpoint.receive(into, flags, controlRoom);
     } catch (failure) {
-      entry.told &= ~POLL.IN;
-      entry.queued = 0;
-      this.#news.note(entry);
+      if ((flags & MSG.ERRQUEUE) !== 0) this.#errorTaken(entry);
+      else {
+        entry.told &= ~POLL.IN;
+        entry.queued = 0;
+        if (entry.stream === undefined) entry.told &= ~POLL.ERR;
+        this.#news.note(entry);
+      }
       throw failure;
     }
     if ((flags & MSG.PEEK) === 0) entry.gave(got.count);
@@ -252,7 +263,8 @@ export class SocketServer implements Service {
     payload.set(from, 12);
     const dataEnd = RECEIVE_HEADER_BYTES + Math.min(got.count, into.length);
     payload.set(control, dataEnd);
-    return this.#withLevel(entry, POLL.IN, dataEnd + control.length);
+    const bit = (flags & MSG.ERRQUEUE) !== 0 ? POLL.ERR : POLL.IN;
+    return this.#withLevel(entry, bit, dataEnd + control.length);
   }
 
   #accept(entry: Entry, payload: Uint8Array): number {

@@ -58,6 +58,17 @@ export function ancillaryOf(
   room: number,
 ): { control: Uint8Array; truncated: boolean } {
   const writer = new ControlWriter(new Uint8Array(room));
+  putAncillary(writer, arrival, options, six);
+  return { control: writer.written, truncated: writer.truncated };
+}
+
+/** Puts what a program has asked for. */
+export function putAncillary(
+  writer: ControlWriter,
+  arrival: Arrival,
+  options: SocketOptions,
+  six: boolean,
+): void {
   const { realtimeNs, hopLimit, trafficClass, destination } = arrival;
   const seconds = realtimeNs / NS_PER_SECOND, rest = realtimeNs % NS_PER_SECOND;
   if (options.timestamp !== 0) {
@@ -76,7 +87,6 @@ export function ancillaryOf(
       if (options.receiveClass) writer.put(SOL.IPV6, IPV6.TCLASS, intBytes(trafficClass));
     }
   }
-  return { control: writer.written, truncated: writer.truncated };
 }
 
 function longs(...values: bigint[]): Uint8Array {

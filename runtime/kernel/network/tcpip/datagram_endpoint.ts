@@ -12,6 +12,8 @@ import {
   readDeparture,
   wantsAncillary,
 } from "./ancillary.ts";
+import { ErrorQueue, Origin } from "./error_queue.ts";
+import type { PacketError } from "./ip/icmp_error.ts";
 import { isMulticast } from "./ip/ip_address.ts";
 import type { Outgoing } from "./ip/outgoing.ts";
 import type { Path } from "./ip/path.ts";
@@ -37,6 +39,7 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
   /** messages that found the queue full */
   dropped = 0;
   #queue: Message[] = [];
+  readonly #errors = new ErrorQueue();
   #first = 0;
   #cost = 0;
   #path: Path | undefined;
@@ -57,7 +60,7 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     let ready = 0;
     if (this.queued > 0) ready |= Ready.IN;
     if (!this.#blocked) ready |= Ready.OUT;
-    if (this.error !== 0) ready |= Ready.ERR;
+    if (this.error !== 0 || this.#errors.length > 0) ready |= Ready.ERR;
     if ((this.#shut & 1) !== 0) ready |= Ready.IN | Ready.RDHUP;
     if (this.#shut === 3) ready |= Ready.HUP;
     return ready;
@@ -161,6 +164,7 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
   }
 
   receive(into: Uint8Array, flags: number, controlRoom = 0): Received {
+    if ((flags & MSG.ERRQUEUE) !== 0) return this.#receiveError(into, controlRoom);
     this.throwError();
     if (this.queued === 0) {
       if ((this.#shut & 1) !== 0) return { count: 0, flags: 0 };
@@ -209,6 +213,43 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     this.changed();
   }
 
+  /** The network reports an error, and the program wants to know all of it. @param headerBytes of the transport */
+  reported(error: PacketError, headerBytes: number): void {
+    const { errno, type, code, info, report, remote, remotePort, quoted } = error;
+    if (error.mtu !== undefined && this.options.discoverMtu === 0) return;
+    const four = remote.length === 4;
+    this.#errors.push({
+      errno,
+      origin: four ? Origin.ICMP : Origin.ICMP6,
+      type,
+      code,
+      info,
+      offender: this.tell(report?.source() ?? error.local, 0),
+      data: quoted.subarray(headerBytes),
+      to: this.tell(remote, remotePort),
+      arrival: report && arrivalOf(report, this.stack.realtimeNs()),
+    });
+    this.failed(errno);
+  }
+
+  /** A datagram is too large for a way that was not to cut it. @throws Errno EMSGSIZE */
+  protected refuse(path: Path, port: number): never {
+    if (this.options.receiveErrors) {
+      const to = this.tell(path.destination, port), data = nothing;
+      const local = { origin: Origin.LOCAL, type: 0, code: 0, offender: undefined };
+      const { mtu } = path;
+      this.#errors.push({ ...local, errno: E.EMSGSIZE, info: mtu, data, to, arrival: undefined });
+      this.changed();
+    }
+    return fail(E.EMSGSIZE);
+  }
+
+  #receiveError(into: Uint8Array, controlRoom: number): Received {
+    const received = this.#errors.take(into, this.options, this.six, controlRoom);
+    this.error = this.#errors.pending;
+    return received;
+  }
+
   /** Forgets the path: what is known of the way has changed. */
   rerouted(): void {
     if (this.peerIp === undefined || this.#path === undefined) return;
@@ -234,6 +275,7 @@ export abstract class DatagramEndpoint extends EndpointBase implements Endpoint,
     this.leaveGroups();
     this.releasePort();
     this.#queue = [];
+    this.#errors.clear();
     this.#first = this.#cost = 0;
   }
 }

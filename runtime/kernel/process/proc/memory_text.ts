@@ -16,6 +16,8 @@ const MAX_TEXT_BYTES = 2 << 20;
 /** An address as Linux prints it: eight digits or more. */
 const address = (page: number) => (page * PAGE_BYTES).toString(16).padStart(8, "0");
 
+const hex = (number: number) => number.toString(16).padStart(2, "0");
+
 function mapLine(mapping: Mapping): string {
   const { start, end, access, shared, object, objectPage, name } = mapping;
   const allowed = [
@@ -25,9 +27,10 @@ function mapLine(mapping: Mapping): string {
     shared ? "s" : "p",
   ].join("");
   const file = object?.file;
-  const device = (file?.mount.filesystem ?? 0).toString(16).padStart(2, "0");
+  const { major = 0, minor = 0 } = file?.mount.device ?? {};
+  const device = `${hex(major)}:${hex(minor)}`;
   const offset = address(object === undefined ? 0 : objectPage);
-  const fields = `${address(start)}-${address(end)} ${allowed} ${offset} 00:${device} 0`;
+  const fields = `${address(start)}-${address(end)} ${allowed} ${offset} ${device} 0`;
   return `${name === "" ? `${fields} ` : `${fields.padEnd(NAME_COLUMN)}${name}`}\n`;
 }
 

@@ -17,8 +17,10 @@ export function mountsText({ mounts }: MountTable): string {
 }
 
 export function mountInfoText({ mounts }: MountTable): string {
-  const line = ({ id, covers, path, type, filesystem, within, readOnly }: Mount) =>
-    `${id} ${covers?.mount.id ?? 0} 0:${filesystem} ${field(within)} ${field(path)} ` +
-    `${access(readOnly)} - ${type} ${type} rw\n`;
+  const line = ({ id, covers, path, type, device, within, readOnly, unbindable }: Mount) =>
+    `${id} ${covers?.mount.id ?? 0} ${device.major}:${device.minor} ${field(within)} ${
+      field(path)
+    } ` +
+    `${access(readOnly)} ${unbindable ? "unbindable " : ""}- ${type} ${type} rw\n`;
   return mounts.map(line).join("");
 }

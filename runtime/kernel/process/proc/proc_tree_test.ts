@@ -40,7 +40,12 @@ function world() {
     const covers = yield* resolve(root, root.root, "/proc", WalkFlag.FOLLOW);
     yield* processes.mounts.mount(server, 1, "proc", "/proc", covers);
   }());
-  (proc.processView as (view: ProcessView) => void)(processes.view);
+  (proc.processView as (view: ProcessView) => void)(
+    processes.processView({
+      disks: [{ sizeBytes: 1 << 20, readOnly: false, serial: "" }],
+      network: false,
+    }),
+  );
   const open = (process: Process, path: string, flags: number = O.RDONLY) =>
     call(process, "openat", here, path, flags, 0o644);
   const read = (process: Process, path: string) => {

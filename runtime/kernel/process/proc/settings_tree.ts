@@ -10,6 +10,14 @@ import {
 } from "../../network/limits.ts";
 import { directory, line, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
 import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
+import { MOST_MESSAGE_BYTES, MOST_QUEUE_BYTES, MOST_QUEUES } from "../ipc/message_queues.ts";
+import {
+  DEFAULT_BYTES,
+  DEFAULT_MESSAGES,
+  MOST_BYTES,
+  MOST_MESSAGES,
+  MOST_POSIX_QUEUES,
+} from "../ipc/posix_queue.ts";
 import { MOST_OPERATIONS, MOST_SEMAPHORES, MOST_SETS } from "../ipc/semaphores.ts";
 import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
 import { MAX_THREADS } from "../limits.ts";
@@ -89,6 +97,9 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
       overflowuid: line(OVERFLOW_ID),
       overflowgid: line(OVERFLOW_ID),
       randomize_va_space: line(0),
+      msgmax: line(MOST_MESSAGE_BYTES),
+      msgmnb: line(MOST_QUEUE_BYTES),
+      msgmni: line(MOST_QUEUES),
       shmmax: line(UNLIMITED),
       shmall: line(UNLIMITED),
       shmmni: line(MOST_SEGMENTS),
@@ -118,6 +129,13 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
         let open = 0;
         for (const process of kernel.all) open += process.descriptors.length;
         return `${open}\t0\t${MOST_DESCRIPTORS}\n`;
+      }),
+      mqueue: directory({
+        msg_default: line(DEFAULT_MESSAGES),
+        msg_max: line(MOST_MESSAGES),
+        msgsize_default: line(DEFAULT_BYTES),
+        msgsize_max: line(MOST_BYTES),
+        queues_max: line(MOST_POSIX_QUEUES),
       }),
       "pipe-max-size": line(MAX_PIPE_BYTES),
     }),

@@ -197,6 +197,8 @@ export class InternetSocket extends Socket {
   }
 
   receive(message: Incoming, flags: number): Blocking<number> {
+    // A connection has no queue of errors.
+    if ((flags & MSG.ERRQUEUE) !== 0 && this.streams) fail(E.EAGAIN);
     this.#served.behind.throwToReceiver();
     if (!this.streams) return this.#receiveDatagram(message, flags);
     const known = (flags & MSG.WAITALL) === 0
@@ -209,11 +211,12 @@ export class InternetSocket extends Socket {
     const controlRoom = Math.min(message.controlRoom, MOST_CONTROL_BYTES);
     const bytes = Math.min(roomOf(message), this.server.maxDataBytes - controlRoom);
     const payload = new Uint8Array(RECEIVE_HEADER_BYTES + bytes + controlRoom);
-    const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB);
+    const passed = flags & (MSG.PEEK | MSG.TRUNC | MSG.OOB | MSG.ERRQUEUE);
+    const ofErrors = (flags & MSG.ERRQUEUE) !== 0, bit = ofErrors ? POLL.ERR : POLL.IN;
+    const args = [passed, 0, 0, controlRoom];
     const got = yield* this.whenReceivable(
-      flags,
-      () =>
-        this.#served.transfer(POLL.IN, SocketCall.RECVFROM, [passed, 0, 0, controlRoom], payload),
+      ofErrors ? MSG.DONTWAIT : flags,
+      () => this.#served.transfer(bit, SocketCall.RECVFROM, args, payload),
     );
     message.flags |= getInt(payload, 0);
     message.address = payload.slice(12, 12 + Math.min(getInt(payload, 4) & 0xffff, 28));

@@ -284,7 +284,10 @@ export class ServedHandle implements ServedSocket {
     try {
       return yield* this.call(number, args, payload);
     } catch (failure) {
-      if (!(failure instanceof Errno) || failure.errno !== E.EAGAIN) throw failure;
+      if (!(failure instanceof Errno)) throw failure;
+      // Told, an error of datagrams is over; of another one there is news.
+      if (!this.socket.streams) this.level &= ~POLL.ERR;
+      if (failure.errno !== E.EAGAIN) throw failure;
       this.level &= ~bit;
       return undefined;
     }

@@ -47,12 +47,14 @@ export function systemTree(
 ): ProcDirectory {
   const block = blockDevices(disks);
   return directory({
-    block,
+    block: block.byName,
     class: directory({
-      block,
+      block: block.byClass,
       ...(internet === undefined ? {} : { net: networkClass(internet, network) }),
     }),
+    dev: directory({ block: block.byNumber, char: directory({}) }),
     devices: directory({
+      ...block.devices,
       system: directory({
         clocksource: directory({
           clocksource0: directory({

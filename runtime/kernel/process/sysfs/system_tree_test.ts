@@ -3,6 +3,7 @@ import type { Coroutine } from "../../coroutine.ts";
 import { E, type Errno } from "../../errno.ts";
 import type { ProcDirectory, ProcNode } from "../../vfs/proc_node.ts";
 import type { InternetSockets } from "../socket/internet_sockets.ts";
+import { partitionsText } from "./block_devices.ts";
 import { systemTree } from "./system_tree.ts";
 
 const MIB = 1 << 20;
@@ -42,8 +43,27 @@ Deno.test("disks have the names of Linux, and say how large they are", () => {
   const found = names(tree, "block")!;
   assertEquals([found[0], found[25], found[26]], ["vda", "vdz", "vdaa"]);
   assertEquals(found, names(tree, "class/block"));
-  assertEquals([read(tree, "block/vda/size"), read(tree, "block/vda/ro")], ["131072\n", "0\n"]);
-  assertEquals([read(tree, "block/vdaa/size"), read(tree, "block/vdaa/ro")], ["2048\n", "1\n"]);
+  const [first, last] = ["devices/virtio0/block/vda", "devices/virtio26/block/vdaa"];
+  assertEquals([read(tree, `${first}/size`), read(tree, `${first}/ro`)], ["131072\n", "0\n"]);
+  assertEquals([read(tree, `${last}/size`), read(tree, `${last}/ro`)], ["2048\n", "1\n"]);
+});
+
+Deno.test("disks are found by name and by number, and their links lead to them", () => {
+  const disks = [disk(64 * MIB), disk(MIB)];
+  const tree = systemTree(undefined, { disks, network: false });
+  assertEquals(names(tree, "dev/block"), ["254:0", "254:16"]);
+  for (const path of ["block/vdb", "class/block/vdb", "dev/block/254:16"]) {
+    const link = nodeAt(tree, path);
+    const target = link?.kind === "link" ? link.target(undefined) as string : "";
+    const from = path.split("/").slice(0, -1);
+    for (const name of target.split("/")) name === ".." ? from.pop() : from.push(name);
+    assertEquals(from.join("/"), "devices/virtio1/block/vdb");
+  }
+  assertEquals(read(tree, "devices/virtio1/block/vdb/dev"), "254:16\n");
+  assertEquals(
+    partitionsText(disks),
+    "major minor  #blocks  name\n\n 254        0      65536 vda\n 254       16       1024 vdb\n",
+  );
 });
 
 Deno.test("interfaces are told by the server when somebody looks; one that it does not know cannot be read", () => {

@@ -2,16 +2,19 @@
 // names.ts, those that change the contents of a file in file_write.ts and file_space.ts.
 import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
+import { FL } from "../../vfs/constants.ts";
 import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
 import { S } from "../../vfs/filesystem.ts";
 import { PAGE_BYTES } from "../page_cache/page_cache.ts";
 import type { Buffer } from "./buffer_cache.ts";
+
 import { Directory } from "./directory.ts";
 import { DirectoryBlocks } from "./directory_blocks.ts";
 import type { Ext4 } from "./ext4.ts";
 import { ExtendedAttributes } from "./extended_attributes.ts";
 import { ExtentList } from "./extents.ts";
 import { FileData } from "./file_data.ts";
+import { settableFlags } from "./file_flags.ts";
 import { allocate, seek, truncate } from "./file_space.ts";
 import { writeFile } from "./file_write.ts";
 import {
@@ -94,9 +97,9 @@ export class Ext4Inode implements Inode, JoinedInode {
     return this.type === S.IFDIR;
   }
 
-  /** Files with block maps cannot grow; a file system that is read only opens none for writing. */
+  /** Files with block maps cannot grow, others have flags that say no or wait for the disk; a file system that is read only opens none for writing. */
   get takesWrites(): boolean {
-    return (this.flags & InodeFlag.EXTENTS) !== 0;
+    return (this.flags & (InodeFlag.EXTENTS | FL.IMMUTABLE | FL.SYNC)) === InodeFlag.EXTENTS;
   }
 
   get #isFastSymlink(): boolean {
@@ -200,6 +203,15 @@ export class Ext4Inode implements Inode, JoinedInode {
   ): Coroutine<void> {
     yield* this.filesystem.operation(() => {
       Object.assign(this.attributes, change);
+      this.touch(false);
+    });
+  }
+
+  *setFlags(flags: number): Coroutine<void> {
+    const change = flags ^ this.flags;
+    if ((change & ~settableFlags(this.attributes.mode)) !== 0) fail(E.EOPNOTSUPP);
+    yield* this.filesystem.operation(() => {
+      this.flags ^= change;
       this.touch(false);
     });
   }

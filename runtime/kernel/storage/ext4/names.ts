@@ -6,6 +6,7 @@ import { S } from "../../vfs/filesystem.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
 import type { Ext4Inode } from "./inode.ts";
+import { inheritedFlags } from "./file_flags.ts";
 import { BLOCK_AREA_BYTES, InodeFlag } from "./inode_format.ts";
 
 const MAX_LINKS = 65000;
@@ -83,6 +84,7 @@ export class Names {
       const directory = (mode & S.IFMT) === S.IFDIR;
       if (directory && parent.attributes.links >= MAX_LINKS) fail(E.EMLINK);
       const inode = yield* filesystem.inodes.create(parent.ino, mode, uid, gid);
+      inode.flags |= inheritedFlags(parent.flags, mode);
       inode.hold();
       try {
         if (directory) yield* initializeDirectory(filesystem, inode, parent.ino);
@@ -111,6 +113,7 @@ export class Names {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {
       const inode = yield* filesystem.inodes.create(parent.ino, mode, uid, gid);
+      inode.flags |= inheritedFlags(parent.flags, mode);
       inode.attributes.links = 0;
       inode.hold();
       filesystem.orphans.add(inode);

@@ -3,7 +3,7 @@
 import type { Coroutine } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
-import { DT, SEAL } from "../../vfs/constants.ts";
+import { DT, FL, SEAL } from "../../vfs/constants.ts";
 import {
   APPEND,
   type Attributes,
@@ -19,6 +19,8 @@ const MAX_FILE_BYTES = 2 ** 43;
 const MAX_EXTENDED_BYTES = 131_072;
 /** Pages that are made at a time before others have their turn. */
 const PAGES_A_TURN = 1024;
+/** Flags of files that mean something here, and those that new ones have of their directory. */
+const FLAGS = FL.IMMUTABLE | FL.APPEND | FL.NODUMP | FL.NOATIME, INHERITED = FL.NODUMP | FL.NOATIME;
 
 /** The file system that memory inodes belong to, as they see it. */
 export interface MemoryOwner extends FileSystem {
@@ -38,6 +40,7 @@ export class MemoryInode implements Inode {
   parentInode: MemoryInode | undefined;
   target = "";
   unnamed = false;
+  flags = 0;
   /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
   seals: number = SEAL.SEAL;
   readonly #pages = new Map<number, Uint8Array>();
@@ -102,6 +105,12 @@ export class MemoryInode implements Inode {
     this.#touch(false);
   }
 
+  setFlags(flags: number): void {
+    if ((flags & ~FLAGS) !== 0) fail(E.EOPNOTSUPP);
+    this.flags = flags;
+    this.#touch(false);
+  }
+
   lookup(name: string): MemoryInode | undefined {
     const found = this.entries.get(name)?.inode;
     found?.hold();
@@ -138,6 +147,7 @@ export class MemoryInode implements Inode {
   create(name: string, mode: number, uid: number, gid: number, rdev: number): MemoryInode {
     if (this.entries.has(name)) fail(E.EEXIST);
     const inode = this.filesystem.newInode(mode, uid, gid, rdev);
+    inode.flags = this.flags & INHERITED;
     this.attach(name, inode);
     inode.hold();
     return inode;
@@ -145,6 +155,7 @@ export class MemoryInode implements Inode {
 
   createUnnamed(mode: number, uid: number, gid: number): MemoryInode {
     const inode = this.filesystem.newInode(mode, uid, gid, 0);
+    inode.flags = this.flags & INHERITED;
     inode.attributes.links = 0;
     inode.hold();
     return inode;

@@ -14,6 +14,8 @@ import type { Routes } from "./routes.ts";
 
 /** Errors sent per second, and at once (RFC 4443, 2.4 f: their rate must be limited). */
 const ERRORS_PER_SECOND = 1000, ERROR_BURST = 50;
+/** Codes for a neighbour that does not answer. */
+const HOST_UNREACHABLE_4 = 1, ADDRESS_UNREACHABLE_6 = 3;
 /** Most bytes of a packet with an error (RFC 1812, 4.3.2.3; RFC 4443, 3.1). */
 const ERROR_BYTES_4 = 576, ERROR_BYTES_6 = 1280;
 
@@ -49,7 +51,7 @@ export class Icmp {
         return;
       }
     }
-    const error = readIcmpError(bytes, at, end, version);
+    const error = readIcmpError(packet);
     // Nobody but this machine sent what is quoted.
     if (error !== undefined && this.routes.isLocal(error.local)) this.upper.failed(error);
   }
@@ -101,7 +103,12 @@ export class Icmp {
   /** A packet of ours, headers and all, that no neighbour took. */
   undeliverable(bytes: Uint8Array, at: number, version: 4 | 6, errno: number): void {
     const quoted = readQuoted(bytes, at, bytes.length, version);
-    if (quoted !== undefined) this.upper.failed({ ...quoted, errno, fatal: false, mtu: undefined });
+    if (quoted === undefined) return;
+    const [type, code] = version === 4
+      ? [Icmp4.UNREACHABLE, HOST_UNREACHABLE_4]
+      : [Icmp6.UNREACHABLE, ADDRESS_UNREACHABLE_6];
+    const found = { errno, fatal: false, mtu: undefined, type, code, info: 0, report: undefined };
+    this.upper.failed({ ...quoted, ...found });
   }
 
   #mayReport(): boolean {

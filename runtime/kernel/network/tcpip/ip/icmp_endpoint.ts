@@ -31,7 +31,9 @@ export class IcmpEndpoint extends DatagramEndpoint {
     }
     const outgoing = new IcmpMessage(path.version, message);
     this.dress(outgoing, path);
-    return this.stack.send(path, outgoing) === "sent";
+    const result = this.stack.send(path, outgoing);
+    if (result === "too big") this.refuse(path, 0);
+    return result === "sent";
   }
 
   protected override ensurePort(): void {
@@ -80,6 +82,11 @@ export class IcmpEndpoint extends DatagramEndpoint {
 
   /** An error came for an echo that this endpoint may have sent. */
   echoFailed(error: PacketError): void {
+    const { peerIp } = this;
+    const fits = peerIp === undefined || equalAddress(peerIp, error.remote);
+    if (this.options.receiveErrors && fits && (this.#raw || error.localPort === this.port)) {
+      return this.reported(error, 0);
+    }
     if (this.#raw || error.localPort !== this.port || this.peerIp === undefined) return;
     if (equalAddress(this.peerIp, error.remote)) this.failed(error.errno);
   }

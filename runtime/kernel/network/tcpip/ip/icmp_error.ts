@@ -2,6 +2,7 @@
 // its packet they quote.
 import { E } from "../../../errno.ts";
 import { IPPROTO } from "../../constants.ts";
+import type { Packet } from "../link/link.ts";
 import { get16, get32 } from "../wire.ts";
 import { FRAGMENTATION_NEEDED_4, Icmp4, Icmp6 } from "./icmp_message.ts";
 
@@ -19,7 +20,17 @@ export interface PacketError {
   remotePort: number;
   /** of the TCP segment */
   sequence: number;
+  /** what is left of the packet, from the header of its transport on */
+  quoted: Uint8Array;
+  /** of the message that tells of it, and what it says besides */
+  type: number;
+  code: number;
+  info: number;
+  /** who says so; undefined where this machine found out by itself */
+  report: Packet | undefined;
 }
+
+type Quoted = Omit<PacketError, "errno" | "fatal" | "mtu" | "type" | "code" | "info" | "report">;
 
 /** errno of UNREACHABLE by code (RFC 1122, 3.2.2.1; RFC 1812, 5.2.7.1), and whether it is final. */
 const UNREACHABLE_4: readonly [number, boolean][] = [
@@ -64,13 +75,9 @@ export function errnoOfIcmp6(type: number, code: number): [number, boolean] | un
   return type === Icmp6.PARAMETER ? [E.EPROTO, true] : undefined;
 }
 
-/** The error that the message at `at` reports; undefined where it makes no sense. */
-export function readIcmpError(
-  bytes: Uint8Array,
-  at: number,
-  end: number,
-  version: 4 | 6,
-): PacketError | undefined {
+/** The error that a message of ICMP reports; undefined where it makes no sense. */
+export function readIcmpError(packet: Packet): PacketError | undefined {
+  const { bytes, payloadAt: at, end, version } = packet;
   if (end - at < 8) return undefined;
   const type = bytes[at], code = bytes[at + 1];
   const found = version === 4 ? errnoOfIcmp4(type, code) : errnoOfIcmp6(type, code);
@@ -83,7 +90,10 @@ export function readIcmpError(
     // Old routers do not say (RFC 1191, 5): take the least that all links carry.
     mtu = get16(bytes, at + 6) || 576;
   }
-  return { ...quoted, errno, fatal, mtu };
+  const pointed = version === 4 ? Icmp4.PARAMETER : Icmp6.PARAMETER;
+  const pointer = version === 4 ? bytes[at + 4] : get32(bytes, at + 4);
+  const info = mtu ?? (type === pointed ? pointer : 0);
+  return { ...quoted, errno, fatal, mtu, type, code, info, report: packet };
 }
 
 /** Addresses and ports of the packet that starts at `at`, of which at least 8 bytes of payload are there. */
@@ -92,7 +102,7 @@ export function readQuoted(
   at: number,
   end: number,
   version: 4 | 6,
-): Omit<PacketError, "errno" | "fatal" | "mtu"> | undefined {
+): Quoted | undefined {
   const headerBytes = version === 4 ? (bytes[at] & 0xf) * 4 : 40;
   if (headerBytes < 20 || end - at < headerBytes + 8 || bytes[at] >> 4 !== version) {
     return undefined;
@@ -111,5 +121,6 @@ export function readQuoted(
     localPort: get16(bytes, transportAt + (echo ? 4 : 0)),
     remotePort: echo ? 0 : get16(bytes, transportAt + 2),
     sequence: get32(bytes, transportAt + 4),
+    quoted: bytes.slice(transportAt, end),
   };
 }

@@ -6,7 +6,7 @@ import { addToSum, foldSum } from "../checksum.ts";
 import { PORT_UNREACHABLE_4, PORT_UNREACHABLE_6 } from "../ip/icmp_message.ts";
 import { Icmp4, Icmp6 } from "../ip/icmp_message.ts";
 import type { PacketError } from "../ip/icmp_error.ts";
-import { addressKey, equalAddress } from "../ip/ip_address.ts";
+import { addressKey, equalAddress, isAny } from "../ip/ip_address.ts";
 import type { Packet } from "../link/link.ts";
 import { Ports } from "../ports.ts";
 import type { Stack } from "../stack.ts";
@@ -115,10 +115,21 @@ export class Udp {
       const endpoint = holder as UdpEndpoint;
       if (error.mtu !== undefined) endpoint.rerouted();
       const { peerIp, peerPort } = endpoint;
+      if (endpoint.options.receiveErrors) {
+        if (isOf(endpoint, error)) endpoint.reported(error, UDP_BYTES);
+        continue;
+      }
       // Who is not connected sends to many, and could not tell which of them it was.
       if (peerIp === undefined || peerPort !== error.remotePort) continue;
       if (!equalAddress(peerIp, error.remote)) continue;
       if (error.mtu === undefined && error.fatal) endpoint.failed(error.errno);
     }
   }
+}
+
+/** Whether an endpoint may have sent what an error is about. */
+function isOf({ boundIp, peerIp, peerPort }: UdpEndpoint, error: PacketError): boolean {
+  if (boundIp !== undefined && !isAny(boundIp) && !equalAddress(boundIp, error.local)) return false;
+  return peerIp === undefined ||
+    peerPort === error.remotePort && equalAddress(peerIp, error.remote);
 }

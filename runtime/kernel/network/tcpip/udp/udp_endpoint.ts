@@ -51,7 +51,7 @@ export class UdpEndpoint extends DatagramEndpoint {
     datagram.data = data;
     datagram.length = UDP_BYTES + data.length;
     const result = this.stack.send(path, datagram);
-    if (result === "too big") fail(E.EMSGSIZE);
+    if (result === "too big") this.refuse(path, port);
     return result === "sent";
   }
 
