@@ -114,7 +114,7 @@ interface Early {
 export class FrameServer implements Service {
   readonly transaction = 0;
   readonly durable = 0;
-  /** frames that came when nobody waited for any, and that there was no room for */
+  /** frames that came when nobody waited for any, and that there was no room for, or that fit into no slot */
   dropped = 0;
   /** frames that came before somebody waits for them, as when a stack has lost its driver */
   readonly #early: Early[] = [];
@@ -206,7 +206,9 @@ export class FrameServer implements Service {
 
   #takeEarly(batch: Batch): void {
     for (let [first] = this.#early; first !== undefined; [first] = this.#early) {
-      if (!batch.take(first.frame, first.verified)) return;
+      const taken = batch.take(first.frame, first.verified);
+      if (!taken && batch.used > 0) return;
+      if (!taken) this.dropped++;
       this.#early.shift();
       this.#earlyBytes -= first.frame.length;
     }
@@ -273,9 +275,9 @@ export class FrameClient implements FrameDevice {
   }
 
   send(length: number, fill: (into: Uint8Array) => void, offload?: TransmitOffload): boolean {
-    // Nobody will ever take it.
-    if (this.connection.state === "gone") return true;
     const bytes = recordBytes(length);
+    // Nobody will ever take it.
+    if (this.connection.state === "gone" || bytes > this.connection.maxPayloadBytes) return true;
     if (!this.#makeRoom(bytes)) {
       this.#blocked = true;
       return false;
@@ -293,7 +295,6 @@ export class FrameClient implements FrameDevice {
     const { connection } = this;
     if (this.#slot >= 0 && bytes > connection.maxPayloadBytes - this.#used) this.#flush();
     if (this.#slot >= 0) return true;
-    if (bytes > connection.maxPayloadBytes) return false;
     this.#slot = connection.reserve();
     this.#used = 0;
     this.#generation = connection.generation;

@@ -252,12 +252,12 @@ Deno.test("a file that is closed and opened by its path again stays open, until 
 
 Deno.test("no more than a few files are kept open for nobody, and none that is locked", () => {
   const world = new World(1), { kept } = world;
-  const names = Array.from({ length: 100 }, (_, index) => `f${index}`);
+  const names = Array.from({ length: 300 }, (_, index) => `f${index}`);
   for (const name of names) world.run(() => kept.call(create(name)));
   for (const name of names) world.opened(kept, name);
   const before = world.asked;
-  for (const name of names.slice(-64)) world.opened(kept, name);
-  assertEquals(world.asked - before, 64);
+  for (const name of names.slice(-256)) world.opened(kept, name);
+  assertEquals(world.asked - before, 256);
   const handle = world.run(() => kept.call(openOf("f0")));
   world.lock(handle);
   const asked = world.asked;

@@ -6,7 +6,7 @@ import { NAME_MAX, WALK_RESULT_BYTES } from "../vfs/protocol.ts";
 import type { HandleRecord } from "./handle_book.ts";
 
 /** Files that are kept open for nobody. */
-const MAX_PARKED = 64;
+const MAX_PARKED = 256;
 
 interface Opened {
   /** everything that the walk's answer depended on */
