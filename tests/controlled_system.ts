@@ -1,34 +1,8 @@
 // A manifest with programs of a few instructions, and `compose` in its folder: for tests of running systems.
 import { assertEquals } from "@std/assert";
 import { composeCommand, withFolder } from "./boot_harness.ts";
+import { smallManifest } from "./small_manifest.ts";
 import { writePrograms } from "./small_programs.ts";
-
-const manifest = (programs: string, more = "") => `
-kind: System
-name: small
-${more}
-machine:
-  memory: 128MiB
-  devices:
-    disk0: { model: virtio-blk, rootfs: { folder: root } }
-    console0: { model: virtio-console }
-    rng0: { model: virtio-rng }
-slices:
-  storage: [vfs, ext4, virtio-blk]
-  terminal: [devfs, virtio-console, virtio-rng]
-domains:
-  primary:
-    primary: true
-    memory: 32MiB
-    slices: [storage, terminal]
-    components: [process, vfs]
-    devices: [disk0, console0, rng0]
-mounts:
-  /: { filesystem: ext4 }
-  /dev: { filesystem: devfs }
-programs:
-${programs}
-`;
 
 export const decoder = new TextDecoder();
 
@@ -71,7 +45,7 @@ export function withManifest(
 ): Promise<void> {
   return withFolder(async (folder) => {
     await writePrograms(`${folder}/root`);
-    await Deno.writeTextFile(`${folder}/small.yaml`, manifest(programs, more));
+    await Deno.writeTextFile(`${folder}/small.yaml`, smallManifest({ programs, more }));
     const place = new Place(folder);
     try {
       await body(place);

@@ -3,33 +3,12 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Assembler, Register } from "../runtime/hardware/hart/testing/assembler.ts";
 import { composeCommand, withFolder } from "./boot_harness.ts";
+import { smallManifest } from "./small_manifest.ts";
 
 const { a0, a1, a2, a7, t0 } = Register;
 const WRITE = 64, EXIT = 93;
 
-const manifest = `
-kind: System
-name: counting
-machine:
-  memory: 128MiB
-  devices:
-    disk0: { model: virtio-blk, rootfs: { folder: root } }
-    console0: { model: virtio-console }
-    rng0: { model: virtio-rng }
-slices:
-  storage: [vfs, ext4, virtio-blk]
-  terminal: [devfs, virtio-console, virtio-rng]
-domains:
-  primary:
-    primary: true
-    memory: 32MiB
-    slices: [storage, terminal]
-    components: [process, vfs]
-    devices: [disk0, console0, rng0]
-mounts:
-  /: { filesystem: ext4 }
-  /dev: { filesystem: devfs }
-`;
+const manifest = smallManifest({ name: "counting" });
 
 /** Writes a letter that depends on a sum of many numbers. */
 function counting(): Uint8Array {

@@ -1,8 +1,9 @@
 // A network whose driver is a domain of its own, apart from TCP/IP: it carries what it should, over deaths of the
 // driver and of the stack; and a driver that never comes leaves a machine with its loopback interface.
 import { assert, assertEquals } from "@std/assert";
-import { boot, compile, type FaultPlan, load, type RunningMachine } from "../mod.ts";
+import { compile, type FaultPlan, load, type RunningMachine } from "../mod.ts";
 import { withFolder } from "./boot_harness.ts";
+import { beside, echoed, freePort } from "./network_server.ts";
 
 const manifest = (port: number, stack: string, isolation: string) => `
 kind: System
@@ -48,7 +49,6 @@ programs:
 `;
 
 const BYTES = 2_000_000;
-const LIMIT_MS = 40_000;
 
 /** Runs a body with a machine whose server listens at a port of the host. */
 function withServer(
@@ -58,45 +58,24 @@ function withServer(
   faults: FaultPlan[] = [],
 ): Promise<void> {
   return withFolder(async (folder) => {
-    const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = probe.addr;
-    probe.close();
+    const port = freePort();
     await Deno.writeTextFile(`${folder}/system.yaml`, manifest(port, stack, isolation));
     const { plan, diagnostics } = compile(await load(`${folder}/system.yaml`));
     if (plan === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
-    const listening = Promise.withResolvers<void>();
-    const machine = await boot({ ...plan, faults }, { onOutput: () => listening.resolve() });
-    const over = setTimeout(() => void machine.stop(0), LIMIT_MS);
-    try {
-      await listening.promise;
-      await body(port, machine);
-    } finally {
-      clearTimeout(over);
-      await machine.stop(0);
-    }
+    await beside({ ...plan, faults }, (machine) => body(port, machine));
   });
 }
 
 /** Has everything echoed, and does something each time that a part has come back. */
 async function echo(port: number, parts: number, between: () => void): Promise<void> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
   const sent = new Uint8Array(BYTES).map((_, at) => at * 7 ^ at >> 9);
-  const writing = (async () => {
-    for (let done = 0; done < sent.length;) {
-      done += await connection.write(sent.subarray(done, done + 50_000));
-    }
-    await connection.closeWrite();
-  })();
-  const back = new Uint8Array(BYTES + 1);
-  let received = 0, passed = 0;
-  for (let count; (count = await connection.read(back.subarray(received))) !== null;) {
-    received += count;
-    if (received <= BYTES * passed / parts) continue;
+  let passed = 0;
+  const back = await echoed(port, sent, (received) => {
+    if (received <= BYTES * passed / parts) return;
     passed++;
     between();
-  }
-  await writing;
-  assertEquals(received, BYTES);
+  });
+  assertEquals(back.length, BYTES);
   assert(sent.every((byte, at) => byte === back[at]), "other bytes came back");
 }
 

@@ -1,8 +1,9 @@
 // The network's domain dies under connections. With the contract `retry` they go on as if nothing had been:
 // every byte comes once and in its place. With `error` they are reset. Listening sockets come back.
 import { assert, assertEquals } from "@std/assert";
-import { boot, compile, type FaultPlan, load, type Plan, type RunningMachine } from "../mod.ts";
+import { compile, type FaultPlan, load, type Plan, type RunningMachine } from "../mod.ts";
 import { type Run, runMachine, withFolder } from "./boot_harness.ts";
+import { beside, echoed, freePort } from "./network_server.ts";
 
 const manifest = (isolation: string, contract: string, program: string, device: string) => `
 kind: System
@@ -98,12 +99,6 @@ Deno.test("error: a connection is reset", () =>
     assertEquals(run.output.get("main"), "listening\nECONNRESET\n", story(run));
   }));
 
-function freePort(): number {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  probe.close();
-  return probe.addr.port;
-}
-
 /** What a new connection is answered; undefined where there is no answer. */
 async function ask(port: number): Promise<number[] | undefined> {
   try {
@@ -158,27 +153,6 @@ for (const [fault, bytes] of [[wild, 2_000_000], [lossy, 400_000]] as const) {
     }));
 }
 
-/** Sends everything and reads what comes back, up to the end. */
-async function echoed(port: number, sent: Uint8Array): Promise<Uint8Array> {
-  using connection = await Deno.connect({ hostname: "127.0.0.1", port });
-  const write = async () => {
-    for (let done = 0; done < sent.length;) {
-      done += await connection.write(sent.subarray(done, done + 50_000));
-    }
-    await connection.closeWrite();
-  };
-  const writing = write();
-  const back = new Uint8Array(sent.length + 1);
-  let received = 0;
-  for (;;) {
-    const count = await connection.read(back.subarray(received));
-    if (count === null || count === 0) break;
-    received += count;
-  }
-  await writing;
-  return back.subarray(0, received);
-}
-
 /** Runs a body with a machine whose server listens at a port of the host. */
 function withServer(
   contract: string,
@@ -190,18 +164,8 @@ function withServer(
     const device =
       `{ model: virtio-net, backend: { user: { forward: [{ from: "127.0.0.1:${port}", to: 80 }] } } }`;
     const text = manifest("process", contract, `["serve", "80"]`, device);
-    const listening = Promise.withResolvers<void>();
-    const machine = await boot(await planWith(folder, text, faults), {
-      onOutput: () => listening.resolve(),
-    });
-    const over = setTimeout(() => void machine.stop(0), 40_000);
-    try {
-      await listening.promise;
-      await body(port, machine);
-    } finally {
-      clearTimeout(over);
-      await machine.stop(0);
-    }
+    const plan = await planWith(folder, text, faults);
+    await beside(plan, (machine) => body(port, machine));
   });
 }
 

@@ -4,6 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { boot, compile, load, type RunningMachine } from "../mod.ts";
 import { hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { withFolder } from "./boot_harness.ts";
+import { freePort } from "./network_server.ts";
 import { compilePrograms, lacksTools } from "./guest/cross_compiler.ts";
 import { guestPlan } from "./guest/guest_machine.ts";
 import { seededRandom } from "./small_machine.ts";
@@ -38,12 +39,6 @@ domains:
     ring: { depth: 64, spin: 50us, arena: 8MiB }
     recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100, heartbeat: 1s }
 `;
-
-function freePort(): number {
-  const probe = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  probe.close();
-  return probe.addr.port;
-}
 
 interface Served {
   machine: RunningMachine;

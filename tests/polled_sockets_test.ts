@@ -8,17 +8,11 @@ import { Poller } from "../runtime/hardware/poller.ts";
 import { eventLoopTime } from "../runtime/hardware/timers.ts";
 import { mappedMemoryAvailable } from "../runtime/hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../runtime/hypervisor/memory/opener.ts";
+import { freePort } from "./network_server.ts";
 import { seededRandom } from "./small_machine.ts";
 
 const ignore = !Poller.available || !mappedMemoryAvailable();
 const LOCAL = "127.0.0.1";
-
-/** A port that nobody listens on. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: LOCAL, port: 0 });
-  listener.close();
-  return listener.addr.port;
-}
 
 interface Host {
   sockets: PolledSockets;

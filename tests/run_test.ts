@@ -2,31 +2,10 @@
 // The programs are a few instructions each, and their root file system is a folder.
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { composeArguments, composeCommand, withFolder } from "./boot_harness.ts";
+import { smallManifest } from "./small_manifest.ts";
 import { writePrograms } from "./small_programs.ts";
 
-const manifest = (rootfs: string) => `
-kind: System
-name: small
-machine:
-  memory: 128MiB
-  devices:
-    disk0: { model: virtio-blk, rootfs: ${rootfs} }
-    console0: { model: virtio-console }
-    rng0: { model: virtio-rng }
-slices:
-  storage: [vfs, ext4, virtio-blk]
-  terminal: [devfs, virtio-console, virtio-rng]
-domains:
-  primary:
-    primary: true
-    memory: 32MiB
-    slices: [storage, terminal]
-    components: [process, vfs]
-    devices: [disk0, console0, rng0]
-mounts:
-  /: { filesystem: ext4 }
-  /dev: { filesystem: devfs }
-`;
+const manifest = (rootfs: string) => smallManifest({ rootfs });
 
 /** Runs `body` in a folder with a manifest whose root file system has the small programs. */
 function withMachine(

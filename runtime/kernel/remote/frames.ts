@@ -8,11 +8,12 @@ import { RingBroken } from "../../hypervisor/ring/layout.ts";
 import { Answer, type Blocking, type Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { FrameDevice, TransmitOffload } from "../network/frame_device.ts";
+import { get16, get32, put16, put32 } from "../network/tcpip/wire.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { type Connection, LOST, type PlacedCompleter } from "./connection.ts";
 import { FrameCall } from "./payload_flow.ts";
 
-// Before each frame in a batch: its length (32 bits), flags (16), and where a sender asks for it, what the device
+// Before each frame in a batch, in network order: its length (32 bits), flags (16), and where a sender asks for it, what the device
 // is to do (TransmitOffload, 16 bits each). Frames begin at multiples of 8.
 const HEAD_BYTES = 16;
 const Flag = { OFFLOAD: 1, VERIFIED: 2 } as const;
@@ -31,24 +32,6 @@ const kernel = { uid: 0, gid: 0, groups: [] };
 
 function recordBytes(frameBytes: number): number {
   return (HEAD_BYTES + frameBytes + 7) & ~7;
-}
-
-function get16(bytes: Uint8Array, at: number): number {
-  return bytes[at] | bytes[at + 1] << 8;
-}
-
-function get32(bytes: Uint8Array, at: number): number {
-  return (get16(bytes, at) | get16(bytes, at + 2) << 16) >>> 0;
-}
-
-function put16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value;
-  bytes[at + 1] = value >>> 8;
-}
-
-function put32(bytes: Uint8Array, at: number, value: number): void {
-  put16(bytes, at, value);
-  put16(bytes, at + 2, value >>> 16);
 }
 
 /** @param offload none: frames that came have `verified` in its place */
@@ -268,8 +251,9 @@ export class FrameClient implements FrameDevice {
       if (status !== 0 && status !== LOST) return false;
     }
     this.mac.set(payload.subarray(0, 6));
-    this.checksumsSent = (payload[6] & Property.CHECKSUMS) !== 0;
-    this.segmentsSent = (payload[6] & Property.SEGMENTS) !== 0;
+    const flags = get16(payload, 6);
+    this.checksumsSent = (flags & Property.CHECKSUMS) !== 0;
+    this.segmentsSent = (flags & Property.SEGMENTS) !== 0;
     this.mtu = Math.min(Math.max(get32(payload, 8), LEAST_MTU), MOST_MTU);
     return true;
   }
