@@ -170,6 +170,11 @@ export const units: Record<Exclude<NumberShape["kind"], "integer">, Record<strin
   microseconds: { us: 1, ms: 1000 },
 };
 
+/** Bytes in whole mebibytes, as hints suggest them. */
+export function wholeMebibytes(bytes: number): number {
+  return Math.ceil(bytes / (1 << 20)) * (1 << 20);
+}
+
 /** An amount as a manifest would write it: in the largest unit that divides it. */
 export function amountText(amount: number, kind: NumberShape["kind"]): string {
   if (kind === "integer" || amount === 0) return String(amount);

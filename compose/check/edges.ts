@@ -3,10 +3,8 @@
 import { components, interfaces } from "../../schemas/components.ts";
 import { takesMany } from "../plan/placement.ts";
 import { findCircle } from "./circle.ts";
-import { amountText } from "../../schemas/manifest_shape.ts";
+import { amountText, wholeMebibytes } from "../../schemas/manifest_shape.ts";
 import type { Rule } from "./context.ts";
-
-const roundUp = (bytes: number) => Math.ceil(bytes / (1 << 20)) * (1 << 20);
 
 export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
   const mechanism = (domain: string) => system.domains[domain]?.isolation ?? "process";
@@ -86,7 +84,7 @@ export const checkEdges: Rule = ({ system, placement, report, at, key }) => {
           } at once, and "${name}" needs ${amountText(wanted, "bytes")}`,
           span: key("domains", provider.domain),
           label: `depth ${depth}, arena ${amountText(arena, "bytes")}`,
-          hint: `arena: ${amountText(roundUp(wanted * depth), "bytes")} would do`,
+          hint: `arena: ${amountText(wholeMebibytes(wanted * depth), "bytes")} would do`,
         });
       }
       waits.set(from.space, (waits.get(from.space) ?? new Set()).add(provider.space));

@@ -1,6 +1,6 @@
 // The domains and their rings fit into the machine's memory.
 import { layOut } from "../plan/memory_map.ts";
-import { amountText } from "../../schemas/manifest_shape.ts";
+import { amountText, wholeMebibytes } from "../../schemas/manifest_shape.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { Rule } from "./context.ts";
 
@@ -10,7 +10,7 @@ export const checkMemory: Rule = ({ system, placement, report, at }) => {
     const left = system.machine.memory - usedBytes;
     const needs = Object.values(system.programs).some(({ run }) => run.startsWith("/"));
     if (!needs || left >= limits.userMemoryBytes.min) return;
-    const more = Math.ceil((usedBytes + limits.userMemoryBytes.min) / (1 << 20)) * (1 << 20);
+    const more = wholeMebibytes(usedBytes + limits.userMemoryBytes.min);
     report({
       code: "E0402",
       message: `domains and rings leave ${
@@ -21,7 +21,7 @@ export const checkMemory: Rule = ({ system, placement, report, at }) => {
     });
     return;
   }
-  const wanted = Math.ceil(usedBytes / (1 << 20)) * (1 << 20);
+  const wanted = wholeMebibytes(usedBytes);
   report({
     code: "E0401",
     message: `domains and rings take ${amountText(wanted, "bytes")}, and the machine has ${
