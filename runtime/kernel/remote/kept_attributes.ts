@@ -1,7 +1,7 @@
 // What a client keeps of names: the attributes that a path led to, paths that led nowhere, and files that were opened
 // by a path and are closed. As with contents, the
 // client is its server's only one, so that every change passes here: what it may touch is forgotten when it is sent,
-// and nothing is kept that was asked for while a change was under way. What changes by itself, the server says: only
+// and no answer is kept that a change may have overtaken. What changes by itself, the server says: only
 // an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an answer came from before.
 // docs/decisions/2026-11-30-clients-keep-attributes.md has the argument.
 import { type Blocking, isCoroutine, type Tasks } from "../coroutine.ts";
@@ -10,6 +10,7 @@ import type { Credential, Service, ServiceCall } from "../service.ts";
 import { Call, CONTINUES, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
 import { after } from "./after.ts";
+import { ChangesUnderWay } from "./changes_under_way.ts";
 import type { ContractService } from "./contract_service.ts";
 import { identity } from "./handle_book.ts";
 import { ParkedHandles } from "./parked_handles.ts";
@@ -36,9 +37,7 @@ export class KeptAttributes implements Service {
   /** file systems that nothing but calls of clients changes */
   readonly #steady = new Set<number>();
   readonly #handles = new ParkedHandles();
-  /** changes that were sent, and those that have not been answered */
-  #changes = 0;
-  #changing = 0;
+  readonly #changes = new ChangesUnderWay();
   #generation = -1;
   /** what permission checks look at, as a text */
   readonly #identities = new WeakMap<Credential, string>();
@@ -68,12 +67,12 @@ export class KeptAttributes implements Service {
     if (number === Private.STAT || number === Private.WALK) return this.#find(call);
     if (number === Call.CLOSE) return this.#close(call);
     if (!changesNames(call)) return this.below.call(call);
-    this.#changes++;
-    if (changesOneFile(number)) this.#forgetFile(this.server.record(call.args[0]).ino);
-    else this.#forgetAll();
-    this.#changing++;
+    const ino = changesOneFile(number) ? this.server.record(call.args[0]).ino : undefined;
+    if (ino === undefined) this.#forgetAll();
+    else this.#forgetFile(ino);
+    this.#changes.begin(ino);
     const over = (status: number) => {
-      this.#changing--;
+      this.#changes.end(ino);
       return status;
     };
     let result: Blocking<number>;
@@ -95,11 +94,10 @@ export class KeptAttributes implements Service {
     }
     const handle = this.#handles.take(key, call.payload);
     if (handle >= 0) return handle;
-    if (this.#changing > 0) return this.below.call(call);
     const { mount } = this.server.record(call.args[0]);
-    const changes = this.#changes;
+    const asked = this.#changes.now;
     const keep = (status: number) => {
-      if (changes === this.#changes && this.#usable()) this.#keep(key, mount, call, status);
+      if (this.#usable()) this.#keep(key, mount, call, status, asked);
       return status;
     };
     let result: Blocking<number>;
@@ -112,15 +110,28 @@ export class KeptAttributes implements Service {
     return isCoroutine(result) ? after(result, this.tasks, keep) : keep(result);
   }
 
-  #keep(key: string, mount: number, { number, payload }: ServiceCall, status: number): void {
+  /** @param asked when the answer was asked for */
+  #keep(
+    key: string,
+    mount: number,
+    { number, payload }: ServiceCall,
+    status: number,
+    asked: number,
+  ): void {
+    if (!this.#changes.noneSince(asked)) return;
     if (this.#known.size >= MAX_PATHS) this.#forgetAll();
     if (status === -E.ENOENT && this.#steady.has(mount)) this.#known.set(key, { status });
     if (number === Private.WALK && status >= 0 && status !== CONTINUES) {
-      this.#handles.opened(status, this.server.record(status), key, payload);
+      const record = this.server.record(status);
+      if (this.#changes.noneSince(asked, record.ino)) {
+        this.#handles.opened(status, record, key, payload);
+      }
     }
     if (number !== Private.STAT || status !== STEADY_STAT) return;
     this.#steady.add(mount);
-    const attributes = payload.slice(0, STATX_BYTES), ino = getStatxIno(attributes);
+    const ino = getStatxIno(payload);
+    if (!this.#changes.noneSince(asked, ino)) return;
+    const attributes = payload.slice(0, STATX_BYTES);
     this.#known.set(key, { status, attributes });
     const paths = this.#paths.get(ino);
     if (paths === undefined) this.#paths.set(ino, [key]);
@@ -169,7 +180,7 @@ export class KeptAttributes implements Service {
     const { generation, ready } = this.server;
     if (this.#generation !== generation) {
       this.#generation = generation;
-      this.#changes++;
+      this.#changes.anything();
       this.#forgetAll();
     }
     return ready;

@@ -193,6 +193,27 @@ Deno.test("what a path led to is asked for once, until a change may have touched
   assertEquals(world.askedFor(["a"]), [1]);
 });
 
+Deno.test("while a log is written, what is asked of other files is kept", () => {
+  const world = new World(1), { kept } = world, made = create("log");
+  const log = world.run(() => kept.call(made));
+  world.know(log, made.payload);
+  world.run(() => kept.call(create("page")));
+  const written = Array.from(
+    { length: 50 },
+    (_, at) => world.begin(() => kept.call(write(log, at))),
+  );
+  const underWay = () => written.some(({ status }) => status === undefined);
+  world.told(kept, "page");
+  world.opened(kept, "page");
+  world.told(kept, "log");
+  assertEquals([underWay(), world.askedFor(["page", "log"])], [true, [0, 1]]);
+  const before = world.asked;
+  world.opened(kept, "page");
+  assertEquals([underWay(), world.asked - before], [true, 1]);
+  while (underWay()) world.step();
+  assertEquals(world.told(kept, "log"), world.told(world.server, "log"));
+});
+
 Deno.test("a path that leads nowhere is not opened in vain twice", () => {
   const world = new World(1);
   const open = () =>
