@@ -68,6 +68,8 @@ export interface Endpoint {
 export interface StreamEndpoint extends Endpoint {
   /** @throws Errno EADDRINUSE, EINVAL */
   listen(backlog: number): void;
+  /** connections that wait to be accepted */
+  readonly acceptable: number;
   /** The next established connection. @throws Errno EAGAIN, EINVAL where it does not listen */
   accept(): StreamEndpoint;
   /** As of any endpoint. @param unread whether its owner has data of it that nobody has read: the peer is to know */

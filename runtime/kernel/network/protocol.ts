@@ -10,6 +10,9 @@
 // Data ahead: the event that tells of a stream carries what has come, where that is little and the client has
 // read all that it got before, so that a request needs not be asked for. Calls on a stream tell how many bytes
 // of it have arrived at the client, and how many of those its program has not read.
+//
+// Connections ahead: the event that tells of a socket that listens carries connections, accepted before the program
+// asks, as many as its backlog lets. One that the client has named in a call makes room for another.
 
 /** Calls have the riscv64 numbers of those they stand for. Arguments after the handle; payload as said. */
 export const SocketCall = {
@@ -59,7 +62,10 @@ export const SocketCall = {
   CLAIM: 0x3002,
   /** the client has asked for all connections that the server before had and that it knows of */
   CLAIMED: 0x3003,
-  /** waits; out: for each event handle, level and bytes of data (words), and the data, up to a whole word -> bytes */
+  /**
+   * waits; out: for each event handle, level and bytes of data (words), and the data, up to a whole word -> bytes; with
+   * {@link ACCEPTED} in the level they are connections ({@link AcceptedAhead})
+   */
   EVENTS: 0x3000,
   /** which text (an index of {@link NetworkTexts}), offset; out: text -> bytes */
   PROC: 0x3001,
@@ -85,6 +91,13 @@ export const ENDED = 0x4000;
  * behind a length word; and the level of the socket that it was accepted from.
  */
 export const AcceptedAt = { level: 0, peer: 4, local: 36, listener: 68, bytes: 72 } as const;
+
+/** A bit of levels in events, which no socket has: what goes with it are connections. */
+export const ACCEPTED = 0x8000;
+/** Where a connection that was accepted ahead has its handle, and what ACCEPT would answer. */
+export const AcceptedAhead = { handle: 0, answer: 4, bytes: 4 + AcceptedAt.bytes } as const;
+/** Connections of a socket that were accepted ahead and that the client has not named, at most. */
+export const MOST_ACCEPTED_AHEAD = 16;
 
 /** Words before the data of an event. */
 export const EVENT_HEAD_BYTES = 12;

@@ -2,7 +2,7 @@
 import { SO, SOL } from "../constants.ts";
 import type { Endpoint, StreamEndpoint } from "../endpoint.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { ENDED, MOST_AHEAD_BYTES } from "../protocol.ts";
+import { ENDED, MOST_ACCEPTED_AHEAD, MOST_AHEAD_BYTES } from "../protocol.ts";
 import type { NetlinkEndpoint } from "./netlink.ts";
 
 export class Entry {
@@ -18,6 +18,10 @@ export class Entry {
   lingers = false;
   /** it was accepted, and the client has not named it since: it may not have heard of it */
   tentative: boolean;
+  /** the socket that it was accepted from, where nobody had asked */
+  #listener: Entry | undefined;
+  /** connections that may be accepted before somebody asks, beside those that were */
+  #mayAccept = 0;
   /** bytes of the stream that were given to the client */
   #given = 0;
   /** the client had nothing left to read when it called last */
@@ -39,11 +43,32 @@ export class Entry {
     return "keep" in this.endpoint ? this.endpoint as StreamEndpoint : undefined;
   }
 
-  /** The client names it. */
-  known(): void {
-    if (!this.tentative) return;
+  /** The client names it. @returns the socket that may have another connection accepted for it */
+  known(): Entry | undefined {
+    if (!this.tentative) return undefined;
     this.tentative = false;
     this.stream!.keep(this.handle);
+    const listener = this.#listener;
+    this.#listener = undefined;
+    if (listener !== undefined) listener.#mayAccept++;
+    return listener;
+  }
+
+  /** It waits for connections. Those that were accepted ahead make the backlog no more than a quarter longer. */
+  listen(backlog: number): void {
+    if (!this.listens) this.#mayAccept = Math.min(MOST_ACCEPTED_AHEAD, Math.max(0, backlog >> 2));
+    this.listens = true;
+  }
+
+  /** Whether a connection is there that nobody has asked for, and may go with the news of it. */
+  get acceptsAhead(): boolean {
+    return this.#mayAccept > 0 && this.stream!.acceptable > 0;
+  }
+
+  /** It was accepted for the client of `listener`, which had not asked. */
+  acceptedFor(listener: Entry): void {
+    this.#listener = listener;
+    listener.#mayAccept--;
   }
 
   /** Makes a connection that was accepted here what its listener is. */

@@ -10,6 +10,7 @@ import type { Endpoint, InternetAddress, StreamEndpoint, Transport } from "../en
 import { POLL } from "../../vfs/constants.ts";
 import { FIRST_UNPRIVILEGED_PORT } from "../limits.ts";
 import {
+  AcceptedAhead,
   AcceptedAt,
   FIRST_SOCKET_INODE,
   MOST_CONTROL_BYTES,
@@ -53,7 +54,7 @@ export class SocketServer implements Service {
       case SocketCall.SOCKET:
         return this.#open(args, credential);
       case SocketCall.EVENTS:
-        return this.#news.tell(payload, ({ handle }) => this.#entries.has(handle));
+        return this.#news.tell(payload, this);
       case SocketCall.CLAIMED:
         return this.#claimedAll();
       case SocketCall.PROC:
@@ -64,7 +65,8 @@ export class SocketServer implements Service {
     }
     const entry = this.#entries.get(args[0]) ?? fail(E.EBADF);
     const { endpoint } = entry;
-    entry.known();
+    const listener = entry.known();
+    if (listener !== undefined && this.has(listener)) this.#news.note(listener);
     if (number === SocketCall.CLAIM) return this.#claim(entry, args, payload);
     // What the client knows of the stream has to be compared first.
     if ((entry.unclaimed || entry.lingers) && number !== SocketCall.CLOSE) fail(E.EBADF);
@@ -74,7 +76,7 @@ export class SocketServer implements Service {
       case SocketCall.RECVFROM:
         return this.#receive(entry, args, payload);
       case SocketCall.ACCEPT:
-        return this.#accept(entry, payload);
+        return this.#accept(entry, payload).handle;
       case SocketCall.CLOSE:
         return this.#close(entry, args);
       case SocketCall.IOCTL:
@@ -92,7 +94,7 @@ export class SocketServer implements Service {
       }
       case SocketCall.LISTEN:
         streamOf(endpoint).listen(args[1]);
-        entry.listens = true;
+        entry.listen(args[1]);
         this.#forgotten(entry);
         return 0;
       case SocketCall.CONNECT: {
@@ -267,7 +269,24 @@ export class SocketServer implements Service {
     return this.#withLevel(entry, bit, dataEnd + control.length);
   }
 
-  #accept(entry: Entry, payload: Uint8Array): number {
+  /** Whether a socket is still there. */
+  has(entry: Entry): boolean {
+    return this.#entries.get(entry.handle) === entry;
+  }
+
+  acceptAhead(entry: Entry, into: Uint8Array): boolean {
+    if (!entry.acceptsAhead || this.#entries.size >= MAX_SOCKETS) return false;
+    const accepted = this.#accept(entry, into.subarray(AcceptedAhead.answer, AcceptedAhead.bytes));
+    accepted.acceptedFor(entry);
+    new DataView(into.buffer, into.byteOffset).setInt32(
+      AcceptedAhead.handle,
+      accepted.handle,
+      true,
+    );
+    return true;
+  }
+
+  #accept(entry: Entry, payload: Uint8Array): Entry {
     const { endpoint } = entry;
     if (endpoint instanceof NetlinkEndpoint) return fail(E.EOPNOTSUPP);
     if (this.#entries.size >= MAX_SOCKETS) fail(E.ENFILE);
@@ -291,7 +310,7 @@ export class SocketServer implements Service {
       if (made.peer !== undefined) putAddress(payload, AcceptedAt.peer, encodeAddress(made.peer));
       putAddress(payload, AcceptedAt.local, encodeAddress(made.local));
     }
-    return accepted.handle;
+    return accepted;
   }
 
   #ioctl(endpoint: Endpoint | NetlinkEndpoint, request: number, payload: Uint8Array): number {

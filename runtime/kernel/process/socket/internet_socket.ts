@@ -4,6 +4,7 @@ import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import {
+  AcceptedAhead,
   AcceptedAt,
   ENDED,
   MOST_CONTROL_BYTES,
@@ -131,7 +132,8 @@ export class InternetSocket extends Socket {
 
   /** Asks for a connection where there is one, as far as is known: of each that comes there is news. */
   *#acceptNow(payload: Uint8Array): Coroutine<number | undefined> {
-    const served = this.#served;
+    const served = this.#served, here = this.#takeAhead(payload);
+    if (here !== undefined) return here;
     if (this.#listens && (served.level & (POLL.IN | POLL.ERR | POLL.HUP)) === 0) return undefined;
     // Of several who were told of one connection, the first has it, and no other needs ask.
     let more = served.level & POLL.IN;
@@ -139,10 +141,19 @@ export class InternetSocket extends Socket {
     try {
       const handle = yield* served.attempt(POLL.IN, SocketCall.ACCEPT, [], payload);
       more = handle === undefined ? 0 : getInt(payload, AcceptedAt.listener) & POLL.IN;
-      return handle;
+      // One may have come meanwhile.
+      return handle ?? this.#takeAhead(payload);
     } finally {
       if (more !== 0) served.became(served.level | more);
     }
+  }
+
+  /** Takes a connection that is here. @returns its handle */
+  #takeAhead(payload: Uint8Array): number | undefined {
+    const connection = this.#served.connections.shift();
+    if (connection === undefined) return undefined;
+    payload.set(connection.subarray(AcceptedAhead.answer));
+    return getInt(connection, AcceptedAhead.handle);
   }
 
   send(message: Outgoing, flags: number): Blocking<number> {
@@ -302,7 +313,10 @@ export class InternetSocket extends Socket {
 
   *shutdown(how: number): Coroutine<number> {
     const served = this.#served, { behind } = served;
-    if (how !== SHUT.WR) this.#noReading = true;
+    if (how !== SHUT.WR) {
+      this.#noReading = true;
+      served.refuseAll();
+    }
     if (how !== SHUT.RD) this.#noWriting = true;
     if (how === SHUT.WR && this.streams && served.connected && served.isWritable) {
       // What goes wrong with it has happened to the connection, and is told of that.
@@ -363,8 +377,8 @@ export class InternetSocket extends Socket {
   }
 
   poll(events: number): number {
-    const { level, ahead } = this.#served;
-    const here = ahead.length > 0 ? POLL.IN : 0;
+    const { level, ahead, connections } = this.#served;
+    const here = ahead.length > 0 || connections.length > 0 ? POLL.IN : 0;
     return (level | here) & (events & ~ENDED | POLL.ERR | POLL.HUP);
   }
 

@@ -3,7 +3,14 @@
 import { type Blocking, type Coroutine, finish, WaitQueue } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { EVENT_HEAD_BYTES, eventBytes, SERVER_LOST, SocketCall } from "../../network/protocol.ts";
+import {
+  ACCEPTED,
+  AcceptedAhead,
+  EVENT_HEAD_BYTES,
+  eventBytes,
+  SERVER_LOST,
+  SocketCall,
+} from "../../network/protocol.ts";
 import type { Credential, Service } from "../../service.ts";
 import { getInt } from "../little_endian.ts";
 
@@ -24,6 +31,8 @@ interface Early {
 export interface ServedSocket {
   /** The server says what it is ready for. @param data of a stream, that came ahead */
   became(level: number, data: Uint8Array): void;
+  /** The server has accepted a connection of it. @param connection what is at `AcceptedAhead` */
+  accepted(connection: Uint8Array): void;
   /** has a connection or is making one: for that, others have to be there again */
   readonly later: boolean;
   /** The server has died: there is another, or will never be. */
@@ -206,13 +215,36 @@ export class InternetSockets {
       const data = events.subarray(start, start + count);
       at += eventBytes(count);
       const socket = this.#byHandle.get(handle), early = this.#early.get(handle);
-      if (socket !== undefined) socket.became(level, data);
+      if ((level & ACCEPTED) !== 0) this.#tellAccepted(socket, level & ~ACCEPTED, data);
+      else if (socket !== undefined) socket.became(level, data);
       else if (early === undefined) this.#early.set(handle, { level, data: [data.slice()] });
       else {
         early.level = level;
         early.data.push(data.slice());
       }
     }
+  }
+
+  #tellAccepted(listener: ServedSocket | undefined, level: number, data: Uint8Array): void {
+    const { bytes } = AcceptedAhead;
+    for (let at = 0; at + bytes <= data.length; at += bytes) {
+      const connection = data.slice(at, at + bytes);
+      // Who listened may have closed the socket meanwhile.
+      if (listener === undefined) this.refuse(connection);
+      else listener.accepted(connection);
+    }
+    listener?.became(level, nothing);
+  }
+
+  /** Nobody will have a connection, and its peer is told. @param connection what is at `AcceptedAhead` */
+  refuse(connection: Uint8Array): void {
+    const handle = getInt(connection, AcceptedAhead.handle);
+    this.behind(this.#reset(handle));
+  }
+
+  *#reset(handle: number): Coroutine<void> {
+    yield* this.close(handle, false, 0, 1);
+    this.#early.delete(handle);
   }
 
   /** Once every socket has asked for what it had: nobody will ask for the rest. */

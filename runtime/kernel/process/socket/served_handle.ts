@@ -26,6 +26,8 @@ export class ServedHandle implements ServedSocket {
   /** how often its server has died: should one die while it comes back, all starts anew */
   turns = 0;
   readonly ahead = new ReceivedAhead();
+  /** of a socket that listens: connections that nobody has asked for yet; of each what is at `AcceptedAhead` */
+  connections: Uint8Array[] = [];
   readonly behind: SendBehind;
   /** of a connection that is being made anew, until that is known to go on */
   #becoming: number | undefined;
@@ -70,11 +72,22 @@ export class ServedHandle implements ServedSocket {
     this.socket.readiness.wakeAll();
   }
 
+  accepted(connection: Uint8Array): void {
+    this.connections.push(connection);
+  }
+
+  /** Nobody will accept the connections that are here. */
+  refuseAll(): void {
+    for (const connection of this.connections.splice(0)) this.server.refuse(connection);
+  }
+
   get later(): boolean {
     return this.socket.streams && (this.connected || this.#destination !== undefined);
   }
 
   serverLost(): void {
+    // The next server has them wait to be accepted.
+    this.connections = [];
     if (this.#lingers) return this.#end();
     if (this.connected && !this.socket.streams) return this.#end();
     const { server } = this, turn = ++this.turns;
@@ -255,6 +268,7 @@ export class ServedHandle implements ServedSocket {
   *#disconnect(address: Uint8Array): Coroutine<number> {
     // There is nothing to be read any more.
     this.ahead.drop();
+    this.refuseAll();
     const status = yield* this.call(SocketCall.CONNECT, [], address);
     this.connectingEnded(false);
     this.#madeHere = false;
@@ -370,6 +384,7 @@ export class ServedHandle implements ServedSocket {
     const { server } = this, handle = this.handle;
     this.#released = true;
     server.forget(this, handle);
+    this.refuseAll();
     // A server that died, or has no such socket any more, needs not be told.
     if (this.#lost) return;
     const seconds = yield* server.close(handle, waits, ...this.told());

@@ -149,6 +149,10 @@ export class TcpEndpoint extends EndpointBase implements StreamEndpoint, Owner {
     tcp.restored?.resumeHalfOpen(this);
   }
 
+  get acceptable(): number {
+    return this.listener?.ready.length ?? 0;
+  }
+
   accept(): TcpEndpoint {
     const { listener } = this;
     if (listener === undefined) fail(E.EINVAL);
