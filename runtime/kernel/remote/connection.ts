@@ -67,6 +67,8 @@ export class Connection implements PollSource {
   onTurnEnd: () => void = () => {};
 
   readonly #room = new WaitQueue();
+  /** requests since the server was told last that are in no hurry */
+  #unhurried = 0;
   #credentials = new WeakMap<Credential, number>();
   #nextCredential = 1;
   #lastCredential: Credential | undefined;
@@ -137,9 +139,15 @@ export class Connection implements PollSource {
   /**
    * Sends a call whose answer goes to `answer`.
    * @param args in place of the call's own
+   * @param hurries whether a server that sleeps is woken for it when the turn ends; otherwise by `hurry`, or for others
    * @returns false when the ring has no room, or is not up
    */
-  send(call: ServiceCall, args: ArrayLike<number>, answer: RingAnswer): boolean {
+  send(
+    call: ServiceCall,
+    args: ArrayLike<number>,
+    answer: RingAnswer,
+    hurries = true,
+  ): boolean {
     if (this.state !== "up") return false;
     const index = this.#credentialIndex(call.credential);
     if (index < 0) return false;
@@ -151,6 +159,7 @@ export class Connection implements PollSource {
       ring.arena.set(payload, ring.payloadOffset(slot));
       ring.copied(payload.length);
     }
+    if (!hurries) this.#unhurried++;
     this.#submit(slot, number, args, index, payload.length, answer);
     return true;
   }
@@ -250,6 +259,17 @@ export class Connection implements PollSource {
   notify(): void {
     if (this.state !== "up") return;
     this.onTurnEnd();
+    const { ring } = this;
+    // A server that is awake sees what is published.
+    if (ring.untold <= this.#unhurried) return ring.publish();
+    this.#unhurried = 0;
+    ring.notify();
+  }
+
+  /** Has the server do now what was sent without hurry. */
+  hurry(): void {
+    if (this.#unhurried === 0 || this.state !== "up") return;
+    this.#unhurried = 0;
     this.ring.notify();
   }
 
@@ -284,6 +304,7 @@ export class Connection implements PollSource {
     this.#credentials = new WeakMap();
     this.#lastCredential = undefined;
     this.#nextCredential = 1;
+    this.#unhurried = 0;
     this.generation = generation;
     this.state = "up";
     this.changed.wakeAll();

@@ -28,8 +28,10 @@ import { concernsHandles } from "./redo_log.ts";
 const MAX_REDO_BYTES = 16 << 20;
 /** Places in the ring that calls which nobody waits for leave to others. */
 const SLOTS_LEFT = 4;
-/** Writes that a server which sleeps is woken for, unless their caller waits before. */
-const WRITES_A_BELL = 4;
+/** What a server that sleeps is woken for, unless somebody waits before: writes, their bytes, or the time. */
+const WRITES_A_BELL = 16;
+const BYTES_A_BELL = 64 << 10;
+const BELL_NS = 10e6;
 const kernel: Credential = { uid: 0, gid: 0, groups: [] };
 const nothing = new Uint8Array(0);
 
@@ -58,6 +60,10 @@ export class ContractService implements Service {
   /** generation whose handles are in the book */
   #generation: number;
   #syncing = false;
+  /** of writes that a server which sleeps has not been woken for, about */
+  #unhurriedBytes = 0;
+  /** whether it will be */
+  #hurries = false;
 
   /** @param tasks of the domain that calls */
   constructor(
@@ -171,12 +177,31 @@ export class ContractService implements Service {
       this.#notes.recordsOf(own),
       kept,
     );
-    if (!connection.send(sent, sent.args, answer)) {
+    if (!connection.send(sent, sent.args, answer, false)) {
       throw new Error("There is no room for a write that was to be sent");
     }
-    // The caller may go on for long. Who is woken for each write goes to sleep again before the next.
-    if (connection.ring.untold >= WRITES_A_BELL) connection.notify();
+    // Who is woken for each write goes to sleep again before the next.
+    this.#unhurriedBytes += payload.length;
+    const enough = connection.ring.untold >= WRITES_A_BELL || this.#unhurriedBytes >= BYTES_A_BELL;
+    if (enough) this.hurry();
+    else this.#hurryLater();
     return answer;
+  }
+
+  /** Somebody waits for writes that were sent. */
+  hurry(): void {
+    this.#unhurriedBytes = 0;
+    this.connection.hurry();
+  }
+
+  #hurryLater(): void {
+    if (this.#hurries) return;
+    this.#hurries = true;
+    const { tasks } = this;
+    tasks.spawn(tasks.sleep(BELL_NS), () => {
+      this.#hurries = false;
+      this.hurry();
+    });
   }
 
   /**

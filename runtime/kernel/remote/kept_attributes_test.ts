@@ -198,19 +198,18 @@ Deno.test("while a log is written, what is asked of other files is kept", () => 
   const log = world.run(() => kept.call(made));
   world.know(log, made.payload);
   world.run(() => kept.call(create("page")));
-  const written = Array.from(
-    { length: 50 },
-    (_, at) => world.begin(() => kept.call(write(log, at))),
-  );
-  const underWay = () => written.some(({ status }) => status === undefined);
-  world.told(kept, "page");
-  world.opened(kept, "page");
-  world.told(kept, "log");
-  assertEquals([underWay(), world.askedFor(["page", "log"])], [true, [0, 1]]);
-  const before = world.asked;
-  world.opened(kept, "page");
-  assertEquals([underWay(), world.asked - before], [true, 1]);
-  while (underWay()) world.step();
+  const during = (ask: () => void) => {
+    const written = world.begin(() => kept.call(write(log, 5))), before = world.asked;
+    ask();
+    const asked = world.asked - before;
+    while (written.status === undefined) world.step();
+    return asked;
+  };
+  const stat = (name: string) => during(() => world.told(kept, name));
+  const open = () => during(() => world.opened(kept, "page"));
+  // To open, for its attributes, and to close.
+  assertEquals([stat("page"), stat("page"), open(), open()], [1, 0, 2, 1]);
+  assertEquals([stat("none"), stat("none"), stat("log"), stat("log")], [1, 0, 1, 1]);
   assertEquals(world.told(kept, "log"), world.told(world.server, "log"));
 });
 

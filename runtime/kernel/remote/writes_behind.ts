@@ -100,10 +100,18 @@ export class WritesBehind implements Service {
   /** Ends once less is under way, and nothing that was of the same bytes when it began. */
   *admission(handle: number, offset: number, length: number): Coroutine<void> {
     const record = this.server.record(handle), before = this.#numbers;
-    while (
+    yield* this.#while(() =>
       this.#isFull(MAX_WRITES / 2, MAX_BYTES / 2) ||
       this.#isWritten(record, offset, offset + length, before)
-    ) yield this.#answered;
+    );
+  }
+
+  /** Waits for answers. @param goesOn whether there are some to wait for */
+  *#while(goesOn: () => boolean): Coroutine<void> {
+    while (goesOn()) {
+      this.server.hurry();
+      yield this.#answered;
+    }
   }
 
   /** Whether there is room for a write in the ring. */
@@ -153,7 +161,7 @@ export class WritesBehind implements Service {
 
   /** Waits until nothing is under way that nobody waits for. */
   *settled(): Coroutine<void> {
-    while (this.#writes.size > 0 || this.#closing > 0) yield this.#answered;
+    yield* this.#while(() => this.#writes.size > 0 || this.#closing > 0);
   }
 
   /** Does a call once the writes that it would notice are done. */
@@ -185,7 +193,7 @@ export class WritesBehind implements Service {
   *#callInTurn(call: ServiceCall): Coroutine<number> {
     const before = this.#numbers;
     const handles = this.server.handlesOf(call);
-    while (this.#waits(call, before)) yield this.#answered;
+    yield* this.#while(() => this.#waits(call, before));
     // Closed meanwhile: its number may be that of another file by now.
     if (this.server.handlesOf(call).some((each, index) => each !== handles[index])) fail(E.EBADF);
     if (tellsFailure(call.number)) {
@@ -262,7 +270,7 @@ export class WritesBehind implements Service {
 
   *#closeInTurn(call: ServiceCall, record: HandleRecord): Coroutine<number> {
     const before = this.#numbers;
-    while (this.#isWritten(record, -Infinity, Infinity, before)) yield this.#answered;
+    yield* this.#while(() => this.#isWritten(record, -Infinity, Infinity, before));
     const failure = this.#takeFailure(record);
     const status = yield* finish(this.#closeBehind(call));
     return failure !== 0 ? -failure : status;

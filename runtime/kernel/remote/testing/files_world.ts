@@ -31,7 +31,11 @@ interface Taken {
 
 export class FilesWorld {
   readonly shape: RingShape;
-  readonly tasks = new Tasks(() => 0);
+  nowNs = 0;
+  readonly tasks = new Tasks(() => this.nowNs);
+  /** how often a server that sleeps would have been woken */
+  bells = 0;
+  readonly #bell = { ring: () => ++this.bells > 0 };
   readonly connection: Connection;
   readonly cache: ClientCache;
   /** what the server has, by inode */
@@ -67,7 +71,7 @@ export class FilesWorld {
     const shape = this.shape = { depth, arenaBytes: depth * 32 * PAGE_BYTES };
     const memory = this.#memory = new SharedArrayBuffer(ringBytes(shape));
     resetRing(memory, 1);
-    this.connection = new Connection(memory, shape, 1, silent, (reason) => {
+    this.connection = new Connection(memory, shape, 1, this.#bell, (reason) => {
       throw new Error(reason);
     });
     const service = this.#contract = new ContractService(this.connection, contract, this.tasks);
@@ -159,7 +163,7 @@ export class FilesWorld {
     for (const [ino, bytes] of files) this.files.set(ino, bytes.slice());
     resetRing(this.#memory, ++this.#generation);
     this.#server = this.#start();
-    this.connection.restore(this.#memory, this.#generation, silent);
+    this.connection.restore(this.#memory, this.#generation, this.#bell);
     this.tasks.spawn(this.#recover());
   }
 

@@ -10,8 +10,8 @@ export const pageOf = (value: number) => new Uint8Array(PAGE_BYTES).fill(value);
 export const nothing = new Uint8Array(0);
 
 /** A world with room, and a file of some pages whose end is known. */
-export function worldOfPages(pages: number, contract?: "retry" | "error") {
-  const world = new FilesWorld(64, 16, contract);
+export function worldOfPages(pages: number, contract?: "retry" | "error", depth = 16) {
+  const world = new FilesWorld(64, depth, contract);
   world.spareBytes = PLENTY;
   world.files.set(FILE, new Uint8Array(pages * PAGE_BYTES).fill(1));
   world.settle();
