@@ -15,6 +15,7 @@ export async function* memory(settings: Settings): AsyncGenerator<Row> {
     `kind: System\nname: memory\nextends: ${example}\nmachine: { devices: ${devices} }\n`,
   );
   const name = "quickstart, whole process tree";
+  if (!settings.wants(name)) return;
   const pairs = await repeated(settings, name, quick ? 1 : 3, async () => {
     const { code, stdout } = await new Deno.Command("sh", {
       args: [
