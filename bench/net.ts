@@ -2,6 +2,7 @@
 // `qemu-riscv64-static`, which uses the host's kernel; the network's domain isolated and not; bulk transfer.
 // One client of the host asks them all.
 import { boot, type Plan, type RunningMachine } from "../mod.ts";
+import { repeated, type Settings } from "./bench.ts";
 import {
   answering,
   answerLength,
@@ -17,7 +18,7 @@ import {
 } from "./clients.ts";
 import { rootTree } from "./root_tree.ts";
 import { nginx, NGINX_PORT, programOf, redis, type Served, serverPlan } from "./servers.ts";
-import { type Pair, type Row, row } from "./statistics.ts";
+import { type Row, row } from "./statistics.ts";
 
 const QEMU = "qemu-riscv64-static";
 const BULK_BYTES = 256 << 20;
@@ -106,17 +107,16 @@ function loadsOf(connections: number): Asked[] {
 }
 
 /** Requests a second, and bytes. */
-export async function net(folder: string, quick: boolean): Promise<Row[]> {
+export async function* net(settings: Settings): AsyncGenerator<Row> {
+  const { folder, quick, wants, tell } = settings;
+  tell("making the image");
   const port = freePort(), barePort = freePort();
   const isolated = await serverPlan(folder, true, [{ port, to: NGINX_PORT }]);
   const bare = await serverPlan(folder, false, [{ port: barePort, to: NGINX_PORT }]);
   const root = await rootTree(isolated, folder);
   const runs = quick ? 1 : 3, seconds = quick ? 2 : 5;
-  const goal = ">= 0.5";
-  const rows: Row[] = [];
-  const loads = CONNECTIONS.flatMap(loadsOf);
-  for (const { name, server, load, http } of loads) {
-    const pairs: Pair[] = [], placements: Pair[] = [];
+  for (const { name, server, load, http } of CONNECTIONS.flatMap(loadsOf)) {
+    if (!wants(name)) continue;
     const measure = async (at: number) => {
       await answering(at, load.request);
       const complete = http ? { ...load, answerBytes: await answerLength(at, HTTP) } : load;
@@ -125,22 +125,23 @@ export async function net(folder: string, quick: boolean): Promise<Row[]> {
       await ask(at, complete, seconds);
       return await ask(at, complete, seconds);
     };
-    for (let run = 0; run < runs; run++) {
+    const measured = await repeated(settings, name, runs, async () => {
       const there = freePort();
       const peer = await underQemu(root, server.words(root, there), () => measure(there));
       const inside = server.words("", NGINX_PORT);
       const ours = await inMachine(isolated, inside, () => measure(port));
       const none = await inMachine(bare, inside, () => measure(barePort));
-      pairs.push({ ours, peer });
-      placements.push({ ours, peer: none });
-    }
-    rows.push(row(name, "/s", "QEMU", goal, pairs));
-    rows.push(row(name, "/s", "isolation none", ">= 0.9", placements));
+      return { ours, peer, none };
+    });
+    yield row(name, "/s", "QEMU", ">= 0.5", measured);
+    const placements = measured.map(({ ours, none }) => ({ ours, peer: none }));
+    yield row(name, "/s", "isolation none", ">= 0.9", placements);
   }
-  const bulk: Pair[] = [];
+  const bulk = "bulk, from the machine";
+  if (!wants(bulk)) return;
   const send = ["/bin/busybox", "nc", "-l", "-p", String(NGINX_PORT), "-e"];
   const zeros = ["/bin/busybox", "dd", "if=/dev/zero", "bs=65536", `count=${BULK_BYTES >> 16}`];
-  for (let run = 0; run < runs; run++) {
+  const pairs = await repeated(settings, bulk, runs, async () => {
     const peer = await nativeBulk();
     const ours = await inMachine(isolated, [...send, ...zeros], async () => {
       for (let tries = 0;; tries++) {
@@ -152,8 +153,7 @@ export async function net(folder: string, quick: boolean): Promise<Row[]> {
         }
       }
     });
-    bulk.push({ ours: ours / 2 ** 20, peer: peer / 2 ** 20 });
-  }
-  rows.push(row("bulk, from the machine", "MiB/s", "native", ">= 0.2", bulk));
-  return rows;
+    return { ours: ours / 2 ** 20, peer: peer / 2 ** 20 };
+  });
+  yield row(bulk, "MiB/s", "native", ">= 0.2", pairs);
 }

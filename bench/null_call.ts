@@ -3,6 +3,7 @@
 import { MemoryOpener } from "../runtime/hypervisor/memory/opener.ts";
 import { RingClient } from "../runtime/hypervisor/ring/client.ts";
 import { resetRing, ringBytes } from "../runtime/hypervisor/ring/layout.ts";
+import { repeated, type Settings } from "./bench.ts";
 import { STOP } from "./null_call_server.ts";
 import { type Pair, type Row, row } from "./statistics.ts";
 
@@ -154,10 +155,11 @@ class Echo {
   }
 }
 
-export async function nullCall(folder: string, quick: boolean): Promise<Row[]> {
+/** Nanoseconds a call. */
+export async function* nullCall(settings: Settings): AsyncGenerator<Row> {
+  const { folder, quick } = settings;
   const getppid = buildGetppid(folder);
   const runs = quick ? 3 : 9;
-  const rows: Row[] = [];
   const echo = new Echo();
   await echo.messages(200);
   const message = await echo.messages(2000);
@@ -167,39 +169,35 @@ export async function nullCall(folder: string, quick: boolean): Promise<Row[]> {
     await turn();
     caller.alone(50_000);
     caller.together(200_000);
-    const measured = Array.from({ length: runs }, () => ({
+    const measured = await repeated(settings, `null calls to a ${isolation}`, runs, () => ({
       getppid: getppid(),
       alone: caller.alone(200_000),
       together: caller.together(1_000_000),
       wake: echo.wakes(1000),
     }));
     caller.call(STOP);
-    const add = (
-      name: string,
-      peer: string,
-      goal: string,
-      pairs: Pair[],
-    ) => rows.push(row(`null call to a ${isolation}, ${name}`, "ns", peer, goal, pairs));
+    const rowOf = (name: string, peer: string, goal: string, pairs: Pair[]) =>
+      row(`null call to a ${isolation}, ${name}`, "ns", peer, goal, pairs);
     const ppid = measured.map((each) => each.getppid);
-    add(
+    yield rowOf(
       "1 caller",
       "getppid",
       "<= 12",
       measured.map(({ alone }, at) => ({ ours: alone, peer: ppid[at] })),
     );
-    add(
+    yield rowOf(
       `${DEPTH} outstanding`,
       "getppid",
       "<= 1",
       measured.map(({ together }, at) => ({ ours: together, peer: ppid[at] })),
     );
-    add(
+    yield rowOf(
       "1 caller",
       "Atomics.wait",
       "< 1",
       measured.map(({ alone, wake }) => ({ ours: alone, peer: wake })),
     );
-    add(
+    yield rowOf(
       "1 caller",
       "postMessage",
       "< 1",
@@ -207,5 +205,4 @@ export async function nullCall(folder: string, quick: boolean): Promise<Row[]> {
     );
   }
   echo.stop();
-  return rows;
 }

@@ -1,6 +1,7 @@
 // 4 KiB cached reads by threads of a program: storage in a process of its own, beside the same kernel in one
 // address space. Then the same with reads that all cross, as first reads do, beside calls that trap, too.
 import type { Plan } from "../mod.ts";
+import { repeated, type Settings } from "./bench.ts";
 import { runProgram } from "./booted_program.ts";
 import { type Row, row } from "./statistics.ts";
 
@@ -12,7 +13,9 @@ function readsCross(plan: Plan): void {
   for (const ring of plan.rings) delete ring.clientCache;
 }
 
-export async function pread(folder: string, quick: boolean): Promise<Row[]> {
+/** Reads a second. */
+export async function* pread(settings: Settings): AsyncGenerator<Row> {
+  const { folder, quick, wants } = settings;
   const rate = async (manifest: string, threads: number, change?: (plan: Plan) => void) => {
     const args = [String(threads), String(CALLS)];
     const image = `${folder}/pread.img`;
@@ -27,18 +30,13 @@ export async function pread(folder: string, quick: boolean): Promise<Row[]> {
       [" that cross", 1, TRAP, "> 1", readsCross],
       [" that cross", 16, TRAP, "> 2", readsCross],
     ];
-  const rows: Row[] = [];
-  const runs = quick ? 3 : 7;
   for (const [which, threads, peer, goal, change] of cases) {
-    const pairs = [];
-    for (let run = 0; run < runs; run++) {
-      pairs.push({
-        ours: await rate("quickstart.yaml", threads, change),
-        peer: await rate(peer.manifest, threads),
-      });
-    }
     const title = `preads of 4 KiB${which}, ${threads} thread${threads > 1 ? "s" : ""}`;
-    rows.push(row(title, "1/s", peer.title, goal, pairs));
+    if (!wants(title)) continue;
+    const pairs = await repeated(settings, `${title}, ${peer.title}`, quick ? 3 : 7, async () => ({
+      ours: await rate("quickstart.yaml", threads, change),
+      peer: await rate(peer.manifest, threads),
+    }));
+    yield row(title, "1/s", peer.title, goal, pairs);
   }
-  return rows;
 }

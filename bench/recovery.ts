@@ -1,10 +1,11 @@
 // What a failure costs: the storage and the network domain are killed over and over under programs that look
 // whether what was acknowledged is there. Counted are the records that are not, the time until the first call
 // is answered, and what a program of another domain gets done in the second after a kill.
+import type { Settings } from "./bench.ts";
 import { killBeside } from "./recovery_beside.ts";
 import { killOverAndOver } from "./recovery_kills.ts";
 import { type Killed, RecoveryResults } from "./recovery_results.ts";
-import { echo, reader, writer } from "./recovery_system.ts";
+import { type BenchProgram, echo, reader, writer } from "./recovery_system.ts";
 import { type Pair, type Row, row } from "./statistics.ts";
 
 const KILLS = 1000, QUICK_KILLS = 50;
@@ -17,7 +18,8 @@ const GOAL_MS = 150;
 
 const killed: Killed[] = ["storage", "network"];
 
-export async function recovery(folder: string, quick: boolean): Promise<Row[]> {
+/** Milliseconds to the first call, records, and work a second. */
+export async function* recovery({ folder, quick, wants, tell }: Settings): AsyncGenerator<Row> {
   const wanted = quick ? QUICK_KILLS : KILLS;
   const all = killed.map((domain) => RecoveryResults.open(domain, wanted));
   const deadlineMs = performance.now() + LIMIT_MS;
@@ -25,23 +27,23 @@ export async function recovery(folder: string, quick: boolean): Promise<Row[]> {
     const [next] = all.toSorted((a, b) => a.kills - b.kills);
     if (next.kills >= wanted || performance.now() > deadlineMs) break;
     const count = Math.min(ROUND, wanted - next.kills);
+    tell(`${next.domain} was killed ${next.kills} times of ${wanted}, ${count} follow`);
     next.add(await killOverAndOver(folder, next.domain, count, next));
   }
-  const count = quick ? QUICK_BESIDE_KILLS : BESIDE_KILLS;
-  const beside = async (title: string, of: Killed, busy: typeof echo, neighbour: typeof echo) =>
-    row(
-      `${title}, second of a kill of ${of}`,
-      "1/s",
-      "second before",
-      ">= 0.9",
-      await killBeside(folder, of, busy, neighbour, count),
-    );
-  return [
-    ...all.flatMap(rowsOf),
-    await beside("reads of another storage domain", "storage", writer, reader),
-    await beside("echoes of the network", "storage", writer, echo),
-    await beside("reads of a storage domain", "network", echo, reader),
+  yield* all.flatMap(rowsOf);
+  const beside: [title: string, Killed, busy: BenchProgram, neighbour: BenchProgram][] = [
+    ["reads of another storage", "storage", writer, reader],
+    ["echoes of the network", "storage", writer, echo],
+    ["reads of a storage domain", "network", echo, reader],
   ];
+  const count = quick ? QUICK_BESIDE_KILLS : BESIDE_KILLS;
+  for (const [title, of, busy, neighbour] of beside) {
+    const name = `${title} as ${of} is killed`;
+    if (!wants(name)) continue;
+    tell(name);
+    const pairs = await killBeside(folder, of, busy, neighbour, count);
+    yield row(name, "1/s", "second before", ">= 0.9", pairs);
+  }
 }
 
 function rowsOf({ domain, kills, rounds, lost, acknowledged, firstCalls }: RecoveryResults): Row[] {

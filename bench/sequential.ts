@@ -1,5 +1,6 @@
 // Sequential reads and writes through system call, ring, ext4, block layer, IOMMU and virtio-blk to an
 // image file; beside Deno on a file of its own in the same folder.
+import { repeated, type Settings } from "./bench.ts";
 import { runProgram } from "./booted_program.ts";
 import { type Pair, type Row, row } from "./statistics.ts";
 
@@ -22,14 +23,17 @@ function onHost(path: string, count: number, operation: "write" | "read"): numbe
   return count / (performance.now() - start) * 1000;
 }
 
-export async function sequential(folder: string, quick: boolean): Promise<Row[]> {
+/** MiB a second. */
+export async function* sequential(settings: Settings): AsyncGenerator<Row> {
+  const { folder, quick, wants } = settings;
   const count = quick ? 256 : 512;
-  const runs = quick ? 3 : 7;
-  const rows: Row[] = [];
   for (const manifest of ["quickstart.yaml", "quickstart_monolithic.yaml"]) {
     const isolation = manifest === "quickstart.yaml" ? "process" : "none";
     const pairs: Record<"write" | "read", Pair[]> = { write: [], read: [] };
-    for (let run = 0; run < runs; run++) {
+    const name = (operation: "write" | "read") =>
+      `sequential ${operation}, 1 MiB, storage ${isolation}`;
+    if (!wants(name("write")) && !wants(name("read"))) continue;
+    await repeated(settings, `writes and reads, storage ${isolation}`, quick ? 3 : 7, async () => {
       // Each boot begins with an empty page cache: what is read comes from the image.
       for (const operation of ["write", "read"] as const) {
         const ours = Number(
@@ -47,11 +51,9 @@ export async function sequential(folder: string, quick: boolean): Promise<Row[]>
         );
         pairs[operation].push({ ours, peer: onHost(`${folder}/host`, count, operation) });
       }
-    }
+    });
     for (const operation of ["write", "read"] as const) {
-      const name = `sequential ${operation}, 1 MiB, storage ${isolation}`;
-      rows.push(row(name, "MiB/s", "Deno on a file", ">= 0.3", pairs[operation]));
+      yield row(name(operation), "MiB/s", "Deno on a file", ">= 0.3", pairs[operation]);
     }
   }
-  return rows;
 }

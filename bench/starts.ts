@@ -1,6 +1,7 @@
 // How long short programs take on a machine that runs already, and the first one of a machine.
 import { boot, type Plan, type ProgramPlan, type RunningMachine } from "../mod.ts";
-import { median, type Pair, type Row, row } from "./statistics.ts";
+import { repeated, type Settings } from "./bench.ts";
+import { median, type Row, row } from "./statistics.ts";
 
 /** A program as both sides know it. */
 export interface Short {
@@ -18,17 +19,27 @@ const PYTHON: Short = {
  * @param underQemu runs it under QEMU, and says the seconds
  * @param first runs it as the first program of a machine of its own, and says the seconds
  */
-export async function starts(
+export async function* starts(
+  settings: Settings,
   plan: Plan,
-  quick: boolean,
   underQemu: (program: Short) => number,
   first: (program: Short) => Promise<number>,
-): Promise<Row[]> {
-  const runs = quick ? 5 : 11;
-  const firsts: Pair[] = [];
-  for (let run = 0; run < runs; run++) {
-    firsts.push({ ours: 1 / await first(TRUE), peer: 1 / underQemu(TRUE) });
+): AsyncGenerator<Row> {
+  const { wants } = settings;
+  const runs = settings.quick ? 5 : 11;
+  const names = {
+    further: "busybox true",
+    first: "busybox true, a machine's first",
+    second: "python3, a machine's second",
+  };
+  if (wants(names.first)) {
+    const pairs = await repeated(settings, names.first, runs, async () => ({
+      ours: 1 / await first(TRUE),
+      peer: 1 / underQemu(TRUE),
+    }));
+    yield row(names.first, "runs/s", "QEMU", "", pairs);
   }
+  if (!wants(names.further) && !wants(names.second)) return;
   const waiting: ProgramPlan = {
     ...plan.programs[0],
     path: "/bin/busybox",
@@ -40,19 +51,16 @@ export async function starts(
   });
   try {
     await booted.promise;
-    const further: Pair[] = [];
-    for (let run = 0; run < runs; run++) {
-      further.push({ ours: 1 / await execute(machine, TRUE), peer: 1 / underQemu(TRUE) });
-    }
+    const pairs = await repeated(settings, names.further, runs, async () => ({
+      ours: 1 / await execute(machine, TRUE),
+      peer: 1 / underQemu(TRUE),
+    }));
+    yield row(names.further, "runs/s", "QEMU", ">= 0.25", pairs);
     await execute(machine, PYTHON);
-    const second = await execute(machine, PYTHON), later: number[] = [];
-    for (let run = 0; run < runs; run++) later.push(await execute(machine, PYTHON));
+    const second = await execute(machine, PYTHON);
+    const later = await repeated(settings, names.second, runs, () => execute(machine, PYTHON));
     const steady = { ours: second * 1000, peer: median(later) * 1000 };
-    return [
-      row("busybox true", "runs/s", "QEMU", ">= 0.25", further),
-      row("busybox true, a machine's first", "runs/s", "QEMU", "", firsts),
-      row("python3, a machine's second", "ms", "its later runs", "<= 2", [steady]),
-    ];
+    yield row(names.second, "ms", "its later runs", "<= 2", [steady]);
   } finally {
     await machine.stop(1000);
   }

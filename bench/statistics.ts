@@ -1,4 +1,4 @@
-// Medians and spreads of repeated measurements, and the table that shows them.
+// Medians and spreads of repeated measurements.
 
 /** One row: ours beside a peer, measured in the same run. */
 export interface Row {
@@ -48,27 +48,4 @@ export function row(
     runs: pairs.length,
     spread: Math.max(...ratios) / Math.min(...ratios),
   };
-}
-
-export function table(rows: Row[]): string {
-  const cells = rows.map((each) => [
-    each.case,
-    each.ours.toPrecision(4),
-    each.unit,
-    each.peer,
-    each.peerValue.toPrecision(4),
-    each.ratio.toFixed(2),
-    each.goal,
-    String(each.runs),
-    each.spread.toFixed(2),
-  ]);
-  const all = [
-    ["case", "ours", "unit", "peer", "value", "ratio", "goal", "runs", "spread"],
-    ...cells,
-  ];
-  const widths = all[0].map((_, column) => Math.max(...all.map((line) => line[column].length)));
-  return all.map((line) =>
-    line.map((cell, column) => cell.padEnd(widths[column])).join("  ").trimEnd()
-  )
-    .join("\n");
 }

@@ -84,7 +84,14 @@ const backend = record("what a network device is connected to: exactly one of us
       ),
       [],
     ),
-    dns: defaulted(map("addresses by name, for the machine's name server", text("an address")), {}),
+    dns: defaulted(
+      map("addresses by name, for the machine's name server", text("an address"), {
+        source: "^[A-Za-z0-9_-]{1,63}(\\.[A-Za-z0-9_-]{1,63})*$",
+        meaning: "letters, digits, - and _, in parts of at most 63 with dots between them",
+        what: "name of a host",
+      }),
+      {},
+    ),
   })),
   tap: optional(text("name of a tap device of the host (Linux)", {
     source: "^[A-Za-z][A-Za-z0-9_.-]{0,14}$",

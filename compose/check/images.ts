@@ -93,12 +93,15 @@ function checkSource(
   if (!existing.has(file)) {
     return report({ code: "E0607", message: `${needed} does not exist`, span });
   }
-  const kind = kinds.get(file);
-  if (kind === undefined || wanted.includes(kind)) return;
-  const message = kind === "unreadable"
-    ? `${needed} cannot be read`
-    : `${needed} is no ${wanted.filter((each) => each !== "other").join(" and no ")}`;
-  report({ code: "E0610", message, span });
+  const wrong = unlike(kinds.get(file), wanted);
+  if (wrong !== undefined) report({ code: "E0610", message: `${needed} ${wrong}`, span });
+}
+
+/** What is to be said of something of the host that is not as it is wanted. */
+function unlike(kind: FileKind | undefined, wanted: FileKind[]): string | undefined {
+  if (kind === undefined || wanted.includes(kind)) return undefined;
+  if (kind === "unreadable") return "cannot be read";
+  return `is no ${wanted.filter((each) => each !== "other").join(" and no ")}`;
 }
 
 function isAbsolute(path: string): boolean {
@@ -108,7 +111,7 @@ function isAbsolute(path: string): boolean {
 }
 
 export const checkImages: Rule = (context) => {
-  const { system, root, existing, report, at, key } = context;
+  const { system, root, existing, kinds, report, at, key } = context;
   const users = new Map<string, { disk: string; field: string[] }>();
   /** A file is written by one disk. */
   const claim = (disk: string, field: string[], file: string): string => {
@@ -164,6 +167,15 @@ export const checkImages: Rule = (context) => {
         message: `image "${device.image}" of disk "${name}" does not exist`,
         span: at(...place, "image"),
         hint: "create: { format: ext4, size: 64MiB } makes it",
+      });
+    }
+    const wrong = unlike(kinds.get(path), WANTED.image);
+    if (wrong !== undefined) {
+      report({
+        code: "E0610",
+        message: `image "${device.image}" of disk "${name}" ${wrong}`,
+        span: at(...place, "image"),
+        hint: `such as image: ${name}.img`,
       });
     }
   }

@@ -1,4 +1,5 @@
 // Mount points are absolute, there is a root, and each names one file system of the machine.
+import { apart } from "../plan/placement.ts";
 import type { Rule } from "./context.ts";
 
 export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
@@ -23,7 +24,7 @@ export const checkMounts: Rule = ({ system, placement, report, at, key }) => {
       });
     }
     if (slice !== undefined && !Object.hasOwn(system.slices, slice)) continue;
-    const found = placement.instances.filter((one) =>
+    const found = apart(placement.instances).filter((one) =>
       one.component === filesystem && (slice === undefined || one.slice === slice)
     );
     if (found.length === 0) {

@@ -6,9 +6,18 @@ import type { Context, Rule } from "./context.ts";
 const FIELDS = ["backend", "addresses", "gateways", "capture"] as const;
 const BACKENDS = ["user", "tap", "loop"] as const;
 
+/** A port of the host that leads to a machine, and where the manifest says so. */
+interface Forwarded {
+  host: string;
+  port: number;
+  protocol: string;
+  from: string;
+  place: (string | number)[];
+}
+
 export const checkNetwork: Rule = (context) => {
   const { system, report, key } = context;
-  const forwarded = new Map<string, (string | number)[]>();
+  const forwarded: Forwarded[] = [];
   for (const [name, device] of Object.entries(system.machine.devices)) {
     const place = ["machine", "devices", name];
     if (device.model !== "virtio-net") {
@@ -91,7 +100,7 @@ function checkAddresses({ system, report, at }: Context, name: string): boolean 
 function checkUser(
   { system, report, at }: Context,
   name: string,
-  forwarded: Map<string, (string | number)[]>,
+  forwarded: Forwarded[],
 ): void {
   const device = system.machine.devices[name];
   const { forward = [], allow = [] } = device.backend?.user ?? {};
@@ -117,16 +126,28 @@ function checkUser(
         hint: "such as 127.0.0.1:8080 or [::1]:8080",
       });
     }
-    const said = `${parsed.host} ${parsed.port} ${protocol}`;
-    const other = forwarded.get(said);
+    const { host, port } = parsed;
+    const other = forwarded.find((each) =>
+      each.port === port && each.protocol === protocol && overlap(each.host, host)
+    );
     if (other !== undefined) {
       report({
         code: "E0904",
-        message: `${from} is forwarded twice`,
+        message: other.host === host
+          ? `${from} is forwarded twice`
+          : `${from} is forwarded with ${other.from} already`,
         span,
-        related: [{ span: at(...other), message: "first here" }],
+        related: [{ span: at(...other.place), message: "first here" }],
+        hint: "another port, or another address of the host, leads elsewhere",
       });
     }
-    forwarded.set(said, [...place, "forward", index, "from"]);
+    forwarded.push({ host, port, protocol, from, place: [...place, "forward", index, "from"] });
   });
+}
+
+/** Whether two addresses of the host can be the same: one that is all zeros is each of its family. */
+function overlap(one: string, other: string): boolean {
+  if (one === other) return true;
+  const isIpv6 = (host: string) => host.includes(":");
+  return isIpv6(one) === isIpv6(other) && [one, other].some((each) => /^[0.:]+$/.test(each));
 }

@@ -5,23 +5,35 @@ import { isHostFile, pathAt } from "../source/load.ts";
 import type { Rule } from "./context.ts";
 
 export const checkPrograms: Rule = (
-  { system, root, existing, calls, placement, report, at, key },
+  { system, root, existing, kinds, calls, placement, report, at, key },
 ) => {
   const served = new Set(placement.instances.map((instance) => instance.described.serves));
   let reader: string | undefined;
   for (const [name, program] of Object.entries(system.programs)) {
     const path = ["programs", name, "run"];
-    if (isHostFile(program.run) && !existing.has(pathAt(root, path, program.run))) {
-      report({
-        code: "E0801",
-        message: `program "${program.run}" does not exist`,
-        span: at(...path),
-        hint: isModule(program.run)
-          ? undefined
-          : `a program of the machine has an absolute path, such as "/usr/bin/${
-            program.run.split("/").at(-1)
-          }"`,
-      });
+    if (isHostFile(program.run)) {
+      const file = pathAt(root, path, program.run), kind = kinds.get(file);
+      const wrong = !existing.has(file)
+        ? "does not exist"
+        : kind === "folder"
+        ? "is a folder"
+        : kind === "unreadable"
+        ? "cannot be read"
+        : isModule(file)
+        ? undefined
+        : "is no module";
+      if (wrong !== undefined) {
+        report({
+          code: "E0801",
+          message: `program "${program.run}" ${wrong}`,
+          span: at(...path),
+          hint: kind === "folder" || isModule(file)
+            ? "a module of the host is a file such as program.ts"
+            : `a program of the machine has an absolute path, such as "/usr/bin/${
+              program.run.split("/").at(-1)
+            }"`,
+        });
+      }
     }
     if (program.run.startsWith("/")) {
       const [first, ...rest] = program.run.split(/\s+/);

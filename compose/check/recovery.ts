@@ -1,9 +1,10 @@
 // Recovery is a contract: what is restarted says what its callers get meanwhile.
+import { apart } from "../plan/placement.ts";
 import type { Rule } from "./context.ts";
 
 export const checkRecovery: Rule = ({ system, placement, report, at, key }) => {
   for (const { from, providers } of placement.edges) {
-    const journals = providers.filter((provider) => provider.component === "ext4");
+    const journals = apart(providers).filter((provider) => provider.component === "ext4");
     const name = from.domain;
     if (journals.length < 2 || system.domains[name]?.recovery?.clients !== "retry") continue;
     report({

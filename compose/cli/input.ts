@@ -41,7 +41,9 @@ export function print(diagnostics: Diagnostic[], options: Shared): void {
     return console.log(JSON.stringify({ diagnostics: diagnostics.map(toJson) }, null, 2));
   }
   const color = takesColor(Deno.stderr);
-  for (const diagnostic of diagnostics) console.error(`${render(diagnostic, color)}\n`);
+  for (const diagnostic of diagnostics) {
+    console.error(`${render(diagnostic, color, Deno.cwd())}\n`);
+  }
 }
 
 /** The plan, or the end of the command with the diagnostics and an exit code. */

@@ -1,7 +1,8 @@
 // What `compose explain CODE` says: what the rule holds, and why.
 
 export const explanations: Record<string, string> = {
-  E0101: "The file is not valid YAML. Often an indentation, an unclosed bracket or quote.",
+  E0101:
+    "The file is not valid YAML: often an indentation, an unclosed bracket or quote. Of what YAML has, manifests do without tags, several documents, and aliases for what they are in.",
   E0102:
     "A map names the same key twice. YAML readers disagree on which of the two counts, so neither may.",
   E0103:
@@ -63,7 +64,7 @@ export const explanations: Record<string, string> = {
   E0608: "Links and files are added to a root file system at absolute paths, one thing at each.",
   E0609: "A disk that refuses writes has no changes, so there is nothing to keep of them.",
   E0610:
-    "A folder, archive, image or file that a root file system is made of cannot be read, or is something else.",
+    "An image of a disk, or a folder, archive, image or file that its root file system is made of, cannot be read or is something else.",
   E0701: "Mount points are absolute, without empty parts, . and ...",
   E0702: "Programs need a root directory.",
   E0704: "A mount names a file system that no slice or domain has.",
@@ -71,7 +72,8 @@ export const explanations: Record<string, string> = {
   E0706: "One file system component is mounted once.",
   E0707:
     "Paths lead to a file system through a vfs, which has those of its slice, or of its domain. One that no vfs has cannot be reached.",
-  E0801: "The module of a program is missing.",
+  E0801:
+    "A program is a file of the machine, or a module of the host; the module is missing, or is none.",
   E0802: "A program declares a system call that no placed component serves; it would get ENOSYS.",
   E0803: "More of these than a machine can have.",
   E0804: "What the host reads goes to one program: two would each get a part of it.",

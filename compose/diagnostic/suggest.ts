@@ -24,6 +24,8 @@ export function suggestNear(wrong: string, known: Iterable<string>): string | un
   if (best === undefined || best.edits > Math.max(1, Math.floor(wrong.length / 3))) {
     return undefined;
   }
+  // Of two letters one is half: everything short would be near to everything else.
+  if (best.edits * 2 >= Math.max(wrong.length, best.name.length)) return undefined;
   return `did you mean "${best.name}"?`;
 }
 

@@ -88,6 +88,12 @@ export function place(system: System): Placement {
   };
 }
 
+/** Instances without those that cannot be told from others, which are a mistake of their own. */
+export function apart(instances: Instance[]): Instance[] {
+  const byName = new Map(instances.map((each) => [`${each.domain} ${each.name}`, each]));
+  return [...byName.values()];
+}
+
 /** Each driver takes the next device of its model in its domain, in the order of the manifest. */
 function attachDevices(system: System, instances: Instance[]): void {
   for (const [domain, { devices }] of Object.entries(system.domains)) {

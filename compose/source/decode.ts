@@ -43,7 +43,8 @@ export function decode<S extends Shape>(
   report: Report,
 ): Infer<S> {
   const below = (step: string) => ({ name: step });
-  return read(shape, node, { name: whole }, report, below) as Infer<S>;
+  const near = isNothing(node) ? "there is nothing in this file" : undefined;
+  return read(shape, node, { name: whole, near }, report, below) as Infer<S>;
 }
 
 function read(
@@ -55,12 +56,11 @@ function read(
 ): unknown {
   const where = place.name;
   const wrong = () => {
-    const found = node.kind === "scalar" ? JSON.stringify(node.value) : `a ${node.kind}`;
     report({
       code: "E0104",
-      message: `${where} must be ${words[shape.kind]}, not ${found}`,
+      message: `${where} must be ${words[shape.kind]}, not ${found(node)}`,
       span: node.span,
-      hint: place.near ?? meant(shape, node),
+      hint: (isNothing(node) ? place.near : undefined) ?? meant(shape, node),
     });
   };
   switch (shape.kind) {
@@ -74,8 +74,7 @@ function read(
       return Object.fromEntries(
         [...node.entries].map(([key, { key: span, node: value }]) => {
           if (shape.keys !== undefined) checkPattern(shape.keys, key, span, report);
-          const others = [...node.entries.keys()].filter((other) => other !== key);
-          const near = suggestNear(key, others);
+          const near = suggestNear(key, namesBeside(key, node.entries.keys()));
           return [key, read(shape.item, value, { ...below(key), near }, report)];
         }),
       );
@@ -103,7 +102,8 @@ function read(
             code: "E0105",
             message: `${where} needs a field "${key}": ${field.shape.description}`,
             span: { ...node.span, length: 1 },
-            hint: place.near,
+            hint: place.near ??
+              (field.shape.kind === "choice" ? suggest("", field.shape.choices) : undefined),
           });
         }
       }
@@ -133,13 +133,36 @@ function read(
   }
 }
 
+function isNothing(node: Node): boolean {
+  return node.kind === "scalar" && node.value === null;
+}
+
+/** A value as a message can hold it. */
+function found(node: Node): string {
+  if (node.kind !== "scalar") return `a ${node.kind}`;
+  if (typeof node.value !== "string") return String(node.value);
+  return JSON.stringify(shortened(node.value));
+}
+
+function shortened(text: string): string {
+  const most = 60;
+  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+}
+
+/** Names that one may have been mistyped for: those that differ in a number count something. */
+function namesBeside(name: string, all: Iterable<string>): string[] {
+  const letters = (name: string) => name.replaceAll(/\d/g, "");
+  return [...all].filter((other) => letters(other) !== letters(name));
+}
+
 /** What is likely to be meant by a value of another type. */
 function meant(shape: Shape, node: Node): string | undefined {
-  if (node.kind === "scalar" && node.value === null) {
+  if (isNothing(node)) {
     return "an entry without value takes away what another manifest says; here there is nothing";
   }
+  if (shape.kind === "text" && node.kind === "scalar") return `"${node.value}" is a text`;
   if (shape.kind === "list" && node.kind === "scalar") {
-    return `[${JSON.stringify(node.value)}] is a list of one`;
+    return `[${found(node)}] is a list of one`;
   }
   const [first] = node.kind === "list" ? node.items : [];
   if (shape.kind === "map" && shape.item.kind === "choice" && first?.kind === "scalar") {
@@ -152,7 +175,7 @@ function checkPattern(pattern: Pattern, value: string, span: Span, report: Repor
   const what = withArticle(pattern.what ?? "name");
   report({
     code: "E0109",
-    message: `"${value}" is not ${what}`,
+    message: `"${shortened(value)}" is not ${what}`,
     span,
     hint: `${what} is ${pattern.meaning}`,
   });
@@ -185,7 +208,15 @@ function readNumber(
       });
     }
     amount = Number(match[1]) * factor;
-    if (!Number.isInteger(amount)) return wrong();
+    if (!Number.isInteger(amount)) {
+      const [smallest] = Object.keys(known);
+      return report({
+        code: "E0104",
+        message: `${where} must be whole in ${smallest}`,
+        span: node.span,
+        hint: `${node.value} is ${amount}${smallest}`,
+      });
+    }
   }
   const { min, max, reason } = shape.limit;
   if (amount < min || amount > max) {

@@ -86,7 +86,8 @@ export function flatten(
             code: "E0111",
             message: `"${item.value}" includes itself`,
             span: item.span,
-            hint: [...chain, target].join(" -> "),
+            hint: [...chain, target].map((each) => each.slice(each.lastIndexOf("/") + 1))
+              .join(" -> "),
           });
           continue;
         }

@@ -24,6 +24,7 @@ import { checkHealth, type CheckingMachine } from "./health_checks.ts";
 import { callCounts, type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
 import { MachineTracer } from "./machine_trace.ts";
 import { ProgramSupervisor } from "./program_supervisor.ts";
+import { fetchRemoteModules } from "./remote_modules.ts";
 import { type BaseImage, prepareRootFileSystems } from "./root_file_systems.ts";
 import { ServiceDomains } from "./service_domains.ts";
 
@@ -98,6 +99,7 @@ export class Machine implements RunningMachine {
       );
     }
     try {
+      await fetchRemoteModules();
       await this.#startThreads(services, bases, mapped);
     } catch (failure) {
       await this.#abandon();
