@@ -82,6 +82,7 @@ export class AnonymousFiles {
         above: NOWHERE,
         name: "",
         watches: process.kernel.local.watches,
+        locks: process.kernel.local.locks,
         path: `/memfd:${name} (deleted)`,
         mapped: memory?.files,
       },

@@ -9,6 +9,7 @@ import type { Process } from "./process.ts";
 import type { MappedFiles } from "./memory/mapped_file.ts";
 import { IN } from "./inotify.ts";
 import { type Location, request } from "./mounts.ts";
+import type { LockWaits } from "./lock_waits.ts";
 import { eventOf, type Happening, type WatchTable } from "./watches.ts";
 
 export interface Description {
@@ -67,6 +68,8 @@ export interface FileOrigin {
   mapped: MappedFiles | undefined;
   /** those who want to know what happens to it */
   watches: WatchTable;
+  /** those who wait for locks on it */
+  locks: LockWaits;
 }
 
 /** An open file: a handle of its server, with a position of ours. */
@@ -282,6 +285,7 @@ export class FileDescription implements Description {
     const id = lockOwner(owner);
     yield* finish(this.call(Call.FCNTL, [F.SETLK, id, F.UNLCK, 0, 0], new Uint8Array(32)));
     if (owner === this) yield* finish(this.call(Call.FLOCK, [LOCK.UN, id]));
+    this.origin.locks.released(this.identity);
   }
 
   *release(): Coroutine<void> {

@@ -8,6 +8,7 @@ import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
 import type { Location } from "./mounts.ts";
+import { LockWaits } from "./lock_waits.ts";
 import { WatchTable } from "./watches.ts";
 
 /** An open file of a server that notes what it is asked, and says what a test wants. */
@@ -37,6 +38,7 @@ function openFile(flags: number, answers: Partial<Record<number, number>>) {
       path: "/file",
       mapped: undefined,
       watches: new WatchTable(tasks, () => true),
+      locks: new LockWaits(),
     },
   );
   /** @returns the status, and the calls that led to it */

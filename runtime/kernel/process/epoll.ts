@@ -106,8 +106,11 @@ export class EpollDescription implements Description {
     const found: ReadyEvent[] = [];
     const noted = this.#noted;
     this.#noted = [];
+    /** what is told by level, to be looked at again behind all others */
     const again: Interest[] = [];
-    for (const interest of noted) {
+    let at = 0;
+    for (; at < noted.length && found.length < most; at++) {
+      const interest = noted[at];
       if (interest.gone || interest.description.uses === 0) {
         interest.gone = true;
         interest.unwatch();
@@ -117,23 +120,18 @@ export class EpollDescription implements Description {
         interest.noted = false;
         continue;
       }
-      if (found.length === most) {
-        again.push(interest);
-        continue;
-      }
       const wanted = interest.events & READINESS;
       const ready = interest.description.poll(wanted) & (wanted | POLL.ERR | POLL.HUP);
       interest.noted = false;
       if (ready === 0) continue;
       found.push({ events: ready, low: interest.low, high: interest.high });
       if ((interest.events & ONESHOT) !== 0) interest.disabled = true;
-      // What is told by level is looked at again next time.
       else if ((interest.events & EDGE) === 0) {
         interest.noted = true;
         again.push(interest);
       }
     }
-    this.#noted = [...again, ...this.#noted];
+    this.#noted = [...noted.slice(at), ...this.#noted, ...again];
     return found;
   }
 

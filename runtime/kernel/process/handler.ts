@@ -5,6 +5,14 @@ import type { Blocking } from "../coroutine.ts";
 import type { Process } from "./process.ts";
 import type { Thread } from "./thread.ts";
 
+/** Room of the caller for an array, of which the handler may fill less. */
+export interface Room {
+  /** elements that there is room for; the handler checks it */
+  most: number;
+  /** what is copied out: as many elements as the call answers */
+  bytes: Uint8Array;
+}
+
 // deno-lint-ignore no-explicit-any
 export type Handler = (process: Process, ...args: any[]) => Blocking<number>;
 

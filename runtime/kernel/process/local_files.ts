@@ -5,6 +5,7 @@ import { AnonymousFiles } from "./anonymous_files.ts";
 import { type Description, FileDescription } from "./description.ts";
 import { FifoTable } from "./fifo.ts";
 import { QueueFiles } from "./ipc/queue_files.ts";
+import { LockWaits } from "./lock_waits.ts";
 import { MemoryMounts } from "./memory_mounts.ts";
 import type { Process } from "./process.ts";
 import { PtyTable } from "./pty.ts";
@@ -18,6 +19,7 @@ function isOf(description: Description, identity: string): boolean {
 export class LocalFiles {
   readonly fifos = new FifoTable();
   readonly watches: WatchTable;
+  readonly locks = new LockWaits();
   readonly anonymous: AnonymousFiles;
   readonly ptys: PtyTable;
   readonly memoryMounts: MemoryMounts;

@@ -94,6 +94,7 @@ export function describe(
       path,
       mapped: memory?.files,
       watches: local.watches,
+      locks: local.locks,
     },
   );
 }

@@ -13,6 +13,7 @@ import { resolve } from "./resolve.ts";
 import { LAST_SIGNAL } from "./signal.ts";
 
 const PTY = {
+  FLUSH: 0x540b,
   PACKETS: 0x5420,
   OPEN_PEER: 0x5441,
   NUMBER: 0x8004_5430,
@@ -23,6 +24,9 @@ const PTY = {
   SIGNAL: 0x4004_5436,
   INPUT: 0x541b,
 } as const;
+
+/** Arguments of TCFLSH (tcflush(3)). */
+const FLUSH = { INPUT: 0, OUTPUT: 1, BOTH: 2 } as const;
 
 /** @returns undefined for a request that both sides know */
 export function masterRequest(
@@ -58,6 +62,11 @@ export function masterRequest(
       return 0;
     case PTY.OPEN_PEER:
       return openPeer(process, tty, argument as number);
+    case PTY.FLUSH:
+      if (!Object.values(FLUSH).includes(argument as 0)) fail(E.EINVAL);
+      // What programs wrote is input here, and what is written here has reached their input.
+      if (argument !== FLUSH.OUTPUT) tty.discardOutput();
+      return 0;
     case PTY.INPUT:
       putInt(bytes, 0, master.available());
       return 0;

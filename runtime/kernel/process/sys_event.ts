@@ -4,7 +4,7 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { EpollDescription } from "./epoll.ts";
 import { EventDescription } from "./eventfd.ts";
-import type { Handlers } from "./handler.ts";
+import type { Handlers, Room } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
 import type { Process } from "./process.ts";
 import { durationNs } from "./sys_signal.ts";
@@ -12,6 +12,10 @@ import { durationNs } from "./sys_signal.ts";
 const EFD_SEMAPHORE = 1;
 /** `struct epoll_event`, which is not packed on riscv64 */
 const EVENT_BYTES = 16;
+/** What epoll_wait(2) takes for a number of events. */
+const MOST_EVENTS = Math.floor(0x7fff_ffff / EVENT_BYTES);
+/** More is told by the next call: a bound on what one copies. */
+const MOST_AT_ONCE = 65_536;
 
 function eventfd2(process: Process, initial: number, flags: number): number {
   if ((flags & ~(EFD_SEMAPHORE | O.CLOEXEC | O.NONBLOCK)) !== 0) fail(E.EINVAL);
@@ -51,24 +55,23 @@ function epollCtl(
 function* wait(
   process: Process,
   fd: number,
-  out: Uint8Array,
-  most: number,
+  out: Room,
   timeoutNs: number,
 ): Coroutine<number> {
-  if (most <= 0) fail(E.EINVAL);
+  if (out.most <= 0 || out.most > MOST_EVENTS) fail(E.EINVAL);
   const set = epoll(process, fd);
   const { tasks, nowNs } = process.kernel.environment;
   const deadline = timeoutNs === Infinity ? Infinity : nowNs() + timeoutNs;
   let cancel: (() => void) | undefined;
   try {
     for (;;) {
-      const found = set.take(Math.min(most, out.length / EVENT_BYTES));
+      const found = set.take(Math.min(out.most, MOST_AT_ONCE));
+      if (found.length > 0) out.bytes = new Uint8Array(found.length * EVENT_BYTES);
       found.forEach(({ events, low, high }, index) => {
         const at = index * EVENT_BYTES;
-        putInt(out, at, events);
-        putInt(out, at + 4, 0);
-        putInt(out, at + 8, low);
-        putInt(out, at + 12, high);
+        putInt(out.bytes, at, events);
+        putInt(out.bytes, at + 8, low);
+        putInt(out.bytes, at + 12, high);
       });
       if (found.length > 0 || nowNs() >= deadline) return found.length;
       if (deadline !== Infinity) cancel ??= tasks.wakeAt(deadline, set.readiness);
@@ -83,13 +86,13 @@ export const eventCalls: Handlers = {
   eventfd2,
   epoll_create1: epollCreate,
   epoll_ctl: epollCtl,
-  epoll_pwait: (process: Process, fd: number, out: Uint8Array, most: number, timeoutMs: number) =>
-    wait(process, fd, out, most, timeoutMs < 0 ? Infinity : timeoutMs * 1e6),
+  epoll_pwait: (process: Process, fd: number, out: Room, _most: number, timeoutMs: number) =>
+    wait(process, fd, out, timeoutMs < 0 ? Infinity : timeoutMs * 1e6),
   epoll_pwait2: (
     process: Process,
     fd: number,
-    out: Uint8Array,
-    most: number,
+    out: Room,
+    _most: number,
     timeout: Uint8Array | undefined,
-  ) => wait(process, fd, out, most, timeout === undefined ? Infinity : durationNs(timeout)),
+  ) => wait(process, fd, out, timeout === undefined ? Infinity : durationNs(timeout)),
 };

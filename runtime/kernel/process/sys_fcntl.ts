@@ -7,6 +7,7 @@ import { ASYNC, ownerOf, setAsync, setOwner, setSignal, signalOf } from "./async
 import { type Description, FileDescription, lockOwner } from "./description.ts";
 import { onlyGrows } from "./file_requests.ts";
 import type { Handlers } from "./handler.ts";
+import { statusOf } from "./lock_waits.ts";
 import { MOST_PIPE_BYTES, pipeEnd } from "./pipe.ts";
 import type { Process } from "./process.ts";
 
@@ -129,23 +130,39 @@ function* lock(process: Process, fd: number, command: number, wanted: Lock): Cor
   if (wanted.whence === 1) base = file.position;
   else if (wanted.whence === 2) base = yield* finish(file.call(Call.LSEEK, [0, 2]));
   else if (wanted.whence !== 0) fail(E.EINVAL);
+  if (ofd && wanted.pid !== 0) fail(E.EINVAL);
   if (ofd) file.locked = true;
   else if (plain !== F.GETLK) process.files.lockedFiles.add(file.identity);
   const owner = lockOwner(ofd ? file : process.files);
-  const out = new Uint8Array(32);
-  const args = [plain, owner, wanted.type, base + wanted.start, wanted.length];
-  const status = yield* finish(file.call(Call.FCNTL, args, out));
-  if (status >= 0 && plain === F.GETLK) {
-    const view = new DataView(out.buffer);
+  const range = [owner, wanted.type, base + wanted.start, wanted.length];
+  const out = new Uint8Array(32), view = new DataView(out.buffer);
+  const set = () => file.call(Call.FCNTL, [F.SETLK, ...range], out);
+  const get = () => file.call(Call.FCNTL, [F.GETLK, ...range], out);
+  if (plain === F.GETLK) {
+    const status = yield* finish(get());
     wanted.type = view.getUint32(0, true);
-    if (wanted.type === F.UNLCK) return status;
+    if (status < 0 || wanted.type === F.UNLCK) return status;
     wanted.whence = 0;
     wanted.start = Number(view.getBigInt64(8, true));
     wanted.length = Number(view.getBigInt64(16, true));
-    const holder = Number(view.getBigInt64(24, true));
-    wanted.pid = processOf(process, holder)?.pid ?? -1;
+    wanted.pid = processOf(process, holderIn(view))?.pid ?? -1;
+    return status;
   }
+  const { locks } = process.kernel.local;
+  const holder = function* () {
+    const status = yield* statusOf(get);
+    return status < 0 || view.getUint32(0, true) === F.UNLCK ? undefined : holderIn(view);
+  };
+  const status = plain === F.SETLKW
+    ? yield* locks.take(file.identity, owner, set, ofd ? undefined : holder)
+    : yield* finish(set());
+  if (status >= 0 && wanted.type !== F.WRLCK) locks.released(file.identity);
   return status;
+}
+
+/** The owner that an answer to F_GETLK names. */
+function holderIn(view: DataView): number {
+  return Number(view.getBigInt64(24, true));
 }
 
 /** The process by whose descriptors a lock is held; undefined for a lock of an open file description. */
@@ -153,11 +170,25 @@ function processOf(process: Process, owner: number): Process | undefined {
   for (const each of process.kernel.all) if (lockOwner(each.files) === owner) return each;
 }
 
-function flock(process: Process, fd: number, operation: number): Blocking<number> {
-  const file = process.file(fd);
-  if (![LOCK.SH, LOCK.EX, LOCK.UN].includes((operation & ~LOCK.NB) as 1)) fail(E.EINVAL);
+/** A lock that is to be of the other kind is given up first where it cannot become that at once, as in Linux. */
+function* flock(process: Process, fd: number, operation: number): Coroutine<number> {
+  const file = process.file(fd), kind = operation & ~LOCK.NB;
+  if (![LOCK.SH, LOCK.EX, LOCK.UN].includes(kind as 1)) fail(E.EINVAL);
+  const { locks } = process.kernel.local;
+  const ask = (kind: number) => () => file.call(Call.FLOCK, [kind, lockOwner(file)]);
+  const had = file.locked;
   file.locked = true;
-  return file.call(Call.FLOCK, [operation, lockOwner(file)]);
+  let status = yield* statusOf(ask(kind));
+  if (status === -E.EAGAIN) {
+    if (had) {
+      yield* statusOf(ask(LOCK.UN));
+      locks.released(file.identity);
+    }
+    if ((operation & LOCK.NB) !== 0) return status;
+    status = yield* locks.take(file.identity, lockOwner(file), ask(kind));
+  }
+  if (status >= 0 && kind !== LOCK.EX) locks.released(file.identity);
+  return status;
 }
 
 export const fcntlCalls: Handlers = {

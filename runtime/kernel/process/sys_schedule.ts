@@ -25,9 +25,13 @@ function demandPolicy(policy: number): void {
   if (!Object.values(SCHED).includes(policy as 0)) fail(E.EINVAL);
 }
 
-/** The process of a thread's number; 0 is the caller. @throws Errno EINVAL, ESRCH */
+/** The process of a thread's number, for the calls that take no negative ones. @throws Errno EINVAL, ESRCH */
 function scheduled(process: Process, tid: number): Process {
-  if (tid < 0) fail(E.EINVAL);
+  return tid < 0 ? fail(E.EINVAL) : named(process, tid);
+}
+
+/** The process of a thread's number; 0 is the caller. @throws Errno ESRCH */
+function named(process: Process, tid: number): Process {
   if (tid === 0) return process;
   return process.kernel.thread(tid)?.process ?? process.kernel.process(tid) ?? fail(E.ESRCH);
 }
@@ -81,7 +85,7 @@ function priorityBound(policy: number, realtime: number): number {
 /** @param mask `size` bytes @returns how many of them say something */
 function getAffinity(process: Process, tid: number, size: number, mask: Uint8Array): number {
   if (size < MASK_BYTES || size % MASK_BYTES !== 0) fail(E.EINVAL);
-  scheduled(process, tid);
+  named(process, tid);
   mask.fill(0, 0, MASK_BYTES);
   mask[0] = HARTS_MASK;
   return MASK_BYTES;
@@ -89,7 +93,7 @@ function getAffinity(process: Process, tid: number, size: number, mask: Uint8Arr
 
 /** A mask must leave one hart that there is. */
 function setAffinity(process: Process, tid: number, size: number, mask: Uint8Array): number {
-  const target = scheduled(process, tid);
+  const target = named(process, tid);
   demandControl(process, target);
   return size > 0 && (mask[0] & HARTS_MASK) !== 0 ? 0 : fail(E.EINVAL);
 }
@@ -98,7 +102,7 @@ function setAffinity(process: Process, tid: number, size: number, mask: Uint8Arr
 function prioritized(process: Process, which: number, who: number): Process[] {
   const { kernel } = process;
   let found: Process[];
-  if (which === PRIO.PROCESS) found = [scheduled(process, who)];
+  if (which === PRIO.PROCESS) found = [named(process, who)];
   else if (which === PRIO.PGRP) {
     const group = who === 0 ? process.group : who;
     found = [...kernel.all].filter((each) => each.group === group);

@@ -28,6 +28,8 @@ export class TimerDescription implements Description {
     this.#expired = 0;
     if (deadlineNs === undefined) this.timer.disarm();
     else this.timer.arm(deadlineNs, intervalNs);
+    // One that is not armed knows its interval all the same: no other timers do.
+    this.timer.intervalNs = intervalNs;
   }
 
   /** @param into gets how often it expired since it was read or set last */

@@ -214,7 +214,7 @@ function* access(server: FileServer, call: ServiceCall): Coroutine<number> {
   return 0;
 }
 
-function* fcntlLock(server: FileServer, call: ServiceCall): Coroutine<number> {
+function fcntlLock(server: FileServer, call: ServiceCall): number {
   const handle = server.handles.get(call.args[0]);
   const [, command, owner, type, start, length] = Array.from(call.args);
   if (type !== F.RDLCK && type !== F.WRLCK && type !== F.UNLCK) fail(E.EINVAL);
@@ -235,15 +235,15 @@ function* fcntlLock(server: FileServer, call: ServiceCall): Coroutine<number> {
     out.setBigInt64(24, BigInt(held?.owner ?? 0), true);
     return 0;
   }
-  if (command !== F.SETLK && command !== F.SETLKW) fail(E.EINVAL);
+  if (command !== F.SETLK) fail(E.EINVAL);
   if (type === F.RDLCK && !handle.readable || type === F.WRLCK && !handle.writable) fail(E.EBADF);
-  yield* server.locks.set(handle.inode, type, wanted, command === F.SETLKW);
+  server.locks.set(handle.inode, type, wanted);
   return 0;
 }
 
-function* flock(server: FileServer, call: ServiceCall): Coroutine<number> {
+function flock(server: FileServer, call: ServiceCall): number {
   const { inode } = server.handles.get(call.args[0]);
-  const operation = call.args[1] & ~LOCK.NB;
+  const operation = call.args[1];
   if (operation !== LOCK.SH && operation !== LOCK.EX && operation !== LOCK.UN) fail(E.EINVAL);
   const type = operation === LOCK.SH ? F.RDLCK : operation === LOCK.EX ? F.WRLCK : F.UNLCK;
   const owner = FLOCK_OWNERS + call.args[2];
@@ -254,7 +254,7 @@ function* flock(server: FileServer, call: ServiceCall): Coroutine<number> {
     start: Number.MAX_SAFE_INTEGER,
     end: Infinity,
   };
-  yield* server.locks.set(flockKey(inode), type, wanted, (call.args[1] & LOCK.NB) === 0);
+  server.locks.set(flockKey(inode), type, wanted);
   return 0;
 }
 

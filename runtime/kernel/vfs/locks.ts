@@ -1,6 +1,5 @@
-// Advisory locks of one server: byte ranges by owner (fcntl_locking(2)) and whole files (flock(2)),
-// with waiting and detection of deadlocks among waiters.
-import { type Coroutine, WaitQueue } from "../coroutine.ts";
+// Advisory locks of one server: byte ranges by owner (fcntl_locking(2)) and whole files (flock(2)). Who has to
+// wait for one is the client's business: nothing here waits.
 import { E, fail } from "../errno.ts";
 import { F } from "./constants.ts";
 
@@ -15,9 +14,6 @@ export interface RangeLock {
 /** The locks of one inode. */
 class FileLocks {
   ranges: RangeLock[] = [];
-  readonly released = new WaitQueue();
-  /** owners that wait */
-  waiters = 0;
 
   conflict(wanted: RangeLock): RangeLock | undefined {
     return this.ranges.find((held) =>
@@ -42,14 +38,11 @@ class FileLocks {
     }
     if (exclusive !== undefined) rest.push({ owner, exclusive, start, end });
     this.ranges = rest;
-    this.released.wakeAll();
   }
 }
 
 export class LockTable {
   readonly #files = new Map<object, FileLocks>();
-  /** owner -> owner it waits for */
-  readonly #waitsFor = new Map<number, number>();
 
   /** F_GETLK: the lock in the way, if any. */
   test(file: object, wanted: RangeLock): RangeLock | undefined {
@@ -58,52 +51,17 @@ export class LockTable {
 
   /**
    * Sets or takes away (`type` F_UNLCK) a lock.
-   * @throws Errno EAGAIN where it would have to wait and may not, EDEADLK where waiting would never end
+   * @throws Errno EAGAIN where another one is in the way
    */
-  *set(file: object, type: number, wanted: RangeLock, wait: boolean): Coroutine<void> {
+  set(file: object, type: number, wanted: RangeLock): void {
+    let locks = this.#files.get(file);
     if (type === F.UNLCK) {
-      this.#files.get(file)?.set(wanted.owner, wanted.start, wanted.end, undefined);
-      this.#forgetEmpty(file);
+      locks?.set(wanted.owner, wanted.start, wanted.end, undefined);
+      if (locks?.ranges.length === 0) this.#files.delete(file);
       return;
     }
-    let locks = this.#files.get(file);
+    if (locks?.conflict(wanted) !== undefined) fail(E.EAGAIN);
     if (locks === undefined) this.#files.set(file, locks = new FileLocks());
-    for (
-      let blocker = locks.conflict(wanted);
-      blocker !== undefined;
-      blocker = locks.conflict(wanted)
-    ) {
-      if (!wait) fail(E.EAGAIN);
-      for (
-        let owner: number | undefined = blocker.owner;
-        owner !== undefined;
-        owner = this.#waitsFor.get(owner)
-      ) {
-        if (owner === wanted.owner) fail(E.EDEADLK);
-      }
-      this.#waitsFor.set(wanted.owner, blocker.owner);
-      locks.waiters++;
-      try {
-        yield locks.released;
-      } finally {
-        locks.waiters--;
-        this.#waitsFor.delete(wanted.owner);
-      }
-    }
     locks.set(wanted.owner, wanted.start, wanted.end, wanted.exclusive);
-    this.#files.set(file, locks);
-  }
-
-  /** Takes away everything an owner holds on a file. */
-  release(file: object, owner: number): void {
-    this.#files.get(file)?.set(owner, 0, Infinity, undefined);
-    this.#forgetEmpty(file);
-  }
-
-  #forgetEmpty(file: object): void {
-    const locks = this.#files.get(file);
-    if (locks !== undefined && locks.ranges.length === 0 && locks.waiters === 0) {
-      this.#files.delete(file);
-    }
   }
 }

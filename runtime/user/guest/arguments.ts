@@ -3,6 +3,7 @@
 import { Access } from "../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../../kernel/errno.ts";
+import type { Room } from "../../kernel/process/handler.ts";
 import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { MOST_MESSAGE_BYTES } from "../../kernel/process/ipc/message_queues.ts";
@@ -56,6 +57,8 @@ export interface Decoded {
 }
 
 type Decoder = (registers: Registers, index: number, access: UserAccess, out: Decoded) => unknown;
+
+const NOTHING = new Uint8Array(0);
 
 const decoders: Record<string, Decoder> = {
   fd: (registers, index) => registers[index * 2],
@@ -226,6 +229,14 @@ const decoders: Record<string, Decoder> = {
     }
     return argument;
   },
+  room: (registers, index, _access, out) => {
+    const address = unsigned(registers, index);
+    const room: Room = { most: registers[(index + 1) * 2], bytes: NOTHING };
+    out.finishers.push((status, user) => {
+      if (status > 0) user.write(address, room.bytes);
+    });
+    return room;
+  },
   futex: (registers, index, access) => {
     if (!futexHasTimeout(registers[(index - 2) * 2])) return registers[index * 2];
     const address = unsigned(registers, index);
@@ -290,22 +301,21 @@ function vector(registers: Registers, index: number, access: UserAccess) {
 
 /** `structIn16`, `arrayInOut8!` and the like. */
 function structured(kind: string): Decoder {
-  const match = /^(struct|array)(In|Out|InOut|Some)(Before)?(\d+)(!?)$/.exec(kind);
+  const match = /^(struct|array)(In|Out|InOut)(Before)?(\d+)(!?)$/.exec(kind);
   if (match === null) throw new Error(`There is no argument kind "${kind}"`);
-  const many = match[1] === "array", some = match[2] === "Some";
-  const copiesIn = match[2] !== "Out" && !some, copiesOut = match[2] !== "In";
+  const many = match[1] === "array";
+  const copiesIn = match[2] !== "Out", copiesOut = match[2] !== "In";
   const unit = Number(match[4]), needed = match[5] === "!";
   const before = match[3] !== undefined, toCount = before ? -1 : 1;
   return (registers, index, access, out) => {
     const address = unsigned(registers, index);
-    const asked = many ? registers[(index + toCount) * 2] : 1;
-    const count = some ? Math.min(asked, Math.floor(MAX_STRUCTURE_BYTES / unit)) : asked;
+    const count = many ? registers[(index + toCount) * 2] : 1;
     if (!(count >= 0 && count * unit <= MAX_ARRAY_BYTES)) fail(E.EINVAL);
     if (address === 0 && !many) return needed ? fail(E.EFAULT) : undefined;
     const length = count * unit;
     if (length === 0) return new Uint8Array(0);
     const bytes = copiesIn ? access.read(address, length, zeros(length)) : zeros(length);
-    if (some || before && !copiesIn) {
+    if (before && !copiesIn) {
       out.finishers.push((status, user) => {
         if (status > 0) user.write(address, bytes.subarray(0, status * unit));
       });

@@ -3,6 +3,7 @@
 #include "../programs/check.h"
 #include <fcntl.h>
 #include <sys/epoll.h>
+#include <sys/syscall.h>
 
 static int set, ends[2];
 
@@ -57,11 +58,33 @@ static void exclusive(void) {
   CHECK(close(other) == 0);
 }
 
+/** Each is told in turn, however few are asked for; and as many as are asked for, however many those are. */
+static void turns(void) {
+  enum { MANY = 200, FEW = 3 };
+  struct epoll_event told[MANY];
+  int copies[MANY], seen[FEW] = {0};
+  for (int each = 0; each < MANY; each++) {
+    CHECK((copies[each] = dup(ends[1])) >= 0 && change(EPOLL_CTL_ADD, copies[each], EPOLLOUT) == 0);
+  }
+  CHECK(epoll_wait(set, told, MANY, 0) == MANY);
+  CHECK(epoll_wait(set, told, MANY - 1, 0) == MANY - 1 && told[0].events == EPOLLOUT);
+  for (int each = FEW; each < MANY; each++) {
+    CHECK(change(EPOLL_CTL_DEL, copies[each], 0) == 0 && close(copies[each]) == 0);
+  }
+  for (int round = 0; round < 2 * FEW; round++) {
+    CHECK(epoll_wait(set, told, 1, 0) == 1);
+    for (int each = 0; each < FEW; each++) seen[each] += told[0].data.fd == copies[each];
+  }
+  for (int each = 0; each < FEW; each++) CHECK(seen[each] == 2 && close(copies[each]) == 0);
+  FAILS(EINVAL, syscall(SYS_epoll_pwait, set, told, 0x7fffffff, 0, NULL, 0));
+}
+
 int main(void) {
   set = epoll_create1(EPOLL_CLOEXEC);
   CHECK(set >= 0 && pipe(ends) == 0);
   changes();
   events();
   exclusive();
+  turns();
   return finish();
 }

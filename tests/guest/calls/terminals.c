@@ -123,6 +123,11 @@ static void lines(void) {
   fcntl(slave, F_SETFL, O_NONBLOCK);
   FAILS(EAGAIN, read(slave, name, 1));
   FAILS(EINVAL, tcflush(slave, 9));
+  // What programs wrote is input of the other side.
+  CHECK(write(slave, "kept", 4) == 4 && tcflush(master, TCOFLUSH) == 0 && shows("kept"));
+  CHECK(write(slave, "gone", 4) == 4 && tcflush(master, TCIFLUSH) == 0);
+  CHECK(write(slave, "next", 4) == 4 && shows("next"));
+  FAILS(EINVAL, tcflush(master, 9));
   CHECK(tcdrain(slave) == 0 && tcsendbreak(slave, 0) == 0);
   close(slave);
   close(master);

@@ -51,6 +51,11 @@ static void again_and_again(void) {
   CHECK(sum >= 6);
   pause_ms(5);
   CHECK(timerfd_settime(timer, 0, &nothing, &setting) == 0 && setting.it_interval.tv_nsec == 2000000);
+  // One that is not armed knows its interval.
+  struct itimerspec idle = {.it_interval.tv_nsec = 3000000};
+  CHECK(timerfd_settime(timer, 0, &idle, &setting) == 0 && setting.it_interval.tv_nsec == 0);
+  CHECK(timerfd_gettime(timer, &setting) == 0 && setting.it_interval.tv_nsec == 3000000);
+  CHECK(setting.it_value.tv_sec == 0 && setting.it_value.tv_nsec == 0);
   CHECK(!ready(timer, 10));
   // A time that has passed expires at once, as often as its interval fits in between.
   struct timespec now;

@@ -3,6 +3,7 @@
 #include "check.h"
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/time.h>
 
 static int file;
 
@@ -51,6 +52,34 @@ static void cross(void) {
   CHECK(answer == 0 || errno == EDEADLK);
 }
 
+static void handle(int signal) { (void)signal; }
+
+static void be_interrupted(void) {
+  struct sigaction once = {.sa_handler = handle};
+  sigaction(SIGALRM, &once, NULL);
+  struct itimerval soon = {.it_value = {.tv_usec = 20000}};
+  setitimer(ITIMER_REAL, &soon, NULL);
+  FAILS(EINTR, lock(file, F_SETLKW, F_WRLCK, 0, 10));
+  setitimer(ITIMER_REAL, &soon, NULL);
+  int other = open("locked", O_RDWR);
+  FAILS(EINTR, flock(other, LOCK_EX));
+  // With SA_RESTART it goes on waiting, until it is killed.
+  once.sa_flags = SA_RESTART;
+  sigaction(SIGALRM, &once, NULL);
+  setitimer(ITIMER_REAL, &soon, NULL);
+  CHECK(lock(file, F_SETLKW, F_WRLCK, 0, 10) == 0);
+}
+
+/** Shares a lock of its own and would have it alone: it must give up the shared one to wait. */
+static void become_alone(void) {
+  int other = open("locked", O_RDWR);
+  CHECK(flock(other, LOCK_SH) == 0);
+  CHECK(write(told[1], "x", 1) == 1);
+  CHECK(flock(other, LOCK_EX) == 0);
+}
+
+static void many_wait(void) { lock(file, F_SETLKW, F_WRLCK, 0, 10); }
+
 int main(void) {
   file = open("locked", O_RDWR | O_CREAT | O_TRUNC, 0644);
   CHECK(file >= 0 && write(file, "0123456789", 10) == 10);
@@ -96,6 +125,33 @@ int main(void) {
   CHECK(lock(file, F_OFD_SETLK, F_WRLCK, 0, 5) == 0);
   FAILS(EAGAIN, lock(second, F_OFD_SETLK, F_WRLCK, 0, 5));
   CHECK(lock(second, F_OFD_SETLK, F_WRLCK, 5, 5) == 0);
+  // F_OFD_SETLK: the process is of no interest, and deadlocks are not looked for.
+  struct flock range = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_pid = 7};
+  FAILS(EINVAL, fcntl(file, F_OFD_SETLK, &range));
+  close(second);
+  CHECK(lock(file, F_OFD_SETLK, F_UNLCK, 0, 0) == 0);
+
+  CHECK(lock(file, F_SETLK, F_WRLCK, 0, 0) == 0 && flock(file, LOCK_EX) == 0);
+  child = start(be_interrupted);
+  pause_ms(100);
+  CHECK(kill(child, SIGKILL) == 0 && killed(status_of(child), SIGKILL));
+
+  CHECK(flock(file, LOCK_SH) == 0);
+  child = start(become_alone);
+  CHECK(read(told[0], &byte, 1) == 1);
+  pause_ms(20);
+  CHECK(flock(file, LOCK_EX) == 0);
+  // Where it cannot be had at once, it is not kept either.
+  CHECK(flock(file, LOCK_UN) == 0 && exited(status_of(child), 0));
+
+  // However many wait, the file's server goes on.
+  enum { MANY = 80 };
+  pid_t waiting[MANY];
+  for (int i = 0; i < MANY; i++) waiting[i] = start(many_wait);
+  pause_ms(50);
+  CHECK(pread(file, &byte, 1, 0) == 1);
+  CHECK(lock(file, F_SETLK, F_UNLCK, 0, 0) == 0);
+  for (int i = 0; i < MANY; i++) CHECK(exited(status_of(waiting[i]), 0));
   unlink("locked");
   return finish();
 }
