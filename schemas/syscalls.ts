@@ -57,11 +57,13 @@ function missing(number: number, name: string, group: SystemCall["group"]): Syst
 }
 
 export const systemCalls: readonly SystemCall[] = [
-  missing(0, "io_setup", "process"),
-  missing(1, "io_destroy", "process"),
-  missing(2, "io_submit", "process"),
-  missing(3, "io_cancel", "process"),
-  missing(4, "io_getevents", "process"),
+  call(0, "io_setup", "process", "uint structInOut8!"),
+  call(1, "io_destroy", "process", "address"),
+  call(2, "io_submit", "process", "address offset address", {
+    partial: "RWF_NOWAIT answers EOPNOTSUPP; priorities change nothing",
+  }),
+  call(3, "io_cancel", "process", "address address address"),
+  call(4, "io_getevents", "process", "address offset offset arrayOutBefore32 structIn16"),
   call(5, "setxattr", "process", "path path bufferIn size flags"),
   call(6, "lsetxattr", "process", "path path bufferIn size flags"),
   call(7, "fsetxattr", "process", "fd path bufferIn size flags"),
@@ -382,7 +384,12 @@ export const systemCalls: readonly SystemCall[] = [
     partial: "RWF_NOWAIT answers EOPNOTSUPP",
   }),
   call(291, "statx", "files", "fd path flags uint structOut256!"),
-  missing(292, "io_pgetevents", "process"),
+  call(
+    292,
+    "io_pgetevents",
+    "process",
+    "address offset offset arrayOutBefore32 structIn16 selectMask",
+  ),
   missing(293, "rseq", "process"),
   call(424, "pidfd_send_signal", "process", "int int structIn128 uint"),
   missing(425, "io_uring_setup", "process"),

@@ -10,6 +10,8 @@ import type { ProcessView } from "../vfs/procfs.ts";
 import type { SystemView } from "../vfs/sysfs.ts";
 import { type Hardware, systemTree } from "./sysfs/system_tree.ts";
 import { WalkFlag } from "../vfs/protocol.ts";
+import { AioTable } from "./aio/aio_table.ts";
+import { aioCalls } from "./aio/sys_aio.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
@@ -90,6 +92,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...semaphoreCalls,
   ...messageQueueCalls,
   ...posixQueueCalls,
+  ...aioCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
@@ -116,6 +119,7 @@ export class Processes implements ProcessKernel {
   readonly names = { host: "virtuos", domain: "(none)" };
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
+  readonly aio: AioTable;
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
@@ -142,6 +146,7 @@ export class Processes implements ProcessKernel {
       () => this.#memory?.bytes ?? environment.memory.bytes.length,
     );
     this.clocks = new Clocks(environment);
+    this.aio = new AioTable(environment.tasks);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };
     this.init = new Process(

@@ -1,5 +1,6 @@
 // What the processes of a machine have of each other and of its kernel.
 import type { Environment } from "../environment.ts";
+import type { AioTable } from "./aio/aio_table.ts";
 import type { Clocks } from "./clock.ts";
 import type { FutexTable } from "./futex.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
@@ -25,6 +26,8 @@ export interface ProcessKernel {
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
   readonly futexes: FutexTable;
+  /** contexts of asynchronous operations */
+  readonly aio: AioTable;
   /** names of UNIX sockets */
   readonly unixNames: UnixNames;
   /** the network slice; undefined on a machine that has none */
