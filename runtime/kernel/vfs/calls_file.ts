@@ -2,6 +2,7 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
+import { listsAfterChmod } from "./access_list.ts";
 import { ACCESS, F, FALLOC, FL, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
@@ -136,11 +137,12 @@ function* chmod(server: FileServer, call: ServiceCall): Coroutine<number> {
   demandOwner(inode.attributes, call.credential);
   if (isSymlink(inode)) fail(E.EOPNOTSUPP);
   const type = inode.attributes.mode & S.IFMT;
-  yield* finish(
-    inode.setAttributes({
-      mode: type | allowedMode(inode.attributes, call.credential, call.args[1]),
-    }),
-  );
+  const mode = type | allowedMode(inode.attributes, call.credential, call.args[1]);
+  const { accessLists } = inode;
+  const changed = accessLists?.access === undefined
+    ? inode.setAttributes({ mode })
+    : inode.setAccessLists!(listsAfterChmod(accessLists, mode), mode);
+  yield* finish(changed);
   return 0;
 }
 

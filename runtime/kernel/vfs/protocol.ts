@@ -77,7 +77,7 @@ export const Private = {
    * identity; with open flags, which do not truncate, the handle is an open file
    */
   WALK: 1026,
-  /** [parent, nameLength, open flags, mode]: in name, out identity; opens or makes the last name of a path */
+  /** [parent, nameLength, open flags, mode, umask]: in name, out identity; opens or makes the last name of a path */
   CREATE: 1027,
   /** [handle, open flags]: checks permissions and truncates: the handle is an open file from now on */
   OPEN: 1028,
@@ -91,7 +91,7 @@ export const Private = {
   DROP_ORPHANS: 1032,
   /** [handle]: another use of it, to be closed as well */
   HOLD: 1033,
-  /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
+  /** [directory, open flags, mode, umask]: out identity; opens a new file that has no name (O_TMPFILE) */
   UNNAMED: 1034,
   /**
    * arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle; status:

@@ -33,6 +33,17 @@ export class Inodes {
     if (!inodeChecksumIsRight(filesystem.superblock, bytes, ino)) fail(E.EUCLEAN);
     const inode = new Ext4Inode(filesystem, ino, buffer, offset);
     if (inode.attributes.mode === 0) fail(E.EUCLEAN);
+    try {
+      yield* inode.loadAccessLists();
+    } catch (failure) {
+      buffer.pins--;
+      throw failure;
+    }
+    const meanwhile = this.#all.get(ino);
+    if (meanwhile !== undefined) {
+      buffer.pins--;
+      return meanwhile;
+    }
     this.#all.set(ino, inode);
     return inode;
   }
