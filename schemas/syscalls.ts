@@ -21,6 +21,7 @@
  *   argument says
  * - `bytesOut4096`: a byte for every so many of the argument before
  * - `typedIn`, `typedOut`: a long, and as many bytes behind it as the next argument says
+ * - `fileHandleIn`, `fileHandleOut`: `struct file_handle`, as long as its first word says
  * - `strings`: a vector of strings that ends with NULL
  * - `fdset`: bits of as many descriptors as the first argument says; `selectMask`: a mask behind a pointer
  * - `fcntl`, `ioctl`, `futex`, `prctl`, `semaphores`: what the command before makes of it
@@ -353,6 +354,11 @@ export const systemCalls: readonly SystemCall[] = [
   call(259, "riscv_flush_icache", "process", "address address size"),
   call(260, "wait4", "process", "int structOut4 int structOut144"),
   call(261, "prlimit64", "process", "int uint structIn16 structOut16"),
+  call(264, "name_to_handle_at", "files", "fd path fileHandleOut structOut4! flags", {
+    partial:
+      "ext4, tmpfs and /dev; that of a file which was not durable when its domain died is stale",
+  }),
+  call(265, "open_by_handle_at", "files", "fd fileHandleIn flags"),
   call(266, "clock_adjtime", "process", "int structInOut208!", {
     partial: "answers what CLOCK_REALTIME is; changing it answers EPERM",
   }),

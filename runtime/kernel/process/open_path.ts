@@ -113,7 +113,12 @@ function* openExisting(
   return yield* openHandle(process, yield* resolve(process, start, path, walk, scope), flags);
 }
 
-function* openHandle(process: Process, found: Resolved, flags: number): Coroutine<Resolved> {
+/** Opens what a handle is of; takes the handle back where that fails. */
+export function* openHandle(
+  process: Process,
+  found: Resolved,
+  flags: number,
+): Coroutine<Resolved> {
   try {
     yield* request(
       found.mount.service,

@@ -32,6 +32,7 @@ import { procTree } from "./proc/proc_tree.ts";
 import { eventCalls } from "./sys_event.ts";
 import { fileCalls } from "./sys_file.ts";
 import { foreignMemoryCalls } from "./sys_foreign_memory.ts";
+import { handleCalls } from "./sys_handle.ts";
 import { ioctlCalls } from "./sys_ioctl.ts";
 import { kcmpCalls } from "./sys_kcmp.ts";
 import { pidfdCalls } from "./sys_pidfd.ts";
@@ -93,6 +94,7 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...messageQueueCalls,
   ...posixQueueCalls,
   ...aioCalls,
+  ...handleCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */

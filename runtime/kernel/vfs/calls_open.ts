@@ -245,6 +245,19 @@ function* reopen(server: FileServer, call: ServiceCall): Coroutine<number> {
   return index;
 }
 
+function* inodeBeside(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const [index, ino, generation] = Array.from(call.args);
+  const { inode: { filesystem }, mount } = server.handles.get(index);
+  if (filesystem.findsInodes !== true) fail(E.EOPNOTSUPP);
+  const inode = yield* finish(filesystem.inode(ino, generation));
+  // What has no name any more may be in use yet, but is not found.
+  if (inode.attributes.links === 0 && !inode.unnamed) {
+    yield* finish(inode.release());
+    fail(E.ESTALE);
+  }
+  return give(server, call, inode, mount);
+}
+
 /** What a handle is for, by the flags it was opened with. */
 function accessOf(flags: number): Pick<Handle, "readable" | "writable"> {
   const access = flags & O.ACCMODE;
@@ -267,4 +280,5 @@ export const openCalls: Record<number, FileCall> = {
   [Private.OPEN]: open,
   [Private.ROOT]: root,
   [Private.REOPEN]: reopen,
+  [Private.INODE]: inodeBeside,
 };

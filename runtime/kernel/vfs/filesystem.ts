@@ -192,6 +192,8 @@ export interface FileSystem {
   sync(): Blocking<void>;
   /** the inode of a number and generation, held for the caller. Errno ESTALE where it is not that one any more. */
   inode(ino: number, generation: number): Blocking<Inode>;
+  /** whether `inode` finds all inodes that there are, whoever uses them */
+  readonly findsInodes?: boolean;
   /** number of the running transaction, which the newest change belongs to; 0 without a journal */
   readonly transaction: number;
   /** newest transaction that is durable */

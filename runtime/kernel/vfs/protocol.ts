@@ -102,6 +102,8 @@ export const Private = {
   FLAGS: 1036,
   /** [handle, flags] */
   SET_FLAGS: 1037,
+  /** [handle, inode, generation]: out identity; a handle on another inode of its file system */
+  INODE: 1038,
 } as const;
 
 export const WalkFlag = {
@@ -143,7 +145,7 @@ export const PATH_MAX = 4096;
 export const NAME_MAX = 255;
 export const SYMLINKS_MAX = 40;
 
-/** What the payload of WALK, CREATE, ROOT and REOPEN says about the handle: eight 32-bit words, then text. */
+/** What the payload of WALK, CREATE, ROOT, INODE and REOPEN says about the handle: eight 32-bit words, then text. */
 export interface WalkResult {
   mount: number;
   ino: number;

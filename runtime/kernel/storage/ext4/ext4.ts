@@ -14,7 +14,7 @@ import { EarlyWrites } from "./early_writes.ts";
 import type { FileContext } from "./file_data.ts";
 import { Groups } from "./groups.ts";
 import type { Ext4Inode } from "./inode.ts";
-import { Inodes } from "./inodes.ts";
+import { Inodes, ROOT_INO } from "./inodes.ts";
 import { JournalFeature } from "./journal_format.ts";
 import { JournalLog } from "./journal_log.ts";
 import { Names } from "./names.ts";
@@ -22,7 +22,6 @@ import { Orphans } from "./orphans.ts";
 import { BadImage, Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from "./superblock.ts";
 import { Transactions } from "./transactions.ts";
 
-const ROOT_INO = 2;
 const MAGIC = 0xef53;
 /** Changes become durable by themselves after this long. */
 const COMMIT_INTERVAL_NS = 5e9;
@@ -49,6 +48,7 @@ export class Ext4 implements FileSystem {
   root!: Ext4Inode;
   recovered = 0;
   readonly #io: BlockIo;
+  readonly findsInodes = true;
   readonly #directoryBlocks = new Map<Buffer, number>();
   #superBuffer!: Buffer;
   #unmounted = false;

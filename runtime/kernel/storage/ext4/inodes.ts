@@ -8,6 +8,8 @@ import { initializeInode, inodeChecksumIsRight, InodeFlag } from "./inode_format
 
 /** Inodes that nobody uses and that stay in memory. */
 const IDLE_INODES = 4096;
+/** The inode of the root directory: the only one of the reserved numbers that files are. */
+export const ROOT_INO = 2;
 const BITS_32 = 2 ** 32;
 
 export class Inodes {
@@ -131,8 +133,9 @@ export class Inodes {
   /** One that somebody had a handle of. @throws Errno ESTALE, EUCLEAN, EIO */
   *reopen(ino: number, generation: number): Coroutine<Ext4Inode> {
     const { filesystem } = this;
+    const { firstInode, inodes } = filesystem.superblock;
     if (
-      !(ino > 0 && ino <= filesystem.superblock.inodes) ||
+      !(ino === ROOT_INO || ino >= firstInode && ino <= inodes) ||
       !(yield* filesystem.groups.inodeInUse(ino))
     ) {
       fail(E.ESTALE);
