@@ -93,7 +93,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(28, "inotify_rm_watch", "process", "fd int"),
   call(29, "ioctl", "process", "fd uint ioctl", {
     partial:
-      "descriptors, terminals, sockets and flags of files; other requests to files answer ENOTTY",
+      "descriptors, terminals, sockets, disks and flags of files; other requests to files answer ENOTTY",
   }),
   call(30, "ioprio_set", "process", "int int int", {
     partial: "priorities are kept and told; requests go to the disk as they come",

@@ -13,6 +13,7 @@ import type { MountTable } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
+import type { Disk } from "./sysfs/block_devices.ts";
 import type { Thread } from "./thread.ts";
 import type { Tty } from "./tty.ts";
 
@@ -33,6 +34,8 @@ export interface ProcessKernel {
   /** the network slice; undefined on a machine that has none */
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
+  /** the machine's disks, in the order of their names */
+  readonly disks: readonly Disk[];
   /** System V IPC objects */
   readonly ipc: {
     readonly segments: IpcTable<Segment>;

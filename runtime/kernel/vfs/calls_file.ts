@@ -1,5 +1,5 @@
 // Calls on one open file or inode: attributes, size, directories' contents, locks, durability.
-import { type Coroutine, finish } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
 import { listsAfterChmod } from "./access_list.ts";
@@ -7,7 +7,7 @@ import { ACCESS, F, FALLOC, FL, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "
 import { type Inode, S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
 import { allowedMode, demand, demandChown, demandOwner, demandUnmarked } from "./permission.ts";
-import { Call, putBytes } from "./protocol.ts";
+import { Call, Private, putBytes } from "./protocol.ts";
 import { putDirent, putStatfs, putStatx, STATFS_BYTES, STATX_BYTES } from "./structures.ts";
 import { type FileCall, type FileServer, offsetArgument } from "./vfs.ts";
 import { isDirectory, isSymlink } from "./walk.ts";
@@ -203,6 +203,12 @@ function* readAhead(server: FileServer, { args }: ServiceCall): Coroutine<number
   return 0;
 }
 
+function readDisk(server: FileServer, call: ServiceCall): Blocking<number> {
+  const { filesystem } = server.handles.get(call.args[0]).inode;
+  if (filesystem.readDisk === undefined) return fail(E.ENXIO);
+  return filesystem.readDisk(offsetArgument(call.args[1]), call.payload);
+}
+
 function* syncAll(server: FileServer): Coroutine<number> {
   for (const filesystem of server.filesystems) yield* finish(filesystem.sync());
   return 0;
@@ -300,4 +306,5 @@ export const fileCalls: Record<number, FileCall> = {
   [Call.FCNTL]: fcntlLock,
   [Call.FLOCK]: flock,
   [Call.PPOLL]: poll,
+  [Private.DISK_READ]: readDisk,
 };

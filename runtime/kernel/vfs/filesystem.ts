@@ -188,6 +188,8 @@ export interface FileSystem {
   /** the root directory, not held for the caller */
   readonly root: Inode;
   usage(): Blocking<Usage>;
+  /** bytes of the disk that it is on, as it has them; how many, 0 at the end. Absent where it is on none. */
+  readDisk?(offset: number, into: Uint8Array): Blocking<number>;
   /** everything durable */
   sync(): Blocking<void>;
   /** the inode of a number and generation, held for the caller. Errno ESTALE where it is not that one any more. */

@@ -104,6 +104,8 @@ export const Private = {
   SET_FLAGS: 1037,
   /** [handle, inode, generation]: out identity; a handle on another inode of its file system */
   INODE: 1038,
+  /** [handle, offset]: out bytes of the disk that its file system is on; fewer than there is room for at the end, or none */
+  DISK_READ: 1039,
 } as const;
 
 export const WalkFlag = {

@@ -1,5 +1,5 @@
 // The component `ext4`: mounts an image, and runs operations inside transactions.
-import type { BlockDevice } from "../../block/block_device.ts";
+import { type BlockDevice, SECTOR_BYTES } from "../../block/block_device.ts";
 import type { Component } from "../../component.ts";
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
@@ -19,6 +19,7 @@ import { JournalFeature } from "./journal_format.ts";
 import { JournalLog } from "./journal_log.ts";
 import { Names } from "./names.ts";
 import { Orphans } from "./orphans.ts";
+import { readDisk } from "./raw_disk.ts";
 import { BadImage, Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from "./superblock.ts";
 import { Transactions } from "./transactions.ts";
 
@@ -283,6 +284,10 @@ export class Ext4 implements FileSystem {
       freeFiles: groups.freeInodes,
       nameMax: 255,
     };
+  }
+
+  readDisk(offset: number, into: Uint8Array): Coroutine<number> {
+    return readDisk(this.#io, this.cache, this.disk.sectors * SECTOR_BYTES, offset, into);
   }
 
   *sync(): Coroutine<void> {
