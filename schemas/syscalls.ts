@@ -21,6 +21,7 @@
  *   argument says
  * - `bytesOut4096`: a byte for every so many of the argument before
  * - `typedIn`, `typedOut`: a long, and as many bytes behind it as the next argument says
+ * - `fileHandleIn`, `fileHandleOut`: `struct file_handle`, as long as its first word says
  * - `strings`: a vector of strings that ends with NULL
  * - `fdset`: bits of as many descriptors as the first argument says; `selectMask`: a mask behind a pointer
  * - `fcntl`, `ioctl`, `futex`, `prctl`, `semaphores`: what the command before makes of it
@@ -57,11 +58,13 @@ function missing(number: number, name: string, group: SystemCall["group"]): Syst
 }
 
 export const systemCalls: readonly SystemCall[] = [
-  missing(0, "io_setup", "process"),
-  missing(1, "io_destroy", "process"),
-  missing(2, "io_submit", "process"),
-  missing(3, "io_cancel", "process"),
-  missing(4, "io_getevents", "process"),
+  call(0, "io_setup", "process", "uint structInOut8!"),
+  call(1, "io_destroy", "process", "address"),
+  call(2, "io_submit", "process", "address offset address", {
+    partial: "RWF_NOWAIT answers EOPNOTSUPP; priorities change nothing",
+  }),
+  call(3, "io_cancel", "process", "address address address"),
+  call(4, "io_getevents", "process", "address offset offset arrayOutBefore32 structIn16"),
   call(5, "setxattr", "process", "path path bufferIn size flags"),
   call(6, "lsetxattr", "process", "path path bufferIn size flags"),
   call(7, "fsetxattr", "process", "fd path bufferIn size flags"),
@@ -90,7 +93,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(28, "inotify_rm_watch", "process", "fd int"),
   call(29, "ioctl", "process", "fd uint ioctl", {
     partial:
-      "descriptors, terminals, sockets and flags of files; other requests to files answer ENOTTY",
+      "descriptors, terminals, sockets, disks and flags of files; other requests to files answer ENOTTY",
   }),
   call(30, "ioprio_set", "process", "int int int", {
     partial: "priorities are kept and told; requests go to the disk as they come",
@@ -351,6 +354,11 @@ export const systemCalls: readonly SystemCall[] = [
   call(259, "riscv_flush_icache", "process", "address address size"),
   call(260, "wait4", "process", "int structOut4 int structOut144"),
   call(261, "prlimit64", "process", "int uint structIn16 structOut16"),
+  call(264, "name_to_handle_at", "files", "fd path fileHandleOut structOut4! flags", {
+    partial:
+      "ext4, tmpfs and /dev; that of a file which was not durable when its domain died is stale",
+  }),
+  call(265, "open_by_handle_at", "files", "fd fileHandleIn flags"),
   call(266, "clock_adjtime", "process", "int structInOut208!", {
     partial: "answers what CLOCK_REALTIME is; changing it answers EPERM",
   }),
@@ -382,7 +390,12 @@ export const systemCalls: readonly SystemCall[] = [
     partial: "RWF_NOWAIT answers EOPNOTSUPP",
   }),
   call(291, "statx", "files", "fd path flags uint structOut256!"),
-  missing(292, "io_pgetevents", "process"),
+  call(
+    292,
+    "io_pgetevents",
+    "process",
+    "address offset offset arrayOutBefore32 structIn16 selectMask",
+  ),
   missing(293, "rseq", "process"),
   call(424, "pidfd_send_signal", "process", "int int structIn128 uint"),
   missing(425, "io_uring_setup", "process"),

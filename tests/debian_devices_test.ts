@@ -1,5 +1,5 @@
-// What Debian's tools say of the machine's devices: /sys by busybox, interfaces and neighbours by iproute2, the hart by
-// util-linux.
+// What Debian's tools say of the machine's devices: /sys by busybox, interfaces and neighbours by iproute2, the hart and
+// the disk by util-linux, what is on it by e2fsprogs.
 import { assertEquals, assertMatch } from "@std/assert";
 import { compile, load } from "../mod.ts";
 import { withFolder } from "./boot_harness.ts";
@@ -12,7 +12,7 @@ name: devices
 extends: ${base}
 machine:
   devices:
-    disk0: { rootfs: { debian: { packages: [busybox-static, iproute2, util-linux] } } }
+    disk0: { rootfs: { debian: { packages: [busybox-static, iproute2, util-linux, e2fsprogs] } } }
 programs: { pages: { run: /bin/busybox } }
 `;
 
@@ -36,6 +36,13 @@ busybox ping -c 1 10.0.2.2 >/tmp/ping
 show /sbin/ip -brief link
 show /sbin/ip neigh
 show busybox arp -n
+show /usr/sbin/blkid -s LABEL -s TYPE
+show /usr/bin/findmnt -n -o SOURCE,FSTYPE /
+show /usr/sbin/blockdev --getss --getro /dev/vda
+busybox mkdir /var/tmp/some
+busybox sync
+/usr/sbin/e2fsck -f -n /dev/vda >/tmp/check 2>&1; echo $? $(busybox grep -c Pass /tmp/check)
+show /usr/sbin/tune2fs -L other /dev/vda | busybox grep busy
 show /usr/bin/lscpu
 `;
 
@@ -78,6 +85,15 @@ eth0             UP             52:54:00:12:34:59 <BROADCAST,MULTICAST,UP>
 10.0.2.2 dev eth0 lladdr 52:55:0a:00:02:02 REACHABLE 
 # busybox arp -n
 ? (10.0.2.2) at 52:55:0a:00:02:02 [ether]  on eth0
+# /usr/sbin/blkid -s LABEL -s TYPE
+/dev/vda: LABEL="root" TYPE="ext4"
+# /usr/bin/findmnt -n -o SOURCE,FSTYPE /
+/dev/vda ext4
+# /usr/sbin/blockdev --getss --getro /dev/vda
+512
+0
+0 5
+/usr/sbin/tune2fs: Device or resource busy while trying to open /dev/vda
 `;
 
 Deno.test({

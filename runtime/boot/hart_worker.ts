@@ -229,6 +229,7 @@ class Primary {
     const { plan } = this.setup;
     yield* mountTree(processes, plan.mounts, serviceOf, (mount) => diskOf(plan, mount));
     const { hardware } = this.setup;
+    yield* processes.showDisks(hardware.disks);
     for (const { provides } of assembly.components.values()) {
       const showProcesses = provides.processView as ((view: ProcessView) => void) | undefined;
       showProcesses?.(processes.processView(hardware));

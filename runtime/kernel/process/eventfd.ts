@@ -44,6 +44,12 @@ export class EventDescription implements Description {
     return COUNTER_BYTES;
   }
 
+  /** Counts one more, as the kernel does where something has happened: it stops at the most there may be. */
+  signal(): void {
+    if (this.#count < MOST) this.#count++;
+    this.readiness.wakeAll();
+  }
+
   poll(events: number): number {
     return events & ((this.#count > 0n ? POLL.IN : 0) | (this.#count < MOST ? POLL.OUT : 0));
   }

@@ -29,12 +29,11 @@ export function* openPlace(
   scope: Scope,
 ): Coroutine<Resolved> {
   if ((flags & O.PATH) !== 0) return yield* openExisting(process, start, path, flags, scope);
-  const permissions = mode & ~process.umask;
   if ((flags & O.TMPFILE) === O.TMPFILE) {
-    return yield* openUnnamed(process, start, path, flags, permissions, scope);
+    return yield* openUnnamed(process, start, path, flags, mode, scope);
   }
   return (flags & O.CREAT) !== 0
-    ? yield* openOrCreate(process, start, path, flags, permissions, scope)
+    ? yield* openOrCreate(process, start, path, flags, mode, scope)
     : yield* openExisting(process, start, path, flags, scope);
 }
 
@@ -52,7 +51,7 @@ function* openUnnamed(
   const { service } = place.mount;
   try {
     const payload = new Uint8Array(WALK_PAYLOAD_BYTES);
-    const args = [place.handle, flags, mode];
+    const args = [place.handle, flags, mode, process.umask];
     const handle = yield* request(service, Private.UNNAMED, args, payload, process.credential);
     const { mode: type, ino, generation } = getWalkResult(payload);
     const { mount } = place;
@@ -115,7 +114,12 @@ function* openExisting(
   return yield* openHandle(process, yield* resolve(process, start, path, walk, scope), flags);
 }
 
-function* openHandle(process: Process, found: Resolved, flags: number): Coroutine<Resolved> {
+/** Opens what a handle is of; takes the handle back where that fails. */
+export function* openHandle(
+  process: Process,
+  found: Resolved,
+  flags: number,
+): Coroutine<Resolved> {
   try {
     yield* request(
       found.mount.service,
@@ -149,7 +153,7 @@ function* openOrCreate(
     if (parent.slash) fail(E.EISDIR);
     if (parent.name === "..") return yield* openExisting(process, parent, "..", flags, scope);
     const payload = textPayload(parent.name);
-    const args = [parent.handle, parent.name.length, flags, mode];
+    const args = [parent.handle, parent.name.length, flags, mode, process.umask];
     const status = yield* request(
       parent.mount.service,
       Private.CREATE,

@@ -1,4 +1,4 @@
-// What opening a FIFO, a terminal or a message queue leads to: not its inode at the server, but what the kernel has behind it.
+// What opening a FIFO, a terminal, a disk or a message queue leads to: not its inode at the server, but what the kernel has behind it.
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
@@ -6,6 +6,7 @@ import { S } from "../vfs/filesystem.ts";
 import { Call } from "../vfs/protocol.ts";
 import { STATX_BYTES } from "../vfs/structures.ts";
 import type { FileDescription } from "./description.ts";
+import { openDisk } from "./disk_description.ts";
 import { FifoDescription } from "./fifo.ts";
 import { controllingTerminal, takeTerminal } from "./job_control.ts";
 import { getInt } from "./little_endian.ts";
@@ -29,11 +30,11 @@ export function* openSpecial(
   flags: number,
 ): Coroutine<FileDescription> {
   const type = file.mode & S.IFMT;
-  const special = type === S.IFIFO || type === S.IFCHR;
+  const special = type === S.IFIFO || type === S.IFCHR || type === S.IFBLK;
   const { queues } = process.kernel.local;
   if (queues.has(file.location) && (flags & O.PATH) === 0) return queues.describe(process, file);
   if (!special || (flags & O.PATH) !== 0) return file;
-  if (type === S.IFCHR) return yield* openDevice(process, file, flags);
+  if (type !== S.IFIFO) return yield* openDevice(process, file, flags);
   const { anonymous, fifos } = process.kernel.local;
   const fifo = new FifoDescription(fifos, file);
   // A pipe without a name is open already, whoever is still at its other end.
@@ -55,6 +56,9 @@ function* openDevice(
   const structure = new Uint8Array(STATX_BYTES);
   if ((yield* finish(file.call(Call.STATX, [], structure))) < 0) fail(E.EIO);
   const major = getInt(structure, STATX_MAJOR), minor = getInt(structure, STATX_MINOR);
+  if ((file.mode & S.IFMT) === S.IFBLK) {
+    return yield* openDisk(process, file, { major, minor }, flags);
+  }
   const { ptys } = process.kernel.local;
   if (major === PTS_MAJOR) return openPty(process, file, minor, flags);
   switch (major << 8 | minor) {

@@ -348,8 +348,11 @@ export class Process {
   }
 
   /** Gives up its memory: at its end, and when another program takes its place. */
-  leaveMemory(): void {
-    this.memory?.release();
+  *leaveMemory(): Coroutine<void> {
+    const { memory } = this;
+    const shared = [...this.kernel.all].some((each) => each !== this && each.memory === memory);
+    if (memory !== undefined && !shared) yield* this.kernel.aio.leave(memory);
+    memory?.release();
     this.memory = undefined;
     this.memoryLeft.wakeAll();
   }

@@ -8,15 +8,19 @@ import { Errno } from "../errno.ts";
 import type { Service } from "../service.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
 import type { SystemView } from "../vfs/sysfs.ts";
+import { type Disk, diskName, diskNumber } from "./sysfs/block_devices.ts";
 import { type Hardware, systemTree } from "./sysfs/system_tree.ts";
-import { WalkFlag } from "../vfs/protocol.ts";
+import { S } from "../vfs/filesystem.ts";
+import { Call, WalkFlag } from "../vfs/protocol.ts";
+import { AioTable } from "./aio/aio_table.ts";
+import { aioCalls } from "./aio/sys_aio.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
-import { type Covered, MountTable } from "./mounts.ts";
+import { type Covered, type DeviceNumber, MountTable, request, textPayload } from "./mounts.ts";
 import { type Identity, Process, type WaitStatus } from "./process.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
 import { IpcTable } from "./ipc/ipc_table.ts";
@@ -30,6 +34,7 @@ import { procTree } from "./proc/proc_tree.ts";
 import { eventCalls } from "./sys_event.ts";
 import { fileCalls } from "./sys_file.ts";
 import { foreignMemoryCalls } from "./sys_foreign_memory.ts";
+import { handleCalls } from "./sys_handle.ts";
 import { ioctlCalls } from "./sys_ioctl.ts";
 import { kcmpCalls } from "./sys_kcmp.ts";
 import { pidfdCalls } from "./sys_pidfd.ts";
@@ -90,6 +95,8 @@ export const handlers: ReadonlyMap<number, Handler> = byNumber({
   ...semaphoreCalls,
   ...messageQueueCalls,
   ...posixQueueCalls,
+  ...aioCalls,
+  ...handleCalls,
 });
 
 /** Handlers of calls that concern the calling thread. */
@@ -104,7 +111,13 @@ export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...prctlCalls,
 });
 
+const DEVICES_PATH = "/dev";
 const PTS_PATH = "/dev/pts", QUEUES_PATH = "/dev/mqueue";
+
+/** A device number as mknod(2) takes it. */
+function encoded({ major, minor }: DeviceNumber): number {
+  return major << 8 | minor & 0xff | (minor & ~0xff) << 12;
+}
 
 /** Highest process number, as /proc/sys/kernel/pid_max has it. */
 export const PID_MAX = 4_194_304;
@@ -116,6 +129,7 @@ export class Processes implements ProcessKernel {
   readonly names = { host: "virtuos", domain: "(none)" };
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
+  readonly aio: AioTable;
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
@@ -124,6 +138,7 @@ export class Processes implements ProcessKernel {
     semaphores: new IpcTable<SemaphoreSet>(MOST_SETS),
     queues: new IpcTable<MessageQueue>(MOST_QUEUES),
   };
+  disks: readonly Disk[] = [];
   readonly terminals = new Map<number, Tty>();
   readonly init: Process;
   /** threads by number; that of a process is its first thread's */
@@ -142,6 +157,7 @@ export class Processes implements ProcessKernel {
       () => this.#memory?.bytes ?? environment.memory.bytes.length,
     );
     this.clocks = new Clocks(environment);
+    this.aio = new AioTable(environment.tasks);
     this.futexes = new FutexTable(environment.tasks, environment.nowNs);
     const nowhere = { root: undefined!, cwd: undefined!, umask: 0o022, users: 1 };
     this.init = new Process(
@@ -211,6 +227,20 @@ export class Processes implements ProcessKernel {
       throw failure;
     }
     yield* mounts.mount(server, 0, type, path, covers);
+  }
+
+  /** Gives the machine disks, by their names where /dev has devices. */
+  *showDisks(disks: readonly Disk[]): Coroutine<void> {
+    this.disks = disks;
+    const place = this.mounts.mounts.find(({ path, type }) =>
+      path === DEVICES_PATH && type === "devtmpfs"
+    );
+    if (place === undefined) return;
+    for (let index = 0; index < disks.length; index++) {
+      const name = diskName(index);
+      const args = [place.root, name.length, S.IFBLK | 0o600, encoded(diskNumber(index))];
+      yield* request(place.service, Call.MKNODAT, args, textPayload(name));
+    }
   }
 
   /** A process of the manifest: a session of its own, a child of init. */

@@ -10,7 +10,7 @@ import { endTracing } from "./tracing.ts";
 /** All threads of a process have ended. */
 export function* bury(process: Process): Coroutine<void> {
   process.timers.stop();
-  process.leaveMemory();
+  yield* process.leaveMemory();
   for (const set of process.kernel.ipc.semaphores.all) set.takeBack(process);
   yield* closeAll(process);
   const { directories } = process;

@@ -1,5 +1,6 @@
 // What the processes of a machine have of each other and of its kernel.
 import type { Environment } from "../environment.ts";
+import type { AioTable } from "./aio/aio_table.ts";
 import type { Clocks } from "./clock.ts";
 import type { FutexTable } from "./futex.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
@@ -12,6 +13,7 @@ import type { MountTable } from "./mounts.ts";
 import type { Process } from "./process.ts";
 import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
+import type { Disk } from "./sysfs/block_devices.ts";
 import type { Thread } from "./thread.ts";
 import type { Tty } from "./tty.ts";
 
@@ -25,11 +27,15 @@ export interface ProcessKernel {
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
   readonly futexes: FutexTable;
+  /** contexts of asynchronous operations */
+  readonly aio: AioTable;
   /** names of UNIX sockets */
   readonly unixNames: UnixNames;
   /** the network slice; undefined on a machine that has none */
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
+  /** the machine's disks, in the order of their names */
+  readonly disks: readonly Disk[];
   /** System V IPC objects */
   readonly ipc: {
     readonly segments: IpcTable<Segment>;

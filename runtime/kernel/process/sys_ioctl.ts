@@ -4,6 +4,7 @@ import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import { setAsync } from "./async_io.ts";
 import { FileDescription } from "./description.ts";
+import { DiskDescription } from "./disk_description.ts";
 import { fileRequest } from "./file_requests.ts";
 import type { Handlers } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
@@ -52,6 +53,9 @@ function ioctl(
       }
       if (description instanceof TtyDescription || description instanceof MasterDescription) {
         return terminalRequest(process, description, request, argument as number | Uint8Array);
+      }
+      if (description instanceof DiskDescription) {
+        return description.answer(request, argument as Uint8Array);
       }
       if (description instanceof FileDescription) {
         return fileRequest(description, request, argument as Uint8Array);

@@ -93,8 +93,7 @@ function demandNew(parent: Resolved): void {
 }
 
 function mkdirat(process: Process, fd: number, path: string, mode: number): Coroutine<number> {
-  const permissions = mode & ~process.umask & 0o7777;
-  return make(process, fd, path, S.IFDIR, Call.MKDIRAT, [permissions]);
+  return make(process, fd, path, S.IFDIR, Call.MKDIRAT, [mode & 0o7777, process.umask]);
 }
 
 function mknodat(
@@ -104,7 +103,7 @@ function mknodat(
   mode: number,
   rdev: number,
 ): Coroutine<number> {
-  return make(process, fd, path, S.IFREG, Call.MKNODAT, [mode & ~process.umask, rdev]);
+  return make(process, fd, path, S.IFREG, Call.MKNODAT, [mode, rdev, process.umask]);
 }
 
 function symlinkat(process: Process, target: string, fd: number, path: string): Coroutine<number> {

@@ -84,6 +84,16 @@ function* open(
   const confined = (refused & (RESOLVE.BENEATH | RESOLVE.IN_ROOT)) !== 0;
   const scope: Scope = { root: confined ? process.directory(fd) : process.root, refused };
   const opened = yield* openPlace(process, start, path, flags, mode, scope);
+  return yield* addOpened(process, opened, flags, path);
+}
+
+/** Gives what was opened a descriptor. @param path as the process said it */
+export function* addOpened(
+  process: Process,
+  opened: Resolved,
+  flags: number,
+  path: string,
+): Coroutine<number> {
   const file = describe(process, opened, flags & ~OPENING, path);
   if ((flags & O.TRUNC) !== 0) file.changedFrom(0);
   let description = file;

@@ -1,6 +1,6 @@
 // Reading and writing several pieces with one call: readv(2), writev(2), preadv2(2), pwritev2(2).
 import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
-import { E, Errno, fail } from "../errno.ts";
+import { E, fail } from "../errno.ts";
 import { joined } from "../pieces.ts";
 import { SEEK } from "../vfs/constants.ts";
 import { Call } from "../vfs/protocol.ts";
@@ -10,28 +10,15 @@ import type { Handlers } from "./handler.ts";
 import type { Process } from "./process.ts";
 import { copyCalls } from "./sys_copy.ts";
 import { spliceCalls } from "./sys_splice.ts";
-
-/** Carries a transfer out piece by piece; what was done before an error counts. */
-function* transfer(
-  parts: Uint8Array[],
-  move: (part: Uint8Array, done: number) => Coroutine<number>,
-): Coroutine<number> {
-  let done = 0;
-  for (const part of parts) {
-    if (part.length === 0) continue;
-    let count: number;
-    try {
-      count = yield* move(part, done);
-    } catch (failure) {
-      if (done > 0 && failure instanceof Errno) return done;
-      throw failure;
-    }
-    if (count < 0) return done > 0 ? done : count;
-    done += count;
-    if (count < part.length) break;
-  }
-  return done;
-}
+import { transfer } from "./transfer.ts";
+import {
+  demandReadFlags,
+  demandWriteFlags,
+  durableAsAsked,
+  placesWrite,
+  pwritePlaced,
+  RWF,
+} from "./write_flags.ts";
 
 function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<number> {
   const description = process.description(fd);
@@ -77,11 +64,6 @@ function pwritev(
   return transfer(parts, (part, done) => finish(pwrite(process, file, part, offset + done)));
 }
 
-/** Flags of preadv2(2) and pwritev2(2). */
-const RWF = { HIPRI: 1, DSYNC: 2, SYNC: 4, NOWAIT: 8, APPEND: 16, NOAPPEND: 32 } as const;
-/** As HIPRI asks, nothing is slower than need be; the others are for writes. */
-const READ_FLAGS = RWF.HIPRI;
-const WRITE_FLAGS = RWF.HIPRI | RWF.DSYNC | RWF.SYNC | RWF.APPEND | RWF.NOAPPEND;
 /** Offset that stands for the position of the description. */
 const CURRENT = -1;
 
@@ -94,7 +76,7 @@ function preadv2(
   _high: number,
   flags: number,
 ): Coroutine<number> {
-  if ((flags & ~READ_FLAGS) !== 0) fail(E.EOPNOTSUPP);
+  demandReadFlags(flags);
   return offset === CURRENT ? readv(process, fd, parts) : preadv(process, fd, parts, count, offset);
 }
 
@@ -107,35 +89,25 @@ function* pwritev2(
   _high: number,
   flags: number,
 ): Coroutine<number> {
-  const both = RWF.APPEND | RWF.NOAPPEND;
-  if ((flags & ~WRITE_FLAGS) !== 0) fail(E.EOPNOTSUPP);
-  if ((flags & both) === both) fail(E.EINVAL);
+  demandWriteFlags(flags);
   const description = process.description(fd);
-  const changed = (flags & both) === 0 ? undefined : seekable(process, fd);
+  const changed = placesWrite(flags) ? seekable(process, fd) : undefined;
   let written: number;
   if (changed !== undefined) {
     const at = offset === CURRENT ? changed.position : offset;
     if (at < 0) fail(E.EINVAL);
-    const appends = (flags & RWF.APPEND) !== 0 ? 1 : 0;
-    const args = (done: number) => appends === 1 ? [0, 1] : [at + done, 0];
     written = yield* transfer(
       parts,
-      (part, done) => finish(changed.call(Call.PWRITE64, args(done), part)),
+      (part, done) => finish(pwritePlaced(process, changed, part, at + done, flags)),
     );
     if (offset === CURRENT && written > 0) {
-      changed.position = appends === 1
+      changed.position = (flags & RWF.APPEND) !== 0
         ? yield* finish(changed.call(Call.LSEEK, [0, SEEK.END]))
         : at + written;
     }
   } else if (offset === CURRENT) written = yield* finish(writev(process, fd, parts));
   else written = yield* pwritev(process, fd, parts, count, offset);
-  if ((flags & (RWF.DSYNC | RWF.SYNC)) !== 0 && written > 0) {
-    if (!(description instanceof FileDescription)) return written;
-    const call = (flags & RWF.SYNC) !== 0 ? Call.FSYNC : Call.FDATASYNC;
-    const synced = yield* finish(description.call(call, []));
-    if (synced < 0) return synced;
-  }
-  return written;
+  return yield* durableAsAsked(description, written, flags);
 }
 
 export const vectorCalls: Handlers = {

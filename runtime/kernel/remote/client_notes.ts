@@ -26,6 +26,12 @@ export interface AnsweredCall {
   readonly transaction: number;
 }
 
+/** Calls that answer with a handle. */
+function givesHandle(number: number): boolean {
+  return number === Private.WALK || number === Private.CREATE || number === Private.ROOT ||
+    number === Private.UNNAMED || number === Private.INODE;
+}
+
 export class ClientNotes {
   readonly book = new HandleBook();
   readonly log = new RedoLog();
@@ -59,9 +65,7 @@ export class ClientNotes {
     let made: HandleRecord | undefined;
     let isNew = false;
     if (
-      (number === Private.WALK || number === Private.CREATE || number === Private.ROOT ||
-        number === Private.UNNAMED) &&
-      status !== CONTINUES
+      givesHandle(number) && status !== CONTINUES
     ) {
       const found = getWalkResult(call.payload);
       const { mount, ino, generation, flag, steady, takesWrites } = found;

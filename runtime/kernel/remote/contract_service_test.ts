@@ -60,6 +60,9 @@ class Server {
       case Private.ROOT:
         made(args[0]);
         return this.firstHandle++;
+      case Private.INODE:
+        made(args[1]);
+        return this.firstHandle++;
       case Private.REOPEN:
         return this.firstHandle++;
       case Private.CREATE:
@@ -199,6 +202,21 @@ Deno.test("retry: what was under way waits for the next server, and is done ther
     "UNLINKAT 200 1",
     "STATX 200",
     "FACCESSAT2 200 4",
+  ]);
+});
+
+Deno.test("retry: what was found by its number comes back with its server", () => {
+  const world = new World("retry");
+  const root = world.root(2), found = world.call(Private.INODE, [root, 44, 1])!;
+  world.die();
+  world.restart();
+  assertEquals(world.call(Call.FACCESSAT2, [found, 4]), 0);
+  assertEquals(world.server.asked, [
+    "RECOVERED",
+    "REOPEN 0 2 1 -1",
+    "REOPEN 0 44 1 -1",
+    "DROP_ORPHANS",
+    "FACCESSAT2 201 4",
   ]);
 });
 

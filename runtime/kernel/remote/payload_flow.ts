@@ -1,6 +1,6 @@
 // Which way a call's payload travels through a ring, so that large transfers are copied once.
 import { SocketCall } from "../network/protocol.ts";
-import { Call } from "../vfs/protocol.ts";
+import { Call, Private } from "../vfs/protocol.ts";
 
 /**
  * Calls of the interface `disk`. PROPERTIES fills [sectors low, sectors high, flags]; the others take
@@ -28,6 +28,7 @@ export function payloadFlow(number: number): PayloadFlow {
   switch (number) {
     case Call.PREAD64:
     case Call.GETDENTS64:
+    case Private.DISK_READ:
     case DiskCall.READ:
     case FrameCall.RECEIVE:
     case SocketCall.RECVFROM:

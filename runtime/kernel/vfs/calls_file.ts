@@ -1,12 +1,13 @@
 // Calls on one open file or inode: attributes, size, directories' contents, locks, durability.
-import { type Coroutine, finish } from "../coroutine.ts";
+import { type Blocking, type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
+import { listsAfterChmod } from "./access_list.ts";
 import { ACCESS, F, FALLOC, FL, LOCK, POLL, SEEK, UTIME_NOW, UTIME_OMIT } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import type { RangeLock } from "./locks.ts";
 import { allowedMode, demand, demandChown, demandOwner, demandUnmarked } from "./permission.ts";
-import { Call, putBytes } from "./protocol.ts";
+import { Call, Private, putBytes } from "./protocol.ts";
 import { putDirent, putStatfs, putStatx, STATFS_BYTES, STATX_BYTES } from "./structures.ts";
 import { type FileCall, type FileServer, offsetArgument } from "./vfs.ts";
 import { isDirectory, isSymlink } from "./walk.ts";
@@ -136,11 +137,12 @@ function* chmod(server: FileServer, call: ServiceCall): Coroutine<number> {
   demandOwner(inode.attributes, call.credential);
   if (isSymlink(inode)) fail(E.EOPNOTSUPP);
   const type = inode.attributes.mode & S.IFMT;
-  yield* finish(
-    inode.setAttributes({
-      mode: type | allowedMode(inode.attributes, call.credential, call.args[1]),
-    }),
-  );
+  const mode = type | allowedMode(inode.attributes, call.credential, call.args[1]);
+  const { accessLists } = inode;
+  const changed = accessLists?.access === undefined
+    ? inode.setAttributes({ mode })
+    : inode.setAccessLists!(listsAfterChmod(accessLists, mode), mode);
+  yield* finish(changed);
   return 0;
 }
 
@@ -199,6 +201,12 @@ function* readAhead(server: FileServer, { args }: ServiceCall): Coroutine<number
   if (isDirectory(inode) || !(offset >= 0 && bytes >= 0)) fail(E.EINVAL);
   if (inode.readAhead !== undefined) yield* finish(inode.readAhead(offset, bytes));
   return 0;
+}
+
+function readDisk(server: FileServer, call: ServiceCall): Blocking<number> {
+  const { filesystem } = server.handles.get(call.args[0]).inode;
+  if (filesystem.readDisk === undefined) return fail(E.ENXIO);
+  return filesystem.readDisk(offsetArgument(call.args[1]), call.payload);
 }
 
 function* syncAll(server: FileServer): Coroutine<number> {
@@ -298,4 +306,5 @@ export const fileCalls: Record<number, FileCall> = {
   [Call.FCNTL]: fcntlLock,
   [Call.FLOCK]: flock,
   [Call.PPOLL]: poll,
+  [Private.DISK_READ]: readDisk,
 };

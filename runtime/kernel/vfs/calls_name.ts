@@ -3,6 +3,7 @@
 import { type Coroutine, finish } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential, ServiceCall } from "../service.ts";
+import { bequeathed } from "./access_list.ts";
 import { ACCESS, AT, FL, RENAME } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import { demand, demandSticky, demandUnmarked } from "./permission.ts";
@@ -62,7 +63,8 @@ function* tellMade(call: ServiceCall, mount: number, made: Inode): Coroutine<num
 function* make(
   server: FileServer,
   call: ServiceCall,
-  mode: number,
+  asked: number,
+  umask: number,
   rdev: number,
 ): Coroutine<number> {
   const { inode: parent } = server.handles.get(call.args[0]);
@@ -74,15 +76,15 @@ function* make(
     fail(E.EEXIST);
   }
   demandChange(parent, call.credential);
-  const made = yield* finish(
-    parent.create(name, mode, call.credential.uid, newGroup(parent, call.credential), rdev),
-  );
+  const { mode, lists } = bequeathed(parent.accessLists, asked, umask);
+  const { uid } = call.credential, gid = newGroup(parent, call.credential);
+  const made = yield* finish(parent.create(name, mode, uid, gid, rdev, lists));
   return yield* tellMade(call, server.handles.get(call.args[0]).mount, made);
 }
 
 const mkdir: FileCall = (server, call) => {
   const inherited = server.handles.get(call.args[0]).inode.attributes.mode & S.ISGID;
-  return make(server, call, S.IFDIR | call.args[2] & 0o1777 | inherited, 0);
+  return make(server, call, S.IFDIR | call.args[2] & 0o1777 | inherited, call.args[3], 0);
 };
 
 const mknod: FileCall = (server, call) => {
@@ -92,7 +94,7 @@ const mknod: FileCall = (server, call) => {
     fail(E.EINVAL);
   }
   if ((type === S.IFCHR || type === S.IFBLK) && call.credential.uid !== 0) fail(E.EPERM);
-  return make(server, call, type | mode & 0o7777, call.args[3]);
+  return make(server, call, type | mode & 0o7777, call.args[4], call.args[3]);
 };
 
 function* unlink(server: FileServer, call: ServiceCall): Coroutine<number> {

@@ -4,6 +4,7 @@ import { E, fail } from "../errno.ts";
 import type { ServiceCall } from "../service.ts";
 import { putStatxOf } from "./calls_file.ts";
 import { isSynchronous, newGroup, plainName } from "./calls_name.ts";
+import { bequeathed } from "./access_list.ts";
 import { ACCESS, FL, O } from "./constants.ts";
 import { type Inode, S } from "./filesystem.ts";
 import type { Handle } from "./handles.ts";
@@ -117,7 +118,7 @@ function give(
 
 /** open(2) of a last name, with its directory already found. */
 function* create(server: FileServer, call: ServiceCall): Coroutine<number> {
-  const [parentIndex, length, flags, mode] = Array.from(call.args);
+  const [parentIndex, length, flags, asked, umask] = Array.from(call.args);
   const parent = server.handles.get(parentIndex);
   const name = plainName(call, 0, length, E.EISDIR);
   const directory = parent.inode;
@@ -129,9 +130,8 @@ function* create(server: FileServer, call: ServiceCall): Coroutine<number> {
     if ((flags & O.CREAT) === 0) fail(E.ENOENT);
     demand(directory, call.credential, ACCESS.WRITE);
     const gid = newGroup(directory, call.credential);
-    inode = yield* finish(
-      directory.create(name, S.IFREG | mode & 0o7777, call.credential.uid, gid, 0),
-    );
+    const { mode, lists } = bequeathed(directory.accessLists, S.IFREG | asked & 0o7777, umask);
+    inode = yield* finish(directory.create(name, mode, call.credential.uid, gid, 0, lists));
     if (isSynchronous(directory)) yield* finish(directory.sync(false));
     made = true;
   } else if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) {
@@ -181,14 +181,15 @@ function* create(server: FileServer, call: ServiceCall): Coroutine<number> {
 
 /** open(2) with O_TMPFILE: a file that a link may name later, unless O_EXCL says that none will. */
 function* createUnnamed(server: FileServer, call: ServiceCall): Coroutine<number> {
-  const [index, flags, mode] = Array.from(call.args);
+  const [index, flags, asked, umask] = Array.from(call.args);
   const { inode: directory, mount } = server.handles.get(index);
   if (!isDirectory(directory)) fail(E.ENOTDIR);
   demand(directory, call.credential, ACCESS.EXECUTE | ACCESS.WRITE);
   if (directory.createUnnamed === undefined) return fail(E.EOPNOTSUPP);
   const { uid } = call.credential;
   const gid = newGroup(directory, call.credential);
-  const inode = yield* finish(directory.createUnnamed(S.IFREG | mode & 0o7777, uid, gid));
+  const { mode, lists } = bequeathed(directory.accessLists, S.IFREG | asked & 0o7777, umask);
+  const inode = yield* finish(directory.createUnnamed(mode, uid, gid, lists));
   inode.unnamed = (flags & O.EXCL) === 0;
   const made = give(server, call, inode, mount, "", true);
   Object.assign(server.handles.get(made), accessOf(flags));
@@ -244,6 +245,19 @@ function* reopen(server: FileServer, call: ServiceCall): Coroutine<number> {
   return index;
 }
 
+function* inodeBeside(server: FileServer, call: ServiceCall): Coroutine<number> {
+  const [index, ino, generation] = Array.from(call.args);
+  const { inode: { filesystem }, mount } = server.handles.get(index);
+  if (filesystem.findsInodes !== true) fail(E.EOPNOTSUPP);
+  const inode = yield* finish(filesystem.inode(ino, generation));
+  // What has no name any more may be in use yet, but is not found.
+  if (inode.attributes.links === 0 && !inode.unnamed) {
+    yield* finish(inode.release());
+    fail(E.ESTALE);
+  }
+  return give(server, call, inode, mount);
+}
+
 /** What a handle is for, by the flags it was opened with. */
 function accessOf(flags: number): Pick<Handle, "readable" | "writable"> {
   const access = flags & O.ACCMODE;
@@ -266,4 +280,5 @@ export const openCalls: Record<number, FileCall> = {
   [Private.OPEN]: open,
   [Private.ROOT]: root,
   [Private.REOPEN]: reopen,
+  [Private.INODE]: inodeBeside,
 };

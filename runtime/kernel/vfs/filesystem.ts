@@ -3,6 +3,7 @@
 // comparisons are plain string comparisons.
 import type { Blocking, Coroutine, WaitQueue } from "../coroutine.ts";
 import type { Credential } from "../service.ts";
+import type { AccessLists } from "./access_list.ts";
 
 /** Position for `write` that means "at the end, wherever that is when the write happens". */
 export const APPEND = -1;
@@ -95,10 +96,20 @@ export interface Inode {
   lookup(name: string): Blocking<Inode | undefined>;
   /** directory: its parent, held for the caller (itself at the root) */
   parent(): Blocking<Inode>;
-  /** directory: makes a file, directory, device or FIFO by `mode`'s type bits; held for the caller. Errno EEXIST, ENOSPC. */
-  create(name: string, mode: number, uid: number, gid: number, rdev: number): Blocking<Inode>;
+  /**
+   * directory: makes a file, directory, device or FIFO by `mode`'s type bits, with access control lists where it
+   * can have any; held for the caller. Errno EEXIST, ENOSPC.
+   */
+  create(
+    name: string,
+    mode: number,
+    uid: number,
+    gid: number,
+    rdev: number,
+    lists?: AccessLists,
+  ): Blocking<Inode>;
   /** directory: makes a file without a name near it; held for the caller. Absent where there are none. */
-  createUnnamed?(mode: number, uid: number, gid: number): Blocking<Inode>;
+  createUnnamed?(mode: number, uid: number, gid: number, lists?: AccessLists): Blocking<Inode>;
   symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode>;
   /** directory: one more name for `inode`, of the same file system. Errno EMLINK. */
   link(name: string, inode: Inode): Blocking<void>;
@@ -150,6 +161,9 @@ export interface Inode {
   /** without a value the attribute goes. Errno ENOSPC where there is no room. */
   setAttribute?(name: string, value: Uint8Array | undefined): Blocking<void>;
   listAttributes?(): Blocking<string[]>;
+  /** access control lists; absent where the file system has none, as is how they are set, together with the mode */
+  readonly accessLists?: AccessLists;
+  setAccessLists?(lists: AccessLists, mode: number): Blocking<void>;
   /** returns when data and attributes are durable */
   sync(dataOnly: boolean): Blocking<void>;
   /** level of readiness, `POLLIN` etc.; a regular file is always ready */
@@ -174,10 +188,14 @@ export interface FileSystem {
   /** the root directory, not held for the caller */
   readonly root: Inode;
   usage(): Blocking<Usage>;
+  /** bytes of the disk that it is on, as it has them; how many, 0 at the end. Absent where it is on none. */
+  readDisk?(offset: number, into: Uint8Array): Blocking<number>;
   /** everything durable */
   sync(): Blocking<void>;
   /** the inode of a number and generation, held for the caller. Errno ESTALE where it is not that one any more. */
   inode(ino: number, generation: number): Blocking<Inode>;
+  /** whether `inode` finds all inodes that there are, whoever uses them */
+  readonly findsInodes?: boolean;
   /** number of the running transaction, which the newest change belongs to; 0 without a journal */
   readonly transaction: number;
   /** newest transaction that is durable */

@@ -1,7 +1,8 @@
-// Who may do what with a file (path_resolution(7), credentials(7)): owner, group, others; root may all
-// but execute what nobody may.
+// Who may do what with a file (path_resolution(7), credentials(7)): owner, group, others, or whom a list names;
+// root may all but execute what nobody may.
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
+import { grants } from "./access_list.ts";
 import { ACCESS, FL } from "./constants.ts";
 import { type Attributes, type Inode, S } from "./filesystem.ts";
 
@@ -12,20 +13,25 @@ function inGroup(credential: Credential, gid: number): boolean {
 }
 
 /** Whether all of `mask` (ACCESS bits) is allowed. */
-export function permits(attributes: Owned, credential: Credential, mask: number): boolean {
-  const { mode } = attributes;
+function permits(inode: Inode, credential: Credential, mask: number): boolean {
+  const { attributes, accessLists } = inode, { mode } = attributes;
   if (credential.uid === 0) {
     const directory = (mode & S.IFMT) === S.IFDIR;
     return (mask & ACCESS.EXECUTE) === 0 || directory || (mode & 0o111) !== 0;
   }
-  const shift = credential.uid === attributes.uid ? 6 : inGroup(credential, attributes.gid) ? 3 : 0;
+  const owns = credential.uid === attributes.uid;
+  // As on Linux, a list whose mask takes everything away does not count.
+  if (!owns && accessLists?.access !== undefined && (mode & 0o070) !== 0) {
+    return grants(accessLists.access, attributes, credential, mask);
+  }
+  const shift = owns ? 6 : inGroup(credential, attributes.gid) ? 3 : 0;
   return (mode >> shift & mask) === mask;
 }
 
 /** @throws Errno EACCES, EPERM where an immutable file would be changed */
 export function demand(inode: Inode, credential: Credential, mask: number): void {
   if ((mask & ACCESS.WRITE) !== 0) demandUnmarked(inode, FL.IMMUTABLE);
-  if (!permits(inode.attributes, credential, mask)) fail(E.EACCES);
+  if (!permits(inode, credential, mask)) fail(E.EACCES);
 }
 
 /** @throws Errno EPERM where an inode has one of the flags (`FL`) */

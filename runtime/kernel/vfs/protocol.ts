@@ -77,7 +77,7 @@ export const Private = {
    * identity; with open flags, which do not truncate, the handle is an open file
    */
   WALK: 1026,
-  /** [parent, nameLength, open flags, mode]: in name, out identity; opens or makes the last name of a path */
+  /** [parent, nameLength, open flags, mode, umask]: in name, out identity; opens or makes the last name of a path */
   CREATE: 1027,
   /** [handle, open flags]: checks permissions and truncates: the handle is an open file from now on */
   OPEN: 1028,
@@ -91,7 +91,7 @@ export const Private = {
   DROP_ORPHANS: 1032,
   /** [handle]: another use of it, to be closed as well */
   HOLD: 1033,
-  /** [directory, open flags, mode]: out identity; opens a new file that has no name (O_TMPFILE) */
+  /** [directory, open flags, mode, umask]: out identity; opens a new file that has no name (O_TMPFILE) */
   UNNAMED: 1034,
   /**
    * arguments of WALK but the last: in path, out `struct statx` of what it leads to, which gets no handle; status:
@@ -102,6 +102,10 @@ export const Private = {
   FLAGS: 1036,
   /** [handle, flags] */
   SET_FLAGS: 1037,
+  /** [handle, inode, generation]: out identity; a handle on another inode of its file system */
+  INODE: 1038,
+  /** [handle, offset]: out bytes of the disk that its file system is on; fewer than there is room for at the end, or none */
+  DISK_READ: 1039,
 } as const;
 
 export const WalkFlag = {
@@ -143,7 +147,7 @@ export const PATH_MAX = 4096;
 export const NAME_MAX = 255;
 export const SYMLINKS_MAX = 40;
 
-/** What the payload of WALK, CREATE, ROOT and REOPEN says about the handle: eight 32-bit words, then text. */
+/** What the payload of WALK, CREATE, ROOT, INODE and REOPEN says about the handle: eight 32-bit words, then text. */
 export interface WalkResult {
   mount: number;
   ino: number;

@@ -9,6 +9,7 @@ import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { MOST_MESSAGE_BYTES } from "../../kernel/process/ipc/message_queues.ts";
 import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
 import { getInt, getLong } from "../../kernel/process/little_endian.ts";
+import { fileHandleBytes } from "../../kernel/process/sys_handle.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
@@ -195,6 +196,19 @@ const decoders: Record<string, Decoder> = {
     if (address === 0) return undefined;
     const mask = access.readLong(address);
     return mask === 0 ? undefined : access.read(mask, 8);
+  },
+  fileHandleIn: (registers, index, access) => {
+    const address = unsigned(registers, index);
+    return access.read(address, fileHandleBytes(access.readWord(address) >>> 0));
+  },
+  fileHandleOut: (registers, index, access, out) => {
+    const address = unsigned(registers, index);
+    const handle = access.read(address, fileHandleBytes(access.readWord(address) >>> 0));
+    // Who has not enough room is told how much it takes.
+    out.finishers.push((status, user) => {
+      if (status >= 0 || status === -E.EOVERFLOW) user.write(address, handle);
+    });
+    return handle;
   },
   returned,
   messageIn,

@@ -74,6 +74,8 @@ const NEVER_RESTARTED = [
   "epoll_pwait2",
   "nanosleep",
   "clock_nanosleep",
+  "io_getevents",
+  "io_pgetevents",
   "semop",
   "semtimedop",
   "msgsnd",
@@ -81,7 +83,13 @@ const NEVER_RESTARTED = [
 ];
 
 /** Calls with a signal mask of their own, and which argument it is. */
-const MASKED: Record<string, number> = { ppoll: 3, pselect6: 5, epoll_pwait: 4, epoll_pwait2: 4 };
+const MASKED: Record<string, number> = {
+  ppoll: 3,
+  pselect6: 5,
+  epoll_pwait: 4,
+  epoll_pwait2: 4,
+  io_pgetevents: 5,
+};
 
 interface Route {
   decoders: ReturnType<typeof argumentDecoders>;

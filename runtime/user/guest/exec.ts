@@ -65,7 +65,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   const { tracing } = kernel, watched = tracing !== undefined && tracing.tracer.identity.euid !== 0;
   const gains = !process.settings.noNewPrivileges && !watched;
   const euid = gains ? program.euid : undefined, egid = gains ? program.egid : undefined;
-  process.leaveMemory();
+  yield* process.leaveMemory();
   process.memory = program.space;
   process.name = kernel.name = program.name;
   process.argv = program.argv;

@@ -1,4 +1,4 @@
-// What the third argument of ioctl(2) points to, by request: the terminal and file requests of Linux.
+// What the third argument of ioctl(2) points to, by request: the requests of terminals, files, disks and interfaces of Linux.
 
 export interface IoctlArgument {
   bytes: number;
@@ -42,6 +42,18 @@ const table = new Map<number, IoctlArgument>([
   [0x8008_7601, { bytes: 4, in: false, out: true }], // FS_IOC_GETVERSION
   [0x801c_581f, { bytes: 28, in: false, out: true }], // FS_IOC_FSGETXATTR
   [0x401c_5820, { bytes: 28, in: true, out: false }], // FS_IOC_FSSETXATTR
+  [0x125e, { bytes: 4, in: false, out: true }], // BLKROGET
+  [0x1260, { bytes: 8, in: false, out: true }], // BLKGETSIZE
+  [0x1263, { bytes: 8, in: false, out: true }], // BLKRAGET
+  [0x1268, { bytes: 4, in: false, out: true }], // BLKSSZGET
+  [0x1278, { bytes: 4, in: false, out: true }], // BLKIOMIN
+  [0x1279, { bytes: 4, in: false, out: true }], // BLKIOOPT
+  [0x127a, { bytes: 4, in: false, out: true }], // BLKALIGNOFF
+  [0x127b, { bytes: 4, in: false, out: true }], // BLKPBSZGET
+  [0x127e, { bytes: 2, in: false, out: true }], // BLKROTATIONAL
+  [0x8008_1270, { bytes: 4, in: false, out: true }], // BLKBSZGET
+  [0x8008_1272, { bytes: 8, in: false, out: true }], // BLKGETSIZE64
+  [0x8008_1280, { bytes: 8, in: false, out: true }], // BLKGETDISKSEQ
   [0x8910, { bytes: 40, in: true, out: true }], // SIOCGIFNAME
   [0x8913, { bytes: 40, in: true, out: true }], // SIOCGIFFLAGS
   [0x8915, { bytes: 40, in: true, out: true }], // SIOCGIFADDR

@@ -20,8 +20,19 @@ static int gets_name(const char *path, const char *name) {
          (access(name, F_OK) == 0 || linkat(AT_FDCWD, path, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0);
 }
 
+/** Owner rwx, user 5 rwx, owning group and others nothing, the mask rwx: what a directory hands on. */
+static const struct {
+  unsigned version;
+  struct {
+    unsigned short tag, permissions;
+    int id;
+  } entries[5];
+} list = {2, {{1, 7, -1}, {2, 7, 5}, {4, 0, -1}, {16, 7, -1}, {32, 0, -1}}};
+
 int main(void) {
   char name[32], path[64], value[64], found[64];
+  CHECK(mkdir("handed", 0700) == 0);
+  CHECK(setxattr("handed", "system.posix_acl_default", &list, sizeof list, 0) == 0);
   for (int round = 0; round < 300; round++) {
     int file = open(".", O_TMPFILE | O_RDWR, 0600);
     CHECK(file >= 0);
@@ -40,7 +51,16 @@ int main(void) {
     memset(found, 0, sizeof found);
     CHECK(fgetxattr(file, "user.round", found, sizeof found) == (ssize_t)strlen(value) && strcmp(found, value) == 0);
     close(file);
+    snprintf(name, sizeof name, "handed/%d", round);
+    CHECK((file = open(name, O_CREAT | O_WRONLY, 0666)) >= 0);
+    close(file);
     pause_ms(2);
+  }
+  for (int round = 0; round < 300; round++) {
+    struct stat about;
+    snprintf(name, sizeof name, "handed/%d", round);
+    CHECK(stat(name, &about) == 0 && (about.st_mode & 07777) == 0660);
+    CHECK(getxattr(name, "system.posix_acl_access", NULL, 0) == sizeof list);
   }
   for (int round = 0; round < 300; round += 3) {
     snprintf(name, sizeof name, "file%d", round);

@@ -9,6 +9,7 @@ import {
   MOST_BUFFER_BYTES,
 } from "../../network/limits.ts";
 import { directory, line, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
+import { MOST_EVENTS } from "../aio/aio_table.ts";
 import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
 import { MOST_MESSAGE_BYTES, MOST_QUEUE_BYTES, MOST_QUEUES } from "../ipc/message_queues.ts";
 import {
@@ -123,6 +124,8 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
       swappiness: line(0),
     }),
     fs: directory({
+      "aio-max-nr": line(MOST_EVENTS),
+      "aio-nr": text(() => `${kernel.aio.reserved}\n`),
       "file-max": line(MOST_DESCRIPTORS),
       "nr_open": line(MOST_DESCRIPTORS),
       "file-nr": text(() => {

@@ -9,7 +9,7 @@ export interface Disk {
   serial: string;
 }
 
-const SECTOR_BYTES = 512;
+export const SECTOR_BYTES = 512;
 
 /** That of virtio-blk, which Linux gives out as it comes. */
 export const DISK_MAJOR = 254;
@@ -94,7 +94,13 @@ export function partitionsText(disks: Disk[]): string {
   return `major minor  #blocks  name\n\n${lines.join("")}`;
 }
 
-const diskName = (index: number) => `vd${letters(index)}`;
+/** Its name below /dev. */
+export const diskName = (index: number) => `vd${letters(index)}`;
+
+/** Where a disk is in the tree; undefined for what is no disk. */
+export function diskPath({ major, minor }: DeviceNumber): string | undefined {
+  return major === DISK_MAJOR ? `/dev/${diskName(minor / MINORS)}` : undefined;
+}
 
 /** a to z, then aa. */
 function letters(index: number): string {

@@ -51,25 +51,43 @@ export function attributesBytes(attributes: Attribute[]): number {
   return attributes.reduce((sum, each) => sum + attributeBytes(each), ALIGNMENT);
 }
 
+/** Which names are asked for. */
+export type Wanted = (name: string) => boolean;
+
+/** Whether a name is that of an access control list: what stands for it is all of it. */
+export function isListName(name: string): boolean {
+  return name === PREFIXES.get(2) || name === PREFIXES.get(3);
+}
+
 /**
  * Reads the attributes of an area.
  * @param entries where they begin @param base what offsets of values count from
+ * @param wanted others are passed over, whatever they are
  * @throws Errno EUCLEAN for what cannot be, EOPNOTSUPP for a value in an inode of its own
  */
-export function readAttributes(bytes: Uint8Array, entries: number, base: number): Attribute[] {
+export function readAttributes(
+  bytes: Uint8Array,
+  entries: number,
+  base: number,
+  wanted: Wanted | undefined,
+): Attribute[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const found: Attribute[] = [];
   for (let at = entries; at + ALIGNMENT <= bytes.length && view.getUint32(at, true) !== 0;) {
     if (at + ENTRY_BYTES > bytes.length) fail(E.EUCLEAN);
     const nameLength = bytes[at + Entry.NAME_LENGTH];
-    const start = base + view.getUint16(at + Entry.OFFSET, true);
-    const size = view.getUint32(at + Entry.SIZE, true);
-    if (view.getUint32(at + Entry.INODE, true) !== 0) fail(E.EOPNOTSUPP);
     const nameEnd = at + ENTRY_BYTES + nameLength;
-    if (nameEnd > bytes.length || size > 0 && start + size > bytes.length) fail(E.EUCLEAN);
-    const prefix = PREFIXES.get(bytes[at + Entry.INDEX]) ?? fail(E.EUCLEAN);
+    if (nameEnd > bytes.length) fail(E.EUCLEAN);
+    const prefix = PREFIXES.get(bytes[at + Entry.INDEX]);
     const rest = String.fromCharCode(...bytes.subarray(at + ENTRY_BYTES, nameEnd));
-    found.push({ name: prefix + rest, value: bytes.slice(start, start + size) });
+    if (wanted === undefined || prefix !== undefined && wanted(prefix + rest)) {
+      if (prefix === undefined) return fail(E.EUCLEAN);
+      const start = base + view.getUint16(at + Entry.OFFSET, true);
+      const size = view.getUint32(at + Entry.SIZE, true);
+      if (view.getUint32(at + Entry.INODE, true) !== 0) fail(E.EOPNOTSUPP);
+      if (size > 0 && start + size > bytes.length) fail(E.EUCLEAN);
+      found.push({ name: prefix + rest, value: bytes.slice(start, start + size) });
+    }
     at += ENTRY_BYTES + rounded(nameLength);
   }
   return found;

@@ -39,6 +39,11 @@ export class BufferCache {
     return this.#buffers.get(block);
   }
 
+  /** What a commit left in a block, where that is not at home yet. */
+  committedOf(block: number): Uint8Array | undefined {
+    return this.committed.get(block);
+  }
+
   /** @throws Errno EUCLEAN for a block number that cannot be, EIO */
   *read(block: number): Coroutine<Buffer> {
     for (;;) {

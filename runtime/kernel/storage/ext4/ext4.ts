@@ -1,5 +1,5 @@
 // The component `ext4`: mounts an image, and runs operations inside transactions.
-import type { BlockDevice } from "../../block/block_device.ts";
+import { type BlockDevice, SECTOR_BYTES } from "../../block/block_device.ts";
 import type { Component } from "../../component.ts";
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
@@ -14,15 +14,15 @@ import { EarlyWrites } from "./early_writes.ts";
 import type { FileContext } from "./file_data.ts";
 import { Groups } from "./groups.ts";
 import type { Ext4Inode } from "./inode.ts";
-import { Inodes } from "./inodes.ts";
+import { Inodes, ROOT_INO } from "./inodes.ts";
 import { JournalFeature } from "./journal_format.ts";
 import { JournalLog } from "./journal_log.ts";
 import { Names } from "./names.ts";
 import { Orphans } from "./orphans.ts";
+import { readDisk } from "./raw_disk.ts";
 import { BadImage, Superblock, SUPERBLOCK_BYTES, SUPERBLOCK_OFFSET } from "./superblock.ts";
 import { Transactions } from "./transactions.ts";
 
-const ROOT_INO = 2;
 const MAGIC = 0xef53;
 /** Changes become durable by themselves after this long. */
 const COMMIT_INTERVAL_NS = 5e9;
@@ -49,6 +49,7 @@ export class Ext4 implements FileSystem {
   root!: Ext4Inode;
   recovered = 0;
   readonly #io: BlockIo;
+  readonly findsInodes = true;
   readonly #directoryBlocks = new Map<Buffer, number>();
   #superBuffer!: Buffer;
   #unmounted = false;
@@ -283,6 +284,10 @@ export class Ext4 implements FileSystem {
       freeFiles: groups.freeInodes,
       nameMax: 255,
     };
+  }
+
+  readDisk(offset: number, into: Uint8Array): Coroutine<number> {
+    return readDisk(this.#io, this.cache, this.disk.sectors * SECTOR_BYTES, offset, into);
   }
 
   *sync(): Coroutine<void> {

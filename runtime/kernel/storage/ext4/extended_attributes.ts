@@ -15,6 +15,7 @@ import {
   sealBlock,
   setUsesOfBlock,
   usesOfBlock,
+  type Wanted,
   writeAttributes,
 } from "./attribute_format.ts";
 import type { Buffer } from "./buffer_cache.ts";
@@ -48,11 +49,11 @@ export class ExtendedAttributes {
     this.view.setUint16(BLOCK_HIGH, Math.floor(block / 2 ** 32), true);
   }
 
-  #inBody(): Attribute[] {
+  #inBody(wanted?: Wanted): Attribute[] {
     const start = this.#bodyStart;
     if (start === 0 || this.view.getUint32(start, true) !== ATTRIBUTES_MAGIC) return [];
     const entries = start + BODY_HEADER_BYTES;
-    return readAttributes(this.#bytes, entries, entries);
+    return readAttributes(this.#bytes, entries, entries, wanted);
   }
 
   *#readBlock(): Coroutine<Buffer> {
@@ -64,12 +65,12 @@ export class ExtendedAttributes {
     return buffer;
   }
 
-  /** All attributes. @throws Errno EUCLEAN, EIO */
-  *all(): Coroutine<Attribute[]> {
-    const found = this.#inBody();
+  /** All attributes, or those that are wanted. @throws Errno EUCLEAN, EIO */
+  *all(wanted?: Wanted): Coroutine<Attribute[]> {
+    const found = this.#inBody(wanted);
     if (this.block === 0) return found;
     const { bytes } = yield* this.#readBlock();
-    return found.concat(readAttributes(bytes, BLOCK_HEADER_BYTES, 0));
+    return found.concat(readAttributes(bytes, BLOCK_HEADER_BYTES, 0, wanted));
   }
 
   /** Gives an attribute a value, or takes it away. Part of an operation. @throws Errno ENOSPC */

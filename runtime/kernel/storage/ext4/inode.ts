@@ -5,7 +5,10 @@ import { E, fail } from "../../errno.ts";
 import { FL } from "../../vfs/constants.ts";
 import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
 import { S } from "../../vfs/filesystem.ts";
+import { type AccessList, type AccessLists, listNames, NO_LISTS } from "../../vfs/access_list.ts";
 import { PAGE_BYTES } from "../page_cache/page_cache.ts";
+import { readAccessList, writeAccessList } from "./access_list_format.ts";
+import { isListName } from "./attribute_format.ts";
 import type { Buffer } from "./buffer_cache.ts";
 
 import { Directory } from "./directory.ts";
@@ -38,6 +41,7 @@ export class Ext4Inode implements Inode, JoinedInode {
   readonly extended: ExtendedAttributes;
   flags: number;
   unnamed = false;
+  accessLists: AccessLists = NO_LISTS;
   /** transaction that it joined last */
   joined = 0;
   uses = 0;
@@ -222,14 +226,27 @@ export class Ext4Inode implements Inode, JoinedInode {
   parent(): Blocking<Inode> {
     return this.filesystem.names.parent(this);
   }
-  create(name: string, mode: number, uid: number, gid: number, rdev: number): Blocking<Inode> {
-    return this.filesystem.names.create(this, name, mode, uid, gid, rdev, "");
+  create(
+    name: string,
+    mode: number,
+    uid: number,
+    gid: number,
+    rdev: number,
+    lists: AccessLists = NO_LISTS,
+  ): Blocking<Inode> {
+    return this.filesystem.names.create(this, name, { mode, uid, gid, rdev, lists, target: "" });
   }
-  createUnnamed(mode: number, uid: number, gid: number): Blocking<Inode> {
-    return this.filesystem.names.createUnnamed(this, mode, uid, gid);
+  createUnnamed(
+    mode: number,
+    uid: number,
+    gid: number,
+    lists: AccessLists = NO_LISTS,
+  ): Blocking<Inode> {
+    return this.filesystem.names.createUnnamed(this, mode, uid, gid, lists);
   }
   symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode> {
-    return this.filesystem.names.create(this, name, S.IFLNK | 0o777, uid, gid, 0, target);
+    const made = { mode: S.IFLNK | 0o777, uid, gid, rdev: 0, lists: NO_LISTS, target };
+    return this.filesystem.names.create(this, name, made);
   }
   link(name: string, inode: Inode): Blocking<void> {
     return this.filesystem.names.link(this, name, inode as Ext4Inode);
@@ -308,6 +325,41 @@ export class Ext4Inode implements Inode, JoinedInode {
     } finally {
       this.lock.release();
     }
+  }
+
+  *setAccessLists(lists: AccessLists, mode: number): Coroutine<void> {
+    yield* this.lock.acquire();
+    try {
+      yield* this.map();
+      yield* this.filesystem.operation(() => this.writeAccessLists(lists, mode));
+    } finally {
+      this.lock.release();
+    }
+  }
+
+  /** Gives it access control lists, and the mode that goes with them. Part of an operation. */
+  *writeAccessLists(lists: AccessLists, mode: number): Coroutine<void> {
+    for (const [name, which] of Object.entries(listNames)) {
+      const list = lists[which];
+      if (list !== this.accessLists[which]) {
+        yield* this.extended.set(name, list && writeAccessList(list));
+      }
+    }
+    this.accessLists = lists;
+    this.attributes.mode = mode;
+    this.touch(false);
+  }
+
+  /** Reads its access control lists, which are known from then on. @throws Errno EUCLEAN, EIO */
+  *loadAccessLists(): Coroutine<void> {
+    const found = yield* this.extended.all(isListName);
+    if (found.length === 0) return;
+    const lists: { -readonly [Which in keyof AccessLists]: AccessList } = {};
+    for (const { name, value } of found) {
+      const list = readAccessList(value);
+      if (list !== undefined) lists[listNames[name]] = list;
+    }
+    this.accessLists = lists;
   }
 
   *listAttributes(): Coroutine<string[]> {

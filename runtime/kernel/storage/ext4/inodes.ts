@@ -8,6 +8,8 @@ import { initializeInode, inodeChecksumIsRight, InodeFlag } from "./inode_format
 
 /** Inodes that nobody uses and that stay in memory. */
 const IDLE_INODES = 4096;
+/** The inode of the root directory: the only one of the reserved numbers that files are. */
+export const ROOT_INO = 2;
 const BITS_32 = 2 ** 32;
 
 export class Inodes {
@@ -33,6 +35,17 @@ export class Inodes {
     if (!inodeChecksumIsRight(filesystem.superblock, bytes, ino)) fail(E.EUCLEAN);
     const inode = new Ext4Inode(filesystem, ino, buffer, offset);
     if (inode.attributes.mode === 0) fail(E.EUCLEAN);
+    try {
+      yield* inode.loadAccessLists();
+    } catch (failure) {
+      buffer.pins--;
+      throw failure;
+    }
+    const meanwhile = this.#all.get(ino);
+    if (meanwhile !== undefined) {
+      buffer.pins--;
+      return meanwhile;
+    }
     this.#all.set(ino, inode);
     return inode;
   }
@@ -120,8 +133,9 @@ export class Inodes {
   /** One that somebody had a handle of. @throws Errno ESTALE, EUCLEAN, EIO */
   *reopen(ino: number, generation: number): Coroutine<Ext4Inode> {
     const { filesystem } = this;
+    const { firstInode, inodes } = filesystem.superblock;
     if (
-      !(ino > 0 && ino <= filesystem.superblock.inodes) ||
+      !(ino === ROOT_INO || ino >= firstInode && ino <= inodes) ||
       !(yield* filesystem.groups.inodeInUse(ino))
     ) {
       fail(E.ESTALE);

@@ -3,6 +3,7 @@
 import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { S } from "../../vfs/filesystem.ts";
+import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
 import type { Ext4Inode } from "./inode.ts";
@@ -31,6 +32,17 @@ function entryType(mode: number): number {
     default:
       return 0;
   }
+}
+
+/** What a new inode with a name is to be. */
+export interface NewInode {
+  mode: number;
+  uid: number;
+  gid: number;
+  rdev: number;
+  lists: AccessLists;
+  /** of a symbolic link; else empty */
+  target: string;
 }
 
 export class Names {
@@ -72,11 +84,7 @@ export class Names {
   create(
     parent: Ext4Inode,
     name: string,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-    target: string,
+    { mode, uid, gid, rdev, lists, target }: NewInode,
   ): Coroutine<Ext4Inode> {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {
@@ -90,6 +98,7 @@ export class Names {
         if (directory) yield* initializeDirectory(filesystem, inode, parent.ino);
         else if (target !== "") yield* initializeSymlink(inode, target);
         else if (rdev !== 0) initializeDevice(inode, rdev);
+        if (lists !== NO_LISTS) yield* inode.writeAccessLists(lists, mode);
         yield* parent.directory.add(name, inode.ino, entryType(mode));
       } catch (failure) {
         inode.attributes.links = 0;
@@ -109,6 +118,7 @@ export class Names {
     mode: number,
     uid: number,
     gid: number,
+    lists: AccessLists,
   ): Coroutine<Ext4Inode> {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {
@@ -117,6 +127,7 @@ export class Names {
       inode.attributes.links = 0;
       inode.hold();
       filesystem.orphans.add(inode);
+      if (lists !== NO_LISTS) yield* inode.writeAccessLists(lists, mode);
       return inode;
     });
   }

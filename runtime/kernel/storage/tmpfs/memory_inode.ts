@@ -3,6 +3,7 @@
 import type { Coroutine } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
+import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
 import { DT, FL, SEAL } from "../../vfs/constants.ts";
 import {
   APPEND,
@@ -40,6 +41,7 @@ export class MemoryInode implements Inode {
   parentInode: MemoryInode | undefined;
   target = "";
   unnamed = false;
+  accessLists: AccessLists = NO_LISTS;
   flags = 0;
   /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
   seals: number = SEAL.SEAL;
@@ -144,17 +146,31 @@ export class MemoryInode implements Inode {
     return inode;
   }
 
-  create(name: string, mode: number, uid: number, gid: number, rdev: number): MemoryInode {
+  create(
+    name: string,
+    mode: number,
+    uid: number,
+    gid: number,
+    rdev: number,
+    lists: AccessLists = NO_LISTS,
+  ): MemoryInode {
     if (this.entries.has(name)) fail(E.EEXIST);
     const inode = this.filesystem.newInode(mode, uid, gid, rdev);
+    inode.accessLists = lists;
     inode.flags = this.flags & INHERITED;
     this.attach(name, inode);
     inode.hold();
     return inode;
   }
 
-  createUnnamed(mode: number, uid: number, gid: number): MemoryInode {
+  createUnnamed(
+    mode: number,
+    uid: number,
+    gid: number,
+    lists: AccessLists = NO_LISTS,
+  ): MemoryInode {
     const inode = this.filesystem.newInode(mode, uid, gid, 0);
+    inode.accessLists = lists;
     inode.flags = this.flags & INHERITED;
     inode.attributes.links = 0;
     inode.hold();
@@ -389,6 +405,11 @@ export class MemoryInode implements Inode {
       extended.set(name, value);
     }
     this.#touch(false);
+  }
+
+  setAccessLists(lists: AccessLists, mode: number): void {
+    this.accessLists = lists;
+    this.setAttributes({ mode });
   }
 
   listAttributes(): string[] {

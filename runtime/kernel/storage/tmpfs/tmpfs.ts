@@ -28,6 +28,7 @@ export class MemoryFileSystem implements MemoryOwner {
   readonly root: MemoryInode;
   readonly #inodes = new Map<number, MemoryInode>();
   readonly #maxPages: number;
+  readonly findsInodes = true;
   #pages = 0;
   #nextIno = 1;
 

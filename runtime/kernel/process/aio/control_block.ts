@@ -1,0 +1,95 @@
+// `struct iocb`: what an asynchronous operation is to do (io_submit(2)), and the memory that it names.
+import type { Coroutine } from "../../coroutine.ts";
+import { E, fail } from "../../errno.ts";
+import { getInt, getLong } from "../little_endian.ts";
+import type { AddressSpace } from "../memory/address_space.ts";
+import { copyForeign } from "../memory/foreign_memory.ts";
+
+export const CONTROL_BLOCK_BYTES = 64;
+/** Where the kernel notes that it has seen a block. */
+export const KEY_OFFSET = 8;
+
+/** Operations, by number. */
+export const Operation = {
+  PREAD: 0,
+  PWRITE: 1,
+  FSYNC: 2,
+  FDSYNC: 3,
+  POLL: 5,
+  PREADV: 7,
+  PWRITEV: 8,
+} as const;
+
+const FLAG_RESFD = 1;
+const MAX_VECTOR = 1024;
+const IOVEC_BYTES = 16;
+
+export interface ControlBlock {
+  /** eight bytes that come back with the result */
+  data: Uint8Array;
+  /** address of the block */
+  address: number;
+  operation: number;
+  fd: number;
+  /** of memory, or what it stands for */
+  buffer: number;
+  /** bytes, or pieces */
+  count: number;
+  offset: number;
+  /** as of preadv2(2) */
+  flags: number;
+  /** descriptor of an eventfd that is told */
+  tells: number | undefined;
+}
+
+/** Copies in from a program's memory. @throws Errno EFAULT */
+export function* copyIn(
+  space: AddressSpace,
+  address: number,
+  length: number,
+): Coroutine<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  const copied = yield* copyForeign(space, address, bytes, { write: false, forced: false });
+  return copied === length ? bytes : fail(E.EFAULT);
+}
+
+/** Reads a block. @throws Errno EFAULT, EINVAL */
+export function* readControlBlock(space: AddressSpace, address: number): Coroutine<ControlBlock> {
+  const bytes = yield* copyIn(space, address, CONTROL_BLOCK_BYTES);
+  const flags = getInt(bytes, 56), count = getLong(bytes, 32);
+  if ((getInt(bytes, 48) | getInt(bytes, 52)) !== 0 || count < 0) fail(E.EINVAL);
+  return {
+    data: bytes.subarray(0, 8),
+    address,
+    flags: getInt(bytes, 12),
+    operation: bytes[16] | bytes[17] << 8,
+    fd: getInt(bytes, 20),
+    buffer: getLong(bytes, 24),
+    count,
+    offset: getLong(bytes, 40),
+    tells: (flags & FLAG_RESFD) !== 0 ? getInt(bytes, 60) : undefined,
+  };
+}
+
+/** A piece of memory: an address, and bytes. */
+export interface Piece {
+  address: number;
+  length: number;
+}
+
+/** The memory that a transfer goes to or comes from. @throws Errno EFAULT, EINVAL */
+export function* piecesOf(space: AddressSpace, block: ControlBlock): Coroutine<Piece[]> {
+  const { operation, buffer, count } = block;
+  if (operation === Operation.PREAD || operation === Operation.PWRITE) {
+    return [{ address: buffer, length: count }];
+  }
+  if (count > MAX_VECTOR) fail(E.EINVAL);
+  const vector = yield* copyIn(space, buffer, count * IOVEC_BYTES);
+  const pieces: Piece[] = [];
+  for (let at = 0; at < vector.length; at += IOVEC_BYTES) {
+    const length = getLong(vector, at + 8);
+    if (length < 0) fail(E.EINVAL);
+    pieces.push({ address: getLong(vector, at), length });
+  }
+  return pieces;
+}
