@@ -1,21 +1,10 @@
 // Servers of Debian in a machine, reached over its network device from the host, beside the same files under
 // `qemu-riscv64-static`, which uses the host's kernel; the network's domain isolated and not; bulk transfer.
-// One client of the host asks them all.
-import { boot, type Plan, type RunningMachine } from "../mod.ts";
+// redis-benchmark and ab, on the host, ask them all in turns.
+import { boot, type Plan } from "../mod.ts";
 import { repeated, type Settings } from "./bench.ts";
-import {
-  answering,
-  answerLength,
-  ask,
-  encode,
-  freePort,
-  GET,
-  HTTP,
-  type Load,
-  receive,
-  redisLoad,
-  SET,
-} from "./clients.ts";
+import { answering, encode, freePort, GET, HTTP, receive } from "./clients.ts";
+import { apacheBench, type LoadTool, redisBenchmark } from "./load_tools.ts";
 import { rootTree } from "./root_tree.ts";
 import { nginx, NGINX_PORT, programOf, redis, type Served, serverPlan } from "./servers.ts";
 import { type Row, row } from "./statistics.ts";
@@ -26,19 +15,16 @@ const BULK_BYTES = 256 << 20;
 const CONNECTIONS = [16, 50];
 /** Requests under way on each, where there are several. */
 const PIPELINE = 16;
+const WARM_UP_REQUESTS = 20_000;
 
-/** Runs a body with a server in a machine. */
-async function inMachine<T>(plan: Plan, words: string[], body: () => Promise<T>): Promise<T> {
-  const machine: RunningMachine = await boot({ ...plan, programs: [programOf(plan, words)] });
-  try {
-    return await body();
-  } finally {
-    await machine.stop(1000);
-  }
+/** Starts a server in a machine, which ends with its scope. */
+async function startMachine(plan: Plan, words: string[]): Promise<AsyncDisposable> {
+  const machine = await boot({ ...plan, programs: [programOf(plan, words)] });
+  return { [Symbol.asyncDispose]: () => machine.stop(1000) };
 }
 
-/** Runs a body with a server under QEMU. */
-async function underQemu<T>(root: string, words: string[], body: () => Promise<T>): Promise<T> {
+/** Starts a server under QEMU, which ends with its scope. */
+function startUnderQemu(root: string, words: string[]): AsyncDisposable {
   const [path, ...args] = words;
   const child = new Deno.Command(QEMU, {
     args: ["-L", root, "-0", path, Deno.realPathSync(`${root}${path}`), ...args],
@@ -46,12 +32,37 @@ async function underQemu<T>(root: string, words: string[], body: () => Promise<T
     stdout: "null",
     stderr: "null",
   }).spawn();
-  try {
-    return await body();
-  } finally {
-    child.kill("SIGKILL");
-    await child.status;
+  return {
+    [Symbol.asyncDispose]: async () => {
+      child.kill("SIGKILL");
+      await child.status;
+    },
+  };
+}
+
+/** Has one client ask all in turns, so that what else the host does touches each of them. */
+async function* compared(
+  settings: Settings,
+  { name, request, ask }: Asked,
+  ports: { ours: number; peer: number; none: number },
+): AsyncGenerator<Row> {
+  const { quick, tell } = settings, seconds = quick ? 1 : 3;
+  const warm: Record<string, number> = {};
+  for (const [which, port] of Object.entries(ports)) {
+    tell(`${name}, warming up`);
+    await answering(port, encode(request));
+    // The same for all: code that has run for a while.
+    const rate = await ask(port, WARM_UP_REQUESTS);
+    warm[which] = Math.ceil(seconds * await ask(port, Math.ceil(rate * seconds / 2)));
   }
+  const measured = await repeated(settings, name, quick ? 3 : 7, async () => ({
+    peer: await ask(ports.peer, warm.peer),
+    ours: await ask(ports.ours, warm.ours),
+    none: await ask(ports.none, warm.none),
+  }));
+  yield row(name, "/s", "QEMU", ">= 0.5", measured);
+  const placements = measured.map(({ ours, none }) => ({ ours, peer: none }));
+  yield row(name, "/s", "isolation none", ">= 0.9", placements);
 }
 
 /** A process of the host that sends what the machine's does. */
@@ -86,73 +97,67 @@ async function nativeBulk(): Promise<number> {
 /** A server that is asked, and how. */
 interface Asked {
   name: string;
+  /** the bench's own request, by which a server shows that it is there */
+  request: string;
   server: Served;
-  load: Load;
-  /** whether the length of its answers has to be found out */
-  http?: boolean;
+  ask: LoadTool;
 }
 
-function loadsOf(connections: number): Asked[] {
-  const redisOf = (name: string, request: string, answer: string, pipeline = 1): Asked => {
-    const load = redisLoad(request, answer, connections, pipeline);
-    return { name: `redis ${name}, ${connections}`, server: redis, load };
+function loadsOf(server: Served, connections: number): Asked[] {
+  if (server === nginx) {
+    return [{
+      name: `nginx, ${connections}`,
+      request: HTTP,
+      server,
+      ask: apacheBench(connections),
+    }];
+  }
+  const redisOf = (test: "GET" | "SET", pipeline = 1): Asked => {
+    const many = pipeline > 1 ? ` ${pipeline} at a time` : "";
+    const ask = redisBenchmark(test, connections, pipeline);
+    return { name: `redis ${test}${many}, ${connections}`, request: GET, server, ask };
   };
-  const http = { request: encode(HTTP), answerBytes: 0, connections, pipeline: 1 };
-  return [
-    redisOf("SET", SET, "+OK\r\n"),
-    redisOf("GET", GET, "$5\r\nvalue\r\n"),
-    redisOf(`GET ${PIPELINE} at a time`, GET, "$5\r\nvalue\r\n", PIPELINE),
-    { name: `nginx, ${connections}`, server: nginx, load: http, http: true },
-  ];
+  return [redisOf("SET"), redisOf("GET"), redisOf("GET", PIPELINE)];
 }
 
 /** Requests a second, and bytes. */
 export async function* net(settings: Settings): AsyncGenerator<Row> {
-  const { folder, quick, wants, tell } = settings;
+  const { folder, wants, tell } = settings;
   tell("making the image");
   const port = freePort(), barePort = freePort();
   const isolated = await serverPlan(folder, true, [{ port, to: NGINX_PORT }]);
   const bare = await serverPlan(folder, false, [{ port: barePort, to: NGINX_PORT }]);
   const root = await rootTree(isolated, folder);
-  const runs = quick ? 1 : 3, seconds = quick ? 2 : 5;
-  for (const { name, server, load, http } of CONNECTIONS.flatMap(loadsOf)) {
-    if (!wants(name)) continue;
-    const measure = async (at: number) => {
-      await answering(at, load.request);
-      const complete = http ? { ...load, answerBytes: await answerLength(at, HTTP) } : load;
-      if (server === redis) await ask(at, redisLoad(SET, "+OK\r\n", 1, 1), 0);
-      // The same for both: code that has run for a while.
-      await ask(at, complete, seconds);
-      return await ask(at, complete, seconds);
-    };
-    const measured = await repeated(settings, name, runs, async () => {
-      const there = freePort();
-      const peer = await underQemu(root, server.words(root, there), () => measure(there));
-      const inside = server.words("", NGINX_PORT);
-      const ours = await inMachine(isolated, inside, () => measure(port));
-      const none = await inMachine(bare, inside, () => measure(barePort));
-      return { ours, peer, none };
-    });
-    yield row(name, "/s", "QEMU", ">= 0.5", measured);
-    const placements = measured.map(({ ours, none }) => ({ ours, peer: none }));
-    yield row(name, "/s", "isolation none", ">= 0.9", placements);
+  for (const server of [redis, nginx]) {
+    const loads = CONNECTIONS.flatMap((connections) => loadsOf(server, connections))
+      .filter(({ name }) => wants(name));
+    if (loads.length === 0) continue;
+    tell(`starting ${server.name} three times`);
+    const inside = server.words("", NGINX_PORT), there = freePort();
+    await using _peer = startUnderQemu(root, server.words(root, there));
+    await using _ours = await startMachine(isolated, inside);
+    await using _none = await startMachine(bare, inside);
+    for (const load of loads) {
+      yield* compared(settings, load, { ours: port, peer: there, none: barePort });
+    }
   }
   const bulk = "bulk, from the machine";
   if (!wants(bulk)) return;
   const send = ["/bin/busybox", "nc", "-l", "-p", String(NGINX_PORT), "-e"];
   const zeros = ["/bin/busybox", "dd", "if=/dev/zero", "bs=65536", `count=${BULK_BYTES >> 16}`];
-  const pairs = await repeated(settings, bulk, runs, async () => {
-    const peer = await nativeBulk();
-    const ours = await inMachine(isolated, [...send, ...zeros], async () => {
-      for (let tries = 0;; tries++) {
-        try {
-          return await receive(port, BULK_BYTES);
-        } catch (failure) {
-          if (tries === 100) throw failure;
-          await new Promise((resolve) => setTimeout(resolve, 100));
-        }
+  const fromMachine = async () => {
+    await using _machine = await startMachine(isolated, [...send, ...zeros]);
+    for (let tries = 0;; tries++) {
+      try {
+        return await receive(port, BULK_BYTES);
+      } catch (failure) {
+        if (tries === 100) throw failure;
+        await new Promise((resolve) => setTimeout(resolve, 100));
       }
-    });
+    }
+  };
+  const pairs = await repeated(settings, bulk, settings.quick ? 1 : 3, async () => {
+    const peer = await nativeBulk(), ours = await fromMachine();
     return { ours: ours / 2 ** 20, peer: peer / 2 ** 20 };
   });
   yield row(bulk, "MiB/s", "native", ">= 0.2", pairs);
