@@ -273,6 +273,7 @@ export class ServedHandle implements ServedSocket {
     this.connectingEnded(false);
     this.#madeHere = false;
     this.#destination = undefined;
+    this.#put = 0;
     this.level = 0;
     return status;
   }
