@@ -120,7 +120,10 @@ Deno.test("kill: a signal to a program that has one of its own", () =>
     while ((await statuses())[1] !== "SIGUSR1");
     assertEquals((await statuses())[0], undefined);
     const nobody = await place.compose("kill", "small", "nobody");
-    assertEquals([nobody.code, nobody.err], [1, 'compose: there is no program "nobody"\n']);
+    assertEquals([nobody.code, nobody.err], [
+      1,
+      'compose: There is no program "nobody": known: main, other\n',
+    ]);
     assertEquals((await place.compose("kill", "-s", "SIGTREM", "small")).code, 2);
     assertEquals((await place.compose("kill", "-s", "9", "small")).code, 0);
     await place.compose("logs", "-f", "small");

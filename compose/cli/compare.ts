@@ -62,10 +62,9 @@ function withCode(composition: Composition): View {
 function failureText(failure: Failure): string {
   if (failure.ends === "machine") return "the machine ends";
   const { callers, contract } = failure;
-  const meanwhile = contract === "retry" ? "wait" : "get errors";
-  return callers.length === 0
-    ? "it is replaced"
-    : `it is replaced, ${callers.join(" and ")} ${meanwhile}`;
+  if (callers.length === 0) return "it is replaced";
+  const [one, several] = contract === "retry" ? ["waits", "wait"] : ["gets errors", "get errors"];
+  return `it is replaced, ${callers.join(" and ")} ${callers.length === 1 ? one : several}`;
 }
 
 function systemText({ name, domains, crossings }: View): string {

@@ -1,6 +1,7 @@
 // `compose compile`: the plan as data, or as tables for people.
 import { Command, ValidationError } from "@cliffy/command";
 import { stringify } from "@std/yaml";
+import { amountText } from "../../schemas/manifest_shape.ts";
 import type { Plan } from "../../schemas/plan.ts";
 import { plan, type Shared } from "./input.ts";
 import { table } from "./table.ts";
@@ -23,7 +24,6 @@ export const compileCommand = new Command()
   });
 
 const hex = (address: number) => `0x${address.toString(16)}`;
-const kib = (bytes: number) => `${bytes / 1024} KiB`;
 
 function summarize(plan: Plan): string {
   return [
@@ -31,8 +31,8 @@ function summarize(plan: Plan): string {
       ["domain", "isolation", "memory", "at", "components", "devices"],
       plan.domains.map((domain) => [
         domain.name,
-        domain.primary ? "primary" : domain.isolation,
-        kib(domain.memory.sizeBytes),
+        domain.isolation,
+        amountText(domain.memory.sizeBytes, "bytes"),
         hex(domain.memory.address),
         domain.components.map((component) => component.name).join(" "),
         domain.devices.join(" "),
@@ -46,7 +46,7 @@ function summarize(plan: Plan): string {
         ring.name,
         ring.interface,
         String(ring.depth),
-        kib(ring.arenaBytes),
+        amountText(ring.arenaBytes, "bytes"),
         hex(ring.address),
       ]),
     ),
@@ -55,7 +55,7 @@ function summarize(plan: Plan): string {
       plan.mounts.map((mount) => [mount.path, mount.type, `${mount.component} in ${mount.domain}`]),
     ),
     table(
-      ["program", "module"],
+      ["program", "runs"],
       plan.programs.map((program) => [program.name, program.path ?? program.module!]),
     ),
   ].join("\n\n");

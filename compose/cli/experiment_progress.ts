@@ -20,7 +20,8 @@ export class ExperimentProgress {
     this.#status = new StatusLine(shown);
     if (!shown) return;
     const { cases, pruned } = plan;
-    const before = runs.length > 0 ? `, ${runs.length} runs are there already` : "";
+    const count = runs.length === 1 ? "1 run is" : `${runs.length} runs are`;
+    const before = runs.length > 0 ? `, ${count} there already` : "";
     console.error(
       `${plan.title}: ${cases.length} combinations, ${pruned.length} left out${before}`,
     );

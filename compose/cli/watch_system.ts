@@ -42,7 +42,7 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
       signal?.removeEventListener("abort", over);
       resolve();
     };
-    const timer = setTimeout(over, ms);
+    const timer = setTimeout(over, Math.max(0, ms));
     signal?.addEventListener("abort", over);
     if (signal?.aborted) over();
   });

@@ -198,6 +198,7 @@ const reasons: Record<string, string> = {
   NotADirectory: "no such file",
   IsADirectory: "it is a folder",
   PermissionDenied: "permission denied",
+  NotCapable: "it is no file",
 };
 
 /** What a manifest says that it is. */

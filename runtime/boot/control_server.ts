@@ -188,7 +188,9 @@ export class ControlServer {
     const machine = this.#machine ?? notBooted();
     const known = (await machine.look()).programs.map(({ name }) => name);
     const unknown = named.find((name) => !known.includes(name));
-    if (unknown !== undefined) throw new Error(`there is no program "${unknown}"`);
+    if (unknown !== undefined) {
+      throw new Error(`There is no program "${unknown}": known: ${known.join(", ")}`);
+    }
     for (const name of named.length === 0 ? known : named) machine.signal(name, number);
   }
 

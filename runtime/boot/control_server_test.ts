@@ -224,7 +224,7 @@ Deno.test("whoever does not keep to the protocol is refused, and nobody else not
     assertEquals(await endless.next(), { refused: "Cannot read a line: it is too long" });
     await sending;
     const unknown = await call(lineOf({ do: "signal", programs: ["wbe"], number: 1 }));
-    assertEquals(await unknown.next(), { refused: 'there is no program "wbe"' });
+    assertEquals(await unknown.next(), { refused: 'There is no program "wbe": known: web' });
     const all = await call(lineOf({ do: "signal", programs: [], number: 1 }));
     assertEquals(await all.next(), { done: true });
     assertEquals(machine.did.at(-1), "signal web 1");

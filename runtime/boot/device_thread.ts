@@ -125,8 +125,12 @@ export class DeviceThread {
 
   /** Has something go wrong in a device. @throws Error for one in which that does not happen */
   inject(device: string, fault: FaultDescription): void {
-    const model = this.plan.machine.devices.find(({ name }) => name === device)?.model;
-    if (model === undefined) throw new Error(`There is no device "${device}"`);
+    const { devices } = this.plan.machine;
+    const model = devices.find(({ name }) => name === device)?.model;
+    if (model === undefined) {
+      const known = devices.map(({ name }) => name).join(", ");
+      throw new Error(`There is no device "${device}": known: ${known}`);
+    }
     if (faultPlaces[fault.kind] !== model) {
       throw new Error(`"${fault.kind}" does not happen in a ${model}, which "${device}" is`);
     }

@@ -58,7 +58,8 @@ export class ReadOnlyView implements Service {
       case "name":
         return this.#make(call);
       case "names":
-      case "file":
+      case "attributes":
+      case "contents":
         return fail(E.EROFS);
     }
     // What is opened for writing was refused then.

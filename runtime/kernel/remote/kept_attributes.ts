@@ -1,12 +1,13 @@
 // What a client keeps of names: the attributes that a path led to, paths that led nowhere, and files that were opened
-// by a path and are closed. As with contents, the
-// client is its server's only one, so that every change passes here: what it may touch is forgotten when it is sent,
-// and no answer is kept that a change may have overtaken. What changes by itself, the server says: only
-// an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an answer came from before.
+// by a path and are closed. As with contents, the client is its server's only one, so that every change passes here:
+// what it may touch is forgotten when it is sent, and no answer is kept that a change may have overtaken. What changes
+// by itself, the server says: only an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an
+// answer came from before.
 // docs/decisions/2026-11-30-clients-keep-attributes.md has the argument.
 import { type Blocking, isCoroutine, type Tasks } from "../coroutine.ts";
 import { E, Errno } from "../errno.ts";
 import type { Credential, Service, ServiceCall } from "../service.ts";
+import { changesContents } from "../vfs/changes.ts";
 import { Call, CONTINUES, getBytes, Private, STEADY_STAT } from "../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../vfs/structures.ts";
 import { after } from "./after.ts";
@@ -67,7 +68,7 @@ export class KeptAttributes implements Service {
     if (number === Private.STAT || number === Private.WALK) return this.#find(call);
     if (number === Call.CLOSE) return this.#close(call);
     if (!changesNames(call)) return this.below.call(call);
-    const ino = changesOneFile(number) ? this.server.record(call.args[0]).ino : undefined;
+    const ino = changesContents(number) ? this.server.record(call.args[0]).ino : undefined;
     if (ino === undefined) this.#forgetAll();
     else this.#forgetFile(ino);
     this.#changes.begin(ino);
@@ -205,9 +206,4 @@ export class KeptAttributes implements Service {
 function changesNames({ number, args }: ServiceCall): boolean {
   // What CREATE makes is known when it is done.
   return number === Private.COVER || changes(number, args, true);
-}
-
-/** Calls that change no more than the attributes of their file, which is no directory. */
-function changesOneFile(number: number): boolean {
-  return number === Call.PWRITE64 || number === Call.FTRUNCATE || number === Call.FALLOCATE;
 }

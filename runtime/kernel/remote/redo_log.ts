@@ -2,7 +2,7 @@
 // they can be done again when the server lost them. An entry goes once the server says that its
 // transaction is durable.
 import type { Credential } from "../service.ts";
-import { changeOf } from "../vfs/changes.ts";
+import { changeOf, changesContents } from "../vfs/changes.ts";
 import { O } from "../vfs/constants.ts";
 import { Call, Private } from "../vfs/protocol.ts";
 import type { KeptBytes } from "./kept_bytes.ts";
@@ -39,8 +39,7 @@ export function changes(number: number, args: ArrayLike<number>, made: boolean):
 
 /** Whether a call changes the file of its first argument, and nothing else. */
 function isOfOneFile(number: number): boolean {
-  const change = changeOf.get(number);
-  return change === "file" || change === "opened";
+  return changesContents(number) || changeOf.get(number) === "attributes";
 }
 
 export class RedoLog {

@@ -5,10 +5,11 @@ import { Call, Private } from "./protocol.ts";
 /**
  * - "name": makes a name that must not be there yet
  * - "names": of directories
- * - "file": what its first argument, a handle, says of a file, or holds
- * - "opened": the same, of a file that was opened for writing
+ * - "attributes": what its first argument, a handle, says of a file or a directory
+ * - "contents": what its first argument, a handle of a file, holds
+ * - "opened": the same, where it was opened for writing
  */
-export type Change = "name" | "names" | "file" | "opened";
+export type Change = "name" | "names" | "attributes" | "contents" | "opened";
 
 /** By number of call. */
 export const changeOf: ReadonlyMap<number, Change> = new Map<number, Change>([
@@ -19,13 +20,19 @@ export const changeOf: ReadonlyMap<number, Change> = new Map<number, Change>([
   [Call.LINKAT, "names"],
   [Call.RENAMEAT2, "names"],
   [Private.UNNAMED, "names"],
-  [Call.FTRUNCATE, "file"],
-  [Call.FALLOCATE, "file"],
-  [Call.FCHMOD, "file"],
-  [Call.FCHOWN, "file"],
-  [Call.UTIMENSAT, "file"],
-  [Call.FSETXATTR, "file"],
-  [Call.FREMOVEXATTR, "file"],
-  [Private.SET_FLAGS, "file"],
+  [Call.FTRUNCATE, "contents"],
+  [Call.FALLOCATE, "contents"],
+  [Call.FCHMOD, "attributes"],
+  [Call.FCHOWN, "attributes"],
+  [Call.UTIMENSAT, "attributes"],
+  [Call.FSETXATTR, "attributes"],
+  [Call.FREMOVEXATTR, "attributes"],
+  [Private.SET_FLAGS, "attributes"],
   [Call.PWRITE64, "opened"],
 ]);
+
+/** Whether a call changes no more than a file that is no directory. */
+export function changesContents(number: number): boolean {
+  const change = changeOf.get(number);
+  return change === "contents" || change === "opened";
+}

@@ -109,6 +109,32 @@ export class IpcTable<T extends { readonly owned: Owned }> {
     return object?.owned.id === id ? object : fail(E.EINVAL);
   }
 
+  /**
+   * An object that IPC_STAT, or what a kind has like it, asks about.
+   * @param id an index where the command is of the kind
+   * @returns the object and what the call returns; undefined for another command
+   * @throws Errno EINVAL, EACCES
+   */
+  asked(
+    process: Process,
+    id: number,
+    command: number,
+    kind: { readonly STAT: number; readonly STAT_ANY: number },
+  ): { object: T; result: number } | undefined {
+    const byIndex = command === kind.STAT || command === kind.STAT_ANY;
+    if (!byIndex && command !== IPC.STAT) return undefined;
+    const object = byIndex ? this.at(id) ?? fail(E.EINVAL) : this.find(id);
+    if (command !== kind.STAT_ANY) demandAccess(process, object.owned, Permission.READ);
+    return { object, result: byIndex ? object.owned.id : 0 };
+  }
+
+  /** An object that its owner wants to change. @throws Errno EINVAL, EPERM */
+  findOwned(process: Process, id: number): T {
+    const object = this.find(id);
+    demandOwner(process, object.owned);
+    return object;
+  }
+
   at(index: number): T | undefined {
     return this.#byIndex.get(index);
   }
@@ -132,7 +158,7 @@ export function demandAccess(process: Process, object: Owned, wanted: number): v
 }
 
 /** @throws Errno EPERM for who neither has the object nor made it */
-export function demandOwner(process: Process, object: Owned): void {
+function demandOwner(process: Process, object: Owned): void {
   const { euid } = process.identity;
   if (!privileged(process) && euid !== object.uid && euid !== object.cuid) fail(E.EPERM);
 }
@@ -152,4 +178,9 @@ export function setOwned(object: Owned, bytes: Uint8Array): void {
   object.uid = view.getUint32(4, true);
   object.gid = view.getUint32(8, true);
   object.mode = view.getUint32(20, true) & 0o777;
+}
+
+/** The time as these objects keep it: seconds since 1970. */
+export function secondsOf({ kernel }: Process): number {
+  return Number(kernel.environment.realtimeNs() / 1_000_000_000n);
 }

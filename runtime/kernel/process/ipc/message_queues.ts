@@ -7,12 +7,12 @@ import type { Process } from "../process.ts";
 import { privileged } from "../sys_identity.ts";
 import {
   demandAccess,
-  demandOwner,
   IPC,
   type Owned,
   Permission,
   PERMISSION_BYTES,
   putOwned,
+  secondsOf,
   setOwned,
 } from "./ipc_table.ts";
 
@@ -76,10 +76,6 @@ export class MessageQueue {
     });
     return found;
   }
-}
-
-function secondsOf({ kernel }: Process): number {
-  return Number(kernel.environment.realtimeNs() / 1_000_000_000n);
 }
 
 function msgget(process: Process, key: number, flags: number): number {
@@ -160,34 +156,31 @@ function msgctl(process: Process, id: number, command: number, bytes?: Uint8Arra
     putInfo(process, command === MSG.INFO, bytes ?? fail(E.EFAULT));
     return queues.highest;
   }
-  const byIndex = command === MSG.STAT || command === MSG.STAT_ANY;
-  const queue = byIndex ? queues.at(id) ?? fail(E.EINVAL) : queues.find(id);
-  const { owned } = queue;
+  const asked = queues.asked(process, id, command, MSG);
+  if (asked !== undefined) {
+    putQueue(bytes ?? fail(E.EFAULT), asked.object);
+    return asked.result;
+  }
   switch (command) {
-    case IPC.STAT:
-    case MSG.STAT:
-    case MSG.STAT_ANY:
-      if (command !== MSG.STAT_ANY) demandAccess(process, owned, Permission.READ);
-      putQueue(bytes ?? fail(E.EFAULT), queue);
-      return byIndex ? owned.id : 0;
     case IPC.SET: {
       const given = bytes ?? fail(E.EFAULT), mostBytes = getLong(given, QUEUE_BYTES_AT);
-      demandOwner(process, owned);
+      const queue = queues.findOwned(process, id);
       if (!(mostBytes >= 0 && mostBytes <= MOST_QUEUE_BYTES) && !privileged(process)) {
         fail(E.EPERM);
       }
-      setOwned(owned, given);
+      setOwned(queue.owned, given);
       queue.mostBytes = mostBytes;
       queue.changedSeconds = secondsOf(process);
       queue.changed.wakeAll();
       return 0;
     }
-    case IPC.RMID:
-      demandOwner(process, owned);
+    case IPC.RMID: {
+      const queue = queues.findOwned(process, id);
       queue.removed = true;
       queues.delete(queue);
       queue.changed.wakeAll();
       return 0;
+    }
     default:
       return fail(E.EINVAL);
   }

@@ -7,12 +7,12 @@ import type { Process } from "../process.ts";
 import { durationNs } from "../sys_signal.ts";
 import {
   demandAccess,
-  demandOwner,
   IPC,
   type Owned,
   Permission,
   PERMISSION_BYTES,
   putOwned,
+  secondsOf,
   setOwned,
 } from "./ipc_table.ts";
 
@@ -86,10 +86,6 @@ export class SemaphoreSet {
     });
     this.changed.wakeAll();
   }
-}
-
-function secondsOf({ kernel }: Process): number {
-  return Number(kernel.environment.realtimeNs() / 1_000_000_000n);
 }
 
 function semget(process: Process, key: number, count: number, flags: number): number {
@@ -246,38 +242,35 @@ function semctl(
     argument.filled = INFO_BYTES;
     return semaphores.highest;
   }
-  const byIndex = command === SEM.STAT || command === SEM.STAT_ANY;
-  const set = byIndex ? semaphores.at(id) ?? fail(E.EINVAL) : semaphores.find(id);
+  const asked = semaphores.asked(process, id, command, SEM);
+  if (asked !== undefined) {
+    putSet(argument, asked.object);
+    return asked.result;
+  }
   switch (command) {
-    case IPC.RMID:
-      demandOwner(process, set.owned);
+    case IPC.RMID: {
+      const set = semaphores.findOwned(process, id);
       set.removed = true;
       semaphores.delete(set);
       set.changed.wakeAll();
       return 0;
-    case IPC.SET:
+    }
+    case IPC.SET: {
       if (argument.bytes.length < SET_BYTES) fail(E.EFAULT);
-      demandOwner(process, set.owned);
+      const set = semaphores.findOwned(process, id);
       setOwned(set.owned, argument.bytes);
       set.changedSeconds = secondsOf(process);
       return 0;
+    }
+  }
+  const set = semaphores.find(id);
+  const sets = command === SEM.SETVAL || command === SEM.SETALL;
+  demandAccess(process, set.owned, sets ? Permission.WRITE : Permission.READ);
+  switch (command) {
     case SEM.SETVAL:
     case SEM.SETALL:
-      demandAccess(process, set.owned, Permission.WRITE);
       setValues(process, set, command === SEM.SETALL ? undefined : number, argument);
       return 0;
-  }
-  if (command !== SEM.STAT_ANY) demandAccess(process, set.owned, Permission.READ);
-  switch (command) {
-    case IPC.STAT:
-    case SEM.STAT:
-    case SEM.STAT_ANY:
-      putOwned(argument.bytes, set.owned);
-      [set.operatedSeconds, set.changedSeconds, set.semaphores.length].forEach((value, index) =>
-        putLong(argument.bytes, PERMISSION_BYTES + index * 8, value)
-      );
-      argument.filled = SET_BYTES;
-      return byIndex ? set.owned.id : 0;
     case SEM.GETALL: {
       const view = new DataView(argument.bytes.buffer, argument.bytes.byteOffset);
       set.semaphores.forEach(({ value }, index) => view.setUint16(index * 2, value, true));
@@ -295,6 +288,15 @@ function semctl(
     default:
       return fail(E.EINVAL);
   }
+}
+
+/** Fills a `struct semid64_ds`. */
+function putSet(argument: SemaphoreArgument, set: SemaphoreSet): void {
+  putOwned(argument.bytes, set.owned);
+  [set.operatedSeconds, set.changedSeconds, set.semaphores.length].forEach((value, index) =>
+    putLong(argument.bytes, PERMISSION_BYTES + index * 8, value)
+  );
+  argument.filled = SET_BYTES;
 }
 
 /** Sets the value of one semaphore, or of all; nobody takes back what he did to it. */

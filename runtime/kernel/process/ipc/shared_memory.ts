@@ -11,12 +11,12 @@ import { SharedMemoryObject } from "../memory/page_object.ts";
 import type { Process } from "../process.ts";
 import {
   demandAccess,
-  demandOwner,
   IPC,
   type Owned,
   Permission,
   PERMISSION_BYTES,
   putOwned,
+  secondsOf,
   setOwned,
 } from "./ipc_table.ts";
 
@@ -92,10 +92,6 @@ export class Segment extends SharedMemoryObject {
     this.gone(this);
     super.unmapped();
   }
-}
-
-function secondsOf({ kernel }: Process): number {
-  return Number(kernel.environment.realtimeNs() / 1_000_000_000n);
 }
 
 function shmget(process: Process, key: number, sizeBytes: number, flags: number): number {
@@ -185,29 +181,24 @@ function shmctl(process: Process, id: number, command: number, out?: Uint8Array)
       return segments.highest;
     }
   }
-  const byIndex = command === SHM.STAT || command === SHM.STAT_ANY;
-  const segment = byIndex ? segments.at(id) ?? fail(E.EINVAL) : segments.find(id);
-  const { owned } = segment;
+  const asked = segments.asked(process, id, command, SHM);
+  if (asked !== undefined) {
+    putSegment(out ?? fail(E.EFAULT), asked.object);
+    return asked.result;
+  }
   switch (command) {
-    case IPC.STAT:
-    case SHM.STAT:
-    case SHM.STAT_ANY:
-      if (command !== SHM.STAT_ANY) demandAccess(process, owned, Permission.READ);
-      putSegment(out ?? fail(E.EFAULT), segment);
-      return byIndex ? owned.id : 0;
-    case IPC.SET:
-      demandOwner(process, owned);
-      setOwned(owned, out ?? fail(E.EFAULT));
+    case IPC.SET: {
+      const segment = segments.findOwned(process, id);
+      setOwned(segment.owned, out ?? fail(E.EFAULT));
       segment.changedSeconds = secondsOf(process);
       return 0;
+    }
     case IPC.RMID:
-      demandOwner(process, owned);
-      segment.remove();
+      segments.findOwned(process, id).remove();
       return 0;
     case SHM.LOCK:
     case SHM.UNLOCK:
-      demandOwner(process, owned);
-      segment.locked = command === SHM.LOCK;
+      segments.findOwned(process, id).locked = command === SHM.LOCK;
       return 0;
     default:
       return fail(E.EINVAL);

@@ -41,6 +41,8 @@ export class FileData implements PageOwner {
   /** writes under way, and how many the disk refused */
   readonly #writing = new Set<Run>();
   #failures = 0;
+  /** how often the disk refused to read */
+  #unread = 0;
 
   /** @param sizeBytes the file's size now */
   constructor(
@@ -93,19 +95,21 @@ export class FileData implements PageOwner {
    * @param wanted how many pages from there on the reader is going to ask for @throws Errno EIO
    */
   *load(index: number, wanted = 1): Coroutine<Page> {
-    for (let tries = 0;; tries++) {
+    const unread = this.#unread;
+    for (let waited = false;; waited = true) {
       const page = this.pages.get(index);
       if (page?.ready) {
         page.referenced = true;
-        if (tries === 0) this.context.pageCache.hits++;
+        if (!waited) this.context.pageCache.hits++;
         return page;
       }
-      if (tries === 0) this.context.pageCache.misses++;
+      if (!waited) this.context.pageCache.misses++;
       if (page !== undefined) {
         yield this.context.pageCache.changed;
         continue;
       }
-      if (tries > 1) fail(E.EIO);
+      // One that somebody waited for may also have gone because the file ends before it now.
+      if (this.#unread !== unread) fail(E.EIO);
       this.#window = index === this.#nextExpected
         ? Math.min(this.#window * 2, MAX_WINDOW)
         : FIRST_WINDOW;
@@ -163,6 +167,7 @@ export class FileData implements PageOwner {
       while (run.request!.status === "pending") yield run.request!.done;
       if (run.request!.status !== "ok") { for (const page of run.pages) failed.add(page); }
     }
+    if (failed.size > 0) this.#unread++;
     for (const page of pages) {
       if (failed.has(page) && !page.dropped) this.context.pageCache.drop(page);
       else page.ready = true;
