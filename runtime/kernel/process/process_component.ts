@@ -14,6 +14,7 @@ import { S } from "../vfs/filesystem.ts";
 import { Call, WalkFlag } from "../vfs/protocol.ts";
 import { AioTable } from "./aio/aio_table.ts";
 import { aioCalls } from "./aio/sys_aio.ts";
+import { Cores } from "./core/cores.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
 import { FutexTable } from "./futex.ts";
@@ -130,6 +131,7 @@ export class Processes implements ProcessKernel {
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
   readonly aio: AioTable;
+  readonly cores = new Cores();
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
