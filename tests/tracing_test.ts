@@ -65,14 +65,18 @@ Deno.test({
   ignore: mirror === undefined || lacksTools("Debuggers"),
   fn: (test) =>
     withFolder(async (folder) => {
-      await compilePrograms(folderOf, ["sample"], folder, ["-g", "-O0"], false);
-      const scripts = ["strace.sh", "gdb.sh", "session.gdb"];
+      await compilePrograms(folderOf, ["sample", "crash"], folder, ["-g", "-O0"], false);
+      const scripts = ["strace.sh", "gdb.sh", "session.gdb", "core.sh"];
       const plan = await debianPlan(
         folder,
         ["busybox-static", "dash", "coreutils", "grep", "sed", "strace", "gdb-minimal"],
-        [...scripts.map((name) => new URL(name, folderOf).pathname), `${folder}/sample`],
+        [
+          ...scripts.map((name) => new URL(name, folderOf).pathname),
+          `${folder}/sample`,
+          `${folder}/crash`,
+        ],
       );
-      for (const name of ["strace", "gdb"]) {
+      for (const name of ["strace", "gdb", "core"]) {
         await test.step(name, async () => {
           const { output } = await onMachine(plan, ["/bin/sh", `/test/${name}.sh`]);
           assertEquals(output, await Deno.readTextFile(new URL(`${name}.txt`, folderOf)));

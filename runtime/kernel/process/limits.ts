@@ -37,7 +37,7 @@ export const MAX_THREADS = 8192;
 export function defaultLimits(): Limits {
   const limits = Array.from({ length: 16 }, () => ({ soft: Infinity, hard: Infinity }));
   limits[RLIMIT.STACK] = { soft: STACK_BYTES, hard: Infinity };
-  limits[RLIMIT.CORE] = { soft: 0, hard: 0 };
+  limits[RLIMIT.CORE] = { soft: 0, hard: Infinity };
   limits[RLIMIT.NPROC] = { soft: MAX_THREADS, hard: MAX_THREADS };
   limits[RLIMIT.NOFILE] = { soft: MAX_DESCRIPTORS, hard: MOST_DESCRIPTORS };
   limits[RLIMIT.MEMLOCK] = { soft: 8 << 20, hard: 8 << 20 };

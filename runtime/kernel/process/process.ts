@@ -2,6 +2,7 @@
 // signals.
 import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
 import { type CapabilitySets, setsAfterChange, setsAtStart } from "./capability_sets.ts";
+import { type Core, takeCore } from "./core/core.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
@@ -77,6 +78,8 @@ export class Process {
   session: number;
   /** its status once it is told to end; its threads end as they notice */
   ending: WaitStatus | undefined;
+  /** what of it a core is written of, where a signal ends it so */
+  core: Core | undefined;
   /** its status once it has ended: a zombie until its parent has asked */
   ended: WaitStatus | undefined;
   /** somebody has been told: its number may be another's by now */
@@ -281,13 +284,15 @@ export class Process {
     thread.host.attend();
   }
 
-  /** Does what a signal does by default. */
-  carryOut(signal: number): void {
+  /** Does what a signal does by default. @param thread which got it */
+  carryOut(info: SignalInfo, thread: Thread): void {
+    const { signal } = info;
     switch (defaultAction(signal)) {
       case "stop":
         return this.#stop(signal);
-      // No core is written, and nobody is told that one was.
       case "dump":
+        if (this.ending === undefined) this.core = takeCore(this, thread, info);
+        return this.end(signal);
       case "terminate":
         return this.end(signal);
     }

@@ -8,19 +8,20 @@ import { Errno } from "../errno.ts";
 import type { Service } from "../service.ts";
 import type { ProcessView } from "../vfs/procfs.ts";
 import type { SystemView } from "../vfs/sysfs.ts";
-import { type Disk, diskName, diskNumber } from "./sysfs/block_devices.ts";
+import type { Disk } from "./sysfs/block_devices.ts";
 import { type Hardware, systemTree } from "./sysfs/system_tree.ts";
-import { S } from "../vfs/filesystem.ts";
-import { Call, WalkFlag } from "../vfs/protocol.ts";
+import { WalkFlag } from "../vfs/protocol.ts";
 import { AioTable } from "./aio/aio_table.ts";
 import { aioCalls } from "./aio/sys_aio.ts";
+import { Cores } from "./core/cores.ts";
 import { Clocks } from "./clock.ts";
 import { DescriptorTable } from "./descriptor_table.ts";
+import { nameDisks } from "./disk_nodes.ts";
 import { FutexTable } from "./futex.ts";
 import type { Handler, ThreadHandler } from "./handler.ts";
 import { LocalFiles } from "./local_files.ts";
 import { UserMemory } from "./memory/user_memory.ts";
-import { type Covered, type DeviceNumber, MountTable, request, textPayload } from "./mounts.ts";
+import { type Covered, MountTable } from "./mounts.ts";
 import { type Identity, Process, type WaitStatus } from "./process.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
 import { IpcTable } from "./ipc/ipc_table.ts";
@@ -111,13 +112,7 @@ export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
   ...prctlCalls,
 });
 
-const DEVICES_PATH = "/dev";
 const PTS_PATH = "/dev/pts", QUEUES_PATH = "/dev/mqueue";
-
-/** A device number as mknod(2) takes it. */
-function encoded({ major, minor }: DeviceNumber): number {
-  return major << 8 | minor & 0xff | (minor & ~0xff) << 12;
-}
 
 /** Highest process number, as /proc/sys/kernel/pid_max has it. */
 export const PID_MAX = 4_194_304;
@@ -130,6 +125,7 @@ export class Processes implements ProcessKernel {
   readonly mounts = new MountTable();
   readonly futexes: FutexTable;
   readonly aio: AioTable;
+  readonly cores = new Cores();
   readonly unixNames = new UnixNames();
   readonly internet: InternetSockets | undefined;
   readonly local: LocalFiles;
@@ -229,18 +225,10 @@ export class Processes implements ProcessKernel {
     yield* mounts.mount(server, 0, type, path, covers);
   }
 
-  /** Gives the machine disks, by their names where /dev has devices. */
-  *showDisks(disks: readonly Disk[]): Coroutine<void> {
+  /** Says which disks the machine has. */
+  showDisks(disks: readonly Disk[]): Coroutine<void> {
     this.disks = disks;
-    const place = this.mounts.mounts.find(({ path, type }) =>
-      path === DEVICES_PATH && type === "devtmpfs"
-    );
-    if (place === undefined) return;
-    for (let index = 0; index < disks.length; index++) {
-      const name = diskName(index);
-      const args = [place.root, name.length, S.IFBLK | 0o600, encoded(diskNumber(index))];
-      yield* request(place.service, Call.MKNODAT, args, textPayload(name));
-    }
+    return nameDisks(this.mounts, disks);
   }
 
   /** A process of the manifest: a session of its own, a child of init. */

@@ -1,6 +1,7 @@
 // The end of a process: what it held is given up, its children get another parent, and whoever may know how it
 // ended is told (wait(2), "NOTES"; _exit(2)).
 import { type Coroutine, isCoroutine } from "../coroutine.ts";
+import { CORE_FLAG } from "./core/core.ts";
 import { leaveJobs } from "./job_control.ts";
 import { close } from "./mounts.ts";
 import type { Process } from "./process.ts";
@@ -10,6 +11,10 @@ import { endTracing } from "./tracing.ts";
 /** All threads of a process have ended. */
 export function* bury(process: Process): Coroutine<void> {
   process.timers.stop();
+  const { core, kernel } = process;
+  if (core !== undefined && (yield* kernel.cores.write(process, core))) {
+    process.ending! |= CORE_FLAG;
+  }
   yield* process.leaveMemory();
   for (const set of process.kernel.ipc.semaphores.all) set.takeBack(process);
   yield* closeAll(process);

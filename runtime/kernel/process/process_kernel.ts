@@ -1,6 +1,7 @@
 // What the processes of a machine have of each other and of its kernel.
 import type { Environment } from "../environment.ts";
 import type { AioTable } from "./aio/aio_table.ts";
+import type { Cores } from "./core/cores.ts";
 import type { Clocks } from "./clock.ts";
 import type { FutexTable } from "./futex.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
@@ -27,6 +28,8 @@ export interface ProcessKernel {
   /** where ELF programs live; undefined on a machine that has none */
   readonly memory: UserMemory | undefined;
   readonly futexes: FutexTable;
+  /** writes core files */
+  readonly cores: Cores;
   /** contexts of asynchronous operations */
   readonly aio: AioTable;
   /** names of UNIX sockets */

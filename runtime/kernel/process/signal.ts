@@ -1,5 +1,6 @@
 // Signals as data (signal(7)): numbers, what they do by default, sets, what a process does about each, and
 // those that wait to be delivered.
+import { CORE_FLAG } from "./core/core.ts";
 
 /** Numbers of signals. */
 export const SIG = {
@@ -60,11 +61,19 @@ export const SA = {
 export const SI = { USER: 0, KERNEL: 128, QUEUE: -1, TIMER: -2, MESGQ: -3, TKILL: -6 } as const;
 
 /** Codes of SIGCHLD. */
-export const CLD = { EXITED: 1, KILLED: 2, TRAPPED: 4, STOPPED: 5, CONTINUED: 6 } as const;
+export const CLD = {
+  EXITED: 1,
+  KILLED: 2,
+  DUMPED: 3,
+  TRAPPED: 4,
+  STOPPED: 5,
+  CONTINUED: 6,
+} as const;
 
 /** The code that tells of an end. @param status as wait4(2) gives it */
 export function endCode(status: number): number {
-  return (status & 0x7f) === 0 ? CLD.EXITED : CLD.KILLED;
+  if ((status & 0x7f) === 0) return CLD.EXITED;
+  return (status & CORE_FLAG) === 0 ? CLD.KILLED : CLD.DUMPED;
 }
 
 /** A set of signals: bit `signal - 1`. */

@@ -9,6 +9,8 @@ import type { Tracing } from "./tracing.ts";
 export interface ThreadHost {
   /** where its stack pointer is; undefined for one that has none */
   readonly stackPointer?: bigint;
+  /** its registers as `struct user_regs_struct` and `struct __riscv_d_ext_state`; undefined for one that has none */
+  readonly registerSets?: { general: Uint8Array; floating: Uint8Array };
   /** Something is to be looked at: a signal, the end of the process, or going on after a stop. */
   attend(): void;
   /** Books the time that it has run since it was asked last, while it runs. */
@@ -139,7 +141,7 @@ export class Thread {
       }
       if (process.actions.ignores(info.signal)) continue;
       if (process.actions.get(info.signal).handler !== 0) return info;
-      process.carryOut(info.signal);
+      process.carryOut(info, this);
     }
   }
 

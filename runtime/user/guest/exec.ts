@@ -75,7 +75,7 @@ function* takeOver(thread: GuestThread, program: LoadedProgram): Coroutine<void>
   process.actions = process.actions.afterExec();
   process.timers.deleteMade();
   process.settings.keepCapabilities = false;
-  process.settings.dumpable = 1;
+  process.settings.dumpable = euid === undefined && egid === undefined ? 1 : 0;
   if (euid !== undefined || egid !== undefined) {
     process.setIdentity({
       euid: euid ?? process.identity.euid,

@@ -17,6 +17,7 @@ import { enterHandler } from "./signal_handler.ts";
 import { leave } from "./thread_end.ts";
 import { raise } from "./thread_fault.ts";
 import { endsSkipped, shownAtEntry, shownAtRestart } from "./traced_call.ts";
+import { floats, integers } from "./traced_registers.ts";
 import { UserAccess } from "./user_access.ts";
 import { SP } from "../../hardware/hart/abi.ts";
 
@@ -67,6 +68,10 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
 
   override get registers(): Uint8Array {
     return this.guest.holds(this) ? this.guest.state : this.saved;
+  }
+
+  get registerSets(): { general: Uint8Array; floating: Uint8Array } {
+    return { general: integers.read(this), floating: floats.read(this) };
   }
 
   /** Another program takes the place of the one that ran. */

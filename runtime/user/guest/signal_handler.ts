@@ -5,6 +5,7 @@ import {
   bit,
   DEFAULT,
   SA,
+  SI,
   SIG,
   type SignalAction,
   type SignalInfo,
@@ -37,7 +38,7 @@ export function enterHandler(thread: GuestThread, info: SignalInfo, action: Sign
     if (!(failure instanceof Errno) && !(failure instanceof PageNeeded)) throw failure;
     // There is no stack to run a handler on.
     process.actions.set(SIG.SEGV, { handler: DEFAULT, flags: 0, mask: 0n });
-    return process.carryOut(SIG.SEGV);
+    return process.carryOut({ signal: SIG.SEGV, code: SI.KERNEL }, kernel);
   }
   kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
   thread.set(SP, at);

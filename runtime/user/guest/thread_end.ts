@@ -13,7 +13,8 @@ export function* leave(thread: GuestThread): Coroutine<void> {
   // Nobody shares the memory of a process that has ended as a whole.
   if (space.users < 2 && !space.sharesPages) return;
   if (kernel.robustList !== 0) yield* orphanFutexes(thread);
-  if (kernel.clearChildTid === 0) return;
+  // A core shows which threads there were.
+  if (kernel.clearChildTid === 0 || kernel.process.core !== undefined) return;
   yield* access.withPages(() => access.writeWord(kernel.clearChildTid, 0));
   yield* finish(guest.processes.futexes.wake(space, kernel.clearChildTid, 1));
 }

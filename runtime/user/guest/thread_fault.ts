@@ -11,7 +11,10 @@ export function raise(thread: Thread, { signal, code }: Fault, address: bigint):
   const helpless = signal === SIG.KILL || blocked || handler <= 1;
   if (helpless) process.actions.set(signal, { handler: DEFAULT, flags: 0, mask: 0n });
   // A tracer sees it before it ends the process.
-  if (helpless && (tracing === undefined || signal === SIG.KILL)) return process.carryOut(signal);
+  const info = { signal, code, address };
+  if (helpless && (tracing === undefined || signal === SIG.KILL)) {
+    return process.carryOut(info, thread);
+  }
   if (blocked) thread.mask &= ~bit(signal);
-  thread.pending.add({ signal, code, address });
+  thread.pending.add(info);
 }

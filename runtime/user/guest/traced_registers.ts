@@ -1,4 +1,4 @@
-// The registers of a stopped thread as PTRACE_GETREGSET gives and PTRACE_SETREGSET takes them (ptrace(2),
+// The registers of a thread that stands still as PTRACE_GETREGSET gives and PTRACE_SETREGSET takes them (ptrace(2),
 // `struct user_regs_struct` and `struct __riscv_d_ext_state` of Linux riscv64).
 import { A0 } from "../../hardware/hart/abi.ts";
 import { State } from "../../hardware/hart/state.ts";
@@ -17,7 +17,7 @@ export interface RegisterSet {
 }
 
 /** pc, then x1 to x31. */
-const integers: RegisterSet = {
+export const integers: RegisterSet = {
   read(thread) {
     const bytes = thread.registers.slice(State.X, State.X + INTEGERS_BYTES) as Uint8Array<
       ArrayBuffer
@@ -48,7 +48,7 @@ const integers: RegisterSet = {
 };
 
 /** f0 to f31, then fcsr in the place of one. */
-const floats: RegisterSet = {
+export const floats: RegisterSet = {
   read({ registers }) {
     const bytes = new Uint8Array(FLOATS_BYTES + REGISTER_BYTES);
     bytes.set(registers.subarray(State.F, State.F + FLOATS_BYTES));

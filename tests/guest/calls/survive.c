@@ -1,10 +1,13 @@
-// Files without names, and attributes: a storage domain that dies again and again loses none of them.
+// Files without names, attributes, and several transfers at once: a storage domain that dies again and again loses none of them.
 #define _GNU_SOURCE
 #include "../programs/check.h"
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/fs.h>
+#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 static int flags_of(const char *path) {
   int flags = -1, file = open(path, O_RDONLY);
@@ -29,11 +32,37 @@ static const struct {
   } entries[5];
 } list = {2, {{1, 7, -1}, {2, 7, 5}, {4, 0, -1}, {16, 7, -1}, {32, 0, -1}}};
 
+/** Two writes and a read of what was written before, under way together. */
+static int three_at_once(aio_context_t context, int file, int round) {
+  static char out[2][8192], in[8192];
+  struct iocb blocks[3], *all[] = {&blocks[0], &blocks[1], &blocks[2]};
+  memset(blocks, 0, sizeof blocks);
+  for (int each = 0; each < 3; each++) {
+    int reads = each == 2;
+    blocks[each].aio_fildes = (unsigned)file;
+    blocks[each].aio_lio_opcode = reads ? IOCB_CMD_PREAD : IOCB_CMD_PWRITE;
+    blocks[each].aio_buf = (uintptr_t)(reads ? in : out[each]);
+    blocks[each].aio_nbytes = sizeof in;
+    blocks[each].aio_offset = (long)sizeof in * (reads ? 2 * round - 1 : 2 * round + each);
+    if (!reads) memset(out[each], round + each, sizeof in);
+  }
+  int count = round == 0 ? 2 : 3;
+  struct io_event events[3];
+  if (syscall(SYS_io_submit, context, count, all) != count) return 0;
+  if (syscall(SYS_io_getevents, context, count, count, events, NULL) != count) return 0;
+  for (int each = 0; each < count; each++) if (events[each].res != sizeof in) return 0;
+  return round == 0 || (in[0] == (char)round && in[sizeof in - 1] == (char)round);
+}
+
 int main(void) {
   char name[32], path[64], value[64], found[64];
   CHECK(mkdir("handed", 0700) == 0);
   CHECK(setxattr("handed", "system.posix_acl_default", &list, sizeof list, 0) == 0);
+  aio_context_t context = 0;
+  int several = open("several", O_CREAT | O_RDWR, 0600);
+  CHECK(several >= 0 && syscall(SYS_io_setup, 8, &context) == 0);
   for (int round = 0; round < 300; round++) {
+    CHECK(three_at_once(context, several, round));
     int file = open(".", O_TMPFILE | O_RDWR, 0600);
     CHECK(file >= 0);
     snprintf(value, sizeof value, "round %d", round);

@@ -3,7 +3,7 @@ import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { getInt, getLong } from "../little_endian.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
-import { copyForeign } from "../memory/foreign_memory.ts";
+import { copyIn, type Piece } from "./user_buffer.ts";
 
 export const CONTROL_BLOCK_BYTES = 64;
 /** Where the kernel notes that it has seen a block. */
@@ -25,8 +25,8 @@ const MAX_VECTOR = 1024;
 const IOVEC_BYTES = 16;
 
 export interface ControlBlock {
-  /** eight bytes that come back with the result */
-  data: Uint8Array;
+  /** what comes back with the result: the two halves of a number */
+  data: [low: number, high: number];
   /** address of the block */
   address: number;
   operation: number;
@@ -42,24 +42,17 @@ export interface ControlBlock {
   tells: number | undefined;
 }
 
-/** Copies in from a program's memory. @throws Errno EFAULT */
-export function* copyIn(
+/** Reads a block. @param bytes room for it, which may have another one afterwards @throws Errno EFAULT, EINVAL */
+export function* readControlBlock(
   space: AddressSpace,
   address: number,
-  length: number,
-): Coroutine<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  const copied = yield* copyForeign(space, address, bytes, { write: false, forced: false });
-  return copied === length ? bytes : fail(E.EFAULT);
-}
-
-/** Reads a block. @throws Errno EFAULT, EINVAL */
-export function* readControlBlock(space: AddressSpace, address: number): Coroutine<ControlBlock> {
-  const bytes = yield* copyIn(space, address, CONTROL_BLOCK_BYTES);
+  bytes: Uint8Array,
+): Coroutine<ControlBlock> {
+  yield* copyIn(space, address, bytes);
   const flags = getInt(bytes, 56), count = getLong(bytes, 32);
   if ((getInt(bytes, 48) | getInt(bytes, 52)) !== 0 || count < 0) fail(E.EINVAL);
   return {
-    data: bytes.subarray(0, 8),
+    data: [getInt(bytes, 0), getInt(bytes, 4)],
     address,
     flags: getInt(bytes, 12),
     operation: bytes[16] | bytes[17] << 8,
@@ -71,12 +64,6 @@ export function* readControlBlock(space: AddressSpace, address: number): Corouti
   };
 }
 
-/** A piece of memory: an address, and bytes. */
-export interface Piece {
-  address: number;
-  length: number;
-}
-
 /** The memory that a transfer goes to or comes from. @throws Errno EFAULT, EINVAL */
 export function* piecesOf(space: AddressSpace, block: ControlBlock): Coroutine<Piece[]> {
   const { operation, buffer, count } = block;
@@ -84,7 +71,7 @@ export function* piecesOf(space: AddressSpace, block: ControlBlock): Coroutine<P
     return [{ address: buffer, length: count }];
   }
   if (count > MAX_VECTOR) fail(E.EINVAL);
-  const vector = yield* copyIn(space, buffer, count * IOVEC_BYTES);
+  const vector = yield* copyIn(space, buffer, new Uint8Array(count * IOVEC_BYTES));
   const pieces: Piece[] = [];
   for (let at = 0; at < vector.length; at += IOVEC_BYTES) {
     const length = getLong(vector, at + 8);

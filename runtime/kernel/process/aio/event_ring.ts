@@ -67,11 +67,12 @@ export class EventRing {
 
   /**
    * Adds an event; who submits sees to it that there is room.
-   * @param data eight bytes of the submitter's @param block address of the control block
+   * @param data the two halves of the submitter's number @param block address of the control block
    */
-  add(data: Uint8Array, block: number, result: number): void {
+  add([low, high]: readonly [number, number], block: number, result: number): void {
     const at = this.#place(this.#tail);
-    this.#bytes.set(data, at);
+    putInt(this.#bytes, at, low);
+    putInt(this.#bytes, at + 4, high);
     putLong(this.#bytes, at + 8, block);
     putLong(this.#bytes, at + 16, result);
     putLong(this.#bytes, at + 24, 0);

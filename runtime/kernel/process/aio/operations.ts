@@ -1,5 +1,5 @@
 // What asynchronous operations do (io_submit(2)). What is wrong with a request is thrown before it begins; what
-// goes wrong later is its result. Memory is copied from the program before a write, and to it after a read.
+// goes wrong later is its result.
 import { type Coroutine, finish } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
@@ -7,12 +7,12 @@ import { O, POLL } from "../../vfs/constants.ts";
 import { Call } from "../../vfs/protocol.ts";
 import { type Description, FileDescription } from "../description.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
-import { copyForeign } from "../memory/foreign_memory.ts";
 import type { Process } from "../process.ts";
 import { waitForAny } from "../sys_poll.ts";
 import { transfer } from "../transfer.ts";
 import { demandReadFlags, demandWriteFlags, durableAsAsked, pwritePlaced } from "../write_flags.ts";
-import { type ControlBlock, copyIn, Operation, type Piece, piecesOf } from "./control_block.ts";
+import { type ControlBlock, Operation, piecesOf } from "./control_block.ts";
+import { copyIn, fill, type Piece, take } from "./user_buffer.ts";
 
 /** Bytes that are moved at once. */
 const MOST_AT_ONCE = 1 << 20;
@@ -83,18 +83,17 @@ function* prepareRead(asked: Asked): Coroutine<Coroutine<number>> {
   if ((description.flags & O.ACCMODE) === O.WRONLY) fail(E.EBADF);
   const file = positioned(asked);
   const pieces = yield* piecesOf(space, block);
-  return transfer(cut(pieces), function* ({ address, length }, done) {
+  return transfer(cut(pieces), function* (piece, done) {
     // A further piece must not wait for what may never come.
     if (file === undefined && done > 0 && description.poll(POLL.IN) === 0) return 0;
-    const bytes = new Uint8Array(length);
-    const reading = file === undefined
-      ? description.read(bytes, process)
-      : file.pread(bytes, block.offset + done);
-    const count = yield* finish(reading);
-    if (count <= 0) return count;
-    const given = bytes.subarray(0, count);
-    const copied = yield* copyForeign(space, address, given, { write: true, forced: false });
-    return copied === 0 ? fail(E.EFAULT) : copied;
+    return yield* fill(
+      space,
+      piece,
+      (bytes) =>
+        file === undefined
+          ? description.read(bytes, process)
+          : file.pread(bytes, block.offset + done),
+    );
   });
 }
 
@@ -110,12 +109,15 @@ function* prepareWrite(asked: Asked): Coroutine<Coroutine<number>> {
     }();
   }
   return function* () {
-    const written = yield* transfer(cut(pieces), function* ({ address, length }, done) {
-      const bytes = yield* copyIn(space, address, length);
-      return yield* finish(
-        pwritePlaced(process, file, bytes, block.offset + done, block.flags),
-      );
-    });
+    const written = yield* transfer(
+      cut(pieces),
+      (piece, done) =>
+        take(
+          space,
+          piece,
+          (bytes) => pwritePlaced(process, file, bytes, block.offset + done, block.flags),
+        ),
+    );
     return yield* durableAsAsked(file, written, block.flags);
   }();
 }
@@ -126,7 +128,7 @@ function* together(space: AddressSpace, pieces: Piece[]): Coroutine<Uint8Array> 
   let room = MOST_AT_ONCE;
   for (const { address, length } of pieces) {
     const part = Math.min(length, room);
-    parts.push(yield* copyIn(space, address, part));
+    parts.push(yield* copyIn(space, address, new Uint8Array(part)));
     room -= part;
   }
   return joined(parts);

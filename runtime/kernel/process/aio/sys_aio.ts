@@ -9,15 +9,17 @@ import { copyForeign } from "../memory/foreign_memory.ts";
 import type { Process } from "../process.ts";
 import { durationNs } from "../sys_signal.ts";
 import type { AioContext } from "./context.ts";
-import { copyIn, KEY_OFFSET, readControlBlock } from "./control_block.ts";
+import { CONTROL_BLOCK_BYTES, KEY_OFFSET, readControlBlock } from "./control_block.ts";
 import { EVENT_BYTES } from "./event_ring.ts";
 import { prepare } from "./operations.ts";
+import { copyIn } from "./user_buffer.ts";
 
 /** No context has room for more, whatever the machine allows. */
 const MOST_ASKED = 1 << 22;
 const POINTER_BYTES = 8;
 /** What the kernel notes in blocks that it has seen. */
 const KEY = new Uint8Array(4);
+const FOR_WRITING = { write: true, forced: false };
 
 function spaceOf(process: Process): AddressSpace {
   return process.memory ?? fail(E.ENOSYS);
@@ -45,10 +47,11 @@ function* submit(
   if (count < 0) fail(E.EINVAL);
   const space = spaceOf(process);
   const context = process.kernel.aio.find(space, number);
+  const pointer = new Uint8Array(POINTER_BYTES), block = new Uint8Array(CONTROL_BLOCK_BYTES);
   for (let begun = 0; begun < count; begun++) {
     try {
-      const pointer = yield* copyIn(space, pointers + begun * POINTER_BYTES, POINTER_BYTES);
-      yield* begin(process, space, context, getLong(pointer, 0));
+      yield* copyIn(space, pointers + begun * POINTER_BYTES, pointer);
+      yield* begin(process, space, context, getLong(pointer, 0), block);
     } catch (failure) {
       if (begun > 0 && failure instanceof Errno) return begun;
       throw failure;
@@ -62,13 +65,14 @@ function* begin(
   space: AddressSpace,
   context: AioContext,
   address: number,
+  room: Uint8Array,
 ): Coroutine<void> {
-  const block = yield* readControlBlock(space, address);
+  const block = yield* readControlBlock(space, address, room);
   const tells = block.tells === undefined ? undefined : process.description(block.tells);
   if (tells !== undefined && !(tells instanceof EventDescription)) return fail(E.EINVAL);
-  const key = { write: true, forced: false };
-  const noted = yield* copyForeign(space, address + KEY_OFFSET, KEY, key);
-  if (noted < KEY.length) fail(E.EFAULT);
+  if ((yield* copyForeign(space, address + KEY_OFFSET, KEY, FOR_WRITING)) < KEY.length) {
+    fail(E.EFAULT);
+  }
   const prepared = yield* prepare({ process, space }, block);
   if (context.ended) fail(E.EINVAL);
   if (!context.hasRoom) fail(E.EAGAIN);
@@ -77,7 +81,7 @@ function* begin(
 
 function* cancel(process: Process, number: number, block: number): Coroutine<number> {
   const space = spaceOf(process);
-  const key = yield* copyIn(space, block + KEY_OFFSET, KEY.length);
+  const key = yield* copyIn(space, block + KEY_OFFSET, new Uint8Array(KEY.length));
   if (getInt(key, 0) !== 0) fail(E.EINVAL);
   process.kernel.aio.find(space, number).cancel(block);
   // It ends as all others do, by an event.

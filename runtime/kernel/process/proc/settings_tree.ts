@@ -1,4 +1,5 @@
-// /proc/sys: what is set for the machine as a whole (proc(5), sysctl(8)). Only its names can be changed.
+// /proc/sys: what is set for the machine as a whole (proc(5), sysctl(8)). Only its names, and those of core files, can
+// be changed.
 import {
   DEFAULT_BUFFER_BYTES,
   FIRST_EPHEMERAL_PORT,
@@ -107,7 +108,12 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
       sem: line(
         [MOST_SEMAPHORES, MOST_SETS * MOST_SEMAPHORES, MOST_OPERATIONS, MOST_SETS].join("\t"),
       ),
-      core_pattern: line("core"),
+      core_pattern: {
+        kind: "file",
+        mode: 0o644,
+        read: () => `${kernel.cores.pattern}\n`,
+        write: (given) => kernel.cores.pattern = given,
+      },
       tainted: line(0),
       random: directory({
         boot_id: text(() => `${bootId ??= uuid(kernel)}\n`),

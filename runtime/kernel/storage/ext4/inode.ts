@@ -5,10 +5,9 @@ import { E, fail } from "../../errno.ts";
 import { FL } from "../../vfs/constants.ts";
 import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
 import { S } from "../../vfs/filesystem.ts";
-import { type AccessList, type AccessLists, listNames, NO_LISTS } from "../../vfs/access_list.ts";
+import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
 import { PAGE_BYTES } from "../page_cache/page_cache.ts";
-import { readAccessList, writeAccessList } from "./access_list_format.ts";
-import { isListName } from "./attribute_format.ts";
+import { setLists } from "./access_lists.ts";
 import type { Buffer } from "./buffer_cache.ts";
 
 import { Directory } from "./directory.ts";
@@ -327,39 +326,8 @@ export class Ext4Inode implements Inode, JoinedInode {
     }
   }
 
-  *setAccessLists(lists: AccessLists, mode: number): Coroutine<void> {
-    yield* this.lock.acquire();
-    try {
-      yield* this.map();
-      yield* this.filesystem.operation(() => this.writeAccessLists(lists, mode));
-    } finally {
-      this.lock.release();
-    }
-  }
-
-  /** Gives it access control lists, and the mode that goes with them. Part of an operation. */
-  *writeAccessLists(lists: AccessLists, mode: number): Coroutine<void> {
-    for (const [name, which] of Object.entries(listNames)) {
-      const list = lists[which];
-      if (list !== this.accessLists[which]) {
-        yield* this.extended.set(name, list && writeAccessList(list));
-      }
-    }
-    this.accessLists = lists;
-    this.attributes.mode = mode;
-    this.touch(false);
-  }
-
-  /** Reads its access control lists, which are known from then on. @throws Errno EUCLEAN, EIO */
-  *loadAccessLists(): Coroutine<void> {
-    const found = yield* this.extended.all(isListName);
-    if (found.length === 0) return;
-    const lists: { -readonly [Which in keyof AccessLists]: AccessList } = {};
-    for (const { name, value } of found) {
-      const list = readAccessList(value);
-      if (list !== undefined) lists[listNames[name]] = list;
-    }
-    this.accessLists = lists;
+  setAccessLists(lists: AccessLists, mode: number): Coroutine<void> {
+    return setLists(this, lists, mode);
   }
 
   *listAttributes(): Coroutine<string[]> {

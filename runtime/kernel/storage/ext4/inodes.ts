@@ -2,6 +2,7 @@
 import { type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { S } from "../../vfs/filesystem.ts";
+import { readLists } from "./access_lists.ts";
 import type { Ext4 } from "./ext4.ts";
 import { Ext4Inode } from "./inode.ts";
 import { initializeInode, inodeChecksumIsRight, InodeFlag } from "./inode_format.ts";
@@ -36,7 +37,7 @@ export class Inodes {
     const inode = new Ext4Inode(filesystem, ino, buffer, offset);
     if (inode.attributes.mode === 0) fail(E.EUCLEAN);
     try {
-      yield* inode.loadAccessLists();
+      inode.accessLists = yield* readLists(inode);
     } catch (failure) {
       buffer.pins--;
       throw failure;

@@ -4,6 +4,7 @@ import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { S } from "../../vfs/filesystem.ts";
 import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
+import { writeLists } from "./access_lists.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
 import type { Ext4Inode } from "./inode.ts";
@@ -98,7 +99,7 @@ export class Names {
         if (directory) yield* initializeDirectory(filesystem, inode, parent.ino);
         else if (target !== "") yield* initializeSymlink(inode, target);
         else if (rdev !== 0) initializeDevice(inode, rdev);
-        if (lists !== NO_LISTS) yield* inode.writeAccessLists(lists, mode);
+        if (lists !== NO_LISTS) yield* writeLists(inode, lists, mode);
         yield* parent.directory.add(name, inode.ino, entryType(mode));
       } catch (failure) {
         inode.attributes.links = 0;
@@ -127,7 +128,7 @@ export class Names {
       inode.attributes.links = 0;
       inode.hold();
       filesystem.orphans.add(inode);
-      if (lists !== NO_LISTS) yield* inode.writeAccessLists(lists, mode);
+      if (lists !== NO_LISTS) yield* writeLists(inode, lists, mode);
       return inode;
     });
   }
