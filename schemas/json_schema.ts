@@ -6,7 +6,7 @@ import { type Shape, units } from "./manifest_shape.ts";
 
 type Json = Record<string, unknown>;
 
-export function toJsonSchema(shape: Shape): Json {
+function toJsonSchema(shape: Shape): Json {
   const { description } = shape;
   switch (shape.kind) {
     case "text":

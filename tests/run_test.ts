@@ -5,7 +5,7 @@ import { composeArguments, composeCommand, withFolder } from "./boot_harness.ts"
 import { smallManifest } from "./small_manifest.ts";
 import { writePrograms } from "./small_programs.ts";
 
-const manifest = (rootfs: string) => smallManifest({ rootfs });
+const manifest = (rootfs: string) => smallManifest({ disk: `rootfs: ${rootfs}` });
 
 /** Runs `body` in a folder with a manifest whose root file system has the small programs. */
 function withMachine(

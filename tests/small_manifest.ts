@@ -1,25 +1,41 @@
-// A manifest of one kernel whose disk is made of a folder: for tests of programs of a few instructions.
+// A manifest of a disk, a console and a kernel, which is one or has its storage in a domain of its own.
+
+/** Where file systems of the primary domain are mounted. */
+const places = { tmpfs: "/tmp", procfs: "/proc", sysfs: "/sys" };
 
 export interface SmallManifest {
   name?: string;
-  /** what the disk is made of */
-  rootfs?: string;
+  memory?: string;
+  /** fields of the disk: what it is made of */
+  disk?: string;
+  /** fields of a domain for storage, where it is to be one of its own */
+  storage?: string;
+  /** file systems of the primary, besides that of devices */
+  filesystems?: (keyof typeof places)[];
   /** fields of the whole system */
   more?: string;
   /** the entries of `programs:`, if it has any */
   programs?: string;
 }
 
-export const smallManifest = (
-  { name = "small", rootfs = "{ folder: root }", more = "", programs }: SmallManifest = {},
-) => `
+export function smallManifest({
+  name = "small",
+  memory = "128MiB",
+  disk = "rootfs: { folder: root }",
+  storage,
+  filesystems = [],
+  more = "",
+  programs,
+}: SmallManifest = {}): string {
+  const own = storage === undefined ? { slices: "storage, ", devices: "disk0, " } : {};
+  return `
 kind: System
 name: ${name}
 ${more}
 machine:
-  memory: 128MiB
+  memory: ${memory}
   devices:
-    disk0: { model: virtio-blk, rootfs: ${rootfs} }
+    disk0: { model: virtio-blk, ${disk} }
     console0: { model: virtio-console }
     rng0: { model: virtio-rng }
 slices:
@@ -28,11 +44,13 @@ slices:
 domains:
   primary:
     primary: true
-    memory: 32MiB
-    slices: [storage, terminal]
-    components: [process, vfs]
-    devices: [disk0, console0, rng0]
+    slices: [${own.slices ?? ""}terminal]
+    components: [${["process", "vfs", ...filesystems].join(", ")}]
+    devices: [${own.devices ?? ""}console0, rng0]
+${storage === undefined ? "" : `  storage: { slices: [storage], devices: [disk0], ${storage} }`}
 mounts:
-  /: { filesystem: ext4 }
+  /: { filesystem: ext4, slice: storage }
   /dev: { filesystem: devfs }
+${filesystems.map((each) => `  ${places[each]}: { filesystem: ${each} }`).join("\n")}
 ${programs === undefined ? "" : `programs:\n${programs}\n`}`;
+}

@@ -2,36 +2,14 @@
 // writes to it for as long as anybody looks.
 import { assertEquals } from "@std/assert";
 import { composeCommand, withFolder } from "./boot_harness.ts";
+import { smallManifest } from "./small_manifest.ts";
 
-const manifest = `kind: System
-name: small
-machine:
-  devices:
-    disk0: { model: virtio-blk, image: disk.img, create: { format: ext4, size: 64MiB } }
-    console0: { model: virtio-console }
-    rng0: { model: virtio-rng }
-slices:
-  storage: [vfs, ext4, virtio-blk]
-  terminal: [devfs, virtio-console, virtio-rng]
-domains:
-  primary:
-    primary: true
-    slices: [terminal]
-    components: [process, vfs]
-    devices: [console0, rng0]
-  storage:
-    slices: [storage]
-    devices: [disk0]
-    recovery: { policy: restart, clients: retry, backoff: 1ms }
-mounts:
-  /: { filesystem: ext4, slice: storage }
-  /dev: { filesystem: devfs }
-programs:
-  writer: { run: ${new URL(
-  "../examples/programs/record_writer.ts",
-  import.meta.url,
-)}, args: [/records, "100000000"] }
-`;
+const writer = new URL("../examples/programs/record_writer.ts", import.meta.url);
+const manifest = smallManifest({
+  disk: "image: disk.img, create: { format: ext4, size: 64MiB }",
+  storage: "recovery: { policy: restart, clients: retry, backoff: 1ms }",
+  programs: `  writer: { run: ${writer}, args: [/records, "100000000"] }`,
+});
 
 export type Compose = (...args: string[]) => Promise<{ code: number; out: string; err: string }>;
 

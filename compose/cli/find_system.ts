@@ -5,7 +5,7 @@ import { Exit } from "./input.ts";
 import { listSystems, type SystemEntry } from "./system_folder.ts";
 
 /** @returns undefined where there is none */
-export function lookForSystem(given: string): SystemEntry | undefined {
+function lookForSystem(given: string): SystemEntry | undefined {
   const systems = listSystems();
   const path = resolvePath(`${Deno.cwd()}/`, given);
   return systems.find(({ name }) => name === given) ?? systems.find(({ file }) => file === path);

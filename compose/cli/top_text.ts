@@ -90,7 +90,7 @@ function latencyCells({ latencyP50Ns, latencyP99Ns, latencyP999Ns }: Latencies):
 }
 
 /** Nanoseconds with three digits and a unit. */
-export function timeText(ns: number): string {
+function timeText(ns: number): string {
   const [value, unit] = ns < 1e3
     ? [ns, "ns"]
     : ns < 1e6

@@ -5,8 +5,8 @@ import type { RingPlan } from "../../schemas/plan.ts";
 import type { Placement } from "./placement.ts";
 
 export const REGISTERS_BASE = 0x1000_0000;
-export const HYPERVISOR_BASE = 0x4000_0000;
-export const MEMORY_BASE = 0x8000_0000;
+const HYPERVISOR_BASE = 0x4000_0000;
+const MEMORY_BASE = 0x8000_0000;
 const PAGE = 4096;
 const toPage = (bytes: number) => Math.ceil(bytes / PAGE) * PAGE;
 

@@ -8,8 +8,8 @@ import type { Instance, Placement } from "./placement.ts";
 type Device = System["machine"]["devices"][string];
 
 /** What a device without other addresses has. */
-export const DEFAULT_ADDRESSES = ["10.0.2.15/24", "fd00::15/64"];
-export const DEFAULT_GATEWAYS = ["10.0.2.2", "fd00::2"];
+const DEFAULT_ADDRESSES = ["10.0.2.15/24", "fd00::15/64"];
+const DEFAULT_GATEWAYS = ["10.0.2.2", "fd00::2"];
 const MILLION = 1e6;
 
 export function addressesOf(device: Device): { addresses: string[]; gateways: string[] } {

@@ -2,14 +2,13 @@
 import { StatusPage } from "../hypervisor/status_page.ts";
 import { becomeDomain } from "./become_domain.ts";
 import { runDomain } from "./domain_main.ts";
+import { failureText } from "./failure_text.ts";
 
 const { grant, opened } = becomeDomain();
 try {
   runDomain(grant, opened, (line) => console.log(line));
 } catch (failure) {
-  new StatusPage(opened.status).fail(
-    failure instanceof Error ? `${failure.message}\n${failure.stack}` : String(failure),
-  );
+  new StatusPage(opened.status).fail(failureText(failure));
   Deno.exit(1);
 }
 Deno.exit(0);

@@ -5,6 +5,7 @@ import { MemoryOpener } from "../hypervisor/memory/opener.ts";
 import type { DomainGrant } from "../hypervisor/isolation/domain_host.ts";
 import { StatusPage } from "../hypervisor/status_page.ts";
 import { runDomain } from "./domain_main.ts";
+import { failureText } from "./failure_text.ts";
 import { self } from "./worker_scope.ts";
 
 self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
@@ -30,7 +31,7 @@ self.onmessage = ({ data: grant }: MessageEvent<DomainGrant>) => {
       nowNs: openClock(),
     }, (log) => self.postMessage({ log }));
   } catch (failure) {
-    reason = failure instanceof Error ? `${failure.message}\n${failure.stack}` : String(failure);
+    reason = failureText(failure);
     new StatusPage(status).fail(reason);
   }
   self.postMessage({ ended: reason });

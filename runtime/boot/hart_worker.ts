@@ -23,6 +23,7 @@ import { systemCall } from "../../schemas/syscalls.ts";
 import { Hart } from "../user/hart.ts";
 import type { NativeMain } from "../user/native/posix.ts";
 import { Attention } from "./attention.ts";
+import { failureText } from "./failure_text.ts";
 import { kernelEnvironment } from "./kernel_environment.ts";
 import { diskOf } from "./hardware.ts";
 import { mountTree } from "./mount_tree.ts";
@@ -166,7 +167,7 @@ class Primary {
     const programs = this.#programs;
     if ("session" in message) programs!.receive(message);
     else if (message.kind === "run") {
-      void this.#prepare().catch((failure) => failed(String(failure)));
+      void this.#prepare().catch((failure: Error) => failed(failure.message));
     } else if (message.kind === "start") programs!.start(message.program);
     else if (message.kind === "signal") programs?.signal(message.number, message.program);
     else if (message.kind === "ring") {
@@ -184,9 +185,7 @@ class Primary {
     this.#hart.leave();
     const mains = new Map<string, NativeMain>();
     for (const { name, module } of this.setup.plan.programs) {
-      if (module !== undefined) {
-        mains.set(name, (await import(toUrl(module))).default as NativeMain);
-      }
+      if (module !== undefined) mains.set(name, await loadMain(name, module));
     }
     // Modules are loaded and memory is open: programs and kernel need nothing of the host from here on.
     this.#opener.seal();
@@ -198,7 +197,8 @@ class Primary {
       this.#broughtUp.wakeAll();
       this.#hart.enter();
       if (failure !== undefined) {
-        failed(failure instanceof Errno ? `mounting failed: ${failure}` : String(failure));
+        const why = failure instanceof Errno ? `mounting failed: ${failure}` : failureText(failure);
+        failed(`Domain "${this.#domain.name}" did not start: ${why}`);
         this.#stopping = true;
         return;
       }
@@ -286,6 +286,15 @@ class Primary {
 
 function failed(reason: string): void {
   self.postMessage({ kind: "failed", reason });
+}
+
+/** The function of a native program. @throws Error */
+async function loadMain(name: string, module: string): Promise<NativeMain> {
+  const loaded = await import(toUrl(module)).catch((failure) => {
+    throw new Error(`Cannot load program "${name}": ${failure.message ?? failure}`);
+  });
+  if (typeof loaded.default === "function") return loaded.default;
+  throw new Error(`Cannot run program "${name}": ${module} has no function as default export`);
 }
 
 /** A module's path as the plan has it, or a URL. */

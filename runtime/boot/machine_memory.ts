@@ -169,7 +169,7 @@ export function outlivedByConnections(domain: DomainPlan): boolean {
 }
 
 /** Whether connections outlive an instance: its callers are promised that calls are only late. */
-export function keepsConnections({ components, recovery }: DomainPlan): boolean {
+function keepsConnections({ components, recovery }: DomainPlan): boolean {
   return recovery.policy === "restart" && recovery.clients === "retry" &&
     components.some(({ component }) => component === "tcpip");
 }

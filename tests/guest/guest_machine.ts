@@ -8,41 +8,18 @@ import {
   type Plan,
   type RunningMachine,
 } from "../../mod.ts";
+import { smallManifest } from "../small_manifest.ts";
 
-/** The manifest of the machine; `disk` is what its disk is made of. */
-const manifest = (disk: string, memory: string) => `
-kind: System
-name: guest
-machine:
-  memory: ${memory}
-  devices:
-    disk0: { model: virtio-blk, ${disk} }
-    console0: { model: virtio-console }
-    rng0: { model: virtio-rng }
-slices:
-  storage: [vfs, ext4, virtio-blk]
-  terminal: [devfs, virtio-console, virtio-rng]
-domains:
-  primary:
-    primary: true
-    memory: 32MiB
-    slices: [terminal]
-    components: [process, vfs, tmpfs, procfs, sysfs]
-    devices: [console0, rng0]
-  storage:
-    isolation: process
-    memory: 64MiB
-    slices: [storage]
-    devices: [disk0]
-    ring: { depth: 64, spin: 50us, arena: 4MiB }
-    recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100, heartbeat: 1s }
-mounts:
-  /: { filesystem: ext4, slice: storage }
-  /tmp: { filesystem: tmpfs }
-  /dev: { filesystem: devfs }
-  /proc: { filesystem: procfs }
-  /sys: { filesystem: sysfs }
-`;
+/** The manifest of the machine. @param disk what its disk is made of */
+const manifest = (disk: string, memory: string) =>
+  smallManifest({
+    name: "guest",
+    memory,
+    disk,
+    storage:
+      "memory: 64MiB, recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100 }",
+    filesystems: ["tmpfs", "procfs", "sysfs"],
+  });
 
 /** No program takes longer, on the slowest of machines. */
 const LONGEST_MS = 120_000;

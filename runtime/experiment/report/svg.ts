@@ -57,7 +57,7 @@ export function tickText(value: number): string {
 }
 
 /** Variables of the colours: `--s0` to `--s7` are those of series, told apart by all eyes (Okabe and Ito). */
-export const colors = {
+const colors = {
   light: {
     paper: "#ffffff",
     ink: "#1c2128",

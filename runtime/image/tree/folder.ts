@@ -74,7 +74,7 @@ function entryOf(
 }
 
 /** Contents of a file of the host, which must not change its size meanwhile. */
-export function dataOfHostFile(path: string, sizeBytes = Deno.statSync(path).size): FileData {
+function dataOfHostFile(path: string, sizeBytes = Deno.statSync(path).size): FileData {
   return {
     sizeBytes,
     async *chunks() {

@@ -173,7 +173,7 @@ function targetOf(path: string, target: string): string {
 }
 
 /** The names of an entry's path. @throws Error where it could lead out of the tree */
-export function checkedParts(path: string): string[] {
+function checkedParts(path: string): string[] {
   const parts = path.split("/").filter((part) => part !== "" && part !== ".");
   const bytes = (text: string) => new TextEncoder().encode(text).length;
   if (parts.includes("..")) throw new Error(`Cannot use path ${path}: it has ".."`);

@@ -5,7 +5,7 @@ import { E, fail } from "../errno.ts";
 import { POLL } from "../vfs/constants.ts";
 import type { Description } from "./description.ts";
 
-export const EPOLL = { ADD: 1, DEL: 2, MOD: 3 } as const;
+const EPOLL = { ADD: 1, DEL: 2, MOD: 3 } as const;
 const EXCLUSIVE = 0x1000_0000, WAKEUP = 0x2000_0000, ONESHOT = 0x4000_0000, EDGE = 0x8000_0000;
 /** What EPOLLEXCLUSIVE goes with. */
 const WITH_EXCLUSIVE = EXCLUSIVE | WAKEUP | EDGE | POLL.IN | POLL.OUT | POLL.ERR | POLL.HUP;

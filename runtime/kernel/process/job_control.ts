@@ -16,7 +16,7 @@ function membersOf(kernel: ProcessKernel, group: number): Process[] {
 }
 
 /** Whether nobody of its session, outside it, could let a process group go on: then it must not stop. */
-export function isOrphaned(kernel: ProcessKernel, group: number): boolean {
+function isOrphaned(kernel: ProcessKernel, group: number): boolean {
   return membersOf(kernel, group).every(({ parent, session }) =>
     parent === undefined || parent === kernel.init || parent.group === group ||
     parent.session !== session

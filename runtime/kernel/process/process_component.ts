@@ -115,7 +115,7 @@ export const threadHandlers: ReadonlyMap<number, ThreadHandler> = byNumber({
 const PTS_PATH = "/dev/pts", QUEUES_PATH = "/dev/mqueue";
 
 /** Highest process number, as /proc/sys/kernel/pid_max has it. */
-export const PID_MAX = 4_194_304;
+const PID_MAX = 4_194_304;
 
 const root: Identity = { ruid: 0, euid: 0, suid: 0, rgid: 0, egid: 0, sgid: 0, groups: [] };
 

@@ -8,7 +8,7 @@ import type { Thread } from "./thread.ts";
 import { Timer } from "./timer.ts";
 
 /** Numbers of the three interval timers. */
-export const ITIMER = { REAL: 0, VIRTUAL: 1, PROF: 2 } as const;
+const ITIMER = { REAL: 0, VIRTUAL: 1, PROF: 2 } as const;
 const INTERVAL_SIGNALS = [SIG.ALRM, SIG.VTALRM, SIG.PROF];
 
 /** Timers that one process may make. */

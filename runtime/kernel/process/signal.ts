@@ -37,7 +37,7 @@ export const SIG = {
   SYS: 31,
 } as const;
 
-export const FIRST_REALTIME = 32;
+const FIRST_REALTIME = 32;
 export const LAST_SIGNAL = 64;
 /** Real-time signals that may wait for one process; bounds what a runaway sender takes. */
 const MAX_QUEUED = 1024;
@@ -83,7 +83,7 @@ export function bit(signal: number): SignalSet {
   return 1n << BigInt(signal - 1);
 }
 
-export function setOf(...signals: number[]): SignalSet {
+function setOf(...signals: number[]): SignalSet {
   return signals.reduce((set, signal) => set | bit(signal), 0n);
 }
 

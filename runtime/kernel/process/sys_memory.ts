@@ -16,7 +16,7 @@ import type { Process } from "./process.ts";
 import { Call } from "../vfs/protocol.ts";
 
 const PROT = { READ: 1, WRITE: 2, EXEC: 4, GROWSDOWN: 0x0100_0000, GROWSUP: 0x0200_0000 } as const;
-export const MAP = {
+const MAP = {
   SHARED: 1,
   PRIVATE: 2,
   SHARED_VALIDATE: 3,

@@ -130,7 +130,7 @@ export function durationNs(timespec: Uint8Array): number {
 }
 
 /** Whether a process may send another a signal. */
-export function maySignal(sender: Process, target: Process, signal: number): boolean {
+function maySignal(sender: Process, target: Process, signal: number): boolean {
   const { euid, ruid } = sender.identity;
   if (euid === 0 || sender === target) return true;
   if (signal === SIG.CONT && sender.session === target.session) return true;

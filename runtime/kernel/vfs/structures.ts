@@ -14,7 +14,7 @@ function view(bytes: Uint8Array): DataView {
 }
 
 /** Splits nanoseconds since 1970 into seconds (also before 1970) and nanoseconds. */
-export function splitTime(ns: bigint): [seconds: bigint, nanoseconds: number] {
+function splitTime(ns: bigint): [seconds: bigint, nanoseconds: number] {
   const rest = ((ns % BILLION) + BILLION) % BILLION;
   return [(ns - rest) / BILLION, Number(rest)];
 }

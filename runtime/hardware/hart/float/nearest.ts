@@ -4,7 +4,7 @@
 // ("Emulation of FMA and correctly rounded sums: proved algorithms using rounding to odd", 2008).
 
 /** Magnitudes between which no step here overflows, and what is lost is a number of the format. */
-export const LEAST = 2 ** -900, MOST = 2 ** 900;
+const LEAST = 2 ** -900, MOST = 2 ** 900;
 
 /** Splits a double into halves of 26 bits. */
 const SPLITTER = 2 ** 27 + 1;

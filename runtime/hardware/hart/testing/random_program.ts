@@ -22,7 +22,7 @@ const DATA_WORDS = 1024;
 const REGISTER_BYTES = 8;
 
 /** Bytes that each time around writes: x0 to x31, f0 to f31, fcsr. */
-export const ROUND_BYTES = 65 * REGISTER_BYTES;
+const ROUND_BYTES = 65 * REGISTER_BYTES;
 
 /** What jumps, stops, or needs care is put in where it belongs; QEMU before version 8 has ctzw wrong. */
 const CONTROL = /^(jalr?|b(eq|ne|lt|ge)u?|ecall|ebreak|fence_i|csr.*|lr_.|sc_.|ctzw)$/;

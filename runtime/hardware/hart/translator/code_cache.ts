@@ -7,7 +7,7 @@ import { State } from "../state.ts";
 import { JUMP_ENTRY_BYTES, jumpSet } from "./support.ts";
 
 /** Functions that are kept: some ten kilobytes each of the host's memory. Beyond, all are made anew. */
-export const MAX_REGIONS = 16384;
+const MAX_REGIONS = 16384;
 
 const ENTRY_WORDS = JUMP_ENTRY_BYTES / 4;
 

@@ -37,13 +37,17 @@ export class Superblock {
   constructor(readonly bytes: Uint8Array, imageBytes: number, readOnly: boolean) {
     const view = this.view = new DataView(bytes.buffer, bytes.byteOffset, SUPERBLOCK_BYTES);
     const u32 = (at: number) => view.getUint32(at, true);
-    if (view.getUint16(0x38, true) !== MAGIC) throw new BadImage("it holds no ext4 file system");
+    if (view.getUint16(0x38, true) !== MAGIC) {
+      throw new BadImage("its disk holds no ext4 file system");
+    }
     this.compat = u32(0x5c);
     this.incompat = u32(0x60);
     this.roCompat = u32(0x64);
     const lacked = lackedFeatures(this.incompat, this.roCompat, readOnly);
     if (lacked.length > 0) {
-      throw new BadImage(`it has features that are not supported: ${lacked.join(", ")}`);
+      throw new BadImage(
+        `its file system has features that are not supported: ${lacked.join(", ")}`,
+      );
     }
     this.checksums = (this.roCompat & RoCompat.METADATA_CSUM) !== 0;
     this.oldChecksums = !this.checksums && (this.roCompat & RoCompat.GDT_CSUM) !== 0;
