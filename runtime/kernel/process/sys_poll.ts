@@ -26,7 +26,7 @@ interface Wanted {
  * @param deadlineNs of the monotonic clock
  * @returns how many counted; 0 after the deadline
  */
-function* waitForAny(
+export function* waitForAny(
   process: Process,
   wanted: readonly Wanted[],
   report: (index: number, ready: number) => boolean,
