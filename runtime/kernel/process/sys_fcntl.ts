@@ -134,7 +134,9 @@ function* lock(process: Process, fd: number, command: number, wanted: Lock): Cor
   if (ofd) file.locked = true;
   else if (plain !== F.GETLK) process.files.lockedFiles.add(file.identity);
   const owner = lockOwner(ofd ? file : process.files);
-  const range = [owner, wanted.type, base + wanted.start, wanted.length];
+  // A negative length is that of what lies before the start.
+  const start = base + wanted.start + Math.min(wanted.length, 0);
+  const range = [owner, wanted.type, start, Math.abs(wanted.length)];
   const out = new Uint8Array(32), view = new DataView(out.buffer);
   const set = () => file.call(Call.FCNTL, [F.SETLK, ...range], out);
   const get = () => file.call(Call.FCNTL, [F.GETLK, ...range], out);

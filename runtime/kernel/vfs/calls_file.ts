@@ -218,15 +218,14 @@ function fcntlLock(server: FileServer, call: ServiceCall): number {
   const handle = server.handles.get(call.args[0]);
   const [, command, owner, type, start, length] = Array.from(call.args);
   if (type !== F.RDLCK && type !== F.WRLCK && type !== F.UNLCK) fail(E.EINVAL);
-  const from = length < 0 ? start + length : start;
-  const end = length === 0 ? Infinity : length < 0 ? start : start + length;
-  if (!(from >= 0)) fail(E.EINVAL);
-  const wanted: RangeLock = { owner, exclusive: type === F.WRLCK, start: from, end };
+  if (!(start >= 0 && length >= 0)) fail(E.EINVAL);
+  const end = length === 0 ? Infinity : start + length;
+  const wanted: RangeLock = { owner, exclusive: type === F.WRLCK, start, end };
   if (command === F.GETLK) {
     const held = server.locks.test(handle.inode, wanted);
     const out = new DataView(room(call, 32).buffer, call.payload.byteOffset, 32);
     out.setUint32(0, held === undefined ? F.UNLCK : held.exclusive ? F.WRLCK : F.RDLCK, true);
-    out.setBigInt64(8, BigInt(held?.start ?? from), true);
+    out.setBigInt64(8, BigInt(held?.start ?? start), true);
     out.setBigInt64(
       16,
       BigInt(held === undefined || held.end === Infinity ? 0 : held.end - held.start),

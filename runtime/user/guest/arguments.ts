@@ -111,10 +111,15 @@ const decoders: Record<string, Decoder> = {
     });
     return bytes;
   },
-  bytesOut4096: (registers, index, access, out) => {
+  bytesOut4096: (registers, index, _access, out) => {
     const length = Math.ceil(unsigned(registers, index - 1) / PAGE_BYTES);
     if (!(length <= MAX_ARRAY_BYTES)) return fail(E.ENOMEM);
-    return copiedOut(new Uint8Array(length), unsigned(registers, index), access, out);
+    const bytes = new Uint8Array(length), address = unsigned(registers, index);
+    // What is asked about is looked at before the place for the answer is.
+    out.finishers.push((status, user) => {
+      if (status >= 0 && length > 0) user.write(address, bytes);
+    });
+    return bytes;
   },
   vectorIn: (registers, index, access, out) => {
     const parts = vector(registers, index, access);

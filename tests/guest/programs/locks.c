@@ -112,6 +112,10 @@ int main(void) {
 
   FAILS(EINVAL, lock(file, F_SETLK, 77, 0, 0));
   FAILS(EINVAL, lock(file, F_SETLK, F_WRLCK, -5, 2));
+  CHECK(lock(file, F_SETLK, F_WRLCK, 10, -5) == 0);
+  struct flock held = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  CHECK(fcntl(file, F_OFD_GETLK, &held) == 0 && held.l_start == 5 && held.l_len == 5 && held.l_pid == getpid());
+  CHECK(lock(file, F_SETLK, F_UNLCK, 0, 0) == 0);
   int reading = open("locked", O_RDONLY);
   FAILS(EBADF, lock(reading, F_SETLK, F_WRLCK, 0, 0));
 

@@ -100,6 +100,11 @@ int main(void) {
       if (argument & OUT) expect(index, which, reading, "may not be written");
     }
   }
+  // The place for an answer matters only where there is one.
+  FAILS(EINVAL, mincore(absent + 1, 4096, NULL));
+  FAILS(ENOMEM, mincore(absent + 4096, 4096, NULL));
+  FAILS(EFAULT, mincore(absent, 4096, NULL));
+  CHECK(mincore(NULL, 0, NULL) == 0);
   struct stat status;
   CHECK(stat("file", &status) == 0 && status.st_size == 14 && stat("new", &status) == -1);
   unlink("file");
