@@ -33,7 +33,7 @@ function allows(mapping: Mapping, access: Kind, forced: boolean): boolean {
 }
 
 export class AddressSpace implements MappingOwner {
-  readonly mappings = new MappingList();
+  readonly mappings = new MappingList(MMAP_TOP_PAGE);
   readonly pages = new PageMap();
   /** lent by the pool while it runs */
   slot: TableSlot | undefined;
@@ -208,19 +208,20 @@ export class AddressSpace implements MappingOwner {
     if (this.slot !== undefined) this.memory.forgetJumps(this.slot.jumps);
   }
 
-  /** Adds a mapping, over whatever is there. Numbers are pages. */
+  /** Adds a mapping, over whatever is there. Numbers are pages. @throws Errno ENOMEM for too many of them */
   map(mapping: Omit<Mapping, "owner">): void {
+    this.mappings.demandRoom(1);
     this.unmap(mapping.start, mapping.end);
     this.mappings.add({ ...mapping, owner: this });
   }
 
   /** Where a mapping of so many pages has room. @throws Errno ENOMEM */
   place(pages: number): number {
-    const start = this.mappings.freeBelow(MMAP_TOP_PAGE, pages);
+    const start = this.mappings.freeRange(pages);
     return start < 0 ? fail(E.ENOMEM) : start;
   }
 
-  /** Takes away what is mapped in a range of pages. */
+  /** Takes away what is mapped in a range of pages. @throws Errno ENOMEM where too many would be left */
   unmap(start: number, end: number): void {
     const gone = this.mappings.remove(start, end);
     if (gone.length === 0) return;

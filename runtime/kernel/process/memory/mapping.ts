@@ -1,5 +1,6 @@
 // The mappings of an address space (mmap(2)): what is where, sorted by address, never overlapping.
 // Addresses and lengths are in pages here.
+import { E, fail } from "../../errno.ts";
 import type { PageObject } from "./page_object.ts";
 
 export interface Mapping {
@@ -38,12 +39,23 @@ export const END_PAGE = 2 ** 26;
 /** Pages below are never given out unasked, so that null pointers fault. */
 const FIRST_PAGE = 16;
 
+/** Mappings of one address space, as /proc/sys/vm/max_map_count tells: a bound on what a program makes the kernel keep. */
+export const MOST_MAPPINGS = 65530;
+
 export class MappingList {
   readonly #mappings: Mapping[] = [];
+  /** what is free from here up is in pieces of at most so many pages: the next search need not look again */
+  #searched: number;
+  #largestAbove = 0;
   /** where the last search ended: accesses cluster */
   #hint = 0;
   /** pages in all mappings */
   pages = 0;
+
+  /** @param top where ranges that are given out end */
+  constructor(private readonly top: number) {
+    this.#searched = top;
+  }
 
   get all(): readonly Mapping[] {
     return this.#mappings;
@@ -111,11 +123,28 @@ export class MappingList {
     return mapping;
   }
 
-  /** Makes mappings begin and end at the ends of a range. @returns those inside */
-  isolate(start: number, end: number): Mapping[] {
+  /** @throws Errno ENOMEM where so many more mappings would be too many */
+  demandRoom(more: number): void {
+    if (more > 0 && this.#mappings.length + more > MOST_MAPPINGS) fail(E.ENOMEM);
+  }
+
+  /**
+   * Makes mappings begin and end at the ends of a range.
+   * @param go they are taken away then
+   * @returns those inside
+   * @throws Errno ENOMEM
+   */
+  isolate(start: number, end: number, go = false): Mapping[] {
+    this.demandRoom(this.#cuts(start) + this.#cuts(end) - (go ? 1 : 0));
     this.#split(start);
     this.#split(end);
     return this.overlapping(start, end);
+  }
+
+  /** 1 where a page lies within a mapping, and not at its start. */
+  #cuts(page: number): number {
+    const mapping = this.#mappings[this.#after(page)];
+    return mapping !== undefined && mapping.start < page ? 1 : 0;
   }
 
   #split(page: number): void {
@@ -128,11 +157,16 @@ export class MappingList {
     this.#mappings.splice(index + 1, 0, rest);
   }
 
-  /** Takes away what is in a range. @returns the mappings that went, cut to the range */
+  /** Takes away what is in a range. @returns the mappings that went, cut to the range @throws Errno ENOMEM */
   remove(start: number, end: number): Mapping[] {
-    const gone = this.isolate(start, end);
+    const gone = this.isolate(start, end, true);
     if (gone.length === 0) return gone;
-    this.#mappings.splice(this.#mappings.indexOf(gone[0]), gone.length);
+    const index = this.#after(start);
+    this.#mappings.splice(index, gone.length);
+    this.#searched = Math.max(
+      this.#searched,
+      Math.min(this.#mappings[index]?.start ?? this.top, this.top),
+    );
     for (const mapping of gone) {
       this.pages -= mapping.end - mapping.start;
       mapping.object?.unmapped(mapping);
@@ -140,15 +174,22 @@ export class MappingList {
     return gone;
   }
 
-  /** The highest free range of a size that ends at or below `top`. @returns its start, or -1 */
-  freeBelow(top: number, pages: number): number {
-    let end = top;
-    for (let index = this.#after(top - 1); index >= 0; index--) {
+  /** The highest free range of a size below the top. @returns its start, or -1 */
+  freeRange(pages: number): number {
+    if (pages <= this.#largestAbove) {
+      this.#searched = this.top;
+      this.#largestAbove = 0;
+    }
+    let end = this.#searched;
+    for (let index = this.#after(end - 1); index >= 0; index--) {
       const mapping = this.#mappings[index];
       if (mapping === undefined || mapping.start >= end) continue;
-      if (mapping.end <= end && end - mapping.end >= pages) return end - pages;
+      const free = end - mapping.end;
+      if (free >= pages) break;
+      this.#largestAbove = Math.max(this.#largestAbove, free);
       end = mapping.start;
     }
+    this.#searched = end;
     return end - pages >= FIRST_PAGE ? end - pages : -1;
   }
 

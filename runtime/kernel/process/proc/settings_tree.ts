@@ -23,6 +23,7 @@ import { MOST_SEGMENTS } from "../ipc/shared_memory.ts";
 import { MAX_THREADS } from "../limits.ts";
 import type { ProcessKernel } from "../process_kernel.ts";
 import { LAST_CAPABILITY } from "../capability_sets.ts";
+import { MOST_MAPPINGS } from "../memory/mapping.ts";
 import { NGROUPS_MAX } from "../sys_identity.ts";
 import { RELEASE, VERSION } from "../sys_machine.ts";
 
@@ -30,7 +31,6 @@ const UUID_BYTES = 16;
 /** Bytes of entropy that are always there. */
 const POOL_BITS = 256;
 const OVERFLOW_ID = 65534;
-const MAX_MAPPINGS = 65530;
 /** As much as there is: what Linux says where nothing is set. */
 const UNLIMITED = "18446744073692774399";
 const MAX_PIPE_BYTES = 1 << 20;
@@ -118,7 +118,7 @@ export function settingsTree(kernel: ProcessKernel, pidMax: number): ProcDirecto
     vm: directory({
       overcommit_memory: line(1),
       overcommit_ratio: line(50),
-      max_map_count: line(MAX_MAPPINGS),
+      max_map_count: line(MOST_MAPPINGS),
       mmap_min_addr: line(65536),
       swappiness: line(0),
     }),
