@@ -70,7 +70,7 @@ function* openDevice(
   }
 }
 
-/** The side of a pseudo-terminal that programs are on. @throws Errno EIO where it is gone, or locked */
+/** The side of a pseudo-terminal that programs are on. @throws Errno EIO where it is gone, or locked; EBUSY */
 export function openPty(
   process: Process,
   file: FileDescription,
@@ -79,6 +79,7 @@ export function openPty(
 ): TtyDescription {
   const tty = process.kernel.local.ptys.get(number);
   if (tty === undefined || tty.locked) return fail(E.EIO);
+  if (tty.exclusive && process.identity.euid !== 0) fail(E.EBUSY);
   const free = tty.session === 0 && controllingTerminal(process) === undefined;
   const leads = process.pid === process.session && (flags & O.NOCTTY) === 0;
   if (free && leads) takeTerminal(process, tty, false);

@@ -12,19 +12,9 @@ import type { Process } from "./process.ts";
 import { MasterDescription } from "./pty.ts";
 import { masterRequest } from "./pty_requests.ts";
 import { SIG } from "./signal.ts";
-import { TERMIOS_BYTES } from "./termios.ts";
+import { CHANGES_SETTINGS, settingsRequest } from "./terminal_settings.ts";
 import type { Tty, TtyDescription } from "./tty.ts";
 
-const TERMIOS = {
-  GET: 0x5401,
-  SET: 0x5402,
-  SET_WAIT: 0x5403,
-  SET_FLUSH: 0x5404,
-  GET2: 0x802c_542a,
-  SET2: 0x402c_542b,
-  SET2_WAIT: 0x402c_542c,
-  SET2_FLUSH: 0x402c_542d,
-} as const;
 const TIOC = {
   SBRK: 0x5409,
   XONC: 0x540a,
@@ -43,26 +33,20 @@ const TIOC = {
   GETD: 0x5424,
   SBRKP: 0x5425,
   GSID: 0x5429,
+  GEXCL: 0x8004_5440,
 } as const;
 /** Arguments of TCFLSH and TCXONC. */
 const FLUSH = { INPUT: 0, OUTPUT: 1, BOTH: 2 } as const;
 const FLOW = { OUTPUT_OFF: 0, OUTPUT_ON: 1, INPUT_OFF: 2, INPUT_ON: 3 } as const;
 /** What requests change that somebody in the background must not. */
 const CHANGING: readonly number[] = [
-  TERMIOS.SET,
-  TERMIOS.SET_WAIT,
-  TERMIOS.SET_FLUSH,
-  TERMIOS.SET2,
-  TERMIOS.SET2_WAIT,
-  TERMIOS.SET2_FLUSH,
+  ...CHANGES_SETTINGS,
   TIOC.SPGRP,
   TIOC.SBRK,
   TIOC.SBRKP,
   TIOC.XONC,
   TIOC.FLUSH,
 ];
-/** Speeds of `struct termios2`, bits a second: where they are, and what they are. */
-const SPEEDS_AT = [36, 40], SPEED = 38400;
 
 /** @param argument a number, or the bytes that it points to @throws Errno ENOTTY for an unknown request */
 export function terminalRequest(
@@ -80,12 +64,13 @@ export function terminalRequest(
     if (CHANGING.includes(request)) demandForeground(process, tty, SIG.TTOU);
   }
   const outside = description instanceof MasterDescription;
-  return settingRequest(tty, request, argument) ??
+  return settingsRequest(process, tty, request, argument as Uint8Array) ??
+    dataRequest(tty, request, argument) ??
     controlRequest(process, tty, request, argument, outside);
 }
 
-/** Settings and data: the same from both sides. @returns undefined for another request */
-function settingRequest(
+/** Data on its way, and the window: the same from both sides. @returns undefined for another request */
+function dataRequest(
   tty: Tty,
   request: number,
   argument: number | Uint8Array,
@@ -93,22 +78,6 @@ function settingRequest(
   const bytes = argument as Uint8Array;
   const { discipline } = tty;
   switch (request) {
-    case TERMIOS.GET:
-    case TERMIOS.GET2:
-      bytes.set(discipline.termios);
-      if (request === TERMIOS.GET2) { for (const at of SPEEDS_AT) putInt(bytes, at, SPEED); }
-      return 0;
-    case TERMIOS.SET_FLUSH:
-    case TERMIOS.SET2_FLUSH:
-      discipline.flushInput();
-      discipline.set(bytes.subarray(0, TERMIOS_BYTES));
-      return 0;
-    case TERMIOS.SET:
-    case TERMIOS.SET2:
-    case TERMIOS.SET_WAIT:
-    case TERMIOS.SET2_WAIT:
-      discipline.set(bytes.subarray(0, TERMIOS_BYTES));
-      return 0;
     case TIOC.FLUSH:
       if (!(argument as number >= FLUSH.INPUT && argument as number <= FLUSH.BOTH)) fail(E.EINVAL);
       if (argument !== FLUSH.OUTPUT) discipline.flushInput();
@@ -120,6 +89,10 @@ function settingRequest(
     case TIOC.SBRKP:
     case TIOC.EXCL:
     case TIOC.NXCL:
+      tty.exclusive = request === TIOC.EXCL;
+      return 0;
+    case TIOC.GEXCL:
+      putInt(bytes, 0, tty.exclusive ? 1 : 0);
       return 0;
     case TIOC.OUTQ:
       putInt(bytes, 0, 0);

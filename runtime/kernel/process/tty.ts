@@ -10,7 +10,7 @@ import type { Process } from "./process.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
 import { SI, SIG } from "./signal.ts";
 import { signalGroup } from "./sys_signal.ts";
-import { has, L, T } from "./termios.ts";
+import { has, L, T, TERMIOS_BYTES } from "./termios.ts";
 
 export interface WindowSize {
   rows: number;
@@ -34,6 +34,10 @@ export class Tty {
   foreground = 0;
   /** how often it was hung up: who opened it before that has lost it */
   hangUps = 0;
+  /** TIOCEXCL: nobody but root may open it */
+  exclusive = false;
+  /** bits and bytes of its settings that nobody changes, as `struct termios` */
+  readonly lockedSettings = new Uint8Array(TERMIOS_BYTES);
 
   /**
    * @param device its number

@@ -6,7 +6,7 @@ export interface IoctlArgument {
   out: boolean;
 }
 
-const TERMIOS_BYTES = 36, TERMIOS2_BYTES = 44, WINSIZE_BYTES = 8;
+const TERMIO_BYTES = 17, TERMIOS_BYTES = 36, TERMIOS2_BYTES = 44, WINSIZE_BYTES = 8;
 
 /** Its argument points to another one: see `interfaceList`. */
 export const SIOCGIFCONF = 0x8912;
@@ -16,6 +16,13 @@ const table = new Map<number, IoctlArgument>([
   [0x5402, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETS
   [0x5403, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETSW
   [0x5404, { bytes: TERMIOS_BYTES, in: true, out: false }], // TCSETSF
+  [0x5405, { bytes: TERMIO_BYTES, in: false, out: true }], // TCGETA
+  [0x5406, { bytes: TERMIO_BYTES, in: true, out: false }], // TCSETA
+  [0x5407, { bytes: TERMIO_BYTES, in: true, out: false }], // TCSETAW
+  [0x5408, { bytes: TERMIO_BYTES, in: true, out: false }], // TCSETAF
+  [0x5456, { bytes: TERMIOS_BYTES, in: false, out: true }], // TIOCGLCKTRMIOS
+  [0x5457, { bytes: TERMIOS_BYTES, in: true, out: false }], // TIOCSLCKTRMIOS
+  [0x8004_5440, { bytes: 4, in: false, out: true }], // TIOCGEXCL
   [0x802c_542a, { bytes: TERMIOS2_BYTES, in: false, out: true }], // TCGETS2
   [0x402c_542b, { bytes: TERMIOS2_BYTES, in: true, out: false }], // TCSETS2
   [0x402c_542c, { bytes: TERMIOS2_BYTES, in: true, out: false }], // TCSETSW2

@@ -133,6 +133,37 @@ static void lines(void) {
   close(master);
 }
 
+/** Settings as programs of old know them, settings that are locked, and who may open it. */
+static void settings(void) {
+  struct termios now, changed, locks = {0};
+  struct termio old;
+  int exclusive = -1;
+  open_pair();
+  unlockpt(master);
+  int slave = open(name, O_RDWR | O_NOCTTY);
+  CHECK(tcgetattr(slave, &now) == 0 && ioctl(slave, TCGETA, &old) == 0);
+  CHECK(old.c_lflag == (unsigned short)now.c_lflag && old.c_oflag == (unsigned short)now.c_oflag);
+  CHECK(old.c_cc[VINTR] == 3 && old.c_cc[VEOF] == 4);
+  old.c_lflag &= (unsigned short)~ECHO;
+  old.c_cc[VEOF] = 5;
+  CHECK(ioctl(slave, TCSETAW, &old) == 0 && tcgetattr(slave, &changed) == 0);
+  CHECK(changed.c_lflag == (now.c_lflag & ~(tcflag_t)ECHO) && changed.c_cc[VEOF] == 5);
+  CHECK(changed.c_cc[VSUSP] == now.c_cc[VSUSP] && changed.c_iflag == now.c_iflag);
+  CHECK(ioctl(slave, TIOCGLCKTRMIOS, &locks) == 0 && locks.c_lflag == 0);
+  locks.c_lflag = ECHO;
+  locks.c_cc[VEOF] = 1;
+  CHECK(ioctl(slave, TIOCSLCKTRMIOS, &locks) == 0 && tcsetattr(slave, TCSANOW, &now) == 0);
+  CHECK(tcgetattr(slave, &changed) == 0 && (changed.c_lflag & ECHO) == 0 && changed.c_cc[VEOF] == 5);
+  CHECK(ioctl(slave, TIOCGEXCL, &exclusive) == 0 && exclusive == 0 && ioctl(slave, TIOCEXCL) == 0);
+  CHECK(ioctl(slave, TIOCGEXCL, &exclusive) == 0 && exclusive == 1);
+  CHECK(chmod(name, 0666) == 0 && seteuid(1000) == 0);
+  FAILS(EBUSY, open(name, O_RDWR | O_NOCTTY));
+  FAILS(EPERM, ioctl(slave, TIOCSLCKTRMIOS, &locks));
+  CHECK(seteuid(0) == 0 && ioctl(slave, TIOCNXCL) == 0);
+  close(slave);
+  close(master);
+}
+
 static void set_times(int slave, cc_t least, cc_t tenths) {
   struct termios settings;
   tcgetattr(slave, &settings);
@@ -484,6 +515,7 @@ int main(void) {
   alarm(20);
   names();
   lines();
+  settings();
   times();
   flow();
   keys();
