@@ -11,7 +11,7 @@
  * - `bufferIn`, `bufferOut`: bytes, as many as the next argument says
  * - `structIn16`, `structOut16`, `structInOut16`: so many bytes; NULL allowed, unless `!` follows
  * - `arrayIn8`, `arrayOut8`, `arrayInOut8`: so many bytes each, as many as the next argument says
- * - `room`: where structures go, at most as many as the next argument says; the handler has them
+ * - `room16`: where structures go, at most as many as the next argument says; the handler has them
  * - `arrayInBefore4`, `arrayOutBefore4`: as many as the argument before says; out come as many as the call
  *   answers
  * - `remainingOut16`: 16 bytes that are copied out when a signal interrupted the call
@@ -81,7 +81,7 @@ export const systemCalls: readonly SystemCall[] = [
   call(19, "eventfd2", "process", "uint flags"),
   call(20, "epoll_create1", "process", "flags"),
   call(21, "epoll_ctl", "process", "fd int fd structIn16"),
-  call(22, "epoll_pwait", "process", "fd room int int structIn8 size"),
+  call(22, "epoll_pwait", "process", "fd room16 int int structIn8 size"),
   call(23, "dup", "process", "fd"),
   call(24, "dup3", "process", "fd int flags"),
   call(25, "fcntl", "process", "fd int fcntl", {
@@ -413,7 +413,7 @@ export const systemCalls: readonly SystemCall[] = [
   }),
   call(438, "pidfd_getfd", "process", "int int uint"),
   call(439, "faccessat2", "files", "fd path mode flags"),
-  call(441, "epoll_pwait2", "process", "fd room int structIn16 structIn8 size"),
+  call(441, "epoll_pwait2", "process", "fd room16 int structIn16 structIn8 size"),
   missing(449, "futex_waitv", "process"),
   call(452, "fchmodat2", "process", "fd path mode flags"),
 ];

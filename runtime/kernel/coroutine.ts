@@ -163,17 +163,16 @@ export class Task {
   }
 
   /**
-   * Ends an interruptible wait with a failure, thrown where the task waits. One that has just been woken, or
-   * runs, gets it where it waits next.
+   * Ends an interruptible wait with a failure, thrown where the task waits. One that has just been woken, that
+   * runs, or that waits for what will come, gets it where it waits interruptibly next.
    * @returns false where the task does not wait, or must not be interrupted
    */
   interrupt(failure: unknown): boolean {
     const queue = this.#waitingOn;
-    if (queue === undefined) {
+    if (queue === undefined || !queue.interruptible || this.body.throw === undefined) {
       this.#interruption = failure;
       return false;
     }
-    if (!queue.interruptible || this.body.throw === undefined) return false;
     queue.remove(this);
     this.#waitingOn = undefined;
     const result = this.#thrown(failure);

@@ -27,6 +27,21 @@ Deno.test("a wait is interrupted where it may be", () => {
   assertEquals(other.state, {});
 });
 
+Deno.test("an interruption of a wait that must not be ended ends the next one that may be", () => {
+  const tasks = new Tasks(() => 0);
+  const answered = new WaitQueue(), ready = new WaitQueue(true);
+  let errno: number | undefined;
+  const body = function* (): Coroutine<void> {
+    yield answered;
+    yield ready;
+  };
+  const task = tasks.spawn(body(), (_value, failure) => errno = (failure as Errno).errno)!;
+  assertEquals(task.interrupt(new Errno(E.EINTR)), false);
+  answered.wakeAll();
+  tasks.run();
+  assertEquals(errno, E.EINTR);
+});
+
 Deno.test("an interruption after a wake-up ends the next wait, and not what needs none", () => {
   const tasks = new Tasks(() => 0);
   const queue = new WaitQueue(true);

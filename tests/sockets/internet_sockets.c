@@ -154,6 +154,36 @@ static void linger(const char *what, int seconds, int reads, int interrupted) {
   close(listener);
 }
 
+/** Sends that a signal interrupts, whenever it comes, tell what they sent, and all of that comes. */
+static void interrupted(void) {
+  enum { MUCH = 32 << 20 };
+  struct sigaction action = {.sa_handler = ignore};
+  sigaction(SIGALRM, &action, NULL);
+  char *bytes = calloc(1, MUCH);
+  int listener = socket(AF_INET, SOCK_STREAM, 0);
+  struct sockaddr_in address = bound(listener);
+  listen(listener, 1);
+  int client = socket(AF_INET, SOCK_STREAM, 0);
+  connect(client, (struct sockaddr *)&address, sizeof address);
+  int server = accept(listener, NULL, NULL);
+  long sent = 0, got = 0, part, strange = 0;
+  for (int each = 0; each < 20; each++) {
+    struct itimerval soon = {.it_value.tv_usec = 300 + 700 * each};
+    setitimer(ITIMER_REAL, &soon, NULL);
+    part = send(client, bytes, MUCH, 0);
+    if (part > 0) sent += part;
+    strange += part == 0 || (part < 0 && errno != EINTR);
+  }
+  shutdown(client, SHUT_WR);
+  while ((part = recv(server, bytes, MUCH, 0)) > 0) got += part;
+  say("interrupted sends", strange);
+  say("came of them", got == sent && sent > 0);
+  close(client);
+  close(server);
+  close(listener);
+  free(bytes);
+}
+
 static void lingering(void) {
   linger("in the background", 0, 1, 0);
   linger("until it is read", 20, 1, 0);
@@ -293,6 +323,7 @@ static void interfaces(void) {
 int main(void) {
   streams();
   resets();
+  interrupted();
   lingering();
   unblocked();
   datagrams(AF_INET);

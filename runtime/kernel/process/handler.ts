@@ -8,9 +8,9 @@ import type { Thread } from "./thread.ts";
 /** Room of the caller for an array, of which the handler may fill less. */
 export interface Room {
   /** elements that there is room for; the handler checks it */
-  most: number;
-  /** what is copied out: as many elements as the call answers */
-  bytes: Uint8Array;
+  readonly most: number;
+  /** Zeros for so many elements, which are copied out when the call has succeeded. */
+  take(elements: number): Uint8Array;
 }
 
 // deno-lint-ignore no-explicit-any

@@ -2,7 +2,7 @@
 import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
-import { EpollDescription } from "./epoll.ts";
+import { EpollDescription, type ReadyEvent } from "./epoll.ts";
 import { EventDescription } from "./eventfd.ts";
 import type { Handlers, Room } from "./handler.ts";
 import { getInt, putInt } from "./little_endian.ts";
@@ -52,6 +52,15 @@ function epollCtl(
   return 0;
 }
 
+function put(events: ReadyEvent[], out: Uint8Array): void {
+  events.forEach(({ events, low, high }, index) => {
+    const at = index * EVENT_BYTES;
+    putInt(out, at, events);
+    putInt(out, at + 8, low);
+    putInt(out, at + 12, high);
+  });
+}
+
 function* wait(
   process: Process,
   fd: number,
@@ -66,13 +75,7 @@ function* wait(
   try {
     for (;;) {
       const found = set.take(Math.min(out.most, MOST_AT_ONCE));
-      if (found.length > 0) out.bytes = new Uint8Array(found.length * EVENT_BYTES);
-      found.forEach(({ events, low, high }, index) => {
-        const at = index * EVENT_BYTES;
-        putInt(out.bytes, at, events);
-        putInt(out.bytes, at + 8, low);
-        putInt(out.bytes, at + 12, high);
-      });
+      if (found.length > 0) put(found, out.take(found.length));
       if (found.length > 0 || nowNs() >= deadline) return found.length;
       if (deadline !== Infinity) cancel ??= tasks.wakeAt(deadline, set.readiness);
       yield set.readiness;

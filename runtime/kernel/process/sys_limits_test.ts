@@ -81,6 +81,8 @@ Deno.test("nice values: who may set whose", () => {
   assertEquals([user.settings.nice, other.settings.nice], [3, 3]);
   call(root, "setpriority", 0, other.pid, -5);
   assertEquals(call(root, "getpriority", 1, user.pid), 25, "the most favoured of the group");
+  assertEquals(call(user, "getpriority", 0, -1), "ESRCH", "no number of a process is negative");
+  assertEquals(call(user, "sched_getaffinity", -1, 8, new Uint8Array(8)), "ESRCH");
   assertEquals(call(root, "getpriority", 2, 5), 17);
   assertEquals(call(root, "getpriority", 2, 12345), "ESRCH");
   assertEquals(call(root, "getpriority", 3, 0), "EINVAL");

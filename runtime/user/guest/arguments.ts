@@ -248,12 +248,14 @@ const decoders: Record<string, Decoder> = {
     }
     return argument;
   },
-  room: (registers, index, _access, out) => {
+  room16: (registers, index, _access, out) => {
     const address = unsigned(registers, index);
-    const room: Room = { most: registers[(index + 1) * 2], bytes: NOTHING };
+    let bytes = NOTHING;
     out.finishers.push((status, user) => {
-      if (status > 0) user.write(address, room.bytes);
+      if (status > 0) user.write(address, bytes);
     });
+    const take = (elements: number) => bytes = zeros(elements * 16);
+    const room: Room = { most: registers[(index + 1) * 2], take };
     return room;
   },
   futex: (registers, index, access) => {

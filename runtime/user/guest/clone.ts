@@ -1,14 +1,17 @@
 // clone(2), clone3(2): new threads and new processes.
+import { Access } from "../../hardware/hart/engine.ts";
 import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
 import type { Blocking, Coroutine } from "../../kernel/coroutine.ts";
-import { E, fail } from "../../kernel/errno.ts";
+import { E, Errno, fail } from "../../kernel/errno.ts";
 import { MAX_THREADS, RLIMIT } from "../../kernel/process/limits.ts";
+import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
 import { openPidfd } from "../../kernel/process/pidfd.ts";
 import { Process } from "../../kernel/process/process.ts";
 import { LAST_SIGNAL, SIG } from "../../kernel/process/signal.ts";
 import { EVENT, traceChild } from "../../kernel/process/tracing.ts";
 import { GuestThread } from "./guest_thread.ts";
 import { shownAtEntry } from "./traced_call.ts";
+import { PageNeeded, UserAccess } from "./user_access.ts";
 import { A0, SP, TP } from "../../hardware/hart/abi.ts";
 
 const CLONE = {
@@ -52,6 +55,20 @@ interface CloneRequest {
   childTid: number;
   tls: number;
   clearHandlers: boolean;
+}
+
+/**
+ * Makes the page of a word that is to be set there. What cannot be set is not, and nobody is told (clone(2)).
+ * @returns whether it can @throws PageNeeded
+ */
+function settable(access: UserAccess, address: number): boolean {
+  try {
+    access.writeWord(address, access.readWord(address));
+    return true;
+  } catch (failure) {
+    if (failure instanceof Errno) return false;
+    throw failure;
+  }
 }
 
 export function clone(
@@ -110,9 +127,10 @@ function begin(thread: GuestThread, request: CloneRequest): Blocking<number> {
   if (request.clearHandlers && (flags & CLONE.SIGHAND) !== 0) fail(E.EINVAL);
   const { processes } = thread.guest;
   if (processes.threads.size >= MAX_THREADS || !mayMultiply(thread.kernel.process)) fail(E.EAGAIN);
-  // Words that are to be set are checked before there is a child.
-  if ((flags & CLONE.PARENT_SETTID) !== 0) {
-    thread.access.writeWord(request.parentTid, thread.access.readWord(request.parentTid));
+  // Words that are to be set are looked at before there is a child: from then on nothing may fail.
+  const words = [[CLONE.PARENT_SETTID, request.parentTid], [CLONE.CHILD_SETTID, request.childTid]];
+  for (const [flag, address] of words) {
+    if ((flags & flag) !== 0 && !settable(thread.access, address)) request.flags &= ~flag;
   }
   if ((flags & PIDFD) !== 0) {
     thread.access.writeWord(request.pidfd, thread.access.readWord(request.pidfd));
@@ -168,6 +186,7 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
   const sharesMemory = (flags & CLONE.VM) !== 0;
   const space = sharesMemory ? thread.space : thread.space.fork();
   if (sharesMemory) space.users++;
+  else if ((flags & CLONE.CHILD_SETTID) !== 0) ownPage(space, request.childTid);
   const sharesFiles = (flags & CLONE.FILES) !== 0;
   const files = sharesFiles ? parent.files : parent.files.fork();
   if (sharesFiles) files.users++;
@@ -200,6 +219,17 @@ function newProcess(thread: GuestThread, request: CloneRequest): Blocking<number
     return kernel.tid;
   }
   return finishProcess(thread, childThread, sharesDirectories, waits, event);
+}
+
+/** Makes the page of a word a child's own. @throws Errno ENOMEM, and the child's memory is gone */
+function ownPage(space: AddressSpace, address: number): void {
+  try {
+    new UserAccess(space).touch(address, 4, Access.WRITE);
+  } catch (failure) {
+    if (!(failure instanceof PageNeeded)) throw failure;
+    space.release();
+    fail(E.ENOMEM);
+  }
 }
 
 /** The child's own uses of its directories are asked of their servers before it runs. */

@@ -3,6 +3,7 @@
 #define _GNU_SOURCE
 #include "check.h"
 #include <fcntl.h>
+#include <sched.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -105,6 +106,17 @@ int main(void) {
   FAILS(ENOMEM, mincore(absent + 4096, 4096, NULL));
   FAILS(EFAULT, mincore(absent, 4096, NULL));
   CHECK(mincore(NULL, 0, NULL) == 0);
+  // Numbers of children go where they can, and children run whether they could or not.
+  unsigned long flags = SIGCHLD | CLONE_PARENT_SETTID | CLONE_CHILD_SETTID;
+  for (int which = 0; which < 3; which++) {
+    int *word = (int *)room, *parent = which == 1 ? (int *)hidden : word, *child = which == 2 ? (int *)8 : word + 1;
+    word[0] = word[1] = -1;
+    int pid = (int)syscall(SYS_clone, flags, 0, parent, 0, child);
+    if (pid == 0) _exit(word[1] == (which == 2 ? -1 : getpid()) ? 3 : 4);
+    CHECK(pid > 0 && word[0] == (which == 1 ? -1 : pid) && word[1] == -1);
+    CHECK(exited(status_of(pid), 3));
+  }
+  FAILS(ECHILD, waitpid(-1, NULL, WNOHANG));
   struct stat status;
   CHECK(stat("file", &status) == 0 && status.st_size == 14 && stat("new", &status) == -1);
   unlink("file");

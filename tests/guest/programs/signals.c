@@ -2,6 +2,7 @@
 #include "check.h"
 #include <pthread.h>
 #include <setjmp.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 
 static volatile int count, depth, deepest, order[16], orders;
@@ -39,6 +40,30 @@ static pid_t send_later(int number, int fd) {
   }
   pause_ms(30);
   _exit(write(fd, "x", 1) == 1 ? 0 : 1);
+}
+
+/** What a signal interrupts has been done in part: how much is told, and the rest is not. */
+static void interrupt_transfers(void) {
+  enum { MUCH = 8 << 20 };
+  char *bytes = calloc(1, MUCH);
+  int ends[2];
+  struct itimerval soon = {{0, 0}, {0, 30000}};
+  set(SIGALRM, counting, 0);
+  CHECK(socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+  CHECK(write(ends[0], "abc", 3) == 3 && setitimer(ITIMER_REAL, &soon, NULL) == 0);
+  CHECK(recv(ends[1], bytes, 10, MSG_WAITALL) == 3 && memcmp(bytes, "abc", 3) == 0);
+  CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+  FAILS(EINTR, recv(ends[1], bytes, 10, MSG_WAITALL));
+  CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+  long sent = send(ends[0], bytes, MUCH, 0), got = 0, part;
+  CHECK(sent > 0 && sent < MUCH);
+  CHECK(setitimer(ITIMER_REAL, &soon, NULL) == 0);
+  FAILS(EINTR, send(ends[0], bytes, MUCH, 0));
+  while ((part = recv(ends[1], bytes, MUCH, MSG_DONTWAIT)) > 0) got += part;
+  CHECK(got == sent);
+  close(ends[0]);
+  close(ends[1]);
+  free(bytes);
 }
 
 static sigjmp_buf back;
@@ -142,6 +167,7 @@ int main(void) {
   }
   CHECK(count > 0);
 
+  interrupt_transfers();
   FAILS(EINVAL, sigaction(SIGKILL, &action, NULL));
   FAILS(EINVAL, kill(getpid(), 65));
   FAILS(ESRCH, kill(0x3ffffff, 0));

@@ -25,6 +25,9 @@ const SIOCINQ = 0x541b;
 const BEHIND_BYTES = 64 << 10;
 const nothing = new Uint8Array(0);
 
+/** Reasons why no more was sent that do not last. */
+const PASSING: readonly number[] = [E.EINTR, E.EAGAIN];
+
 export class InternetSocket extends Socket {
   readonly #served: ServedHandle;
   /** its buffers are as large as the program wanted: there may be little room where there is some */
@@ -187,7 +190,14 @@ export class InternetSocket extends Socket {
         sent += (yield* transfer()) ?? 0;
         break;
       }
-      sent += yield* this.whenSendable(flags, transfer);
+      try {
+        sent += yield* this.whenSendable(flags, transfer);
+      } catch (failure) {
+        if (!(failure instanceof Errno) || sent === 0) throw failure;
+        // What was sent is told; what happened to the connection will be, the next time.
+        if (!PASSING.includes(failure.errno)) this.#served.behind.fail(failure);
+        break;
+      }
     } while (sent < data.length && this.streams);
     return sent;
   }

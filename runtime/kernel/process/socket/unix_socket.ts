@@ -2,7 +2,7 @@
 // open files and credentials going along.
 import { type Coroutine, finish } from "../../coroutine.ts";
 import type { Environment } from "../../environment.ts";
-import { E, fail } from "../../errno.ts";
+import { E, Errno, fail } from "../../errno.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { releaseAll } from "../descriptor_table.ts";
@@ -202,7 +202,12 @@ export class UnixSocket extends Socket {
         return part.length;
       };
       if (sent > 0 && !this.mayWait(flags) && !this.#hasRoom) break;
-      sent += yield* this.whenSendable(flags, attempt);
+      try {
+        sent += yield* this.whenSendable(flags, attempt);
+      } catch (failure) {
+        if (!(failure instanceof Errno) || sent === 0) throw failure;
+        break;
+      }
     }
     return sent;
   }
@@ -234,9 +239,15 @@ export class UnixSocket extends Socket {
     const room = roomOf(message);
     let done = 0;
     do {
-      const taken = yield* this.whenReceivable(flags, () => this.#takeStream(message, flags, done));
-      if (taken === 0) break;
-      done += taken;
+      try {
+        const attempt = () => this.#takeStream(message, flags, done);
+        const taken = yield* this.whenReceivable(flags, attempt);
+        if (taken === 0) break;
+        done += taken;
+      } catch (failure) {
+        if (!(failure instanceof Errno) || done === 0) throw failure;
+        break;
+      }
     } while (
       done < room && (flags & MSG.WAITALL) !== 0 && (flags & MSG.PEEK) === 0 &&
       message.rights.length === 0
