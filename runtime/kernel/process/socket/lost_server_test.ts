@@ -9,6 +9,7 @@ import { SocketCall } from "../../network/protocol.ts";
 import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
 import { errnoOf } from "../../network/tcpip/testing/transfer.ts";
 import { at, NEAR } from "../../network/tcpip/testing/world.ts";
+import { POLL } from "../../vfs/constants.ts";
 import { getInt } from "../little_endian.ts";
 import type { InternetSocket } from "./internet_socket.ts";
 import { ClientDomain, nobody } from "./testing/client_domain.ts";
@@ -88,6 +89,18 @@ Deno.test("a socket whose connection was given up is as it was before it had one
   const name = program.result(socket.localName());
   assertEquals(name[2] << 8 | name[3], port);
   program.result(socket.listen(nobody, 4));
+});
+
+Deno.test("a socket that listens is ready for nothing on the next server before somebody connects", () => {
+  const program = new Program(true);
+  const listener = program.listen(PORT);
+  assertEquals(listener.poll(-1), 0);
+  program.die();
+  assertEquals(listener.poll(-1), 0);
+  const client = program.open(SOCK.NONBLOCK);
+  assertEquals(errnoOf(() => program.result(client.connect(nobody, address))), E.EINPROGRESS);
+  program.settle();
+  assertEquals(listener.poll(-1), POLL.IN);
 });
 
 Deno.test("options that are set again and again are set once on the next server", () => {

@@ -136,6 +136,8 @@ export class ServedHandle implements ServedSocket {
       const status = yield* server.status(number, [handle, ...args], payload?.slice(), credential);
       if (status === SERVER_LOST || turn !== this.turns) return;
       if (status < 0) fail(-status);
+      // What was told before is of a socket that did not listen.
+      if (number === SocketCall.LISTEN) this.level = 0;
     }
     if (this.connecting && this.#destination !== undefined) {
       const args = [handle], address = this.#destination.slice();
