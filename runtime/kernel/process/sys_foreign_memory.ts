@@ -2,19 +2,15 @@
 import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { Handlers } from "./handler.ts";
-import { getLong } from "./little_endian.ts";
 import { copyForeign } from "./memory/foreign_memory.ts";
+import { IOVEC_BYTES, MAX_VECTOR, type Piece, readVector } from "./memory/vector.ts";
 import type { Process } from "./process.ts";
 import { mayTrace } from "./tracing.ts";
 
-const MAX_VECTOR = 1024;
-const IOVEC_BYTES = 16;
-
 /** Pieces that are both in one of ours and in one of theirs, in order. */
-function* pieces(own: Uint8Array[], remote: Uint8Array): Generator<[number, Uint8Array]> {
+function* pieces(own: Uint8Array[], remote: Piece[]): Generator<[number, Uint8Array]> {
   let part = 0, used = 0;
-  for (let at = 0; at < remote.length; at += IOVEC_BYTES) {
-    let address = getLong(remote, at), left = getLong(remote, at + 8);
+  for (let { address, length: left } of remote) {
     while (left > 0) {
       while (part < own.length && used === own[part].length) part++, used = 0;
       if (part === own.length) return;
@@ -37,14 +33,12 @@ function* copy(
   write: boolean,
 ): Coroutine<number> {
   if (flags !== 0 || remote.length > MAX_VECTOR * IOVEC_BYTES) fail(E.EINVAL);
-  for (let at = 0; at < remote.length; at += IOVEC_BYTES) {
-    if (getLong(remote, at + 8) < 0) fail(E.EINVAL);
-  }
+  const theirs = readVector(remote);
   const target = (process.kernel.thread(pid) ?? fail(E.ESRCH)).process;
   if (!mayTrace(process, target)) fail(E.EPERM);
   const space = target.memory ?? fail(E.ESRCH);
   let total = 0;
-  for (const [address, bytes] of pieces(own, remote)) {
+  for (const [address, bytes] of pieces(own, theirs)) {
     const copied = yield* copyForeign(space, address, bytes, { write, forced: false });
     total += copied;
     if (copied < bytes.length) return total === 0 ? fail(E.EFAULT) : total;

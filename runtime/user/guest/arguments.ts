@@ -8,7 +8,7 @@ import type { Lock } from "../../kernel/process/sys_fcntl.ts";
 import { futexHasTimeout } from "../../kernel/process/sys_futex.ts";
 import { MOST_MESSAGE_BYTES } from "../../kernel/process/ipc/message_queues.ts";
 import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
-import { getInt, getLong } from "../../kernel/process/little_endian.ts";
+import { IOVEC_BYTES, MAX_VECTOR, readVector } from "../../kernel/process/memory/vector.ts";
 import { fileHandleBytes } from "../../kernel/process/sys_handle.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
 import { F } from "../../kernel/vfs/constants.ts";
@@ -26,7 +26,6 @@ import type { UserAccess } from "./user_access.ts";
 
 /** Most bytes that one call transfers; what is left the program asks for again. */
 export const MAX_TRANSFER_BYTES = 1 << 20;
-const MAX_VECTOR = 1024;
 const MAX_ARRAY_BYTES = 1 << 20;
 const FLOCK_BYTES = 32;
 const FD_SETSIZE = 1024;
@@ -307,17 +306,14 @@ function messageBytes(registers: Registers, index: number): number {
 function vector(registers: Registers, index: number, access: UserAccess) {
   const count = signed(registers, index + 1);
   if (!(count >= 0 && count <= MAX_VECTOR)) fail(E.EINVAL);
-  const bytes = access.read(unsigned(registers, index), count * 16, zeros(count * 16));
-  const parts: { address: number; length: number }[] = [];
-  for (let at = 0, left = MAX_TRANSFER_BYTES; at < bytes.length; at += 16) {
-    const address = (getInt(bytes, at) >>> 0) + (getInt(bytes, at + 4) >>> 0) * 2 ** 32;
-    const wanted = getLong(bytes, at + 8);
-    if (wanted < 0) fail(E.EINVAL);
-    const length = Math.min(wanted, left);
-    left -= length;
-    parts.push({ address, length });
+  const length = count * IOVEC_BYTES;
+  const pieces = readVector(access.read(unsigned(registers, index), length, zeros(length)));
+  let left = MAX_TRANSFER_BYTES;
+  for (const piece of pieces) {
+    piece.length = Math.min(piece.length, left);
+    left -= piece.length;
   }
-  return parts;
+  return pieces;
 }
 
 /** `structIn16`, `arrayInOut8!` and the like. */

@@ -3,7 +3,8 @@ import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { getInt, getLong } from "../little_endian.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
-import { copyIn, type Piece } from "./user_buffer.ts";
+import { IOVEC_BYTES, MAX_VECTOR, type Piece, readVector } from "../memory/vector.ts";
+import { copyIn } from "./user_buffer.ts";
 
 export const CONTROL_BLOCK_BYTES = 64;
 /** Where the kernel notes that it has seen a block. */
@@ -21,8 +22,6 @@ export const Operation = {
 } as const;
 
 const FLAG_RESFD = 1;
-const MAX_VECTOR = 1024;
-const IOVEC_BYTES = 16;
 
 export interface ControlBlock {
   /** what comes back with the result: the two halves of a number */
@@ -71,12 +70,5 @@ export function* piecesOf(space: AddressSpace, block: ControlBlock): Coroutine<P
     return [{ address: buffer, length: count }];
   }
   if (count > MAX_VECTOR) fail(E.EINVAL);
-  const vector = yield* copyIn(space, buffer, new Uint8Array(count * IOVEC_BYTES));
-  const pieces: Piece[] = [];
-  for (let at = 0; at < vector.length; at += IOVEC_BYTES) {
-    const length = getLong(vector, at + 8);
-    if (length < 0) fail(E.EINVAL);
-    pieces.push({ address: getLong(vector, at), length });
-  }
-  return pieces;
+  return readVector(yield* copyIn(space, buffer, new Uint8Array(count * IOVEC_BYTES)));
 }

@@ -12,7 +12,8 @@ import { waitForAny } from "../sys_poll.ts";
 import { transfer } from "../transfer.ts";
 import { demandReadFlags, demandWriteFlags, durableAsAsked, pwritePlaced } from "../write_flags.ts";
 import { type ControlBlock, Operation, piecesOf } from "./control_block.ts";
-import { copyIn, fill, type Piece, take } from "./user_buffer.ts";
+import type { Piece } from "../memory/vector.ts";
+import { copyIn, fill, take } from "./user_buffer.ts";
 
 /** Bytes that are moved at once. */
 const MOST_AT_ONCE = 1 << 20;

@@ -1,16 +1,11 @@
 // Pieces of a program's memory that data goes to or comes from: as they are where that can be, else by a copy.
+import type { Piece } from "../memory/vector.ts";
 import { Access } from "../../../hardware/hart/engine.ts";
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import { copyForeign } from "../memory/foreign_memory.ts";
 import { PinnedMemory } from "../memory/pinned_memory.ts";
-
-/** A piece of memory: an address, and bytes. */
-export interface Piece {
-  address: number;
-  length: number;
-}
 
 /** Bytes to be filled, or to be taken. @returns how many were, or a negative errno */
 type Move = (bytes: Uint8Array) => Blocking<number>;
