@@ -70,6 +70,17 @@ export function assertClean(bytes: Uint8Array, what: string): void {
   }
 }
 
+/** Mounts the image of a path, lets `work` have it, and unmounts it clean. */
+export function withImage(path: string, work: (ext4: Ext4) => Coroutine<void>): void {
+  const bytes = Deno.readFileSync(path);
+  const { ext4, run } = ext4Machine(bytes);
+  run(ext4.mount());
+  run(work(ext4));
+  run(ext4.unmount());
+  assertClean(bytes, path);
+  Deno.writeFileSync(path, bytes);
+}
+
 export function hostImage(sizeMiB: number, options: string[], tree?: string): Uint8Array {
   const path = Deno.makeTempFileSync();
   try {

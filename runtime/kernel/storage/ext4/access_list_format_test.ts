@@ -1,8 +1,8 @@
 // Access control lists on images: debugfs reads what we wrote, we read what debugfs wrote, e2fsck finds everything
 // clean, in inodes and in blocks beside them.
 import { assertEquals, assertThrows } from "@std/assert";
-import { assertClean, ext4Machine, hostCommand, makeFile } from "../../../../tests/small_ext4.ts";
-import { type Coroutine, finish } from "../../coroutine.ts";
+import { hostCommand, makeFile, withImage } from "../../../../tests/small_ext4.ts";
+import { finish } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import {
   type AccessList,
@@ -13,7 +13,6 @@ import {
 } from "../../vfs/access_list.ts";
 import { type Inode, S } from "../../vfs/filesystem.ts";
 import { readAccessList, writeAccessList } from "./access_list_format.ts";
-import type { Ext4 } from "./ext4.ts";
 
 /** Owner rwx, users 5 and on, owning group, group 7, mask, others. */
 function listOf(users: number): AccessList {
@@ -54,15 +53,6 @@ for (
 ) {
   Deno.test(`access control lists on images ${title}`, () => {
     const path = Deno.makeTempFileSync(), value = Deno.makeTempFileSync();
-    const withImage = (work: (ext4: Ext4) => Coroutine<void>): void => {
-      const bytes = Deno.readFileSync(path);
-      const { ext4, run } = ext4Machine(bytes);
-      run(ext4.mount());
-      run(work(ext4));
-      run(ext4.unmount());
-      assertClean(bytes, path);
-      Deno.writeFileSync(path, bytes);
-    };
     /** The list of a file as debugfs tells it. */
     const theirs = (name: string, attribute: string) => {
       hostCommand("debugfs", "-R", `ea_get -f ${value} ${name} system.${attribute}`, path);
@@ -72,7 +62,7 @@ for (
       const { code } = hostCommand("mke2fs", "-q", "-F", "-t", "ext4", ...options, path, "16M");
       assertEquals(code, 0);
       const inherited = listOf(3), large = listOf(40);
-      withImage(function* ({ root }) {
+      withImage(path, function* ({ root }) {
         const lists = { access: listOf(1), inherited };
         const made: Inode[] = [
           yield* finish(root.create("folder", S.IFDIR | 0o771, 1, 1, 0, lists)),
@@ -91,7 +81,7 @@ for (
       assertEquals(theirs("file", "posix_acl_access"), large);
       Deno.writeFileSync(value, encodeAccessList(listOf(4)));
       hostCommand("debugfs", "-w", "-R", `ea_set -f ${value} plain system.posix_acl_access`, path);
-      withImage(function* ({ root }) {
+      withImage(path, function* ({ root }) {
         const read = function* (name: string) {
           const inode = (yield* finish(root.lookup(name)))!;
           const { accessLists, attributes: { mode } } = inode;
@@ -107,7 +97,7 @@ for (
         assertEquals(yield* finish(file.inode.listAttributes!()), ["user.beside"]);
         for (const { inode } of [folder, file, plain]) yield* finish(inode.release());
       });
-      withImage(function* ({ root }) {
+      withImage(path, function* ({ root }) {
         const file = (yield* finish(root.lookup("file")))!;
         assertEquals([file.accessLists, file.attributes.mode], [{}, S.IFREG | 0o600]);
         yield* finish(file.release());

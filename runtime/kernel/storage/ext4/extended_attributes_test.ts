@@ -1,23 +1,11 @@
 // Extended attributes on images of several shapes: debugfs reads what we wrote, we read what debugfs wrote, and
 // e2fsck finds everything clean, also after files that had them are gone.
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { assertClean, ext4Machine, hostCommand, makeFile } from "../../../../tests/small_ext4.ts";
-import { type Coroutine, finish } from "../../coroutine.ts";
+import { hostCommand, makeFile, withImage } from "../../../../tests/small_ext4.ts";
+import { finish } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
-import type { Ext4 } from "./ext4.ts";
 
 const NO_BYTES = new Uint8Array(0);
-
-/** Mounts the image of a path, lets `work` have it, and unmounts it clean. */
-function withImage(path: string, work: (ext4: Ext4) => Coroutine<void>): void {
-  const bytes = Deno.readFileSync(path);
-  const { ext4, run } = ext4Machine(bytes);
-  run(ext4.mount());
-  run(work(ext4));
-  run(ext4.unmount());
-  assertClean(bytes, path);
-  Deno.writeFileSync(path, bytes);
-}
 
 const text = (value: string) => new TextEncoder().encode(value);
 
