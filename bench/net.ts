@@ -47,18 +47,19 @@ async function* compared(
   ports: { ours: number; peer: number; none: number },
 ): AsyncGenerator<Row> {
   const { quick, tell } = settings, seconds = quick ? 1 : 3;
-  const warm: Record<string, number> = {};
+  /** of each server: requests that take it about so many seconds */
+  const requests: Record<string, number> = {};
   for (const [which, port] of Object.entries(ports)) {
     tell(`${name}, warming up`);
     await answering(port, encode(request));
     // The same for all: code that has run for a while.
     const rate = await ask(port, WARM_UP_REQUESTS);
-    warm[which] = Math.ceil(seconds * await ask(port, Math.ceil(rate * seconds / 2)));
+    requests[which] = Math.ceil(seconds * await ask(port, Math.ceil(rate * seconds / 2)));
   }
   const measured = await repeated(settings, name, quick ? 3 : 7, async () => ({
-    peer: await ask(ports.peer, warm.peer),
-    ours: await ask(ports.ours, warm.ours),
-    none: await ask(ports.none, warm.none),
+    peer: await ask(ports.peer, requests.peer),
+    ours: await ask(ports.ours, requests.ours),
+    none: await ask(ports.none, requests.none),
   }));
   yield row(name, "/s", "QEMU", ">= 0.5", measured);
   const placements = measured.map(({ ours, none }) => ({ ours, peer: none }));
