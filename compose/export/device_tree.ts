@@ -152,7 +152,8 @@ function ringMemory(ring: RingPlan): TreeNode {
 function domainMemory(plan: Plan, { domain, devices }: DomainParts): TreeNode {
   const windows = devices.flatMap((device) =>
     plan.machine.iommu.contexts.filter((context) => context.device === device.name).flatMap(
-      (context) => context.windows.map((window) => `<&device_${identifier(device.name)} ${cells(window)}>`),
+      (context) =>
+        context.windows.map((window) => `<&device_${identifier(device.name)} ${cells(window)}>`),
     )
   );
   return {
@@ -240,7 +241,9 @@ function executionDomain({ domain, memory, devices, rings }: DomainParts): TreeN
       `label = ${JSON.stringify(domain.name)};`,
       `id = <${domain.id}>;`,
       "cpus = <&cpus 0x1 0x1>;",
-      `memory = ${[...memory, ...rings.map(({ ring }) => ring)].map((one) => `<${cells(one)}>`).join(", ")};`,
+      `memory = ${
+        [...memory, ...rings.map(({ ring }) => ring)].map((one) => `<${cells(one)}>`).join(", ")
+      };`,
       ...devices.length > 0
         ? [`access = ${devices.map((one) => `<&device_${identifier(one.name)}>`).join(", ")};`]
         : [],
@@ -271,7 +274,10 @@ function cells({ address, sizeBytes }: Range): string {
   ).join(" ");
 }
 
-function render({ head, comments = [], properties = [], children = [] }: TreeNode, indent: string): string[] {
+function render(
+  { head, comments = [], properties = [], children = [] }: TreeNode,
+  indent: string,
+): string[] {
   return [
     ...comments.map((line) => `${indent}// ${line}`),
     `${indent}${head} {`,

@@ -11,8 +11,8 @@ import {
   ringNote,
   softwareNotes,
 } from "./notes.ts";
-import { type DomainParts, ownedBytes, partsOf, powerOfTwo, staysAsItIs } from "./parts.ts";
-import { isClosed, type Subnet, subnetOf } from "./user_network.ts";
+import { type DomainParts, ownedBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
+import { bridgeOf, isClosed, type Subnet, subnetOf } from "./networks.ts";
 import { comment, type Content, document, element } from "./xml.ts";
 
 /** Where libvirt is to find kernels, and images that the plan does not name. */
@@ -54,7 +54,7 @@ function domainElement(plan: Plan, parts: DomainParts) {
           "shmem",
           { name: `${plan.name}-${ring.name}` },
           element("model", { type: "ivshmem-plain" }),
-          element("size", { unit: "KiB" }, String(powerOfTwo(ring.sizeBytes) / 1024)),
+          element("size", { unit: "KiB" }, String(ringDeviceBytes(ring) / 1024)),
         ),
       ]),
       element("watchdog", { model: "i6300esb", action: restarts ? "reset" : "poweroff" }),
@@ -72,11 +72,13 @@ function notes(plan: Plan, { domain, rings }: DomainParts): string[] {
     "",
     "What libvirt has no words for:",
     "- addresses: the memory of a virtual machine begins at 0x80000000, and firmware gives devices their",
-    "  registers and interrupts. Sizes of rings are rounded up to a power of two.",
+    "  registers and interrupts. A ring's size is rounded up to a power of two.",
     "- the IOMMU's second stage: a device reaches the memory of its machine and no other, rings included.",
     "  Its first stage is the driver's, and libvirt knows no RISC-V IOMMU.",
     ...rings.length > 0
-      ? ["- doorbells: both ends look. For doorbells, an ivshmem-server a ring and ivshmem-doorbell."]
+      ? [
+        "- doorbells: both ends look. For doorbells, an ivshmem-server a ring and ivshmem-doorbell.",
+      ]
       : [],
     ...domain.recovery.policy === "restart"
       ? [
@@ -94,7 +96,7 @@ function deviceElements(plan: Plan, device: DevicePlan): Content[] {
     deviceNote(plan, device),
     ...diskNotes(device),
     ...device.network ? networkNotes(device.name, device.network) : [],
-    ...device.network ? networkLosses(device) : [],
+    ...device.network ? networkLosses(plan, device) : [],
   );
   switch (device.model) {
     case "virtio-blk":
@@ -140,8 +142,8 @@ function diskName(index: number): string {
 /** A port a program: what reads is the first console. */
 function consoleElements(plan: Plan): Content[] {
   const ports = plan.programs.flatMap(({ name, console, errors }) => [
-    { port: console, alias: name },
-    { port: errors, alias: `${name}-errors` },
+    { port: console, alias: `out-${name}` },
+    { port: errors, alias: `err-${name}` },
   ]);
   const consoles = ports.length === 0 ? [{ port: 0, alias: "console" }] : ports;
   return consoles.map(({ port, alias }) =>
@@ -166,7 +168,7 @@ function interfaceElements(plan: Plan, device: DevicePlan): Content[] {
     return [element("interface", { type: "ethernet" }, ...common, target)];
   }
   if (backend.kind === "loop") {
-    const source = element("source", { bridge: backend.segment });
+    const source = element("source", { bridge: bridgeOf(plan, backend) });
     return [element("interface", { type: "bridge" }, source, ...common)];
   }
   const subnets = ([4, 6] as const).map((version) => subnetOf(plan, device, backend, version));
@@ -176,6 +178,7 @@ function interfaceElements(plan: Plan, device: DevicePlan): Content[] {
       { type: "user" },
       element("backend", { type: "passt" }),
       ...common,
+      ...isClosed(backend) ? [element("link", { state: "down" })] : [],
       ...subnets.flatMap((subnet, index) => subnet ? [ipElement(subnet, index)] : []),
       ...forwardElements(backend),
     ),
@@ -194,7 +197,7 @@ const forwardElements = ({ forward }: UserNetworkPlan) =>
     )
   );
 
-function networkLosses({ name, network }: DevicePlan): string[] {
+function networkLosses(plan: Plan, { name, network }: DevicePlan): string[] {
   const { backend, capture } = network!;
   const recorded = capture === undefined
     ? []
@@ -202,15 +205,22 @@ function networkLosses({ name, network }: DevicePlan): string[] {
   if (backend.kind === "tap") return recorded;
   if (backend.kind === "loop") {
     return [
-      `Network ${name}: make bridge ${backend.segment} first; it loses, repeats, reorders and delays nothing.`,
+      `Network ${name}: make bridge ${
+        bridgeOf(plan, backend)
+      } first; it loses, repeats, reorders and delays nothing.`,
       ...recorded,
     ];
   }
   return [
     ...isClosed(backend)
-      ? [`Network ${name}: passt lets the machine reach what the host does: that is more than the plan.`]
+      ? [
+        `Network ${name}: passt lets the machine reach what the host does, which is more than the plan:`,
+        "its link is down until you have something in place that keeps it (virsh domif-setlink).",
+      ]
       : [],
-    ...Object.keys(backend.dns).length > 0 ? [`Network ${name}: libvirt serves no such names.`] : [],
+    ...Object.keys(backend.dns).length > 0
+      ? [`Network ${name}: libvirt serves no such names.`]
+      : [],
     ...recorded,
   ];
 }

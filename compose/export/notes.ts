@@ -86,7 +86,9 @@ export function diskNotes({ name, image, create, rootfs }: DevicePlan): string[]
     ...create && image !== undefined
       ? [`Disk ${name}: make its image first, ${create.format} of ${create.sizeBytes} bytes.`]
       : [],
-    ...rootfs ? [`Disk ${name} is made by this toolkit of ${origin}; put an image in its place.`] : [],
+    ...rootfs
+      ? [`Disk ${name} is made by this toolkit of ${origin}; put an image in its place.`]
+      : [],
     ...keep === undefined ? [] : [`Disk ${name}: changes go to ${JSON.stringify(keep)} here.`],
   ];
 }

@@ -60,7 +60,7 @@ export function hex(value: number): string {
   return `0x${value.toString(16)}`;
 }
 
-/** The least power of two that is not below. */
-export function powerOfTwo(bytes: number): number {
-  return 2 ** Math.ceil(Math.log2(bytes));
+/** A ring as a device of virtual machines: a power of two, as PCI has it, and 1 MiB at least, as libvirt has it. */
+export function ringDeviceBytes({ sizeBytes }: RingPlan): number {
+  return Math.max(1 << 20, 2 ** Math.ceil(Math.log2(sizeBytes)));
 }

@@ -11,8 +11,8 @@ import {
   ringNote,
   softwareNotes,
 } from "./notes.ts";
-import { type DomainParts, ownedBytes, partsOf, powerOfTwo, staysAsItIs } from "./parts.ts";
-import { isClosed, subnetOf } from "./user_network.ts";
+import { type DomainParts, ownedBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
+import { isClosed, segmentOf, subnetOf } from "./networks.ts";
 
 const PROGRAM = "qemu-system-riscv64";
 /** What virtio-serial has, port 0 included. */
@@ -46,11 +46,13 @@ function script(plan: Plan, parts: DomainParts): string[] {
     "",
     "What QEMU has no words for:",
     "- addresses: the memory of a virtual machine begins at 0x80000000, and firmware gives devices their",
-    "  registers and interrupts. Sizes of rings are rounded up to a power of two.",
+    "  registers and interrupts. A ring's size is rounded up to a power of two.",
     "- the IOMMU's second stage: a device reaches the memory of its machine and no other, rings included.",
     "  Its first stage is the driver's: a RISC-V IOMMU, from QEMU 9.2; `IOMMU= sh FILE` goes without.",
     ...rings.length > 0
-      ? ["- doorbells: both ends look. For doorbells, an ivshmem-server a ring and ivshmem-doorbell."]
+      ? [
+        "- doorbells: both ends look. For doorbells, an ivshmem-server a ring and ivshmem-doorbell.",
+      ]
       : [],
     ...policy === "restart"
       ? [
@@ -84,7 +86,7 @@ function script(plan: Plan, parts: DomainParts): string[] {
   ];
 }
 
-/** Options, each with its value, as a shell reads them. */
+/** Options, each with its value, as a shell reads them. What QEMU is to tell apart has names of several parts. */
 function commandLine(plan: Plan, parts: DomainParts): string[] {
   const { domain, devices, rings } = parts;
   return [
@@ -99,12 +101,12 @@ function commandLine(plan: Plan, parts: DomainParts): string[] {
     }`,
     ...rings.flatMap(({ ring }) => [
       object("memory-backend-file", {
-        id: `ring-${ring.name}`,
+        id: `ring.${ring.name}`,
         share: "on",
         "mem-path": `/dev/shm/${plan.name}-${ring.name}`,
-        size: String(powerOfTwo(ring.sizeBytes)),
+        size: String(ringDeviceBytes(ring)),
       }),
-      option("-device", "ivshmem-plain", { id: ring.name, memdev: `ring-${ring.name}` }),
+      option("-device", "ivshmem-plain", { id: `ring.${ring.name}`, memdev: `ring.${ring.name}` }),
     ]),
     ...devices.flatMap((device) => deviceOptions(plan, device)),
   ];
@@ -118,7 +120,7 @@ function deviceOptions(plan: Plan, device: DevicePlan): string[] {
       "disable-legacy": "on",
       iommu_platform: "on",
     });
-  const backend = `${device.name}-backend`;
+  const backend = `backend.${device.name}`;
   switch (device.model) {
     case "virtio-blk":
       return [
@@ -147,13 +149,13 @@ function deviceOptions(plan: Plan, device: DevicePlan): string[] {
         virtio("virtio-serial-pci", { max_ports: String(MOST_PORTS) }),
         ...consolePorts(plan).flatMap(({ port, name, chardev }) => [
           option("-chardev", chardev, {
-            id: `${device.name}-${port}`,
-            ...chardev === "stdio" ? { signal: "off" } : { path: `${name}.log` },
+            id: `port.${device.name}.${port}`,
+            ...chardev === "stdio" ? { signal: "off" } : { path: name },
           }),
           option("-device", "virtconsole", {
             bus: `${device.name}.0`,
             nr: String(port),
-            chardev: `${device.name}-${port}`,
+            chardev: `port.${device.name}.${port}`,
           }),
         ]),
       ];
@@ -163,12 +165,12 @@ function deviceOptions(plan: Plan, device: DevicePlan): string[] {
 /** The ports of the programs: what reads has the terminal, or else the first one. */
 function consolePorts(plan: Plan): { port: number; name: string; chardev: "stdio" | "file" }[] {
   const ports = plan.programs.flatMap(({ name, console, errors }) => [
-    { port: console, name },
-    { port: errors, name: `${name}-errors` },
+    { port: console, name: `${name}.out` },
+    { port: errors, name: `${name}.err` },
   ]).filter(({ port }) => port < MOST_PORTS);
   const reader = plan.programs.find(({ stdin }) => stdin === "console")?.console ?? ports[0]?.port;
   return ports.length === 0
-    ? [{ port: 0, name: "console", chardev: "stdio" }]
+    ? [{ port: 0, name: "console.out", chardev: "stdio" }]
     : ports.map((one) => ({ ...one, chardev: one.port === reader ? "stdio" : "file" }));
 }
 
@@ -180,18 +182,18 @@ function consoleNotes(plan: Plan): string[] {
   );
 }
 
-function netdev(plan: Plan, { name, network }: DevicePlan, id: string): string[] {
-  const device = plan.machine.devices.find((one) => one.name === name)!;
+function netdev(plan: Plan, device: DevicePlan, id: string): string[] {
+  const { name, network } = device;
   const { backend, capture } = network!;
   const recorded = capture === undefined
     ? []
-    : [object("filter-dump", { id: `${name}-capture`, netdev: id, file: capture })];
+    : [object("filter-dump", { id: `capture.${name}`, netdev: id, file: capture })];
   if (backend.kind === "tap") {
     const tap = { id, ifname: backend.name, script: "no", downscript: "no" };
     return [option("-netdev", "tap", tap), ...recorded];
   }
   if (backend.kind === "loop") {
-    const port = FIRST_SEGMENT_PORT + segments(plan).indexOf(backend.segment);
+    const port = FIRST_SEGMENT_PORT + segmentOf(plan, backend);
     const mcast = { id, mcast: `230.0.0.1:${port}`, localaddr: "127.0.0.1" };
     return [option("-netdev", "socket", mcast), ...recorded];
   }
@@ -218,14 +220,6 @@ function netdev(plan: Plan, { name, network }: DevicePlan, id: string): string[]
     },
   });
   return [`${user}${forwards.join("")}`, ...recorded];
-}
-
-/** Segments of loops, in the order of their first device. */
-function segments(plan: Plan): string[] {
-  const names = plan.machine.devices.flatMap(({ network }) =>
-    network?.backend.kind === "loop" ? [network.backend.segment] : []
-  );
-  return [...new Set(names)];
 }
 
 function networkLosses({ name, network }: DevicePlan): string[] {

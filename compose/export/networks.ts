@@ -1,7 +1,8 @@
-// What address translation in user space needs to know: the network of a device, by version of the protocol. The
-// backend has the addresses of the other end, and the TCP/IP component above the driver the length of the prefix.
+// What is on the other end of a network device, for those who have to make it. For address translation: the network of
+// a device, by version of IP; the backend has the addresses of the other end, and the TCP/IP component above the driver
+// the length of the prefix.
 import { ipText, parseNetwork } from "../../schemas/internet_address.ts";
-import type { DevicePlan, Plan, UserNetworkPlan } from "../../schemas/plan.ts";
+import type { DevicePlan, LoopPlan, Plan, UserNetworkPlan } from "../../schemas/plan.ts";
 
 /** One version's addresses. */
 export interface Subnet {
@@ -54,3 +55,14 @@ function prefixLength(plan: Plan, device: DevicePlan, address: string): number |
 export function isClosed({ allow }: UserNetworkPlan): boolean {
   return !allow.some(({ host, port }) => host === "*" && port === undefined);
 }
+
+/** Which of the plan's segments it is that a device is on, from 0, in the order of their first devices. */
+export function segmentOf(plan: Plan, { segment }: LoopPlan): number {
+  const names = plan.machine.devices.flatMap(({ network }) =>
+    network?.backend.kind === "loop" ? [network.backend.segment] : []
+  );
+  return [...new Set(names)].indexOf(segment);
+}
+
+/** A segment as a bridge of the host: names of interfaces have 15 characters at most. */
+export const bridgeOf = (plan: Plan, loop: LoopPlan) => `segment${segmentOf(plan, loop)}`;
