@@ -11,7 +11,7 @@ import {
   ringNote,
   softwareNotes,
 } from "./notes.ts";
-import { type DomainParts, ownedBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
+import { type DomainParts, machineBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
 import { bridgeOf, isClosed, type Subnet, subnetOf } from "./networks.ts";
 import { comment, type Content, document, element } from "./xml.ts";
 
@@ -33,7 +33,7 @@ function domainElement(plan: Plan, parts: DomainParts) {
     { type: "qemu" },
     comment(...notes(plan, parts)),
     element("name", {}, `${plan.name}-${domain.name}`),
-    element("memory", { unit: "KiB" }, String(ownedBytes(parts) / 1024)),
+    element("memory", { unit: "KiB" }, String(machineBytes(parts) / 1024)),
     element("vcpu", {}, String(domain.primary ? plan.machine.harts : 1)),
     element(
       "os",
@@ -72,7 +72,7 @@ function notes(plan: Plan, { domain, rings }: DomainParts): string[] {
     "",
     "What libvirt has no words for:",
     "- addresses: the memory of a virtual machine begins at 0x80000000, and firmware gives devices their",
-    "  registers and interrupts. A ring's size is rounded up to a power of two.",
+    "  registers and interrupts. A ring's size is rounded up to a power of two; a machine has 16 MiB at least.",
     "- the IOMMU's second stage: a device reaches the memory of its machine and no other, rings included.",
     "  Its first stage is the driver's, and libvirt knows no RISC-V IOMMU.",
     ...rings.length > 0

@@ -107,15 +107,18 @@ export function networkNotes(name: string, { backend, capture }: NetworkPlan): s
       ...recorded,
     ];
   }
-  const reach = backend.allow.map(({ host, port }) => `${host}:${port ?? "*"}`).join(" ");
+  const reach = backend.allow.map(({ host, port }) => `${place(host)}:${port ?? "*"}`).join(" ");
   const dns = Object.entries(backend.dns).map(([host, address]) => `${host} is ${address}`);
   return [
     `Network ${name}: addresses translated; reaches ${reach || "nothing"}${
       dns.length > 0 ? `; ${dns.join(", ")}` : ""
     }.`,
     ...backend.forward.map(({ protocol, host, port, to }) =>
-      `Network ${name}: ${protocol} ${host}:${port} of the host leads to port ${to}.`
+      `Network ${name}: ${protocol} ${place(host)}:${port} of the host leads to port ${to}.`
     ),
     ...recorded,
   ];
 }
+
+/** A host before a colon and a port. */
+export const place = (host: string) => host.includes(":") ? `[${host}]` : host;

@@ -50,6 +50,11 @@ export function staysAsItIs({ rootfs }: DevicePlan): boolean {
   return rootfs !== undefined && rootfs.keep === undefined;
 }
 
+/** What its virtual machine gets: firmware, a kernel and a device tree have to fit besides. */
+export function machineBytes(parts: DomainParts): number {
+  return Math.max(16 << 20, ownedBytes(parts));
+}
+
 /** A name as an identifier of C: names have no capitals, so that no two become one. */
 export function identifier(name: string): string {
   return name.replaceAll("_", "U").replaceAll("-", "_");

@@ -7,11 +7,12 @@ import {
   diskNotes,
   domainNotes,
   networkNotes,
+  place,
   recoveryNote,
   ringNote,
   softwareNotes,
 } from "./notes.ts";
-import { type DomainParts, ownedBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
+import { type DomainParts, machineBytes, partsOf, ringDeviceBytes, staysAsItIs } from "./parts.ts";
 import { isClosed, segmentOf, subnetOf } from "./networks.ts";
 
 const PROGRAM = "qemu-system-riscv64";
@@ -46,7 +47,7 @@ function script(plan: Plan, parts: DomainParts): string[] {
     "",
     "What QEMU has no words for:",
     "- addresses: the memory of a virtual machine begins at 0x80000000, and firmware gives devices their",
-    "  registers and interrupts. A ring's size is rounded up to a power of two.",
+    "  registers and interrupts. A ring's size is rounded up to a power of two; a machine has 16 MiB at least.",
     "- the IOMMU's second stage: a device reaches the memory of its machine and no other, rings included.",
     "  Its first stage is the driver's: a RISC-V IOMMU, from QEMU 9.2; `IOMMU= sh FILE` goes without.",
     ...rings.length > 0
@@ -92,7 +93,9 @@ function commandLine(plan: Plan, parts: DomainParts): string[] {
   return [
     `-name ${quote(`${plan.name}-${domain.name}`)}`,
     "-no-user-config -nodefaults -display none",
-    `-machine virt -smp ${domain.primary ? plan.machine.harts : 1} -m ${ownedBytes(parts) / 1024}k`,
+    `-machine virt -smp ${domain.primary ? plan.machine.harts : 1} -m ${
+      machineBytes(parts) / 1024
+    }k`,
     `-kernel "\${KERNEL:-${domain.name}.elf}"`,
     "${IOMMU--device riscv-iommu-pci}",
     "-device pvpanic-pci -action panic=exit-failure",
@@ -234,7 +237,7 @@ function networkLosses({ name, network }: DevicePlan): string[] {
       : [],
     ...Object.keys(backend.dns).length > 0 ? [`Network ${name}: QEMU serves no such names.`] : [],
     ...backend.forward.filter(({ host }) => host.includes(":")).map(({ host, port }) =>
-      `Network ${name}: QEMU forwards no port of IPv6: ${host}:${port} is left out.`
+      `Network ${name}: QEMU forwards no port of IPv6: ${place(host)}:${port} is left out.`
     ),
   ];
 }

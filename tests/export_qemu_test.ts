@@ -1,0 +1,157 @@
+// Virtual machines of QEMU, as QEMU itself takes their command lines; and the loop that restarts them.
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { toQemu } from "../compose/export/qemu.ts";
+import { machineBytes, partsOf, ringDeviceBytes } from "../compose/export/parts.ts";
+import type { DevicePlan, Plan } from "../schemas/plan.ts";
+import { examplePlan, exportedPlans } from "./exported_plans.ts";
+import { lacks, tell } from "./host_tools.ts";
+
+const PROGRAM = "qemu-system-riscv64";
+const ignore = lacks("Tests of QEMU's virtual machines", PROGRAM);
+const hasIommu = !ignore &&
+  (await tell(PROGRAM, ["-device", "help"])).out.includes("riscv-iommu-pci");
+if (!ignore && !hasIommu) {
+  console.warn("QEMU is asked without a RISC-V IOMMU: it is older than 9.2");
+}
+
+/** What QEMU's monitor calls a model. */
+const drivers: Record<DevicePlan["model"], string> = {
+  "virtio-blk": "virtio-blk-pci",
+  "virtio-console": "virtio-serial-pci",
+  "virtio-net": "virtio-net-pci",
+  "virtio-rng": "virtio-rng-pci",
+};
+
+/** Plans that QEMU can start here: without interfaces of the host, and with as much memory as there may be. */
+function startable(plan: Plan): Plan {
+  const base = plan.domains.map((domain) => ({
+    ...domain,
+    memory: { ...domain.memory, sizeBytes: Math.min(domain.memory.sizeBytes, 64 << 20) },
+  }));
+  const devices = plan.machine.devices.map((device) => ({
+    ...device,
+    ...device.image === undefined ? {} : { image: device.image.split("/").at(-1)! },
+    ...device.network && {
+      network: {
+        ...device.network,
+        ...device.network.capture === undefined ? {} : { capture: "all, frames.pcap" },
+        backend: device.network.backend.kind === "user"
+          // Ports may be taken here.
+          ? { ...device.network.backend, forward: [] }
+          : device.network.backend,
+      },
+    },
+  }));
+  return {
+    ...plan,
+    domains: base,
+    machine: { ...plan.machine, devices, userMemoryBytes: 16 << 20 },
+  };
+}
+
+for (const [name, plan] of await exportedPlans()) {
+  const tap = plan.machine.devices.some(({ network }) => network?.backend.kind === "tap");
+  const fn = async () => {
+    const folder = Deno.makeTempDirSync();
+    const memories: string[] = [];
+    try {
+      // Memory of the rings has a name in the whole host: that of this run's folder.
+      const system = folder.split("/").at(-1)!;
+      const started = { ...startable(plan), name: system };
+      const parts = partsOf(started);
+      for (const [index, { name: file, text }] of toQemu(started).entries()) {
+        const { domain, devices, rings } = parts[index];
+        // Nothing runs: the machine stops before its first instruction.
+        Deno.writeTextFileSync(`${folder}/${domain.name}.elf`, "\x13\0\0\0");
+        for (const device of devices.filter(({ model }) => model === "virtio-blk")) {
+          const image = `${folder}/${device.image ?? `${device.name}.img`}`;
+          Deno.writeFileSync(image, new Uint8Array(1 << 20));
+        }
+        memories.push(...rings.map(({ ring }) => `/dev/shm/${system}-${ring.name}`));
+        // The monitor is standard input and output here, which the first console has otherwise.
+        const script = text.replace(/-chardev stdio,id=([^,]+),signal=off/, "-chardev null,id=$1");
+        Deno.writeTextFileSync(`${folder}/${file}`, script);
+        const { code, out, err } = await tell(
+          "timeout",
+          ["20", "sh", file, "-S", "-monitor", "stdio"],
+          {
+            cwd: folder,
+            env: hasIommu ? {} : { IOMMU: "" },
+            stdin: "info qtree\ninfo memdev\ninfo memory_size_summary\nquit\n",
+          },
+        );
+        assertEquals([code, err], [0, ""], file);
+        assertStringIncludes(out, `base memory: ${machineBytes(parts[index])}`);
+        for (const device of devices) {
+          assertStringIncludes(out, `dev: ${drivers[device.model]}, id "${device.name}"`);
+        }
+        for (const { ring } of rings) {
+          assertStringIncludes(out, `dev: ivshmem-plain, id "ring.${ring.name}"`);
+          assertStringIncludes(
+            out,
+            `memory backend: ring.${ring.name}\r\n  size:  ${ringDeviceBytes(ring)}`,
+          );
+          const { size } = Deno.statSync(`/dev/shm/${system}-${ring.name}`);
+          assertEquals(size, ringDeviceBytes(ring));
+        }
+        assertEquals(out.match(/dev: ivshmem-plain/g)?.length ?? 0, rings.length);
+        assertEquals(out.includes("dev: riscv-iommu-pci"), hasIommu);
+      }
+      assertEquals(
+        memories.sort(),
+        plan.rings.flatMap(({ name }) => Array(2).fill(`/dev/shm/${system}-${name}`)).sort(),
+      );
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+      for (const memory of new Set(memories)) Deno.removeSync(memory);
+    }
+  };
+  const skipped = tap ? " (skipped, it takes an interface of the host)" : "";
+  Deno.test({
+    name: `QEMU, ${name}: it takes each command line${skipped}`,
+    ignore: ignore || tap,
+    fn,
+  });
+}
+
+/** Runs a domain's script over a QEMU that fails so many times, and then ends well. */
+async function fails(times: number): Promise<{ code: number; err: string; starts: number }> {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const storage = toQemu(await examplePlan("examples/quickstart.yaml"))[1];
+    Deno.writeTextFileSync(`${folder}/${storage.name}`, storage.text);
+    Deno.writeTextFileSync(
+      `${folder}/${PROGRAM}`,
+      `#!/bin/sh\necho start >>starts\n[ "$(wc -l <starts)" -gt ${times} ]\n`,
+      { mode: 0o755 },
+    );
+    const { code, err } = await tell("sh", [storage.name], {
+      cwd: folder,
+      env: { PATH: `${folder}:/usr/bin:/bin` },
+    });
+    const starts = Deno.readTextFileSync(`${folder}/starts`).trim().split("\n").length;
+    return { code, err, starts };
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("QEMU: a machine that fails is started again as often as the plan says", async () => {
+  assertEquals(await fails(0), { code: 0, err: "", starts: 1 });
+  assertEquals(await fails(30), { code: 0, err: "", starts: 31 });
+  assertEquals(await fails(31), { code: 1, err: "storage failed 31 times\n", starts: 31 });
+});
+
+Deno.test("QEMU: ports lead where the plan says, and the machine reaches no more than that", async () => {
+  const text = (plan: Plan) => toQemu(plan).map(({ text }) => text).join("");
+  const plans = await exportedPlans();
+  assertStringIncludes(text(plans.get("examples/web.yaml")!), "restrict=on,");
+  assertStringIncludes(
+    text(plans.get("examples/web.yaml")!),
+    ",hostfwd=tcp:127.0.0.1:8080-10.0.2.15:80 ",
+  );
+  assertStringIncludes(text(plans.get("odd, closed")!), "restrict=on,");
+  assertStringIncludes(text(plans.get("odd, closed")!), "[::1]:8081 is left out");
+  assertStringIncludes(text(plans.get("odd, open")!), "restrict=off,");
+  assertStringIncludes(text(plans.get("odd, tap")!), "-netdev tap,id=backend.net0,ifname=tap7,");
+});
