@@ -80,6 +80,8 @@ Deno.test("export: names and numbers of all that a plan has are in each target's
         ...plan.machine.devices.flatMap((device) => [
           `Device ${device.name} (${device.model}), driven by ${device.driver}: ` +
           `registers 0x${device.registers.toString(16)}, interrupt ${device.interrupt};`,
+          ...device.image === undefined ? [] : [JSON.stringify(device.image)],
+          ...device.network ? [device.network.mac] : [],
           ...device.network?.backend.kind === "user"
             ? device.network.backend.allow.map(({ host }) => host)
             : [],

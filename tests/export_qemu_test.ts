@@ -55,9 +55,7 @@ for (const [name, plan] of await exportedPlans()) {
     const folder = Deno.makeTempDirSync();
     const memories: string[] = [];
     try {
-      // Memory of the rings has a name in the whole host: that of this run's folder.
-      const system = folder.split("/").at(-1)!;
-      const started = { ...startable(plan), name: system };
+      const started = startable(plan);
       const parts = partsOf(started);
       for (const [index, { name: file, text }] of toQemu(started).entries()) {
         const { domain, devices, rings } = parts[index];
@@ -67,10 +65,14 @@ for (const [name, plan] of await exportedPlans()) {
           const image = `${folder}/${device.image ?? `${device.name}.img`}`;
           Deno.writeFileSync(image, new Uint8Array(1 << 20));
         }
-        memories.push(...rings.map(({ ring }) => `/dev/shm/${system}-${ring.name}`));
         // The monitor is standard input and output here, which the first console has otherwise.
-        const script = text.replace(/-chardev stdio,id=([^,]+),signal=off/, "-chardev null,id=$1");
+        // And memory of the rings is this run's own.
+        const script = text.replaceAll("/dev/shm/", `${folder}/`).replace(
+          /-chardev stdio,id=([^,]+),signal=off/,
+          "-chardev null,id=$1",
+        );
         Deno.writeTextFileSync(`${folder}/${file}`, script);
+        memories.push(...[...script.matchAll(/mem-path=([^,]+),/g)].map(([, path]) => path));
         const { code, out, err } = await tell(
           "timeout",
           ["20", "sh", file, "-S", "-monitor", "stdio"],
@@ -91,7 +93,7 @@ for (const [name, plan] of await exportedPlans()) {
             out,
             `memory backend: ring.${ring.name}\r\n  size:  ${ringDeviceBytes(ring)}`,
           );
-          const { size } = Deno.statSync(`/dev/shm/${system}-${ring.name}`);
+          const { size } = Deno.statSync(`${folder}/${plan.name}-${ring.name}`);
           assertEquals(size, ringDeviceBytes(ring));
         }
         assertEquals(out.match(/dev: ivshmem-plain/g)?.length ?? 0, rings.length);
@@ -99,11 +101,10 @@ for (const [name, plan] of await exportedPlans()) {
       }
       assertEquals(
         memories.sort(),
-        plan.rings.flatMap(({ name }) => Array(2).fill(`/dev/shm/${system}-${name}`)).sort(),
+        plan.rings.flatMap(({ name }) => Array(2).fill(`${folder}/${plan.name}-${name}`)).sort(),
       );
     } finally {
       Deno.removeSync(folder, { recursive: true });
-      for (const memory of new Set(memories)) Deno.removeSync(memory);
     }
   };
   const skipped = tap ? " (skipped, it takes an interface of the host)" : "";

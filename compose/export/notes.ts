@@ -76,28 +76,34 @@ export function deviceNote(plan: Plan, device: DevicePlan): string {
     }.`;
 }
 
-/** What a disk is made of, where it is not an image as it is. */
-export function diskNotes({ name, image, create, rootfs }: DevicePlan): string[] {
+/** A disk's image, and what it is made of. */
+export function diskNotes({ name, image, create, rootfs, readOnly }: DevicePlan): string[] {
   const { debian, folder, tar, image: base, keep } = rootfs ?? {};
   const origin = debian
     ? `packages of Debian ${debian.suite}: ${debian.packages.join(" ")}`
     : JSON.stringify(folder ?? tar ?? base);
+  const refused = readOnly ? `Disk ${name}: writes are refused.` : undefined;
+  const made = create
+    ? `Disk ${name}: its image is made first, ${create.format} of ${create.sizeBytes} bytes.`
+    : undefined;
   return [
-    ...create && image !== undefined
-      ? [`Disk ${name}: make its image first, ${create.format} of ${create.sizeBytes} bytes.`]
-      : [],
-    ...rootfs
-      ? [`Disk ${name} is made by this toolkit of ${origin}; put an image in its place.`]
-      : [],
-    ...keep === undefined ? [] : [`Disk ${name}: changes go to ${JSON.stringify(keep)} here.`],
-  ];
+    image === undefined ? undefined : `Disk ${name}: image ${JSON.stringify(image)}.`,
+    made,
+    rootfs && `Disk ${name} is made by this toolkit of ${origin}; put an image in its place.`,
+    rootfs &&
+    `Disk ${name}: changes go to ${keep === undefined ? "memory" : JSON.stringify(keep)} here.`,
+    refused,
+  ].filter((line) => line !== undefined);
 }
 
 /** What a network's other end allows. */
-export function networkNotes(name: string, { backend, capture }: NetworkPlan): string[] {
-  const recorded = capture === undefined
-    ? []
-    : [`Network ${name}: all frames are written to ${JSON.stringify(capture)} here.`];
+export function networkNotes(name: string, { mac, backend, capture }: NetworkPlan): string[] {
+  const recorded = [
+    `Network ${name}: its address is ${mac}.`,
+    ...capture === undefined
+      ? []
+      : [`Network ${name}: all frames are written to ${JSON.stringify(capture)} here.`],
+  ];
   if (backend.kind === "tap") return [`Network ${name}: interface ${backend.name}.`, ...recorded];
   if (backend.kind === "loop") {
     const { segment, loss, duplication, reordering, delayMs, seed } = backend;
