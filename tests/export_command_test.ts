@@ -45,6 +45,9 @@ Deno.test("export: 1 for a broken manifest, 2 for wrong use", async () => {
   const diagnosed = await run("--to", "qemu", broken);
   assertEquals([diagnosed.code, diagnosed.out], [1, ""]);
   assertStringIncludes(diagnosed.err, "error[E0305]");
+  const data = await run("--json", "--to", "qemu", broken);
+  assertEquals([data.code, data.err], [1, ""]);
+  assertEquals(JSON.parse(data.out).diagnostics[0].code, "E0305");
   const unknown = await run("--to", "bochs", example);
   assertEquals([unknown.code, unknown.err], [
     2,

@@ -4,6 +4,7 @@ import { toQemu } from "../compose/export/qemu.ts";
 import { machineBytes, partsOf, ringDeviceBytes } from "../compose/export/parts.ts";
 import type { DevicePlan, Plan } from "../schemas/plan.ts";
 import { examplePlan, exportedPlans } from "./exported_plans.ts";
+import { COMPILER } from "./guest/cross_compiler.ts";
 import { lacks, tell } from "./host_tools.ts";
 
 const PROGRAM = "qemu-system-riscv64";
@@ -49,6 +50,14 @@ function startable(plan: Plan): Plan {
   };
 }
 
+/** A script whose rings are in a folder, and whose first console is not the standard input and output. */
+function ofThisRun(script: string, folder: string): string {
+  return script.replaceAll("/dev/shm/", `${folder}/`).replace(
+    /-chardev stdio,id=([^,]+),signal=off/,
+    "-chardev null,id=$1",
+  );
+}
+
 for (const [name, plan] of await exportedPlans()) {
   const tap = plan.machine.devices.some(({ network }) => network?.backend.kind === "tap");
   const fn = async () => {
@@ -65,12 +74,7 @@ for (const [name, plan] of await exportedPlans()) {
           const image = `${folder}/${device.image ?? `${device.name}.img`}`;
           Deno.writeFileSync(image, new Uint8Array(1 << 20));
         }
-        // The monitor is standard input and output here, which the first console has otherwise.
-        // And memory of the rings is this run's own.
-        const script = text.replaceAll("/dev/shm/", `${folder}/`).replace(
-          /-chardev stdio,id=([^,]+),signal=off/,
-          "-chardev null,id=$1",
-        );
+        const script = ofThisRun(text, folder);
         Deno.writeTextFileSync(`${folder}/${file}`, script);
         memories.push(...[...script.matchAll(/mem-path=([^,]+),/g)].map(([, path]) => path));
         const { code, out, err } = await tell(
@@ -114,6 +118,41 @@ for (const [name, plan] of await exportedPlans()) {
     fn,
   });
 }
+
+Deno.test({
+  name: "QEMU: what one machine writes to a ring, the other reads",
+  ignore: ignore || lacks("Kernels of virtual machines", COMPILER),
+  fn: async () => {
+    const folder = Deno.makeTempDirSync();
+    const source = new URL("bare/ring_turn.c", import.meta.url).pathname;
+    try {
+      const files = toQemu(startable(await examplePlan("examples/quickstart.yaml")));
+      Deno.writeFileSync(`${folder}/quickstart.img`, new Uint8Array(1 << 20));
+      const ends = files.map(async ({ name, text }, index) => {
+        // The service domain goes first.
+        const kernel = name.replace(".sh", ".elf");
+        const compiled = await tell(COMPILER, [
+          ...["-march=rv64ima_zicsr", "-mabi=lp64", "-mcmodel=medany", "-O1", "-ffreestanding"],
+          ...["-nostdlib", "-static", "-Wl,-Ttext=0x80000000,--build-id=none,-e,start"],
+          ...[`-DTURN=${1 - index}`, "-o", `${folder}/${kernel}`, source],
+        ]);
+        assertEquals(compiled, { code: 0, out: "", err: "" });
+        Deno.writeTextFileSync(`${folder}/${name}`, ofThisRun(text, folder));
+        const env = { IOMMU: "" };
+        return await tell("timeout", ["60", "sh", name, "-bios", "none"], { cwd: folder, env });
+      });
+      for (const { code, err } of await Promise.all(ends)) assertEquals([code, err], [0, ""]);
+      const [first] = new Uint32Array(
+        Deno.readFileSync(`${folder}/quickstart-primary-storage-files`).buffer,
+        0,
+        1,
+      );
+      assertEquals(first, 2);
+    } finally {
+      Deno.removeSync(folder, { recursive: true });
+    }
+  },
+});
 
 /** Runs a domain's script over a QEMU that fails so many times, and then ends well. */
 async function fails(times: number): Promise<{ code: number; err: string; starts: number }> {

@@ -1,6 +1,6 @@
 // Tools of the host that tests compare with, where it has them.
 
-/** Whether the host has all of these commands; says which it lacks, once for each file of tests. */
+/** Whether the host lacks some of these commands; says which, once for each file of tests. */
 export function lacks(tests: string, ...commands: string[]): boolean {
   const missing = commands.filter((command) => !installed(command));
   if (missing.length > 0) console.warn(`${tests} do not run: ${missing.join(" and ")} is missing`);
@@ -9,8 +9,8 @@ export function lacks(tests: string, ...commands: string[]): boolean {
 
 function installed(command: string): boolean {
   try {
-    new Deno.Command(command, { args: ["--version"], stdout: "null", stderr: "null" }).outputSync();
-    return true;
+    return new Deno.Command(command, { args: ["--version"], stdout: "null", stderr: "null" })
+      .outputSync().success;
   } catch (failure) {
     if (failure instanceof Deno.errors.NotFound) return false;
     throw failure;

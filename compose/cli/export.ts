@@ -11,8 +11,9 @@ const names = Object.keys(targets).join(", ");
 
 export const exportCommand = new Command()
   .description(
-    "Write the plan as the configuration of another system: one file, or one a domain.\n" +
-      "Comments in it say what that system cannot express; docs/exports.md has a table.",
+    "Write the plan as another system's configuration.\n" +
+      "One file, or one a domain. Comments in it say what that system cannot express;\n" +
+      "docs/exports.md has a table.",
   )
   .arguments("<file:string>")
   .option("-t, --to <target:string>", names, { required: true })

@@ -206,6 +206,7 @@ function notes(plan: Plan): string[] {
     "What Microkit has no words for:",
     "- the IOMMU: on RISC-V it sets none up, so that a driver can have its device write anywhere. Drivers are",
     "  trusted here, and the plan's second stage is not there.",
+    "- the board: registers and interrupts are the plan's. Put those of your board's devices in their place.",
     "- addresses of memory: the tool chooses them, for the kernel is where the plan's memory is. Virtual ones keep",
     "  the plan's order, and those of registers are the plan's.",
     "- the limit on restarts, the time between them, the heartbeat: supervisor.elf does that in its entry point",

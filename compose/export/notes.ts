@@ -82,18 +82,13 @@ export function diskNotes({ name, image, create, rootfs, readOnly }: DevicePlan)
   const origin = debian
     ? `packages of Debian ${debian.suite}: ${debian.packages.join(" ")}`
     : JSON.stringify(folder ?? tar ?? base);
-  const refused = readOnly ? `Disk ${name}: writes are refused.` : undefined;
-  const made = create
-    ? `Disk ${name}: its image is made first, ${create.format} of ${create.sizeBytes} bytes.`
-    : undefined;
   return [
-    image === undefined ? undefined : `Disk ${name}: image ${JSON.stringify(image)}.`,
-    made,
+    image && `Disk ${name}: image ${JSON.stringify(image)}.`,
+    create && `Disk ${name}: make its image first, ${create.format} of ${create.sizeBytes} bytes.`,
     rootfs && `Disk ${name} is made by this toolkit of ${origin}; put an image in its place.`,
-    rootfs &&
-    `Disk ${name}: changes go to ${keep === undefined ? "memory" : JSON.stringify(keep)} here.`,
-    refused,
-  ].filter((line) => line !== undefined);
+    rootfs && `Disk ${name}: changes go to ${keep ? JSON.stringify(keep) : "memory"} here.`,
+    readOnly && `Disk ${name}: writes are refused.`,
+  ].filter((line) => typeof line === "string");
 }
 
 /** What a network's other end allows. */
