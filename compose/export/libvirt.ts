@@ -6,6 +6,7 @@ import {
   deviceNote,
   diskNotes,
   domainNotes,
+  hostReachedNote,
   networkNotes,
   recoveryNote,
   ringNote,
@@ -217,7 +218,7 @@ function networkLosses(plan: Plan, { name, network }: DevicePlan): string[] {
         `Network ${name}: passt lets the machine reach what the host does, which is more than the plan:`,
         "its link is down until you have something in place that keeps it (virsh domif-setlink).",
       ]
-      : [],
+      : [hostReachedNote(name)],
     ...Object.keys(backend.dns).length > 0
       ? [`Network ${name}: libvirt serves no such names.`]
       : [],

@@ -123,3 +123,7 @@ export function networkNotes(name: string, { mac, backend, capture }: NetworkPla
 
 /** A host before a colon and a port. */
 export const place = (host: string) => host.includes(":") ? `[${host}]` : host;
+
+/** What the backends of QEMU have no option against. */
+export const hostReachedNote = (name: string) =>
+  `Network ${name}: the machine reaches the host, too, by its gateway; in this toolkit \`*\` is others alone.`;

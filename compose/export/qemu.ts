@@ -6,6 +6,7 @@ import {
   deviceNote,
   diskNotes,
   domainNotes,
+  hostReachedNote,
   networkNotes,
   place,
   recoveryNote,
@@ -232,6 +233,7 @@ function networkLosses({ name, network }: DevicePlan): string[] {
     return [`Network ${name}: QEMU loses, repeats, reorders and delays nothing.`];
   }
   return [
+    ...isClosed(backend) ? [] : [hostReachedNote(name)],
     ...backend.allow.length > 0 && isClosed(backend)
       ? [`Network ${name}: QEMU knows no list of hosts, so the machine reaches none.`]
       : [],
