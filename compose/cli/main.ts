@@ -8,6 +8,7 @@ import { compileCommand } from "./compile.ts";
 import { configCommand } from "./config.ts";
 import { experimentCommand } from "./experiment.ts";
 import { explainCommand } from "./explain.ts";
+import { exportCommand } from "./export.ts";
 import { faultCommand } from "./fault.ts";
 import { graphCommand } from "./graph.ts";
 import { makeExecCommand } from "./exec.ts";
@@ -45,6 +46,7 @@ const main = new Command()
   .command("config", configCommand)
   .command("compile", compileCommand)
   .command("graph", graphCommand)
+  .command("export", exportCommand)
   .command("compare", compareCommand)
   .command("experiment", experimentCommand)
   .command("up", upCommand)

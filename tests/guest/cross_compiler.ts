@@ -1,29 +1,12 @@
 // Makes guest programs: C sources to static RISC-V programs, by the cross compiler that is installed.
 
-const COMPILER = "riscv64-linux-gnu-gcc";
+import { lacks } from "../host_tools.ts";
+
+export const COMPILER = "riscv64-linux-gnu-gcc";
 export const QEMU = "qemu-riscv64-static";
 
-function installed(command: string): boolean {
-  try {
-    return new Deno.Command(command, { args: ["--version"], stdout: "null", stderr: "null" })
-      .outputSync().success;
-  } catch (failure) {
-    if (failure instanceof Deno.errors.NotFound) return false;
-    throw failure;
-  }
-}
-
-/** What guest tests need and this machine has not; empty where they can run. */
-export function missingTools(): string[] {
-  return [COMPILER, QEMU].filter((command) => !installed(command));
-}
-
 /** Whether guest tests cannot run here; says so, once for each file of tests. */
-export function lacksTools(tests: string): boolean {
-  const missing = missingTools();
-  if (missing.length > 0) console.warn(`${tests} do not run: ${missing.join(" and ")} is missing`);
-  return missing.length > 0;
-}
+export const lacksTools = (tests: string): boolean => lacks(tests, COMPILER, QEMU);
 
 /** Compiles `<name>.c` of a folder to `<into>/<name>`, each by itself, two at a time. @param linked statically, or not */
 export async function compilePrograms(
