@@ -54,7 +54,7 @@ export type {
 // What programs use.
 export { ExitProgram, PosixError } from "./runtime/user/native/program_end.ts";
 export type { Entry, PollEntry, Stat } from "./runtime/user/native/structures.ts";
-export type { Lock } from "./runtime/kernel/process/sys_fcntl.ts";
+export type { Lock } from "./runtime/kernel/process/file/sys_fcntl.ts";
 export {
   AT,
   F,

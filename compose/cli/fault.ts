@@ -4,9 +4,9 @@ import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { FaultDescription } from "../../schemas/plan.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { ControlClient, Refused } from "./control_client.ts";
+import { ControlClient, Refused } from "./system/control_client.ts";
 import { parseDuration } from "./duration.ts";
-import { findRunning } from "./find_system.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 
 interface Options extends Shared {

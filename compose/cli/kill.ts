@@ -1,9 +1,9 @@
 // `compose kill`: a signal to programs of a running system.
 import { Command, ValidationError } from "@cliffy/command";
-import { SIG } from "../../runtime/kernel/process/signal.ts";
+import { SIG } from "../../runtime/kernel/process/signal/signal.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { ControlClient, Refused } from "./control_client.ts";
-import { findRunning } from "./find_system.ts";
+import { ControlClient, Refused } from "./system/control_client.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 
 export const killCommand = new Command()

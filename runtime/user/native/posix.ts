@@ -4,7 +4,7 @@ import { callNumber } from "../../../schemas/syscalls.ts";
 import { AT, F, LOCK, O, POLL, SEEK } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { toByteString } from "../../kernel/vfs/protocol.ts";
-import type { Lock } from "../../kernel/process/sys_fcntl.ts";
+import type { Lock } from "../../kernel/process/file/sys_fcntl.ts";
 import { ExitProgram, PosixError } from "./program_end.ts";
 import {
   decodeEntries,

@@ -8,7 +8,7 @@ import { AF } from "../../network/constants.ts";
 import { FIRST_SOCKET_INODE, SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { NS_PER_SECOND } from "../clock.ts";
+import { NS_PER_SECOND } from "../time/clock.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
 import { ReceivedAhead } from "./received_ahead.ts";
 import { SendBehind } from "./send_behind.ts";

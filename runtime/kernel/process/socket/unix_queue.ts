@@ -1,7 +1,7 @@
 // What waits at a UNIX socket to be received: datagrams one by one, or a stream whose pieces keep the open files and
 // the sender that they came with.
 import { MSG } from "../../network/constants.ts";
-import type { Description } from "../description.ts";
+import type { Description } from "../file/description.ts";
 import { type Incoming, type Outgoing, roomOf, scatter, type Sender } from "./socket.ts";
 
 /** Small pieces of a stream become one of up to this. */

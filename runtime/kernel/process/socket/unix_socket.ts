@@ -5,7 +5,7 @@ import type { Environment } from "../../environment.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { releaseAll } from "../descriptor_table.ts";
+import { releaseAll } from "../file/descriptor_table.ts";
 import { getInt } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 import {
