@@ -17,12 +17,8 @@ import { VirtioRng } from "../../hardware/device/virtio_rng.ts";
 import { openClock } from "../../hypervisor/memory/host_clock.ts";
 import { MemoryOpener } from "../../hypervisor/memory/opener.ts";
 import { isPolled, type MemoryGrant } from "../../hypervisor/memory/shared_memory.ts";
-import type {
-  DevicePlan,
-  FaultDescription,
-  FaultPlan,
-  MachinePlan,
-} from "../../../schemas/plan.ts";
+import type { DevicePlan, MachinePlan } from "../../../schemas/machine_plan.ts";
+import type { FaultDescription, FaultPlan } from "../../../schemas/plan.ts";
 import { OverlayImage } from "../../image/overlay/overlay_image.ts";
 import { Attention } from "../attention.ts";
 import { HostCalls, runDevices } from "./device_loop.ts";

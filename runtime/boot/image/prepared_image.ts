@@ -1,7 +1,8 @@
 // A root file system on which the machine itself has run commands, as the scripts of an installer do: made once
 // of the same base and the same commands, and kept beside the base.
 import type { BootOptions, RunningMachine } from "../../boot.ts";
-import type { DevicePlan, Plan } from "../../../schemas/plan.ts";
+import type { DevicePlan } from "../../../schemas/machine_plan.ts";
+import type { Plan } from "../../../schemas/plan.ts";
 import { sha256Of } from "../../image/debian/store.ts";
 import type { Progress } from "../../image/progress.ts";
 

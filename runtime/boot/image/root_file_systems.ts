@@ -1,6 +1,7 @@
 // Root file systems that the plan describes, as images in a cache: made once of the same content, and never
 // written by a machine, which has an overlay of its own.
-import type { DevicePlan, Plan, RootfsPlan } from "../../../schemas/plan.ts";
+import type { DevicePlan, RootfsPlan } from "../../../schemas/machine_plan.ts";
+import type { Plan } from "../../../schemas/plan.ts";
 import { type BootForPreparation, preparedImage } from "./prepared_image.ts";
 import { BUILDER_VERSION, debianImage, entriesKey, imageFor } from "../../image/image_cache.ts";
 import { sha256Of } from "../../image/debian/store.ts";
