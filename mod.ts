@@ -19,6 +19,7 @@
 export { compile, load } from "./compose/disk.ts";
 export { type Diagnostic, type FileKind, isError, type Loaded, render } from "./compose/mod.ts";
 export type { Entry as NodeEntry, Node, SourceFile, Span } from "./compose/source/node.ts";
+export type * from "./schemas/machine_plan.ts";
 export type * from "./schemas/plan.ts";
 export type { System } from "./schemas/system.ts";
 
