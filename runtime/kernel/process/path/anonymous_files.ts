@@ -118,7 +118,7 @@ export class AnonymousFiles {
     const service = this.#mount?.service ?? new FileServer([filesystem], this.#environment);
     const mount = this.#mount ??= unlistedMount(service, "tmpfs", FILESYSTEM);
     const { uid, gid } = process.credential;
-    const inode = filesystem.newInode(mode, uid, gid, 0);
+    const inode = filesystem.newInode({ mode, uid, gid });
     inode.attributes.links = 0;
     inode.hold();
     const { handles } = service as FileServer;

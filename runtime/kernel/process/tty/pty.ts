@@ -160,8 +160,9 @@ export class PtyTable {
     if (number >= MOST_PTYS) fail(E.ENOSPC);
     const tty = new PseudoTerminal(process, number, new Pipe());
     const { uid } = process.credential;
-    const device = PTS_MAJOR << 8 | number;
-    const inode = this.#filesystem.newInode(S.IFCHR | 0o620, uid, TTY_GROUP, device);
+    const rdev = PTS_MAJOR << 8 | number;
+    const made = { mode: S.IFCHR | 0o620, uid, gid: TTY_GROUP, rdev };
+    const inode = this.#filesystem.newInode(made);
     this.#filesystem.root.attach(String(number), inode);
     this.#ptys.set(number, tty);
     return new MasterDescription(tty, this, file);
