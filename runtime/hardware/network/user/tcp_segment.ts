@@ -1,7 +1,8 @@
 // TCP segments (RFC 9293, 3.1) between the machine and the translation: read with suspicion, written with
 // what is left to the receiver's side told beside them.
 import type { Frame } from "../frame.ts";
-import { get16, get32, Protocol, put16, put32 } from "../wire.ts";
+import { get16, get32, put16, put32 } from "../../network_order.ts";
+import { Protocol } from "../wire.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 
 export const Flag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16 } as const;
