@@ -117,11 +117,11 @@ export class StreamSocket extends InternetSocket {
 
   send(message: Outgoing, flags: number): Blocking<number> {
     if (message.rights.length > 0) fail(E.EINVAL);
-    const { data } = message, { behind } = this.served;
+    const { data } = message, { behind } = this.served.sender;
     const passed = flags & (MSG.OOB | MSG.MORE);
     behind.throwToSender();
     if (!this.#mayGoOn(data.length, passed)) return this.#sendWaiting(message, flags, passed);
-    this.served.sendBehind(data.slice(), passed);
+    this.served.sender.sendBehind(data.slice(), passed);
     behind.throwToSender();
     return data.length;
   }
@@ -133,7 +133,8 @@ export class StreamSocket extends InternetSocket {
       const part = data.subarray(sent, sent + this.server.maxDataBytes);
       const payload = outgoingPayload(message, part);
       const args = [passed, address?.length ?? 0, ...this.served.told(), control?.length ?? 0];
-      const transfer = () => this.served.behind.inTurn(() => this.served.send(args, payload));
+      const transfer = () =>
+        this.served.sender.behind.inTurn(() => this.served.sender.send(args, payload));
       if (sent > 0 && !this.mayWait(flags)) {
         sent += (yield* transfer()) ?? 0;
         break;
@@ -143,7 +144,7 @@ export class StreamSocket extends InternetSocket {
       } catch (failure) {
         if (!(failure instanceof Errno) || sent === 0) throw failure;
         // What was sent is told; what happened to the connection will be, the next time.
-        if (!PASSING.includes(failure.errno)) this.served.behind.fail(failure);
+        if (!PASSING.includes(failure.errno)) this.served.sender.behind.fail(failure);
         break;
       }
     } while (sent < data.length);
@@ -152,7 +153,7 @@ export class StreamSocket extends InternetSocket {
 
   /** Whether the server will take so many bytes: a stream that is writable has a third of its buffer free. */
   #mayGoOn(bytes: number, flags: number): boolean {
-    const { connected, behind, isWritable } = this.served;
+    const { connected, isWritable, sender: { behind } } = this.served;
     return connected && !behind.busy && !this.#noWriting &&
       !this.#ownBuffers && bytes > 0 && bytes <= BEHIND_BYTES && (flags & MSG.OOB) === 0 &&
       isWritable;
@@ -161,7 +162,7 @@ export class StreamSocket extends InternetSocket {
   receive(message: Incoming, flags: number): Blocking<number> {
     // A connection has no queue of errors.
     if ((flags & MSG.ERRQUEUE) !== 0) fail(E.EAGAIN);
-    this.served.behind.throwToReceiver();
+    this.served.sender.behind.throwToReceiver();
     const known = (flags & MSG.WAITALL) === 0
       ? this.#receiveKnown(message, 0, roomOf(message), flags)
       : undefined;
@@ -206,7 +207,7 @@ export class StreamSocket extends InternetSocket {
     } catch (failure) {
       if (!(failure instanceof Errno) || !adds) throw failure;
       // What is here was received before that.
-      served.behind.fail(failure);
+      served.sender.behind.fail(failure);
     }
     if (got === undefined || adds) {
       if (got !== undefined) ahead.add(payload.subarray(RECEIVE_HEADER_BYTES, got));
@@ -243,7 +244,7 @@ export class StreamSocket extends InternetSocket {
   }
 
   override *shutdown(how: number): Coroutine<number> {
-    const served = this.served, { behind } = served;
+    const served = this.served, { behind } = served.sender;
     if (how !== SHUT.WR) {
       this.#noReading = true;
       served.refuseAll();
@@ -277,7 +278,7 @@ export class StreamSocket extends InternetSocket {
   protected override *ownOption(level: number, name: number): Coroutine<Uint8Array> {
     if (level === SOL.SOCKET && name === SO.ERROR) {
       const { served } = this, { connected, connecting, isWritable } = served;
-      const failure = served.behind.takeFailure();
+      const failure = served.sender.behind.takeFailure();
       if (failure !== undefined) return intOption(failure.errno);
       if ((connected || connecting) && isWritable) {
         // Who asks knows from this that he is connected.
