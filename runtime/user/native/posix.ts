@@ -40,8 +40,8 @@ function numberOf(name: string): number {
 
 /**
  * The system calls of one thread: each is that of the manual, whose page is named, with its errors. A method that
- * fails rejects with a {@link PosixError}. Offsets and lengths are bytes, the mode of a
- * file is its permissions (0o644), and paths that do not begin with a slash go from the working directory.
+ * fails rejects with a {@link PosixError}. Offsets and lengths are bytes, the mode of a file is its permissions (0o644),
+ * and paths that do not begin with a slash go from the working directory.
  */
 export class Sys {
   /** Made by whoever starts the thread. @param kernel what the thread calls */
