@@ -19,6 +19,7 @@
 export { compile, load } from "./compose/disk.ts";
 export { type Diagnostic, type FileKind, isError, type Loaded, render } from "./compose/mod.ts";
 export type { Entry as NodeEntry, Node, SourceFile, Span } from "./compose/source/node.ts";
+export type * from "./schemas/machine_plan.ts";
 export type * from "./schemas/plan.ts";
 export type { System } from "./schemas/system.ts";
 
@@ -54,7 +55,7 @@ export type {
 // What programs use.
 export { ExitProgram, PosixError } from "./runtime/user/native/program_end.ts";
 export type { Entry, PollEntry, Stat } from "./runtime/user/native/structures.ts";
-export type { Lock } from "./runtime/kernel/process/sys_fcntl.ts";
+export type { Lock } from "./runtime/kernel/process/file/sys_fcntl.ts";
 export {
   AT,
   F,

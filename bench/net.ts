@@ -81,14 +81,7 @@ async function nativeBulk(): Promise<number> {
     stdin: "null",
   }).spawn();
   try {
-    for (let tries = 0;; tries++) {
-      try {
-        return await receive(port, BULK_BYTES);
-      } catch (failure) {
-        if (!(failure instanceof Deno.errors.ConnectionRefused) || tries === 100) throw failure;
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    }
+    return await receive(port, BULK_BYTES);
   } finally {
     await child.status;
     Deno.removeSync(path);
@@ -148,14 +141,7 @@ export async function* net(settings: Settings): AsyncGenerator<Row> {
   const zeros = ["/bin/busybox", "dd", "if=/dev/zero", "bs=65536", `count=${BULK_BYTES >> 16}`];
   const fromMachine = async () => {
     await using _machine = await startMachine(isolated, [...send, ...zeros]);
-    for (let tries = 0;; tries++) {
-      try {
-        return await receive(port, BULK_BYTES);
-      } catch (failure) {
-        if (tries === 100) throw failure;
-        await new Promise((resolve) => setTimeout(resolve, 100));
-      }
-    }
+    return await receive(port, BULK_BYTES);
   };
   const pairs = await repeated(settings, bulk, settings.quick ? 1 : 3, async () => {
     const peer = await nativeBulk(), ours = await fromMachine();

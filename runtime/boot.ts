@@ -7,7 +7,7 @@ import type {
   OutputTaker,
   RunningProgram,
   SessionStream,
-} from "./boot/executions.ts";
+} from "./boot/session/executions.ts";
 import { Machine } from "./boot/machine.ts";
 import type { EngineName } from "./hardware/hart/make_engine.ts";
 import type { TerminalSize } from "./hardware/device/virtio.ts";

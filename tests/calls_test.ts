@@ -1,10 +1,10 @@
 // System calls by programs in C, run on a machine and by QEMU's user mode on the host: both must find that all
 // checks hold. What QEMU does not do as Linux does is checked on the machine alone, after the man pages.
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { withFolder } from "./boot_harness.ts";
+import { testPrograms } from "./guest/compared_programs.ts";
 import { compilePrograms, lacksTools } from "./guest/cross_compiler.ts";
 import { guestPlan, runGuest } from "./guest/guest_machine.ts";
-import { runOnMachine, runUnderQemu } from "./guest/program_runs.ts";
 
 const sources = new URL("guest/calls/", import.meta.url);
 
@@ -26,28 +26,12 @@ const ALONE = [
   ...["handles", "disks", "cores"],
 ];
 
-Deno.test({
-  name: "programs in C find system calls as Linux has them",
-  ignore: lacksTools("Programs in C"),
-  fn: (test) =>
-    withFolder(async (folder) => {
-      const ended = await runOnMachine(sources, [...COMPARED, ...ALONE], folder);
-      for (const name of COMPARED) {
-        await test.step(`${name}, as under QEMU`, async () => {
-          const expected = await runUnderQemu(name, folder);
-          assertEquals(expected.status, 0, `the oracle itself fails: ${expected.out}`);
-          assertEquals(ended.get(name), expected);
-        });
-      }
-      for (const name of ALONE) {
-        await test.step(`${name}, as the man pages say`, () => {
-          const { status, out, err } = ended.get(name)!;
-          assertEquals({ status, err }, { status: 0, err: "" }, out);
-          assertMatch(out, /^\d+ checks, 0 failed\n$/);
-        });
-      }
-    }),
-});
+testPrograms(
+  "programs in C find system calls as Linux has them",
+  sources,
+  COMPARED,
+  ALONE,
+);
 
 Deno.test({
   name:

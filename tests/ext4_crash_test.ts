@@ -37,10 +37,14 @@ for (const order of ["any order", "order"]) {
           yield* finish(ext4.root.rmdir(name));
         } else {
           const name = `directory-${round}`;
-          const directory = yield* finish(ext4.root.create(name, S.IFDIR | 0o755, 0, 0, 0));
+          const directory = yield* finish(
+            ext4.root.create(name, { mode: S.IFDIR | 0o755, uid: 0, gid: 0 }),
+          );
           for (let file = 0; file < 12 + next() % 20; file++) {
             const long = `${file}-${"x".repeat(150)}`;
-            const inode = yield* finish(directory.create(long, S.IFREG | 0o644, 0, 0, 0));
+            const inode = yield* finish(
+              directory.create(long, { mode: S.IFREG | 0o644, uid: 0, gid: 0 }),
+            );
             yield* finish(inode.release());
           }
           yield* finish(directory.release());
@@ -97,7 +101,7 @@ Deno.test("crashes one after another: each goes on with the journal as it was le
       for (let round = 0; round < 1 + next() % 12; round++) {
         // Blocks of names that are gone become blocks of data.
         const folder = yield* finish(
-          ext4.root.create(`${crash}.${round}`, S.IFDIR | 0o755, 0, 0, 0),
+          ext4.root.create(`${crash}.${round}`, { mode: S.IFDIR | 0o755, uid: 0, gid: 0 }),
         );
         const inside = Array.from({ length: 40 }, (_, at) => `${at}-${"x".repeat(150)}`);
         for (const name of inside) {

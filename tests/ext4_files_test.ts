@@ -21,7 +21,7 @@ Deno.test("a full disk is ENOSPC, and nothing leaks", () => {
   run(ext4.mount());
   const free = ext4.usage().freeBlocks;
   run(function* () {
-    const inode = yield* finish(ext4.root.create("big", S.IFREG | 0o644, 0, 0, 0));
+    const inode = yield* finish(ext4.root.create("big", { mode: S.IFREG | 0o644, uid: 0, gid: 0 }));
     let failed = 0;
     for (let at = 0; failed === 0; at += 65536) {
       try {
@@ -85,10 +85,10 @@ Deno.test("a file without a name is an orphan until it gets one", () => {
   run(ext4.mount());
   run(function* () {
     const { root } = ext4;
-    const named = yield* finish(root.createUnnamed!(S.IFREG | 0o600, 1, 2));
+    const named = yield* finish(root.createUnnamed!({ mode: S.IFREG | 0o600, uid: 1, gid: 2 }));
     named.unnamed = true;
     yield* finish(named.write(0, text("contents")));
-    const lost = yield* finish(root.createUnnamed!(S.IFREG | 0o600, 1, 2));
+    const lost = yield* finish(root.createUnnamed!({ mode: S.IFREG | 0o600, uid: 1, gid: 2 }));
     yield* finish(lost.write(0, text("lost")));
     yield* finish(root.link("named", named));
     assertEquals(named.attributes.links, 1);

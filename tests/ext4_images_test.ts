@@ -129,7 +129,9 @@ Deno.test("debugfs sees what was written here", () => {
   const { ext4, run } = ext4Machine(bytes);
   run(ext4.mount());
   run(function* () {
-    const folder = yield* finish(ext4.root.create("folder", S.IFDIR | 0o755, 0, 0, 0));
+    const folder = yield* finish(
+      ext4.root.create("folder", { mode: S.IFDIR | 0o755, uid: 0, gid: 0 }),
+    );
     for (let index = 0; index < 20; index++) {
       yield* makeFile(folder, `file${index}`, pattern(index, index * 1000));
     }
@@ -157,7 +159,9 @@ Deno.test("debugfs and chattr(1) agree on flags of files", () => {
   run(function* () {
     const file = yield* makeFile(ext4.root, "file", pattern(1, 10));
     yield* finish(file.setFlags!(file.flags! | FL.IMMUTABLE | FL.NODUMP));
-    const folder = yield* finish(ext4.root.create("folder", S.IFDIR | 0o755, 0, 0, 0));
+    const folder = yield* finish(
+      ext4.root.create("folder", { mode: S.IFDIR | 0o755, uid: 0, gid: 0 }),
+    );
     yield* finish(folder.setFlags!(folder.flags! | FL.NOATIME | FL.DIRSYNC));
     yield* makeFile(folder, "in", pattern(2, 10));
   }());

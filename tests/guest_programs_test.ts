@@ -1,9 +1,6 @@
 // Programs in C, run on a machine and by QEMU's user mode on the host: output, errors and status are the
 // same. What QEMU does not do as Linux does, a program checks by itself, after the man pages.
-import { assertEquals, assertMatch } from "@std/assert";
-import { withFolder } from "./boot_harness.ts";
-import { lacksTools } from "./guest/cross_compiler.ts";
-import { runOnMachine, runUnderQemu } from "./guest/program_runs.ts";
+import { testPrograms } from "./guest/compared_programs.ts";
 
 const sources = new URL("guest/programs/", import.meta.url);
 
@@ -29,28 +26,9 @@ const ALONE = [
   ...["mounts", "vdso"],
 ];
 
-Deno.test({
-  name: "programs in C do on the machine what they do under QEMU",
-  ignore: lacksTools("Programs in C"),
-  fn: (test) =>
-    withFolder(async (folder) => {
-      const ended = await runOnMachine(sources, [...COMPARED, ...ALONE], folder);
-      for (const name of COMPARED) {
-        await test.step(`${name}, as under QEMU`, async () => {
-          const expected = await runUnderQemu(name, folder);
-          assertEquals(ended.get(name), expected);
-          assertEquals(expected.status, 0, "the oracle itself fails");
-        });
-      }
-      for (const name of ALONE) {
-        await test.step(`${name}, as the man pages say`, () => {
-          assertEquals(
-            { ...ended.get(name)!, out: "" },
-            { status: 0, out: "", err: "" },
-            ended.get(name)!.out,
-          );
-          assertMatch(ended.get(name)!.out, /^\d+ checks, 0 failed\n$/m);
-        });
-      }
-    }),
-});
+testPrograms(
+  "programs in C do on the machine what they do under QEMU",
+  sources,
+  COMPARED,
+  ALONE,
+);

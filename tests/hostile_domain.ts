@@ -1,5 +1,5 @@
 // What a service domain gone bad would try: what it got is said on the status page.
-import { becomeDomain } from "../runtime/boot/become_domain.ts";
+import { becomeDomain } from "../runtime/boot/domain/become_domain.ts";
 import { StatusPage } from "../runtime/hypervisor/status_page.ts";
 
 const { opened } = becomeDomain();

@@ -6,7 +6,7 @@ import { type Frame, NO_BYTES } from "../runtime/hardware/network/frame.ts";
 import { LoopSegments } from "../runtime/hardware/network/loop_segment.ts";
 import { openTap } from "../runtime/hardware/network/tap.ts";
 import { SHUT } from "../runtime/kernel/network/constants.ts";
-import type { LoopPlan } from "../schemas/plan.ts";
+import type { LoopPlan } from "../schemas/machine_plan.ts";
 import { echoServer, IN, NetworkGuest, OUT } from "./network_guest.ts";
 import { seededRandom } from "./small_machine.ts";
 

@@ -14,7 +14,7 @@ Deno.test("the package can be published, and what would be published boots", () 
     // not to be read by commands that start none.
     assertEquals(
       warnings,
-      ["hart_worker", "remote_modules"].map((module) =>
+      ["hart/hart_worker", "remote_modules"].map((module) =>
         `warning[unanalyzable-dynamic-import]: unable to analyze dynamic import (runtime/boot/${module}.ts)`
       ),
     );

@@ -4,7 +4,7 @@ import { type Coroutine, finish, Tasks } from "../runtime/kernel/coroutine.ts";
 import { createDomainMemory } from "../runtime/kernel/domain_memory.ts";
 import type { Environment } from "../runtime/kernel/environment.ts";
 import { Ext4 } from "../runtime/kernel/storage/ext4/ext4.ts";
-import { type Inode, S } from "../runtime/kernel/vfs/filesystem.ts";
+import { type Inode, S, SYMLINK_MODE } from "../runtime/kernel/vfs/filesystem.ts";
 import { makeExt4 } from "../runtime/image/mkfs/mkfs.ts";
 import { DOMAIN_BASE, seededRandom } from "./small_machine.ts";
 import { TestDisk } from "./test_disk.ts";
@@ -118,7 +118,7 @@ export function pattern(seed: number, length: number): Uint8Array {
 }
 
 export function* makeFile(parent: Inode, name: string, bytes: Uint8Array): Coroutine<Inode> {
-  const inode = yield* finish(parent.create(name, S.IFREG | 0o644, 0, 0, 0));
+  const inode = yield* finish(parent.create(name, { mode: S.IFREG | 0o644, uid: 0, gid: 0 }));
   assertEquals(yield* finish(inode.write(0, bytes)), bytes.length);
   return inode;
 }
@@ -138,7 +138,7 @@ export function* namesIn(directory: Inode): Coroutine<string[]> {
 /** Work of many kinds, that ends with some of it removed again. */
 export function* exercise(ext4: Ext4): Coroutine<void> {
   const root = ext4.root;
-  const folder = yield* finish(root.create("folder", S.IFDIR | 0o755, 1, 2, 0));
+  const folder = yield* finish(root.create("folder", { mode: S.IFDIR | 0o755, uid: 1, gid: 2 }));
   const inodes: Inode[] = [];
   for (let index = 0; index < 60; index++) {
     inodes.push(yield* makeFile(folder, `file${index}`, pattern(index, index * 997)));
@@ -149,14 +149,18 @@ export function* exercise(ext4: Ext4): Coroutine<void> {
   }
   yield* finish(sparse.allocate("punch-hole", 100_000, 150_000, true));
   yield* finish(sparse.allocate("allocate", 900_000, 50_000, false));
-  yield* finish(root.symlink("short", "folder/file1", 0, 0));
-  yield* finish(root.symlink("long", "x".repeat(300), 0, 0));
-  yield* finish(root.create("device", S.IFCHR | 0o600, 0, 0, 5 << 8 | 1));
+  yield* finish(
+    root.create("short", { mode: SYMLINK_MODE, uid: 0, gid: 0, target: "folder/file1" }),
+  );
+  yield* finish(
+    root.create("long", { mode: SYMLINK_MODE, uid: 0, gid: 0, target: "x".repeat(300) }),
+  );
+  yield* finish(root.create("device", { mode: S.IFCHR | 0o600, uid: 0, gid: 0, rdev: 5 << 8 | 1 }));
   yield* finish(root.link("second", inodes[5]));
   for (let index = 0; index < 60; index += 3) yield* finish(folder.unlink(`file${index}`));
   yield* finish(folder.rename("file1", root, "moved", false));
   yield* finish(inodes[2].truncate(5));
-  const inner = yield* finish(folder.create("inner", S.IFDIR | 0o700, 0, 0, 0));
+  const inner = yield* finish(folder.create("inner", { mode: S.IFDIR | 0o700, uid: 0, gid: 0 }));
   yield* finish(folder.rename("inner", root, "outer", false));
   for (const inode of [...inodes, sparse, folder, inner]) yield* finish(inode.release());
 }

@@ -10,7 +10,7 @@ import {
   Processes,
   threadHandlers,
 } from "../runtime/kernel/process/process_component.ts";
-import { DescriptorTable } from "../runtime/kernel/process/descriptor_table.ts";
+import { DescriptorTable } from "../runtime/kernel/process/file/descriptor_table.ts";
 import { type Identity, Process } from "../runtime/kernel/process/process.ts";
 import type { Thread } from "../runtime/kernel/process/thread.ts";
 import { DOMAIN_BASE, seededRandom } from "./small_machine.ts";

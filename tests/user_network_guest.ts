@@ -1,7 +1,7 @@
 // A machine on a translated segment, servers of the host for it to reach, and a host that never answers: for tests.
 import { type HostSockets, hostSockets } from "../runtime/hardware/network/user/host_sockets.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";
-import type { UserNetworkPlan } from "../schemas/plan.ts";
+import type { UserNetworkPlan } from "../schemas/machine_plan.ts";
 import { NetworkGuest } from "./network_guest.ts";
 import { seededRandom } from "./small_machine.ts";
 

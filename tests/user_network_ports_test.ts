@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import type { HostSockets, HostStream } from "../runtime/hardware/network/user/host_sockets.ts";
 import { UserNetwork } from "../runtime/hardware/network/user/user_network.ts";
-import type { UserNetworkPlan } from "../schemas/plan.ts";
+import type { UserNetworkPlan } from "../schemas/machine_plan.ts";
 import { parseIp } from "../schemas/internet_address.ts";
 import { IN, NetworkGuest } from "./network_guest.ts";
 import { seededRandom } from "./small_machine.ts";

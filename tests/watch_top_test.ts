@@ -1,6 +1,6 @@
 // `compose top` on a system that runs: a table, lines for scripts, and a page whose data changes.
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { WatchSample } from "../compose/cli/watch_sample.ts";
+import type { WatchSample } from "../compose/cli/watch/watch_sample.ts";
 import { composeCommand } from "./boot_harness.ts";
 import { findBrowser, HeadlessPage } from "./headless_browser.ts";
 import { withWatchedSystem } from "./watched_system.ts";

@@ -1,6 +1,6 @@
 // The commands as a user meets them: output, exit codes, JSON.
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { backgroundFlags } from "./detach.ts";
+import { backgroundFlags } from "./system/detach.ts";
 
 const root = new URL("../../", import.meta.url);
 

@@ -4,7 +4,7 @@ import type { Plan } from "../../schemas/plan.ts";
 import { type Composition, compositionOf, type Failure } from "../compare/composition.ts";
 import { codeLines } from "./code_size.ts";
 import { Exit, plan, type Shared } from "./input.ts";
-import { StatusLine } from "./progress.ts";
+import { StatusLine } from "./terminal/progress.ts";
 import { table } from "./table.ts";
 
 /** A program's run on each of the two. */

@@ -1,10 +1,13 @@
 // `compose exec`: a further program on a system that runs, as if it were a program of the host: input,
 // output, signals and exit status go through.
 import { Command } from "@cliffy/command";
-import { MAX_PIECE_BYTES, MAX_UNADMITTED_BYTES } from "../../runtime/boot/control_protocol.ts";
-import type { ExecutionEnd } from "../../runtime/boot/executions.ts";
-import { ControlClient, Refused } from "./control_client.ts";
-import { findRunning } from "./find_system.ts";
+import {
+  MAX_PIECE_BYTES,
+  MAX_UNADMITTED_BYTES,
+} from "../../runtime/boot/control/control_protocol.ts";
+import type { ExecutionEnd } from "../../runtime/boot/session/executions.ts";
+import { ControlClient, Refused } from "./system/control_client.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 import {
   type ProgramOptions,
@@ -12,9 +15,9 @@ import {
   readProgramOptions,
   withProgramOptions,
 } from "./program_options.ts";
-import { forwardSignals } from "./signals.ts";
-import { writeAll } from "./streams.ts";
-import { Terminal } from "./terminal.ts";
+import { forwardSignals } from "./terminal/signals.ts";
+import { writeAll } from "./terminal/streams.ts";
+import { Terminal } from "./terminal/terminal.ts";
 
 const SIGKILL = 9, SIGPIPE = 13;
 

@@ -4,7 +4,7 @@ import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { calls, disk } from "../disk.ts";
 import { compileExperiment } from "../experiment/compile.ts";
 import { loadExperiment } from "../experiment/load.ts";
-import { backgroundFlags } from "./detach.ts";
+import { backgroundFlags } from "./system/detach.ts";
 import { ExperimentProgress } from "./experiment_progress.ts";
 import { experimentJson, experimentText } from "./experiment_text.ts";
 import { Exit, print, readManifest, type Shared } from "./input.ts";

@@ -3,7 +3,7 @@ import type { ExperimentPlan } from "../../schemas/experiment_plan.ts";
 import { whatIsLeft } from "../../runtime/experiment/progress.ts";
 import type { RunRecord } from "../../runtime/experiment/records.ts";
 import { durationText } from "./duration.ts";
-import { StatusLine } from "./progress.ts";
+import { StatusLine } from "./terminal/progress.ts";
 
 /** Without a terminal, one line in so long. */
 const LINE_EVERY_MS = 10_000;

@@ -4,9 +4,9 @@ import { faultPlaces } from "../../schemas/faults.ts";
 import { limits } from "../../schemas/limits.ts";
 import type { FaultDescription } from "../../schemas/plan.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { ControlClient, Refused } from "./control_client.ts";
+import { demand } from "./system/demand.ts";
 import { parseDuration } from "./duration.ts";
-import { findRunning } from "./find_system.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 
 interface Options extends Shared {
@@ -45,20 +45,10 @@ export const faultCommand = new Command()
 
 async function fault(options: Options, given: string, place: string, kind: string): Promise<void> {
   const description = describe(options, kind);
-  const { folder, name } = findRunning(given);
-  try {
-    const request = { do: "fault", place, fault: description } as const;
-    const answer = await ControlClient.once(folder, request);
-    if (answer !== undefined && "done" in answer) {
-      if (options.json) console.log(JSON.stringify({ system: name, place, ...description }));
-      Deno.exit(Exit.OK);
-    }
-    console.error(`compose: system "${name}" has ended`);
-  } catch (failure) {
-    if (!(failure instanceof Refused)) throw failure;
-    console.error(`compose: ${failure.message}`);
-  }
-  Deno.exit(Exit.FAILED);
+  const system = findRunning(given);
+  await demand(system, { do: "fault", place, fault: description });
+  if (options.json) console.log(JSON.stringify({ system: system.name, place, ...description }));
+  Deno.exit(Exit.OK);
 }
 
 /** @throws ValidationError for what is no fault */

@@ -3,7 +3,7 @@ import { compile, type Diagnostic, load, type Loaded, render, toJson } from "../
 import type { Plan } from "../../schemas/plan.ts";
 import { resolvePath, whyUnread } from "../source/load.ts";
 import { calls, disk } from "../disk.ts";
-import { takesColor } from "./streams.ts";
+import { takesColor } from "./terminal/streams.ts";
 
 /**
  * Exit codes: fine; diagnostics or a failed program; wrong use of the command. `run` has the program's own,

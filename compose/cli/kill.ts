@@ -1,9 +1,9 @@
 // `compose kill`: a signal to programs of a running system.
 import { Command, ValidationError } from "@cliffy/command";
-import { SIG } from "../../runtime/kernel/process/signal.ts";
+import { SIG } from "../../runtime/kernel/process/signal/signal.ts";
 import { suggest } from "../diagnostic/suggest.ts";
-import { ControlClient, Refused } from "./control_client.ts";
-import { findRunning } from "./find_system.ts";
+import { demand } from "./system/demand.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 
 export const killCommand = new Command()
@@ -22,19 +22,10 @@ async function kill(
   ...programs: string[]
 ): Promise<void> {
   const number = signalNumber(signal);
-  const { folder, name } = findRunning(given);
-  try {
-    const answer = await ControlClient.once(folder, { do: "signal", programs, number });
-    if (answer !== undefined && "done" in answer) {
-      if (json) console.log(JSON.stringify({ system: name, signal: number, programs }));
-      Deno.exit(Exit.OK);
-    }
-    console.error(`compose: system "${name}" has ended`);
-  } catch (failure) {
-    if (!(failure instanceof Refused)) throw failure;
-    console.error(`compose: ${failure.message}`);
-  }
-  Deno.exit(Exit.FAILED);
+  const system = findRunning(given);
+  await demand(system, { do: "signal", programs, number });
+  if (json) console.log(JSON.stringify({ system: system.name, signal: number, programs }));
+  Deno.exit(Exit.OK);
 }
 
 /** @param given "TERM", "SIGTERM" or "15" */

@@ -1,14 +1,14 @@
 // `compose logs`: what the programs of a system have printed, and what happened to it.
 import { Command, ValidationError } from "@cliffy/command";
 import { suggest } from "../diagnostic/suggest.ts";
-import { ControlClient } from "./control_client.ts";
+import { ControlClient } from "./system/control_client.ts";
 import { parseDuration } from "./duration.ts";
-import { findSystem } from "./find_system.ts";
+import { findSystem } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
-import { logText } from "./log_text.ts";
-import { takesColor, writeAll } from "./streams.ts";
-import { isRunning, type SystemEntry } from "./system_folder.ts";
-import { readLog } from "./system_log.ts";
+import { logText } from "./system/log_text.ts";
+import { takesColor, writeAll } from "./terminal/streams.ts";
+import { isRunning, type SystemEntry } from "./system/system_folder.ts";
+import { readLog } from "./system/system_log.ts";
 
 interface Options extends Shared {
   follow?: boolean;

@@ -18,7 +18,7 @@ import { logsCommand } from "./logs.ts";
 import { psCommand } from "./ps.ts";
 import { makeRunCommand } from "./run.ts";
 import { downCommand, stopCommand } from "./stop.ts";
-import { listSystems } from "./system_folder.ts";
+import { listSystems } from "./system/system_folder.ts";
 import { topCommand } from "./top.ts";
 import { traceCommand } from "./trace.ts";
 import { upCommand } from "./up.ts";

@@ -1,12 +1,12 @@
 // `compose ps`: the systems of this user, and how they are doing.
 import { Command } from "@cliffy/command";
-import { ProtocolError, type SystemState } from "../../runtime/boot/control_protocol.ts";
+import { ProtocolError, type SystemState } from "../../runtime/boot/control/control_protocol.ts";
 import type { ProgramReport, ProgramState } from "../../runtime/report.ts";
-import { ControlClient, Refused } from "./control_client.ts";
+import { ControlClient, Refused } from "./system/control_client.ts";
 import { durationText } from "./duration.ts";
-import { findSystem } from "./find_system.ts";
+import { findSystem } from "./system/find_system.ts";
 import type { Shared } from "./input.ts";
-import { listSystems, type SystemEntry } from "./system_folder.ts";
+import { listSystems, type SystemEntry } from "./system/system_folder.ts";
 import { table } from "./table.ts";
 
 /** A system that says nothing for this long is shown as one that does not answer. */

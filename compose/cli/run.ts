@@ -14,10 +14,10 @@ import {
   readProgramOptions,
   withProgramOptions,
 } from "./program_options.ts";
-import { StatusLine } from "./progress.ts";
-import { forwardSignals, Interruption } from "./signals.ts";
-import { writeAll } from "./streams.ts";
-import { Terminal } from "./terminal.ts";
+import { StatusLine } from "./terminal/progress.ts";
+import { forwardSignals, Interruption } from "./terminal/signals.ts";
+import { writeAll } from "./terminal/streams.ts";
+import { Terminal } from "./terminal/terminal.ts";
 import { writeTrace } from "./trace_file.ts";
 
 const NAME = "program";

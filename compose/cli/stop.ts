@@ -1,10 +1,10 @@
 // `compose stop` and `compose down`: end systems in good order; `down` forgets them, too.
 import { Command, ValidationError } from "@cliffy/command";
-import { ControlClient } from "./control_client.ts";
+import { ControlClient } from "./system/control_client.ts";
 import { parseDuration } from "./duration.ts";
-import { findSystem } from "./find_system.ts";
+import { findSystem } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
-import { forgetSystem, isRunning, type SystemEntry } from "./system_folder.ts";
+import { forgetSystem, isRunning, type SystemEntry } from "./system/system_folder.ts";
 
 /** What a system has beyond its programs' time of grace, to write its file systems back. */
 const PATIENCE_MS = 15_000;

@@ -1,15 +1,15 @@
 // `compose top`: what a running system does at this moment, on the terminal, as lines or as a page.
 import { Command, ValidationError } from "@cliffy/command";
-import { ProtocolError } from "../../runtime/boot/control_protocol.ts";
-import { Refused } from "./control_client.ts";
+import { ProtocolError } from "../../runtime/boot/control/control_protocol.ts";
+import { Refused } from "./system/control_client.ts";
 import { parseDuration } from "./duration.ts";
-import { findRunning } from "./find_system.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
-import { LiveScreen } from "./live_screen.ts";
-import { writeAll } from "./streams.ts";
-import { topText } from "./top_text.ts";
-import { serveWatchPage } from "./watch_server.ts";
-import { watchSystem } from "./watch_system.ts";
+import { LiveScreen } from "./watch/live_screen.ts";
+import { writeAll } from "./terminal/streams.ts";
+import { topText } from "./watch/top_text.ts";
+import { serveWatchPage } from "./watch/watch_server.ts";
+import { watchSystem } from "./watch/watch_system.ts";
 
 interface Options extends Shared {
   interval: string;

@@ -1,12 +1,12 @@
 // `compose trace`: what every thread of a running system does for some time, and which of it causes which.
 import { Command, ValidationError } from "@cliffy/command";
-import { ProtocolError } from "../../runtime/boot/control_protocol.ts";
+import { ProtocolError } from "../../runtime/boot/control/control_protocol.ts";
 import type { ChromeTrace } from "../../runtime/boot.ts";
-import { ControlClient, Refused } from "./control_client.ts";
-import { findRunning } from "./find_system.ts";
+import { ControlClient, Refused } from "./system/control_client.ts";
+import { findRunning } from "./system/find_system.ts";
 import { Exit, type Shared } from "./input.ts";
 import { writableFile } from "./output_place.ts";
-import { StatusLine } from "./progress.ts";
+import { StatusLine } from "./terminal/progress.ts";
 import { traceText } from "./trace_file.ts";
 
 interface Options extends Shared {

@@ -2,19 +2,19 @@
 // the background.
 import { Command, ValidationError } from "@cliffy/command";
 import { resolvePath } from "../source/load.ts";
-import { detach } from "./detach.ts";
-import { eventText } from "./event_text.ts";
-import { HostedSystem } from "./hosted_system.ts";
+import { detach } from "./system/detach.ts";
+import { eventText } from "./system/event_text.ts";
+import { HostedSystem } from "./system/hosted_system.ts";
 import { Exit, plan, type Shared } from "./input.ts";
 import { giveUpNetwork } from "./network.ts";
 import { writableFile } from "./output_place.ts";
-import { PrefixedOutput } from "./prefixed_output.ts";
-import { StatusLine } from "./progress.ts";
+import { PrefixedOutput } from "./terminal/prefixed_output.ts";
+import { StatusLine } from "./terminal/progress.ts";
 import { reportText } from "./report_text.ts";
-import { Interruption, stopOnSignals } from "./signals.ts";
-import { takesColor, writeAll } from "./streams.ts";
-import { NameTaken } from "./system_folder.ts";
-import { Terminal } from "./terminal.ts";
+import { Interruption, stopOnSignals } from "./terminal/signals.ts";
+import { takesColor, writeAll } from "./terminal/streams.ts";
+import { NameTaken } from "./system/system_folder.ts";
+import { Terminal } from "./terminal/terminal.ts";
 import { writeTrace } from "./trace_file.ts";
 
 interface Options extends Shared {

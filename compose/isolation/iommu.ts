@@ -1,6 +1,6 @@
 // Layout -> device contexts after the RISC-V IOMMU specification 1.0: the second stage of a device maps
 // the memory of its domain and nothing else.
-import type { DevicePlan, IommuPlan } from "../../schemas/plan.ts";
+import type { DevicePlan, IommuPlan } from "../../schemas/machine_plan.ts";
 import type { Layout } from "../plan/memory_map.ts";
 
 export function planIommu(layout: Layout, devices: DevicePlan[]): IommuPlan {

@@ -2,7 +2,7 @@
 // interface it is given.
 import { ipText, parseHostPort, parseIp, parseNetwork } from "../../schemas/internet_address.ts";
 import type { System } from "../../schemas/manifest.ts";
-import type { LoopPlan, NetworkPlan, UserNetworkPlan } from "../../schemas/plan.ts";
+import type { LoopPlan, NetworkPlan, UserNetworkPlan } from "../../schemas/machine_plan.ts";
 import type { Instance, Placement } from "./placement.ts";
 
 type Device = System["machine"]["devices"][string];

@@ -1,15 +1,16 @@
 // A manifest without errors -> the plan. Pure: the same manifest gives the same plan, byte for byte.
 import { limits } from "../../schemas/limits.ts";
-import { stopSignals, type System } from "../../schemas/manifest.ts";
+import type { System } from "../../schemas/manifest.ts";
+import type { DevicePlan } from "../../schemas/machine_plan.ts";
 import type {
   ComponentPlan,
-  DevicePlan,
   DomainPlan,
   MountPlan,
   Plan,
   ProgramPlan,
   RoutePlan,
 } from "../../schemas/plan.ts";
+import { stopSignals } from "../../schemas/program_shape.ts";
 import { planIommu } from "../isolation/iommu.ts";
 import { planPermissions } from "../isolation/permissions.ts";
 import type { Node } from "../source/node.ts";

@@ -2,7 +2,7 @@
 // standard error; what the host reads goes to the program that asks for it.
 import type { TerminalSize } from "../hardware/device/virtio.ts";
 import type { Plan, ProgramPlan } from "../../schemas/plan.ts";
-import type { DeviceThread } from "./device_thread.ts";
+import type { DeviceThread } from "./device/device_thread.ts";
 
 /** How long a program's input waits where the program does not read what it has. */
 const FULL_MS = 10;

@@ -1,7 +1,7 @@
 // What is told to the primary's kernel of devices that are not its own.
 import type { Hardware } from "../kernel/process/sysfs/system_tree.ts";
 import { diskNumber } from "../kernel/process/sysfs/block_devices.ts";
-import type { DeviceNumber } from "../kernel/process/mounts.ts";
+import type { DeviceNumber } from "../kernel/process/path/mounts.ts";
 import type { ComponentPlan, MountPlan, Plan } from "../../schemas/plan.ts";
 
 /** @param bases of disks over images that stay as they are, which are there by now as all images are */

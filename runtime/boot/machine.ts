@@ -10,23 +10,28 @@ import type { DomainPlan, FaultDescription, Plan } from "../../schemas/plan.ts";
 import type { ChromeTrace } from "../trace/chrome_trace.ts";
 import type { BootOptions, RunningMachine } from "../boot.ts";
 import type { DomainState, MachineEvent, MachineReport, MachineState } from "../report.ts";
-import { CodeFile } from "./code_file.ts";
+import { CodeFile } from "./image/code_file.ts";
 import { Consoles, portsOf, withTerminal } from "./consoles.ts";
-import { DeviceThread } from "./device_thread.ts";
+import { DeviceThread } from "./device/device_thread.ts";
 import { FaultSchedule } from "./fault_schedule.ts";
 import { hardwareOf } from "./hardware.ts";
-import { HartThread } from "./hart_thread.ts";
-import type { HartCounters } from "./hart_worker.ts";
-import { prepareImages } from "./images.ts";
+import { HartThread } from "./hart/hart_thread.ts";
+import type { HartCounters } from "./hart/hart_worker.ts";
+import { prepareImages } from "./image/images.ts";
 import { MachineMemory } from "./machine_memory.ts";
-import { type Execution, Executions, type OutputTaker, type RunningProgram } from "./executions.ts";
-import { checkHealth, type CheckingMachine } from "./health_checks.ts";
+import {
+  type Execution,
+  Executions,
+  type OutputTaker,
+  type RunningProgram,
+} from "./session/executions.ts";
+import { checkHealth, type CheckingMachine } from "./program/health_checks.ts";
 import { callCounts, type Counted, countsOf, makeReport, ringStates } from "./machine_report.ts";
 import { MachineTracer } from "./machine_trace.ts";
-import { ProgramSupervisor } from "./program_supervisor.ts";
+import { ProgramSupervisor } from "./program/program_supervisor.ts";
 import { fetchRemoteModules } from "./remote_modules.ts";
-import { type BaseImage, prepareRootFileSystems } from "./root_file_systems.ts";
-import { ServiceDomains } from "./service_domains.ts";
+import { type BaseImage, prepareRootFileSystems } from "./image/root_file_systems.ts";
+import { ServiceDomains } from "./domain/service_domains.ts";
 
 export class Machine implements RunningMachine {
   readonly #plan: Plan;

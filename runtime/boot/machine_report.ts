@@ -10,7 +10,7 @@ import type {
   ProgramReport,
   RingState,
 } from "../report.ts";
-import type { HartCounters } from "./hart_worker.ts";
+import type { HartCounters } from "./hart/hart_worker.ts";
 
 /** What the parts of a machine have counted. */
 export interface Counted {

@@ -2,9 +2,9 @@
 // where it is missing.
 import type { Coroutine } from "../kernel/coroutine.ts";
 import { E, Errno } from "../kernel/errno.ts";
-import { close, type DeviceNumber, request, textPayload } from "../kernel/process/mounts.ts";
+import { close, type DeviceNumber, request, textPayload } from "../kernel/process/path/mounts.ts";
 import type { Processes } from "../kernel/process/process_component.ts";
-import { resolve, type Resolved } from "../kernel/process/resolve.ts";
+import { resolve, type Resolved } from "../kernel/process/path/resolve.ts";
 import type { Service } from "../kernel/service.ts";
 import { Call, WalkFlag } from "../kernel/vfs/protocol.ts";
 import type { MountPlan } from "../../schemas/plan.ts";

@@ -1,7 +1,7 @@
 // Where the toolkit came over the network, its threads must not fetch their modules themselves: the connection
 // to the registry is one of the whole process, and stands still while the thread that opened it waits for its bell.
 
-const threads = ["./device_worker.ts", "./hart_worker.ts", "./domain_worker.ts"];
+const threads = ["./device/device_worker.ts", "./hart/hart_worker.ts", "./domain/domain_worker.ts"];
 let fetched: Promise<unknown> | undefined;
 
 /** Fetches the modules of all threads, once; modules that are files need none of it. */

@@ -6,7 +6,7 @@ import { createDomainMemory } from "../kernel/domain_memory.ts";
 import type { Environment } from "../kernel/environment.ts";
 import { E, Errno } from "../kernel/errno.ts";
 import { Ext4 } from "../kernel/storage/ext4/ext4.ts";
-import { type Inode, S } from "../kernel/vfs/filesystem.ts";
+import { type Inode, S, SYMLINK_MODE } from "../kernel/vfs/filesystem.ts";
 import { ImageFile } from "./image_file.ts";
 import { makeExt4 } from "./mkfs/mkfs.ts";
 import type { Progress } from "./progress.ts";
@@ -146,7 +146,7 @@ class Filling {
       case "directory": {
         // lost+found is there from the start.
         const inode = this.#finish(parent.lookup(name)) ??
-          this.#finish(parent.create(name, S.IFDIR | mode, uid, gid, 0));
+          this.#finish(parent.create(name, { mode: S.IFDIR | mode, uid, gid }));
         this.#directories.set(path, inode);
         return;
       }
@@ -156,7 +156,7 @@ class Filling {
         return this.#finish(parent.link(name, file));
       }
       case "file": {
-        const inode = this.#finish(parent.create(name, S.IFREG | mode, uid, gid, 0));
+        const inode = this.#finish(parent.create(name, { mode: S.IFREG | mode, uid, gid }));
         await this.#write(inode, entry.data.chunks(), entry.data.sizeBytes);
         this.#dress(inode, entry);
         if (targets.has(path)) this.#linked.set(path, inode);
@@ -164,7 +164,8 @@ class Filling {
         return;
       }
       case "symlink": {
-        const inode = this.#finish(parent.symlink(name, byteString(entry.target), uid, gid));
+        const target = byteString(entry.target);
+        const inode = this.#finish(parent.create(name, { mode: SYMLINK_MODE, uid, gid, target }));
         this.#dress(inode, { ...entry, mode: 0o777 });
         return this.#finish(inode.release());
       }
@@ -172,7 +173,7 @@ class Filling {
         const types = { chardev: S.IFCHR, blockdev: S.IFBLK, fifo: S.IFIFO };
         const rdev = entry.kind === "fifo" ? 0 : deviceNumber(entry.major, entry.minor);
         const inode = this.#finish(
-          parent.create(name, types[entry.kind] | mode, uid, gid, rdev),
+          parent.create(name, { mode: types[entry.kind] | mode, uid, gid, rdev }),
         );
         this.#dress(inode, entry);
         this.#finish(inode.release());

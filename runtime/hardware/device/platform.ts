@@ -1,6 +1,6 @@
 // The hardware of a machine as one loop body: the IOMMU and all devices. Whoever owns a host thread
 // for it calls `poll`; domains come and go through `admit` and `fence`.
-import type { IommuContextPlan } from "../../../schemas/plan.ts";
+import type { IommuContextPlan } from "../../../schemas/machine_plan.ts";
 import type { Recorder } from "../../trace/recorder.ts";
 import type { Bell } from "../doorbell.ts";
 import { Iommu } from "../iommu/iommu.ts";

@@ -1,6 +1,6 @@
 // The hypervisor's side of the IOMMU: builds the device directory and the second-stage tables in
 // memory of its own, and keeps the contexts of devices as domains come and go.
-import type { IommuContextPlan } from "../../../schemas/plan.ts";
+import type { IommuContextPlan } from "../../../schemas/machine_plan.ts";
 import type { PhysicalMemory } from "../physical_memory.ts";
 import {
   Command,

@@ -1,6 +1,7 @@
 // Ethernet frames between a network device and its backend. What is left undone in them (checksums, the
 // cutting of large TCP packets) is told beside them; who needs frames as they are on a wire has it done here.
-import { checksumOf, get16, get32, pseudoSum, put16, put32, sumWords } from "./wire.ts";
+import { get16, get32, put16, put32 } from "../network_order.ts";
+import { checksumOf, pseudoSum, sumWords } from "./wire.ts";
 import { ETHERNET_BYTES, EtherType, Protocol } from "./wire.ts";
 
 /** Most bytes of a frame: an IP packet of 64 KiB and its Ethernet header. */

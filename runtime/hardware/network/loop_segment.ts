@@ -1,6 +1,6 @@
 // The backend "loop": a segment with the network devices of one machine on it and nobody else, which loses,
 // repeats, delays and reorders frames as it is told. What happens is drawn from a seed; time is handed in.
-import type { LoopPlan } from "../../../schemas/plan.ts";
+import type { LoopPlan } from "../../../schemas/machine_plan.ts";
 import type { NetworkBackend } from "./backend.ts";
 import type { Frame } from "./frame.ts";
 

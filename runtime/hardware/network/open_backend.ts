@@ -1,6 +1,6 @@
 // A network device's backend, as its plan says. To be opened while the host may still be asked for things:
 // afterwards a backend needs no more than what it holds, and the connections that its plan allows.
-import type { NetworkPlan } from "../../../schemas/plan.ts";
+import type { NetworkPlan } from "../../../schemas/machine_plan.ts";
 import type { Poller } from "../poller.ts";
 import { eventLoopTime, type Timers } from "../timers.ts";
 import type { NetworkBackend } from "./backend.ts";

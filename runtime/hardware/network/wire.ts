@@ -1,29 +1,9 @@
-// Numbers in network order, and the Internet checksum (RFC 1071), for the parts of the network that are
-// outside of the machine.
+// Numbers of protocols, and the Internet checksum (RFC 1071), for the parts of the network that are outside of the
+// machine.
 
 export const ETHERNET_BYTES = 14;
 export const EtherType = { IPV4: 0x0800, ARP: 0x0806, IPV6: 0x86dd } as const;
 export const Protocol = { ICMP: 1, TCP: 6, UDP: 17, ICMPV6: 58 } as const;
-
-export function get16(bytes: Uint8Array, at: number): number {
-  return bytes[at] << 8 | bytes[at + 1];
-}
-
-export function get32(bytes: Uint8Array, at: number): number {
-  return (bytes[at] << 24 | bytes[at + 1] << 16 | bytes[at + 2] << 8 | bytes[at + 3]) >>> 0;
-}
-
-export function put16(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >> 8;
-  bytes[at + 1] = value;
-}
-
-export function put32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
-}
 
 /** Adds the 16-bit words of `bytes[at, end)`, a last odd byte padded with zero, to a folded sum. */
 export function sumWords(bytes: Uint8Array, at: number, end: number, sum = 0): number {

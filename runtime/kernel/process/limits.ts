@@ -1,5 +1,5 @@
 // Resource limits of a process (getrlimit(2)).
-import { MAX_DESCRIPTORS, MOST_DESCRIPTORS } from "./descriptor_table.ts";
+import { MAX_DESCRIPTORS, MOST_DESCRIPTORS } from "./file/descriptor_table.ts";
 
 /** Numbers of the resources. */
 export const RLIMIT = {

@@ -7,14 +7,14 @@ import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
 import { Private } from "../vfs/protocol.ts";
-import { type Description, FileDescription } from "./description.ts";
-import { type DescriptorTable, releaseUse } from "./descriptor_table.ts";
+import { type Description, FileDescription } from "./file/description.ts";
+import { type DescriptorTable, releaseUse } from "./file/descriptor_table.ts";
 import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
-import { type Location, type MountTable, request } from "./mounts.ts";
+import { type Location, type MountTable, request } from "./path/mounts.ts";
 import { bury, tellParent } from "./process_end.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
-import { ProcessTimers } from "./process_timers.ts";
+import { ProcessTimers } from "./time/process_timers.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
 import {
   bit,
@@ -26,7 +26,7 @@ import {
   SignalActions,
   type SignalInfo,
   STOPPING,
-} from "./signal.ts";
+} from "./signal/signal.ts";
 import type { Thread } from "./thread.ts";
 import type { Tracing } from "./tracing.ts";
 

@@ -2,10 +2,10 @@
 // ended is told (wait(2), "NOTES"; _exit(2)).
 import { type Coroutine, isCoroutine } from "../coroutine.ts";
 import { CORE_FLAG } from "./core/core.ts";
-import { leaveJobs } from "./job_control.ts";
-import { close } from "./mounts.ts";
+import { leaveJobs } from "./tty/job_control.ts";
+import { close } from "./path/mounts.ts";
 import type { Process } from "./process.ts";
-import { CLD, endCode, IGNORE, SA, SI, SIG } from "./signal.ts";
+import { CLD, endCode, IGNORE, SA, SI, SIG } from "./signal/signal.ts";
 import { endTracing } from "./tracing.ts";
 
 /** All threads of a process have ended. */

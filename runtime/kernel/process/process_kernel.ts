@@ -2,21 +2,21 @@
 import type { Environment } from "../environment.ts";
 import type { AioTable } from "./aio/aio_table.ts";
 import type { Cores } from "./core/cores.ts";
-import type { Clocks } from "./clock.ts";
+import type { Clocks } from "./time/clock.ts";
 import type { FutexTable } from "./futex.ts";
 import type { IpcTable } from "./ipc/ipc_table.ts";
 import type { MessageQueue } from "./ipc/message_queues.ts";
 import type { SemaphoreSet } from "./ipc/semaphores.ts";
 import type { Segment } from "./ipc/shared_memory.ts";
-import type { LocalFiles } from "./local_files.ts";
+import type { LocalFiles } from "./path/local_files.ts";
 import type { UserMemory } from "./memory/user_memory.ts";
-import type { MountTable } from "./mounts.ts";
+import type { MountTable } from "./path/mounts.ts";
 import type { Process } from "./process.ts";
 import type { InternetSockets } from "./socket/internet_sockets.ts";
 import type { UnixNames } from "./socket/unix_names.ts";
 import type { Disk } from "./sysfs/block_devices.ts";
 import type { Thread } from "./thread.ts";
-import type { Tty } from "./tty.ts";
+import type { Tty } from "./tty/tty.ts";
 
 /** What all processes of a machine share. */
 export interface ProcessKernel {

@@ -2,7 +2,7 @@
 import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { ThreadHandlers } from "./handler.ts";
-import { durationNs } from "./sys_signal.ts";
+import { durationNs } from "./signal/sys_signal.ts";
 import type { Thread } from "./thread.ts";
 
 const Command = {

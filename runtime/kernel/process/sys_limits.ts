@@ -1,7 +1,7 @@
 // What a process may use, and what it has used: getrlimit(2), getrusage(2), times(2).
 import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { E, fail } from "../errno.ts";
-import { MOST_DESCRIPTORS } from "./descriptor_table.ts";
+import { MOST_DESCRIPTORS } from "./file/descriptor_table.ts";
 import type { Handlers, ThreadHandlers } from "./handler.ts";
 import { type Limit, RLIMIT } from "./limits.ts";
 import { getInt, getLong, putInt, putLong } from "./little_endian.ts";

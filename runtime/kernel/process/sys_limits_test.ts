@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { intsOf, longs, longsOf, smallKernel } from "../../../tests/small_kernel.ts";
-import { MOST_DESCRIPTORS } from "./descriptor_table.ts";
+import { MOST_DESCRIPTORS } from "./file/descriptor_table.ts";
 import { RLIMIT } from "./limits.ts";
-import { SI, SIG } from "./signal.ts";
+import { SI, SIG } from "./signal/signal.ts";
 
 /** Two 64-bit limits; -1 is infinity. */
 const limit = longs;

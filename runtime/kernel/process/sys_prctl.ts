@@ -3,7 +3,7 @@
 import { E, fail } from "../errno.ts";
 import type { ThreadHandlers } from "./handler.ts";
 import { putInt } from "./little_endian.ts";
-import { LAST_SIGNAL } from "./signal.ts";
+import { LAST_SIGNAL } from "./signal/signal.ts";
 import { LAST_CAPABILITY } from "./capability_sets.ts";
 import { privileged } from "./sys_identity.ts";
 import type { Thread } from "./thread.ts";

@@ -3,11 +3,11 @@ import type { Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import { O } from "../vfs/constants.ts";
 import type { Handlers } from "./handler.ts";
-import { pidfdOf } from "./pidfd.ts";
+import { pidfdOf } from "./event/pidfd.ts";
 import type { Process } from "./process.ts";
 import { reap } from "./process_end.ts";
-import { putSignalInfo } from "./signal_info.ts";
-import { CLD, endCode, SIG } from "./signal.ts";
+import { putSignalInfo } from "./signal/signal_info.ts";
+import { CLD, endCode, SIG } from "./signal/signal.ts";
 import { ownTimes } from "./sys_limits.ts";
 import type { Tracing } from "./tracing.ts";
 

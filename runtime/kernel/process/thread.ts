@@ -2,7 +2,13 @@
 import type { Task } from "../coroutine.ts";
 import type { Errno } from "../errno.ts";
 import type { Process } from "./process.ts";
-import { bit, PendingSignals, type SignalInfo, type SignalSet, UNMASKABLE } from "./signal.ts";
+import {
+  bit,
+  PendingSignals,
+  type SignalInfo,
+  type SignalSet,
+  UNMASKABLE,
+} from "./signal/signal.ts";
 import type { Tracing } from "./tracing.ts";
 
 /** What executes a thread: guest registers on a hart, or a native program's promise. */

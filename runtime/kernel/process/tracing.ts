@@ -3,7 +3,7 @@
 import { WaitQueue } from "../coroutine.ts";
 import type { Process, WaitStatus } from "./process.ts";
 import { reportEnd } from "./process_end.ts";
-import { CLD, endCode, IGNORE, SA, SI, SIG, type SignalInfo } from "./signal.ts";
+import { CLD, endCode, IGNORE, SA, SI, SIG, type SignalInfo } from "./signal/signal.ts";
 import type { Thread } from "./thread.ts";
 
 /** `PTRACE_O_*` */

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { smallKernel } from "../../../tests/small_kernel.ts";
 import type { Process } from "./process.ts";
-import { SI, SIG } from "./signal.ts";
+import { SI, SIG } from "./signal/signal.ts";
 import type { Thread } from "./thread.ts";
 import { EVENT, mayTrace, OPTION, tellOfExec, traceChild, Tracing } from "./tracing.ts";
 

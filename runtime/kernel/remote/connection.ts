@@ -67,8 +67,8 @@ export class Connection implements PollSource {
   onTurnEnd: () => void = () => {};
 
   readonly #room = new WaitQueue();
-  /** requests since the server was told last that are in no hurry */
-  #unhurried = 0;
+  /** whether a request that the server was not told of is in a hurry */
+  #hurries = false;
   #credentials = new WeakMap<Credential, number>();
   #nextCredential = 1;
   #lastCredential: Credential | undefined;
@@ -159,8 +159,7 @@ export class Connection implements PollSource {
       ring.arena.set(payload, ring.payloadOffset(slot));
       ring.copied(payload.length);
     }
-    if (!hurries) this.#unhurried++;
-    this.#submit(slot, number, args, index, payload.length, answer);
+    this.#submit(slot, number, args, index, payload.length, answer, hurries);
     return true;
   }
 
@@ -171,7 +170,7 @@ export class Connection implements PollSource {
 
   /** Sends a call of the kernel's own. @param slot that was reserved since the server is up, and has the payload */
   submit(slot: number, number: number, payloadLength: number, answer: PlacedCompleter): void {
-    this.#submit(slot, number, NO_ARGUMENTS, KERNEL_CREDENTIAL, payloadLength, answer);
+    this.#submit(slot, number, NO_ARGUMENTS, KERNEL_CREDENTIAL, payloadLength, answer, true);
   }
 
   #submit(
@@ -181,8 +180,10 @@ export class Connection implements PollSource {
     credential: number,
     payloadLength: number,
     answer: PlacedCompleter,
+    hurries: boolean,
   ): void {
     const { ring } = this, { trace } = this.tasks;
+    if (hurries) this.#hurries = true;
     if (trace.on) {
       answer.place = ring.sent;
       trace.record(TraceEvent.SEND, this.#traceId, answer.place, number, this.tasks.context);
@@ -261,15 +262,15 @@ export class Connection implements PollSource {
     this.onTurnEnd();
     const { ring } = this;
     // A server that is awake sees what is published.
-    if (ring.untold <= this.#unhurried) return ring.publish();
-    this.#unhurried = 0;
+    if (!this.#hurries) return ring.publish();
+    this.#hurries = false;
     ring.notify();
   }
 
   /** Has the server do now what was sent without hurry. */
   hurry(): void {
-    if (this.#unhurried === 0 || this.state !== "up") return;
-    this.#unhurried = 0;
+    if (this.state !== "up") return;
+    this.#hurries = false;
     this.ring.notify();
   }
 
@@ -304,7 +305,7 @@ export class Connection implements PollSource {
     this.#credentials = new WeakMap();
     this.#lastCredential = undefined;
     this.#nextCredential = 1;
-    this.#unhurried = 0;
+    this.#hurries = false;
     this.generation = generation;
     this.state = "up";
     this.changed.wakeAll();

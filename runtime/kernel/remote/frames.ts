@@ -8,7 +8,7 @@ import { RingBroken } from "../../hypervisor/ring/layout.ts";
 import { Answer, type Blocking, type Coroutine } from "../coroutine.ts";
 import { E, fail } from "../errno.ts";
 import type { FrameDevice, TransmitOffload } from "../network/frame_device.ts";
-import { get16, get32, put16, put32 } from "../network/tcpip/wire.ts";
+import { get16, get32, put16, put32 } from "../../hardware/network_order.ts";
 import type { Service, ServiceCall } from "../service.ts";
 import { type Connection, LOST, type PlacedCompleter } from "./connection.ts";
 import { FrameCall } from "./payload_flow.ts";

@@ -5,7 +5,7 @@ import { E, fail } from "../errno.ts";
 import type { Credential, ServiceCall } from "../service.ts";
 import { bequeathed } from "./access_list.ts";
 import { ACCESS, AT, FL, RENAME } from "./constants.ts";
-import { type Inode, S } from "./filesystem.ts";
+import { type Inode, S, SYMLINK_MODE } from "./filesystem.ts";
 import { demand, demandSticky, demandUnmarked } from "./permission.ts";
 import { Call, NAME_MAX, NOWHERE, PATH_MAX, putWalkResult } from "./protocol.ts";
 import { type FileCall, type FileServer, nameArgument } from "./vfs.ts";
@@ -78,7 +78,7 @@ function* make(
   demandChange(parent, call.credential);
   const { mode, lists } = bequeathed(parent.accessLists, asked, umask);
   const { uid } = call.credential, gid = newGroup(parent, call.credential);
-  const made = yield* finish(parent.create(name, mode, uid, gid, rdev, lists));
+  const made = yield* finish(parent.create(name, { mode, uid, gid, rdev, lists }));
   return yield* tellMade(call, server.handles.get(call.args[0]).mount, made);
 }
 
@@ -130,9 +130,8 @@ function* symlink(server: FileServer, call: ServiceCall): Coroutine<number> {
   const target = nameArgument(call, call.args[1], call.args[2], PATH_MAX);
   if (target === "") fail(E.ENOENT);
   demandChange(parent, call.credential);
-  const made = yield* finish(
-    parent.symlink(name, target, call.credential.uid, newGroup(parent, call.credential)),
-  );
+  const { uid } = call.credential, gid = newGroup(parent, call.credential);
+  const made = yield* finish(parent.create(name, { mode: SYMLINK_MODE, uid, gid, target }));
   return yield* tellMade(call, server.handles.get(call.args[0]).mount, made);
 }
 

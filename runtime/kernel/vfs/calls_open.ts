@@ -131,7 +131,8 @@ function* create(server: FileServer, call: ServiceCall): Coroutine<number> {
     demand(directory, call.credential, ACCESS.WRITE);
     const gid = newGroup(directory, call.credential);
     const { mode, lists } = bequeathed(directory.accessLists, S.IFREG | asked & 0o7777, umask);
-    inode = yield* finish(directory.create(name, mode, call.credential.uid, gid, 0, lists));
+    const { uid } = call.credential;
+    inode = yield* finish(directory.create(name, { mode, uid, gid, lists }));
     if (isSynchronous(directory)) yield* finish(directory.sync(false));
     made = true;
   } else if ((flags & O.CREAT) !== 0 && (flags & O.EXCL) !== 0) {
@@ -189,7 +190,7 @@ function* createUnnamed(server: FileServer, call: ServiceCall): Coroutine<number
   const { uid } = call.credential;
   const gid = newGroup(directory, call.credential);
   const { mode, lists } = bequeathed(directory.accessLists, S.IFREG | asked & 0o7777, umask);
-  const inode = yield* finish(directory.createUnnamed(mode, uid, gid, lists));
+  const inode = yield* finish(directory.createUnnamed({ mode, uid, gid, lists }));
   inode.unnamed = (flags & O.EXCL) === 0;
   const made = give(server, call, inode, mount, "", true);
   Object.assign(server.handles.get(made), accessOf(flags));

@@ -9,7 +9,7 @@ import { E, fail } from "../errno.ts";
 import { MemoryInode, type MemoryOwner } from "../storage/tmpfs/memory_inode.ts";
 import { MemoryFileSystem, TMPFS_MAGIC } from "../storage/tmpfs/tmpfs.ts";
 import { POLL } from "./constants.ts";
-import { S } from "./filesystem.ts";
+import { S, SYMLINK_MODE } from "./filesystem.ts";
 
 /** At most what programs share below /dev/shm (shm_overview(7)). */
 const MOST_BYTES = 256 << 20;
@@ -38,7 +38,7 @@ class DeviceInode extends MemoryInode {
     rdev: number,
     private readonly behaviour: CharacterDevice,
   ) {
-    super(owner, ino, mode, 0, 0, rdev);
+    super(owner, ino, { mode, uid: 0, gid: 0, rdev });
   }
   override read(_offset: number, into: Uint8Array): Blocking<number> {
     return this.behaviour.read(into);
@@ -96,12 +96,14 @@ export function createDevfs(environment: Environment, needs: Record<string, unkn
   const elsewhere: CharacterDevice = { read: () => fail(E.ENXIO), write: () => fail(E.ENXIO) };
   filesystem.addDevice("tty", 0o666, deviceNumber(5, 0), elsewhere);
   filesystem.addDevice("ptmx", 0o666, deviceNumber(5, 2), elsewhere);
-  const names = filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0);
+  const names = filesystem.newInode({ mode: S.IFDIR | 0o755, uid: 0, gid: 0 });
   filesystem.root.attach("pts", names);
-  filesystem.root.attach("mqueue", filesystem.newInode(S.IFDIR | 0o755, 0, 0, 0));
+  filesystem.root.attach("mqueue", filesystem.newInode({ mode: S.IFDIR | 0o755, uid: 0, gid: 0 }));
   // What programs and shells expect of every Linux: descriptors by name, and a place for shared memory.
-  for (const [name, target] of Object.entries(LINKS)) filesystem.root.symlink(name, target, 0, 0);
-  filesystem.root.attach("shm", filesystem.newInode(S.IFDIR | 0o1777, 0, 0, 0));
+  for (const [name, target] of Object.entries(LINKS)) {
+    filesystem.root.create(name, { mode: SYMLINK_MODE, uid: 0, gid: 0, target });
+  }
+  filesystem.root.attach("shm", filesystem.newInode({ mode: S.IFDIR | 0o1777, uid: 0, gid: 0 }));
   for (let port = 0; port < terminal.ports; port++) {
     filesystem.addDevice(`hvc${port}`, 0o620, deviceNumber(229, port), {
       read: (into) => terminal.read(port, into),

@@ -68,6 +68,23 @@ export interface Usage {
  * something throw Errno EROFS on a read-only file system. The VFS checks permissions and types
  * (a directory operation is only called on a directory); the file system checks names' existence.
  */
+/** What an inode is made as. */
+export interface NewInode {
+  /** type and permission bits */
+  mode: number;
+  uid: number;
+  gid: number;
+  /** of a device: its number; 0 unless told */
+  rdev?: number;
+  /** of a symbolic link: where it leads, a byte string */
+  target?: string;
+  /** access control lists, for a file system that has any; none unless told */
+  lists?: AccessLists;
+}
+
+/** Mode of symbolic links: nobody asks for their permissions (symlink(7)). */
+export const SYMLINK_MODE = S.IFLNK | 0o777;
+
 export interface Inode {
   readonly filesystem: FileSystem;
   readonly ino: number;
@@ -97,20 +114,12 @@ export interface Inode {
   /** directory: its parent, held for the caller (itself at the root) */
   parent(): Blocking<Inode>;
   /**
-   * directory: makes a file, directory, device or FIFO by `mode`'s type bits, with access control lists where it
-   * can have any; held for the caller. Errno EEXIST, ENOSPC.
+   * directory: makes a file, directory, symbolic link, device or FIFO by `mode`'s type bits; held for the caller.
+   * Errno EEXIST, ENOSPC.
    */
-  create(
-    name: string,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-    lists?: AccessLists,
-  ): Blocking<Inode>;
+  create(name: string, made: NewInode): Blocking<Inode>;
   /** directory: makes a file without a name near it; held for the caller. Absent where there are none. */
-  createUnnamed?(mode: number, uid: number, gid: number, lists?: AccessLists): Blocking<Inode>;
-  symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode>;
+  createUnnamed?(made: NewInode): Blocking<Inode>;
   /** directory: one more name for `inode`, of the same file system. Errno EMLINK. */
   link(name: string, inode: Inode): Blocking<void>;
   /** directory: removes a name that is not a directory */

@@ -175,10 +175,6 @@ class NodeInode implements Inode {
     return fail(E.EACCES);
   }
 
-  symlink(): Inode {
-    return fail(E.EACCES);
-  }
-
   link(): void {
     fail(E.EPERM);
   }

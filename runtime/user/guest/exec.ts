@@ -3,7 +3,7 @@ import { type Coroutine, finish } from "../../kernel/coroutine.ts";
 import { E, fail } from "../../kernel/errno.ts";
 import { setsAtStart } from "../../kernel/process/capability_sets.ts";
 import type { Process } from "../../kernel/process/process.ts";
-import { SIG } from "../../kernel/process/signal.ts";
+import { SIG } from "../../kernel/process/signal/signal.ts";
 import { tellOfExec } from "../../kernel/process/tracing.ts";
 import { AT } from "../../kernel/vfs/constants.ts";
 import { type LoadedProgram, loadProgram } from "../elf/load.ts";

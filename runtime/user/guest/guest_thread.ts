@@ -6,7 +6,7 @@ import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { type Blocking, type Coroutine, isCoroutine } from "../../kernel/coroutine.ts";
 import { E, Errno } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
-import { SA, SIG, type SignalInfo } from "../../kernel/process/signal.ts";
+import { SA, SIG, type SignalInfo } from "../../kernel/process/signal/signal.ts";
 import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { UserThread } from "../thread.ts";
 import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";

@@ -1,8 +1,8 @@
 // What a signal handler finds on its stack, and what rt_sigreturn restores: `struct rt_sigframe` of Linux
 // riscv64, which is a siginfo, then a ucontext with all registers.
 import { State } from "../../hardware/hart/state.ts";
-import { putSignalInfo, SIGNAL_INFO_BYTES } from "../../kernel/process/signal_info.ts";
-import type { SignalInfo, SignalSet } from "../../kernel/process/signal.ts";
+import { putSignalInfo, SIGNAL_INFO_BYTES } from "../../kernel/process/signal/signal_info.ts";
+import type { SignalInfo, SignalSet } from "../../kernel/process/signal/signal.ts";
 import type { AlternateStack } from "../../kernel/process/thread.ts";
 
 /** Offsets in the ucontext. */

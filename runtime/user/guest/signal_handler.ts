@@ -9,7 +9,7 @@ import {
   SIG,
   type SignalAction,
   type SignalInfo,
-} from "../../kernel/process/signal.ts";
+} from "../../kernel/process/signal/signal.ts";
 import { SS_DISABLE } from "../../kernel/process/thread.ts";
 import { SIGRETURN } from "../elf/vdso.ts";
 import { type GuestThread, NO_RESULT } from "./guest_thread.ts";

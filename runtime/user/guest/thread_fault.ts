@@ -1,6 +1,6 @@
 // Signals that a thread of an ELF program causes itself: they cannot be put off, or ignored.
 import type { Fault } from "../../kernel/process/memory/address_space.ts";
-import { bit, DEFAULT, SIG } from "../../kernel/process/signal.ts";
+import { bit, DEFAULT, SIG } from "../../kernel/process/signal/signal.ts";
 import type { Thread } from "../../kernel/process/thread.ts";
 
 /** @param address what it faulted at */

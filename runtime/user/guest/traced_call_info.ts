@@ -2,7 +2,7 @@
 // has stopped.
 import { A0, A7, SP } from "../../hardware/hart/abi.ts";
 import type { TraceStop } from "../../kernel/process/tracing.ts";
-import { SIG } from "../../kernel/process/signal.ts";
+import { SIG } from "../../kernel/process/signal/signal.ts";
 import type { GuestThread } from "./guest_thread.ts";
 
 /** AUDIT_ARCH_RISCV64 */

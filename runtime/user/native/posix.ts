@@ -4,7 +4,7 @@ import { callNumber } from "../../../schemas/syscalls.ts";
 import { AT, F, LOCK, O, POLL, SEEK } from "../../kernel/vfs/constants.ts";
 import { S } from "../../kernel/vfs/filesystem.ts";
 import { toByteString } from "../../kernel/vfs/protocol.ts";
-import type { Lock } from "../../kernel/process/sys_fcntl.ts";
+import type { Lock } from "../../kernel/process/file/sys_fcntl.ts";
 import { ExitProgram, PosixError } from "./program_end.ts";
 import {
   decodeEntries,
@@ -38,29 +38,42 @@ function numberOf(name: string): number {
   return number;
 }
 
-/** The system calls of one thread. A method that fails rejects with a {@link PosixError}. */
+/**
+ * The system calls of one thread: each is that of the manual, whose page is named, with its errors. A method that
+ * fails rejects with a {@link PosixError}. Offsets and lengths are bytes, the mode of a file is its permissions (0o644),
+ * and paths that do not begin with a slash go from the working directory.
+ */
 export class Sys {
   /** Made by whoever starts the thread. @param kernel what the thread calls */
   constructor(private readonly kernel: ThreadKernel) {}
 
-  /** Makes a call by name, for what has no method. @throws PosixError */
+  /**
+   * Makes a call by name, for what has no method.
+   * @param name as the table of `schemas/syscalls.ts` has it, which says what its arguments are, too
+   * @param subject what the call is about, for the message of its error
+   * @returns what the call returns: 0 or more
+   * @throws PosixError
+   */
   async call(name: string, subject: string, ...args: unknown[]): Promise<number> {
     const status = await this.kernel.invoke(numberOf(name), ...args);
     if (status < 0) throw new PosixError(-status, name, subject);
     return status;
   }
 
-  /** open(2). @returns the lowest free descriptor */
+  /**
+   * open(2). @param flags of `O` @param mode of a file that is made, less the umask
+   * @returns the lowest free descriptor
+   */
   open(path: string, flags: number = O.RDONLY, mode = 0o666): Promise<number> {
     return this.call("openat", path, AT.FDCWD, toByteString(path), flags, mode);
   }
 
-  /** close(2) */
+  /** close(2): gives a descriptor back, whatever it says of errors */
   async close(fd: number): Promise<void> {
     await this.call("close", String(fd), fd);
   }
 
-  /** read(2), at the offset of the descriptor. @returns the bytes read; 0 at the end */
+  /** read(2), at the offset of the descriptor. @returns the bytes read, which may be fewer; 0 at the end */
   read(fd: number, into: Uint8Array): Promise<number> {
     return this.call("read", String(fd), fd, into);
   }
@@ -80,12 +93,12 @@ export class Sys {
     return this.call("pwrite64", String(fd), fd, from, offset);
   }
 
-  /** Writes all of it, however many calls that takes. */
+  /** Writes all of it at the offset of the descriptor, however many calls of write(2) that takes. */
   async writeAll(fd: number, from: Uint8Array): Promise<void> {
     for (let done = 0; done < from.length;) done += await this.write(fd, from.subarray(done));
   }
 
-  /** lseek(2). @returns the offset from the start */
+  /** lseek(2). @param whence of `SEEK` @returns the offset from the start */
   seek(fd: number, offset: number, whence: number = SEEK.SET): Promise<number> {
     return this.call("lseek", String(fd), fd, offset, whence);
   }
@@ -115,7 +128,7 @@ export class Sys {
     await this.call("truncate", path, toByteString(path), size);
   }
 
-  /** fallocate(2): takes or punches space of a file */
+  /** fallocate(2): gives a range of a file space on the disk, or takes it away, as the bits of `mode` say */
   async fallocate(fd: number, mode: number, offset: number, length: number): Promise<void> {
     await this.call("fallocate", String(fd), fd, mode, offset, length);
   }
@@ -143,7 +156,7 @@ export class Sys {
     return decodeStat(out);
   }
 
-  /** mkdir(2) */
+  /** mkdir(2): makes an empty directory, with permissions `mode` less the umask */
   async mkdir(path: string, mode = 0o777): Promise<void> {
     await this.call("mkdirat", path, AT.FDCWD, toByteString(path), mode);
   }
@@ -158,7 +171,7 @@ export class Sys {
     await this.call("unlinkat", path, AT.FDCWD, toByteString(path), 0);
   }
 
-  /** renameat2(2): replaces what `to` names, unless `flags` forbid it */
+  /** renameat2(2): replaces what `to` names, unless `flags` forbid it (1), or have the two exchanged (2) */
   async rename(from: string, to: string, flags = 0): Promise<void> {
     await this.call(
       "renameat2",
@@ -196,12 +209,12 @@ export class Sys {
     return new TextDecoder().decode(out.subarray(0, length));
   }
 
-  /** chmod(2) */
+  /** chmod(2): sets the permissions of what a path leads to */
   async chmod(path: string, mode: number): Promise<void> {
     await this.call("fchmodat", path, AT.FDCWD, toByteString(path), mode);
   }
 
-  /** chown(2) */
+  /** chown(2): sets user and group of what a path leads to; -1 leaves one as it is */
   async chown(path: string, uid: number, gid: number): Promise<void> {
     await this.call("fchownat", path, AT.FDCWD, toByteString(path), uid, gid, 0);
   }
@@ -218,7 +231,7 @@ export class Sys {
     await this.call("faccessat", path, AT.FDCWD, toByteString(path), mode);
   }
 
-  /** The names in a directory, without "." and "..". */
+  /** The names in a directory, in no order, without "." and ".." (getdents64(2)). */
   async readdir(path: string): Promise<Entry[]> {
     const fd = await this.open(path, O.RDONLY | O.DIRECTORY);
     const entries: Entry[] = [];
@@ -234,7 +247,7 @@ export class Sys {
     }
   }
 
-  /** The whole of a file. */
+  /** Reads the whole of a file, from its start to its end. */
   async readFile(path: string): Promise<Uint8Array> {
     const fd = await this.open(path);
     try {
@@ -256,7 +269,7 @@ export class Sys {
     }
   }
 
-  /** Makes a file, or replaces what is in it. */
+  /** Makes a file with these bytes, or replaces what is in it. @param mode of a file that is made, less the umask */
   async writeFile(path: string, bytes: Uint8Array, mode = 0o666): Promise<void> {
     const fd = await this.open(path, O.WRONLY | O.CREAT | O.TRUNC, mode);
     try {
@@ -266,30 +279,34 @@ export class Sys {
     }
   }
 
-  /** Locks (F.RDLCK, F.WRLCK) or unlocks (F.UNLCK) a range; length 0 is to the end. */
+  /**
+   * Locks a range of a file for this process (F.RDLCK, F.WRLCK) or unlocks it (F.UNLCK): fcntl(2).
+   * @param length 0 is to the end, wherever that will be
+   * @param wait whether to wait for others' locks; otherwise one in the way is EAGAIN
+   */
   async lock(fd: number, type: number, start = 0, length = 0, wait = true): Promise<void> {
     const lock: Lock = { type, whence: 0, start, length, pid: 0 };
     await this.call("fcntl", String(fd), fd, wait ? F.SETLKW : F.SETLK, lock);
   }
 
-  /** The lock that keeps one from being set; undefined where there is none. */
+  /** The lock of another process that is in the way of such a lock (fcntl(2), F_GETLK); undefined where none is. */
   async lockedBy(fd: number, type: number, start = 0, length = 0): Promise<Lock | undefined> {
     const lock: Lock = { type, whence: 0, start, length, pid: 0 };
     await this.call("fcntl", String(fd), fd, F.GETLK, lock);
     return lock.type === F.UNLCK ? undefined : lock;
   }
 
-  /** flock(2), with an operation of `LOCK` */
+  /** flock(2): locks or unlocks a whole file for its open file description. @param operation of `LOCK` */
   async flock(fd: number, operation: number): Promise<void> {
     await this.call("flock", String(fd), fd, operation);
   }
 
-  /** dup(2). @returns the lowest free descriptor */
+  /** dup(2): another descriptor of the same open file description. @returns the lowest free one */
   dup(fd: number): Promise<number> {
     return this.call("dup", String(fd), fd);
   }
 
-  /** pipe2(2) */
+  /** pipe2(2). @param flags of `O`, such as O.NONBLOCK @returns the descriptors of its two ends */
   async pipe(flags = 0): Promise<[read: number, write: number]> {
     const out = new Uint8Array(8);
     await this.call("pipe2", "", out, flags);
@@ -297,7 +314,7 @@ export class Sys {
     return [view.getInt32(0, true), view.getInt32(4, true)];
   }
 
-  /** Waits until a descriptor is ready; fills `revents`. @returns how many are; 0 after the timeout */
+  /** Waits until a descriptor is ready (ppoll(2)), and fills `revents`. @returns how many are; 0 after the timeout */
   async poll(entries: PollEntry[], timeoutMs = Infinity): Promise<number> {
     const fds = new Uint8Array(entries.length * 8);
     const view = new DataView(fds.buffer);
@@ -311,19 +328,19 @@ export class Sys {
     return ready;
   }
 
-  /** chdir(2) */
+  /** chdir(2): sets the working directory of the process */
   async chdir(path: string): Promise<void> {
     await this.call("chdir", path, toByteString(path));
   }
 
-  /** getcwd(2) */
+  /** getcwd(2). @returns the absolute path of the working directory */
   async getcwd(): Promise<string> {
     const out = new Uint8Array(4096);
     const length = await this.call("getcwd", "", out);
     return new TextDecoder().decode(out.subarray(0, length - 1));
   }
 
-  /** statfs(2): size and free space of the file system that a path is on */
+  /** statfs(2): size and free space, in blocks of `blockBytes`, of the file system that a path is on, and its inodes */
   async statfs(
     path: string,
   ): Promise<
@@ -341,22 +358,22 @@ export class Sys {
     };
   }
 
-  /** getpid(2) */
+  /** getpid(2). @returns the id of this process */
   getpid(): Promise<number> {
     return this.call("getpid", "");
   }
 
-  /** getppid(2) */
+  /** getppid(2). @returns the id of the process that is its parent */
   getppid(): Promise<number> {
     return this.call("getppid", "");
   }
 
-  /** Lets other threads run for a time. */
+  /** Waits for some milliseconds, while other threads run (clock_nanosleep(2)). */
   async sleep(ms: number): Promise<void> {
     await this.call("clock_nanosleep", "", 1, 0, timespec(ms));
   }
 
-  /** Time of a clock in milliseconds: 0 is the time of day, 1 is monotonic. */
+  /** clock_gettime(2): a clock in milliseconds. @param clock 0 is the time of day, since 1970; 1 is monotonic */
   async clock(clock: number): Promise<number> {
     const out = new Uint8Array(16);
     await this.call("clock_gettime", "", clock, out);
@@ -382,7 +399,7 @@ export class Sys {
     return this.kernel.startThread(body);
   }
 
-  /** Ends the process. */
+  /** exit_group(2): ends the process with all its threads. @param status of which 8 bits count */
   exit(status = 0): never {
     throw new ExitProgram(status);
   }

@@ -1,7 +1,7 @@
 // What the machine may reach: destinations of its packets, translated to those of the host, against the
 // list that the manifest gives. Names of the list and of `dns` get addresses of the segment that stand for them.
 import { ipText, isLoopback, parseIp, sameIp } from "../../../../schemas/internet_address.ts";
-import type { UserNetworkPlan } from "../../../../schemas/plan.ts";
+import type { UserNetworkPlan } from "../../../../schemas/machine_plan.ts";
 
 /** Names begin here in the last byte of the segment's addresses. */
 const FIRST_NAME = 128;

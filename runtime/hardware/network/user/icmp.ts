@@ -2,7 +2,8 @@
 // the machine must not reach is answered with "communication administratively prohibited".
 import type { Frame } from "../frame.ts";
 import { NO_BYTES } from "../frame.ts";
-import { checksumOf, Protocol, put16, sumWords } from "../wire.ts";
+import { put16 } from "../../network_order.ts";
+import { checksumOf, Protocol, sumWords } from "../wire.ts";
 import type { Ends, HeadWriter, Packet } from "./packet.ts";
 
 const Type4 = { ECHO_REPLY: 0, UNREACHABLE: 3, ECHO: 8 } as const;

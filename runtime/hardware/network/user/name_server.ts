@@ -1,6 +1,6 @@
 // The segment's name server (RFC 1035): it knows the names that the manifest gives, and no others.
 import type { Access } from "./access.ts";
-import { get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../network_order.ts";
 
 const HEADER_BYTES = 12;
 const TYPE_A = 1, TYPE_AAAA = 28, CLASS_IN = 1;

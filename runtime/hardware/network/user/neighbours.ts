@@ -2,7 +2,8 @@
 // the segment but the machine's own, since there is nobody else on it.
 import { parseIp, sameIp } from "../../../../schemas/internet_address.ts";
 import { type Frame, NO_BYTES } from "../frame.ts";
-import { ETHERNET_BYTES, EtherType, get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../network_order.ts";
+import { ETHERNET_BYTES, EtherType } from "../wire.ts";
 import { icmpFrame } from "./icmp.ts";
 import type { HeadWriter, Packet } from "./packet.ts";
 

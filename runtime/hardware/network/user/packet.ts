@@ -1,6 +1,7 @@
 // IP packets of the machine as they come in, checked before anything else looks at them, and the headers
 // of those that go to it.
-import { checksumOf, get16, pseudoSum, put16, sumWords } from "../wire.ts";
+import { get16, put16 } from "../../network_order.ts";
+import { checksumOf, pseudoSum, sumWords } from "../wire.ts";
 import { ETHERNET_BYTES, EtherType } from "../wire.ts";
 
 const HOP_LIMIT = 64;

@@ -7,6 +7,7 @@ import { giveBuffer } from "../frame_buffers.ts";
 import { HostEnd, MAX_READ_BYTES } from "./host_end.ts";
 import type { HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
+import { difference, ReceivedSequence } from "./received_sequence.ts";
 import { Retransmission } from "./retransmission.ts";
 import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
 
@@ -62,17 +63,12 @@ export class TcpFlow {
   #probe = false;
   #synDue = false;
   // From the machine.
-  #expected = 0;
-  /** first number beyond the window that was told last */
-  #edge = 0;
-  #guestEnded = false;
+  readonly #received = new ReceivedSequence();
   /** of the last segment that had none but the usual headers: it has been taken when the next is made */
   #head: Uint8Array | undefined;
   #acknowledgeDue = false;
   /** an acknowledgement is due that need not go by itself yet */
   #acknowledgeLater = false;
-  /** number that was acknowledged last */
-  #acknowledged = 0;
 
   private constructor(
     private readonly owner: FlowOwner,
@@ -137,7 +133,7 @@ export class TcpFlow {
   }
 
   #begin(syn: Segment): void {
-    this.#expected = (syn.sequence + 1) >>> 0;
+    this.#received.begin(syn.sequence);
     this.#window = syn.window;
     this.#mss = Math.min(syn.mss, this.owner.mtu - IP_TCP_BYTES[this.ends.version]);
     this.#scaling = syn.scale !== undefined;
@@ -183,7 +179,7 @@ export class TcpFlow {
         return;
     }
     if ((flags & Flag.RST) !== 0) {
-      const place = difference(segment.sequence, this.#expected);
+      const place = difference(segment.sequence, this.#received.expected);
       if (place >= 0 && place <= QUEUE_BYTES) this.abandon();
       return;
     }
@@ -234,27 +230,18 @@ export class TcpFlow {
   }
 
   /** Takes the data of a segment, as far as it is the next and there is room. */
-  #take({ sequence, payload, flags }: Segment, memory: Frame["memory"]): void {
-    const end = (flags & Flag.FIN) !== 0;
-    if (payload.length === 0 && !end) return giveBuffer(memory);
-    const known = difference(this.#expected, sequence);
-    if (this.#guestEnded || known < 0 || known > payload.length) return this.#acknowledge();
-    const room = QUEUE_BYTES - this.#end.toHost.bytes;
-    const data = known === 0 && payload.length <= room
-      ? payload
-      : payload.subarray(known, known + room);
-    this.#expected = (this.#expected + data.length) >>> 0;
-    if (end && known + data.length === payload.length) {
-      this.#guestEnded = true;
-      this.#expected = (this.#expected + 1) >>> 0;
-    }
+  #take(segment: Segment, memory: Frame["memory"]): void {
+    const end = (segment.flags & Flag.FIN) !== 0;
+    if (segment.payload.length === 0 && !end) return giveBuffer(memory);
+    const received = this.#received;
+    const data = received.take(segment, QUEUE_BYTES - this.#end.toHost.bytes);
+    if (data === undefined) return this.#acknowledge();
     // What comes in order is acknowledged with what goes the other way, if that is soon (RFC 9293, 3.8.6.3).
-    const soon = difference(this.#expected, this.#acknowledged) < 2 * this.#mss;
-    if (soon && !end && data.length > 0) {
+    if (received.unacknowledged < 2 * this.#mss && !end && data.length > 0) {
       this.#acknowledgeLater = true;
       this.owner.later(this);
     } else this.#acknowledge();
-    this.#end.write(data, memory, this.#guestEnded);
+    this.#end.write(data, memory, received.ended);
   }
 
   /** It has waited for long enough with what it had to send. */
@@ -311,15 +298,14 @@ export class TcpFlow {
     const answering = (flags & Flag.ACK) !== 0;
     if (syn || payload.length > 0 || (flags & Flag.FIN) !== 0) this.#arm();
     this.#acknowledgeDue = this.#acknowledgeLater = false;
-    this.#acknowledged = this.#expected;
     const room = QUEUE_BYTES - this.#end.toHost.bytes;
     const window = syn || !this.#scaling ? Math.min(0xffff, room) : room >> OWN_SCALE;
-    this.#edge = this.#expected + (syn || !this.#scaling ? window : window << OWN_SCALE);
+    this.#received.tell(syn || !this.#scaling ? window : window << OWN_SCALE);
     const frame = writeSegment(owner.writer, ends, {
       guestPort: this.guestPort,
       remotePort: this.remotePort,
       sequence,
-      acknowledgement: answering ? this.#expected : 0,
+      acknowledgement: answering ? this.#received.expected : 0,
       flags,
       window,
       payload,
@@ -366,7 +352,7 @@ export class TcpFlow {
 
   /** Tells the machine of room, where it knows of little and there is much. */
   #tellRoom(): void {
-    const told = difference(this.#edge, this.#expected);
+    const told = this.#received.window;
     const room = QUEUE_BYTES - this.#end.toHost.bytes;
     if (told < QUEUE_BYTES / 2 && room - told >= QUEUE_BYTES / 4) this.#acknowledge();
   }
@@ -422,8 +408,3 @@ export class TcpFlow {
 }
 
 const NOTHING = new Uint8Array(0);
-
-/** How far one sequence number is behind another (RFC 9293, 3.4). */
-function difference(left: number, right: number): number {
-  return (left - right) | 0;
-}

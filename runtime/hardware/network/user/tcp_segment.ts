@@ -1,7 +1,8 @@
 // TCP segments (RFC 9293, 3.1) between the machine and the translation: read with suspicion, written with
 // what is left to the receiver's side told beside them.
 import type { Frame } from "../frame.ts";
-import { get16, get32, Protocol, put16, put32 } from "../wire.ts";
+import { get16, get32, put16, put32 } from "../../network_order.ts";
+import { Protocol } from "../wire.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 
 export const Flag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16 } as const;
@@ -14,7 +15,8 @@ const MIN_MSS = 64;
 const MAX_SCALE = 14;
 const Option = { END: 0, NOTHING: 1, MSS: 2, SCALE: 3 } as const;
 
-export interface Segment {
+/** What segments say in both directions. */
+interface SegmentFields {
   guestPort: number;
   remotePort: number;
   sequence: number;
@@ -23,6 +25,10 @@ export interface Segment {
   /** as it is written, unscaled */
   window: number;
   payload: Uint8Array;
+}
+
+/** A segment of the machine. */
+export interface Segment extends SegmentFields {
   /** of a SYN */
   mss: number;
   scale: number | undefined;
@@ -65,14 +71,8 @@ function readOptions(bytes: Uint8Array, end: number, segment: Segment): void {
   }
 }
 
-export interface Outgoing {
-  guestPort: number;
-  remotePort: number;
-  sequence: number;
-  acknowledgement: number;
-  flags: number;
-  window: number;
-  payload: Uint8Array;
+/** A segment for the machine, or several that lie in one frame. */
+export interface Outgoing extends SegmentFields {
   /** of a SYN */
   options?: { mss: number; scale: number | undefined };
   /** payload bytes of each segment, where it is larger than one */

@@ -1,7 +1,8 @@
 // UDP of the machine (RFC 768): for every pair of ports a socket of the host, given back when it was idle;
 // and ports of the host that lead into the machine, each of whose clients has a port of the gateway.
 import type { Frame } from "../frame.ts";
-import { get16, Protocol, put16 } from "../wire.ts";
+import { get16, put16 } from "../../network_order.ts";
+import { Protocol } from "../wire.ts";
 import type { Access } from "./access.ts";
 import type { HostDatagrams, HostSockets } from "./host_sockets.ts";
 import { type Ends, type HeadWriter, keptEnds, type Packet } from "./packet.ts";

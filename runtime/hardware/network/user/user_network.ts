@@ -4,8 +4,9 @@
 import { parseIp, sameIp } from "../../../../schemas/internet_address.ts";
 import type { NetworkBackend } from "../backend.ts";
 import type { Frame } from "../frame.ts";
-import { ETHERNET_BYTES, EtherType, get16, Protocol } from "../wire.ts";
-import type { UserNetworkPlan } from "../../../../schemas/plan.ts";
+import { get16 } from "../../network_order.ts";
+import { ETHERNET_BYTES, EtherType, Protocol } from "../wire.ts";
+import type { UserNetworkPlan } from "../../../../schemas/machine_plan.ts";
 import { Access } from "./access.ts";
 import type { Accept, Closable, HostDatagrams, HostSockets } from "./host_sockets.ts";
 import { answerEcho, prohibit } from "./icmp.ts";

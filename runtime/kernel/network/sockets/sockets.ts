@@ -18,9 +18,11 @@ import {
   RECEIVE_HEADER_BYTES,
   SocketCall,
 } from "../protocol.ts";
+import { put, putAddress } from "./answers.ts";
 import { Entry } from "./entry.ts";
 import { interfaceRequest } from "./interface_request.ts";
 import { NetlinkEndpoint } from "./netlink.ts";
+import { netlinkCall } from "./netlink_call.ts";
 import { News } from "./news.ts";
 import { networkText } from "./network_text.ts";
 
@@ -332,55 +334,12 @@ export class SocketServer implements Service {
   }
 }
 
-/** Calls that a netlink socket answers as far as programs ask. */
-function netlinkCall(
-  endpoint: NetlinkEndpoint,
-  number: number,
-  args: ArrayLike<number>,
-  payload: Uint8Array,
-): number {
-  switch (number) {
-    case SocketCall.BIND:
-      endpoint.bind(payload);
-      return 0;
-    case SocketCall.CONNECT:
-    case SocketCall.SHUTDOWN:
-    case SocketCall.SETSOCKOPT:
-      return 0;
-    case SocketCall.GETSOCKNAME:
-      return putAddress(payload, 0, endpoint.name);
-    case SocketCall.GETPEERNAME:
-      return fail(E.ENOTCONN);
-    case SocketCall.GETSOCKOPT:
-      if (args[1] !== SOL.SOCKET) fail(E.ENOPROTOOPT);
-      return put(
-        payload,
-        new Uint8Array(Int32Array.of(args[2] === 7 || args[2] === 8 ? 212_992 : 0).buffer),
-      );
-  }
-  return fail(E.EOPNOTSUPP);
-}
-
 function streamOf(endpoint: Endpoint): StreamEndpoint {
   return "listen" in endpoint ? endpoint as StreamEndpoint : fail(E.EOPNOTSUPP);
 }
 
 function destination(payload: Uint8Array, bytes: number): InternetAddress | undefined {
   return bytes === 0 ? undefined : decodeAddress(payload.subarray(0, bytes));
-}
-
-function put(payload: Uint8Array, bytes: Uint8Array): number {
-  const count = Math.min(bytes.length, payload.length);
-  payload.set(bytes.subarray(0, count));
-  return count;
-}
-
-/** A sockaddr behind a word with its length. */
-function putAddress(payload: Uint8Array, at: number, address: Uint8Array): number {
-  if (payload.length < at + 4 + address.length) fail(E.EINVAL);
-  new DataView(payload.buffer, payload.byteOffset).setInt32(at, address.length, true);
-  payload.set(address, at + 4);
-  return 0;
 }
 
 export const createSockets: ComponentConstructor = (environment, needs): Component => {

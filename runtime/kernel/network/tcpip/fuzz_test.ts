@@ -8,7 +8,7 @@ import type { Endpoint, StreamEndpoint } from "../endpoint.ts";
 import { addToSum, checksumOf } from "./checksum.ts";
 import { at, FAR, FAR_6, NEAR, seededRandom, World } from "./testing/world.ts";
 import { Flow, join, pattern } from "./testing/transfer.ts";
-import { get16, put16, put32 } from "./wire.ts";
+import { get16, put16, put32 } from "../../../hardware/network_order.ts";
 
 /** Reads a number from the environment, where the test may. */
 function setting(name: string, fallback: number): number {

@@ -26,7 +26,7 @@ import { TcpEndpoint } from "./tcp/tcp_endpoint.ts";
 import { Timers } from "./timers.ts";
 import { Udp } from "./udp/udp.ts";
 import { UdpEndpoint } from "./udp/udp_endpoint.ts";
-import { get32 } from "./wire.ts";
+import { get32 } from "../../../hardware/network_order.ts";
 
 export class Stack {
   readonly nowNs: () => number;

@@ -2,8 +2,8 @@
 // Several are under way at once; each is a task, which holds the open file that it works on.
 import { type Coroutine, finish, type Task, type Tasks, WaitQueue } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { releaseUse } from "../descriptor_table.ts";
-import type { EventDescription } from "../eventfd.ts";
+import { releaseUse } from "../file/descriptor_table.ts";
+import type { EventDescription } from "../event/eventfd.ts";
 import type { ControlBlock } from "./control_block.ts";
 import type { EventRing } from "./event_ring.ts";
 import { type Prepared, resultOf } from "./operations.ts";

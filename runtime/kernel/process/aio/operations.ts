@@ -5,12 +5,17 @@ import { E, Errno, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
 import { O, POLL } from "../../vfs/constants.ts";
 import { Call } from "../../vfs/protocol.ts";
-import { type Description, FileDescription } from "../description.ts";
+import { type Description, FileDescription } from "../file/description.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import type { Process } from "../process.ts";
-import { waitForAny } from "../sys_poll.ts";
-import { transfer } from "../transfer.ts";
-import { demandReadFlags, demandWriteFlags, durableAsAsked, pwritePlaced } from "../write_flags.ts";
+import { waitForAny } from "../event/sys_poll.ts";
+import { transfer } from "../file/transfer.ts";
+import {
+  demandReadFlags,
+  demandWriteFlags,
+  durableAsAsked,
+  pwritePlaced,
+} from "../file/write_flags.ts";
 import { type ControlBlock, Operation, piecesOf } from "./control_block.ts";
 import type { Piece } from "../memory/vector.ts";
 import { copyIn, fill, take } from "./user_buffer.ts";

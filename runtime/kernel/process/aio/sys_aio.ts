@@ -1,13 +1,13 @@
 // Asynchronous input and output (io_setup(2), io_submit(2), io_getevents(2), io_cancel(2), io_destroy(2)).
 import type { Coroutine } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
-import { EventDescription } from "../eventfd.ts";
+import { EventDescription } from "../event/eventfd.ts";
 import type { Handlers } from "../handler.ts";
 import { getInt, getLong, putLong } from "../little_endian.ts";
 import type { AddressSpace } from "../memory/address_space.ts";
 import { copyForeign } from "../memory/foreign_memory.ts";
 import type { Process } from "../process.ts";
-import { durationNs } from "../sys_signal.ts";
+import { durationNs } from "../signal/sys_signal.ts";
 import type { AioContext } from "./context.ts";
 import { CONTROL_BLOCK_BYTES, KEY_OFFSET, readControlBlock } from "./control_block.ts";
 import { EVENT_BYTES } from "./event_ring.ts";

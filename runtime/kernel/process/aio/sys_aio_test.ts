@@ -4,10 +4,10 @@ import { intsOf, longs, longsOf, smallKernel } from "../../../../tests/small_ker
 import { Access } from "../../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
-import type { Description } from "../description.ts";
+import type { Description } from "../file/description.ts";
 import { AddressSpace } from "../memory/address_space.ts";
 import type { Process } from "../process.ts";
-import { makePipe } from "../pipe.ts";
+import { makePipe } from "../pipe/pipe.ts";
 import { Operation } from "./control_block.ts";
 import { EVENT_BYTES } from "./event_ring.ts";
 

@@ -2,7 +2,7 @@
 // came. Its memory is looked at when they have ended, before it is given up.
 import { RLIMIT } from "../limits.ts";
 import type { Process } from "../process.ts";
-import type { SignalInfo, SignalSet } from "../signal.ts";
+import type { SignalInfo, SignalSet } from "../signal/signal.ts";
 import type { Thread } from "../thread.ts";
 
 /** A core is not begun where not even so much of it may be written. */

@@ -2,7 +2,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { smallKernel } from "../../../../tests/small_kernel.ts";
 import { E, Errno } from "../../errno.ts";
-import { SIG } from "../signal.ts";
+import { SIG } from "../signal/signal.ts";
 import type { Core } from "./core.ts";
 import { coreName, demandPattern } from "./core_name.ts";
 import { Cores } from "./cores.ts";

@@ -4,8 +4,8 @@ import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { joined } from "../../pieces.ts";
 import { putInt, putLong } from "../little_endian.ts";
 import type { Process } from "../process.ts";
-import type { SignalSet } from "../signal.ts";
-import { putSignalInfo, SIGNAL_INFO_BYTES } from "../signal_info.ts";
+import type { SignalSet } from "../signal/signal.ts";
+import { putSignalInfo, SIGNAL_INFO_BYTES } from "../signal/signal_info.ts";
 import type { Core, CoreThread } from "./core.ts";
 import type { Segment } from "./core_memory.ts";
 

@@ -3,7 +3,7 @@ import { type Coroutine, type Tasks, WaitQueue } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { POLL } from "../../vfs/constants.ts";
 import type { Process } from "../process.ts";
-import { SI } from "../signal.ts";
+import { SI } from "../signal/signal.ts";
 
 /** What /proc/sys/fs/mqueue says: what a queue has that does not ask, and may have. */
 export const DEFAULT_MESSAGES = 10, DEFAULT_BYTES = 8192;

@@ -2,7 +2,7 @@
 import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { O } from "../../vfs/constants.ts";
-import { FileDescription } from "../description.ts";
+import { FileDescription } from "../file/description.ts";
 import type { Process } from "../process.ts";
 import type { PosixQueue } from "./posix_queue.ts";
 

@@ -3,10 +3,10 @@ import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { MemoryInode } from "../../storage/tmpfs/memory_inode.ts";
 import { MemoryFileSystem } from "../../storage/tmpfs/tmpfs.ts";
-import { S } from "../../vfs/filesystem.ts";
+import { type NewInode, S } from "../../vfs/filesystem.ts";
 import { FileServer } from "../../vfs/vfs.ts";
-import type { FileDescription } from "../description.ts";
-import { type Location, type Mount, unlistedMount } from "../mounts.ts";
+import type { FileDescription } from "../file/description.ts";
+import { type Location, type Mount, unlistedMount } from "../path/mounts.ts";
 import type { Process } from "../process.ts";
 import { QueueDescription } from "./queue_description.ts";
 import { MOST_POSIX_QUEUES, PosixQueue } from "./posix_queue.ts";
@@ -40,18 +40,14 @@ export class QueueInode extends MemoryInode {
 
 /** The one directory: queues and nothing else are in it. */
 class QueueDirectory extends MemoryInode {
-  override create(name: string, mode: number, uid: number, gid: number, rdev: number): MemoryInode {
-    if ((mode & S.IFMT) !== S.IFREG) fail(E.EPERM);
-    if (this.entries.size >= MOST_POSIX_QUEUES && uid !== 0) fail(E.ENOSPC);
-    return super.create(name, mode, uid, gid, rdev);
+  override create(name: string, made: NewInode): MemoryInode {
+    if ((made.mode & S.IFMT) !== S.IFREG) fail(E.EPERM);
+    if (this.entries.size >= MOST_POSIX_QUEUES && made.uid !== 0) fail(E.ENOSPC);
+    return super.create(name, made);
   }
 
   override createUnnamed(): MemoryInode {
     return fail(E.EOPNOTSUPP);
-  }
-
-  override symlink(): MemoryInode {
-    return fail(E.EPERM);
   }
 
   override link(): void {
@@ -64,15 +60,9 @@ class QueueDirectory extends MemoryInode {
 }
 
 class QueueFileSystem extends MemoryFileSystem {
-  protected override makeInode(
-    ino: number,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-  ): MemoryInode {
-    if ((mode & S.IFMT) === S.IFDIR) return new QueueDirectory(this, ino, mode, uid, gid, rdev);
-    const inode = new QueueInode(this, ino, mode, uid, gid, rdev);
+  protected override makeInode(ino: number, made: NewInode): MemoryInode {
+    if ((made.mode & S.IFMT) === S.IFDIR) return new QueueDirectory(this, ino, made);
+    const inode = new QueueInode(this, ino, made);
     inode.attributes.sizeBytes = FILE_BYTES;
     return inode;
   }

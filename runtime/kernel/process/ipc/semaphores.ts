@@ -4,7 +4,7 @@ import { E, fail } from "../../errno.ts";
 import type { Handlers } from "../handler.ts";
 import { putInt, putLong } from "../little_endian.ts";
 import type { Process } from "../process.ts";
-import { durationNs } from "../sys_signal.ts";
+import { durationNs } from "../signal/sys_signal.ts";
 import {
   demandAccess,
   IPC,

@@ -3,15 +3,15 @@ import type { Coroutine } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { O } from "../../vfs/constants.ts";
 import { Call, getWalkResult, NAME_MAX, NOWHERE, Private } from "../../vfs/protocol.ts";
-import { getTimespec } from "../clock.ts";
-import type { FileDescription } from "../description.ts";
+import { getTimespec } from "../time/clock.ts";
+import type { FileDescription } from "../file/description.ts";
 import type { Handlers } from "../handler.ts";
 import { RLIMIT } from "../limits.ts";
 import { getInt, getLong, putInt, putLong } from "../little_endian.ts";
-import { close, request, textPayload } from "../mounts.ts";
-import { describe } from "../open_path.ts";
+import { close, request, textPayload } from "../path/mounts.ts";
+import { describe } from "../path/open_path.ts";
 import type { Process } from "../process.ts";
-import { LAST_SIGNAL } from "../signal.ts";
+import { LAST_SIGNAL } from "../signal/signal.ts";
 import { privileged } from "../sys_identity.ts";
 import {
   checkLimits,

@@ -5,7 +5,7 @@ import { type Blocking, type Coroutine, type Tasks, WaitQueue } from "../../coro
 import { E, Errno, fail } from "../../errno.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
-import { close, type Location, request } from "../mounts.ts";
+import { close, type Location, request } from "../path/mounts.ts";
 import type { Frame, Frames } from "./frames.ts";
 import type { Mapping } from "./mapping.ts";
 import type { PageObject } from "./page_object.ts";

@@ -1,6 +1,6 @@
 // Where the pages of a mapping come from when they are not private zeros.
 import type { Blocking, Coroutine } from "../../coroutine.ts";
-import type { Location } from "../mounts.ts";
+import type { Location } from "../path/mounts.ts";
 import type { Frame, Frames } from "./frames.ts";
 import type { Mapping } from "./mapping.ts";
 

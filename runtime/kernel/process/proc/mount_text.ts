@@ -1,6 +1,6 @@
 // What /proc/PID/mounts and mountinfo say (proc(5)).
 import { diskPath } from "../sysfs/block_devices.ts";
-import type { Mount, MountTable } from "../mounts.ts";
+import type { Mount, MountTable } from "../path/mounts.ts";
 
 /** Characters that would end a field, as their octal numbers. */
 function field(text: string): string {

@@ -1,7 +1,7 @@
 // /proc/net (proc_net(5)): what the network's server tells, and the UNIX sockets of this kernel.
 import { ProcNet } from "../../network/protocol.ts";
 import { directory, type ProcDirectory, type ProcNode, text } from "../../vfs/proc_node.ts";
-import { lockOwner } from "../description.ts";
+import { lockOwner } from "../file/description.ts";
 import type { ProcessKernel } from "../process_kernel.ts";
 import { Socket } from "../socket/socket.ts";
 import type { UnixSocket } from "../socket/unix_socket.ts";

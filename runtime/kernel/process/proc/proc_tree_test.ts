@@ -7,9 +7,9 @@ import type { FileSystem } from "../../vfs/filesystem.ts";
 import { createProcfs, type ProcessView } from "../../vfs/procfs.ts";
 import { WalkFlag } from "../../vfs/protocol.ts";
 import { FileServer } from "../../vfs/vfs.ts";
-import { SIG } from "../signal.ts";
+import { SIG } from "../signal/signal.ts";
 import type { Process } from "../process.ts";
-import { resolve } from "../resolve.ts";
+import { resolve } from "../path/resolve.ts";
 
 const here = AT.FDCWD;
 

@@ -10,12 +10,12 @@ import {
   type ProcNode,
   text,
 } from "../../vfs/proc_node.ts";
-import { type Description, FileDescription, inodeOf } from "../description.ts";
-import type { Location } from "../mounts.ts";
-import { pipeEnd } from "../pipe.ts";
+import { type Description, FileDescription, inodeOf } from "../file/description.ts";
+import type { Location } from "../path/mounts.ts";
+import { pipeEnd } from "../pipe/pipe.ts";
 import type { Process } from "../process.ts";
 import { Socket } from "../socket/socket.ts";
-import { directoryPath } from "../directory_path.ts";
+import { directoryPath } from "../path/directory_path.ts";
 import { setThreadName } from "../sys_prctl.ts";
 import type { Thread } from "../thread.ts";
 import {

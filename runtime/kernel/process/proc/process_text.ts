@@ -2,7 +2,7 @@
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { RLIMIT } from "../limits.ts";
 import type { Process } from "../process.ts";
-import { DEFAULT, IGNORE, LAST_SIGNAL, type SignalSet } from "../signal.ts";
+import { DEFAULT, IGNORE, LAST_SIGNAL, type SignalSet } from "../signal/signal.ts";
 import { ALL, type Capabilities } from "../capability_sets.ts";
 import { ownTimes } from "../sys_limits.ts";
 import type { Thread } from "../thread.ts";

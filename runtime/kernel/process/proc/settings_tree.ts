@@ -11,7 +11,7 @@ import {
 } from "../../network/limits.ts";
 import { directory, line, type ProcDirectory, type ProcFile, text } from "../../vfs/proc_node.ts";
 import { MOST_EVENTS } from "../aio/aio_table.ts";
-import { MOST_DESCRIPTORS } from "../descriptor_table.ts";
+import { MOST_DESCRIPTORS } from "../file/descriptor_table.ts";
 import { MOST_MESSAGE_BYTES, MOST_QUEUE_BYTES, MOST_QUEUES } from "../ipc/message_queues.ts";
 import {
   DEFAULT_BYTES,

@@ -10,8 +10,9 @@ import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
 import { at, Death, NEAR, World } from "../../network/tcpip/testing/world.ts";
 import { SocketClient } from "../../remote/sockets.ts";
 import { O, POLL } from "../../vfs/constants.ts";
-import { InternetSocket } from "./internet_socket.ts";
+import type { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
+import { openInternet } from "./open_internet.ts";
 import { credential, nobody } from "./testing/client_domain.ts";
 import { SlowRing } from "./testing/slow_ring.ts";
 
@@ -37,7 +38,7 @@ function meet(seed: number, readings: number, deaths: number): void {
     environment,
     new SocketClient(ring, "retry", environment.tasks),
   );
-  const open = () => InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
+  const open = () => openInternet(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
   let rounds = 0, accepted = 0, answered = 0;
 
   function* serve(): Coroutine<void> {

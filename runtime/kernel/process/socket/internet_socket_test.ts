@@ -12,8 +12,9 @@ import { at, FAR, World } from "../../network/tcpip/testing/world.ts";
 import { LOST } from "../../remote/connection.ts";
 import { type ServerConnection, SocketClient } from "../../remote/sockets.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { InternetSocket } from "./internet_socket.ts";
+import type { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";
+import { openInternet } from "./open_internet.ts";
 import { incoming } from "./socket.ts";
 import { ClientDomain, credential, nobody } from "./testing/client_domain.ts";
 
@@ -149,7 +150,7 @@ Deno.test("where there will be no other server, calls fail and nothing goes on a
     environment,
     new SocketClient(gone, "retry", environment.tasks),
   );
-  const open = InternetSocket.open(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
+  const open = openInternet(sockets, credential, AF.INET, SOCK.STREAM, 0, 0);
   let failed: unknown, settled = false;
   environment.tasks.spawn(open, (_value, failure) => failed = failure);
   environment.tasks.spawn(sockets.settled(), () => settled = true);

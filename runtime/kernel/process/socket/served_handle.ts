@@ -8,12 +8,12 @@ import { AF } from "../../network/constants.ts";
 import { FIRST_SOCKET_INODE, SERVER_LOST, SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { NS_PER_SECOND } from "../clock.ts";
+import { NS_PER_SECOND } from "../time/clock.ts";
 import { type InternetSockets, isStale, type ServedSocket } from "./internet_sockets.ts";
 import { ReceivedAhead } from "./received_ahead.ts";
-import { SendBehind } from "./send_behind.ts";
 import type { Socket } from "./socket.ts";
 import { SocketSteps } from "./socket_steps.ts";
+import { StreamSender } from "./stream_sender.ts";
 
 const nothing = new Uint8Array(0);
 
@@ -28,7 +28,7 @@ export class ServedHandle implements ServedSocket {
   readonly ahead = new ReceivedAhead();
   /** of a socket that listens: connections that nobody has asked for yet; of each what is at `AcceptedAhead` */
   connections: Uint8Array[] = [];
-  readonly behind: SendBehind;
+  readonly sender: StreamSender;
   /** of a connection that is being made anew, until that is known to go on */
   #becoming: number | undefined;
   #lost = false;
@@ -42,11 +42,7 @@ export class ServedHandle implements ServedSocket {
   /** woken when the handle is another one, or none any more */
   readonly #moved = new WaitQueue();
   /** how often it was claimed from another server, under the handle that it had */
-  #claims = 0;
-  /** bytes of the stream that servers said they took */
-  #put = 0;
-  /** bytes that a server took of a call, and died before it said so */
-  #untold = 0;
+  claims = 0;
 
   /**
    * @param socket whose it is, and which is told what it is ready for
@@ -55,10 +51,10 @@ export class ServedHandle implements ServedSocket {
   constructor(
     private readonly server: InternetSockets,
     private readonly socket: Socket,
-    private handle: number,
+    public handle: number,
     private readonly credential: Credential,
   ) {
-    this.behind = new SendBehind(server.environment.tasks);
+    this.sender = new StreamSender(server, this, socket.readiness, credential);
   }
 
   /** Number of the socket, as the server tells it too. */
@@ -110,10 +106,10 @@ export class ServedHandle implements ServedSocket {
       yield* server.status(step.number, [handle, ...step.args], value, credential);
     }
     if (turn !== this.turns) return;
-    this.#untold = new DataView(payload.buffer).getFloat64(0, true) - this.#put;
+    this.sender.claimed(new DataView(payload.buffer).getFloat64(0, true));
     this.handle = handle;
     this.#becoming = undefined;
-    this.#claims++;
+    this.claims++;
     this.became(level);
     // What has happened since is told here.
     server.made(this, handle, server.generation);
@@ -191,7 +187,7 @@ export class ServedHandle implements ServedSocket {
   *call(number: number, args: number[], payload?: Uint8Array): Coroutine<number> {
     for (;;) {
       if (this.#lost) fail(E.ECONNRESET);
-      const handle = this.handle, claims = this.#claims;
+      const handle = this.handle, claims = this.claims;
       const status = yield* this.server.status(
         number,
         [handle, ...args],
@@ -200,17 +196,15 @@ export class ServedHandle implements ServedSocket {
       );
       if (status >= 0) return status;
       if (!isStale(status)) return fail(-status);
-      yield* this.#movedFrom(handle, claims);
-      if (number !== SocketCall.SENDTO || this.#untold <= 0) continue;
-      const taken = this.#untold;
-      this.#untold = 0;
-      return this.level * 2 ** 32 + taken;
+      yield* this.movedFrom(handle, claims);
+      const taken = number === SocketCall.SENDTO ? this.sender.taken() : 0;
+      if (taken > 0) return this.level * 2 ** 32 + taken;
     }
   }
 
   /** Waits until it is where it has been claimed or made anew. */
-  *#movedFrom(handle: number, claims: number): Coroutine<void> {
-    while (handle === this.handle && claims === this.#claims && !this.#lost) yield this.#moved;
+  *movedFrom(handle: number, claims: number): Coroutine<void> {
+    while (handle === this.handle && claims === this.claims && !this.#lost) yield this.#moved;
   }
 
   /**
@@ -223,11 +217,11 @@ export class ServedHandle implements ServedSocket {
     twice: number,
     payload?: Uint8Array,
   ): Coroutine<number | undefined> {
-    const claims = this.#claims;
+    const claims = this.claims;
     try {
       return yield* this.call(number, args, payload);
     } catch (failure) {
-      const repeated = claims !== this.#claims && failure instanceof Errno &&
+      const repeated = claims !== this.claims && failure instanceof Errno &&
         failure.errno === twice;
       if (repeated) return undefined;
       throw failure;
@@ -275,7 +269,7 @@ export class ServedHandle implements ServedSocket {
     this.connectingEnded(false);
     this.#madeHere = false;
     this.#destination = undefined;
-    this.#put = 0;
+    this.sender.disconnected();
     this.level = 0;
     return status;
   }
@@ -326,64 +320,8 @@ export class ServedHandle implements ServedSocket {
     return count;
   }
 
-  /** Bytes that a server took of a call whose sender is not told of them any more. */
-  #takeUntold(): number {
-    const untold = Math.max(0, this.#untold);
-    this.#put += this.#untold;
-    this.#untold = 0;
-    return untold;
-  }
-
-  /** One call that sends bytes of a stream, which are counted. */
-  *send(args: number[], payload: Uint8Array): Coroutine<number | undefined> {
-    this.#takeUntold();
-    const count = yield* this.transfer(POLL.OUT, SocketCall.SENDTO, args, payload);
-    this.#put += count ?? 0;
-    return count;
-  }
-
-  /** Sends bytes of a stream that takes them, as far as is known; its program goes on. */
-  sendBehind(data: Uint8Array, flags: number): void {
-    const { handle, credential } = this, claims = this.#claims;
-    this.#takeUntold();
-    const args = [handle, flags, 0, this.ahead.arrived, this.ahead.length];
-    const sent = this.server.begin(SocketCall.SENDTO, args, data, credential);
-    this.behind.follow(sent, (status) => {
-      if (status >= 0) {
-        const { level, count } = splitLevel(status);
-        this.level = level;
-        this.#put += count;
-        return count === data.length ? undefined : this.#sendAll(data.subarray(count), flags);
-      }
-      if (isStale(status)) return this.#sendAgain(data, flags, handle, claims);
-      if (status !== -E.EAGAIN) return fail(-status);
-      this.level &= ~POLL.OUT;
-      return this.#sendAll(data, flags);
-    });
-  }
-
-  /** Sends what is left. Should there be less room after all, on another server, it waits. */
-  *#sendAll(data: Uint8Array, flags: number): Coroutine<void> {
-    for (let sent = 0; sent < data.length;) {
-      const count = yield* this.send([flags, 0, ...this.told()], data.subarray(sent));
-      if (count === undefined) yield this.socket.readiness;
-      else sent += count;
-    }
-  }
-
-  /** Sends what the server that died has not taken. */
-  *#sendAgain(
-    data: Uint8Array,
-    flags: number,
-    handle: number,
-    claims: number,
-  ): Coroutine<void> {
-    yield* this.#movedFrom(handle, claims);
-    yield* this.#sendAll(data.subarray(this.#takeUntold()), flags);
-  }
-
   *close(waits: boolean): Coroutine<void> {
-    yield* this.behind.settled();
+    yield* this.sender.behind.settled();
     const { server } = this, handle = this.handle;
     this.#released = true;
     server.forget(this, handle);

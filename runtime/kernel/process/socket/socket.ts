@@ -5,8 +5,8 @@ import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { MSG, SO, SOCK, SOL } from "../../network/constants.ts";
 import { O } from "../../vfs/constants.ts";
-import { NS_PER_SECOND } from "../clock.ts";
-import type { Description } from "../description.ts";
+import { NS_PER_SECOND } from "../time/clock.ts";
+import type { Description } from "../file/description.ts";
 import { getLong, putInt, putLong } from "../little_endian.ts";
 import type { Process } from "../process.ts";
 

@@ -3,13 +3,13 @@ import { type Blocking, type Coroutine, finish, isCoroutine } from "../../corout
 import { E, Errno, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
 import { AF, MSG, SOCK } from "../../network/constants.ts";
-import { putTimespec } from "../clock.ts";
-import { releaseAll } from "../descriptor_table.ts";
+import { putTimespec } from "../time/clock.ts";
+import { releaseAll } from "../file/descriptor_table.ts";
 import type { Handlers } from "../handler.ts";
 import type { Process } from "../process.ts";
-import { durationNs } from "../sys_signal.ts";
+import { durationNs } from "../signal/sys_signal.ts";
 import { readControl, writeControl } from "./control_message.ts";
-import { InternetSocket } from "./internet_socket.ts";
+import { openInternet } from "./open_internet.ts";
 import { type Incoming, incoming, senderOf, Socket } from "./socket.ts";
 import { UnixSocket } from "./unix_socket.ts";
 
@@ -77,7 +77,7 @@ function* socket(
   const { internet } = process.kernel;
   if (internet === undefined) return fail(E.EAFNOSUPPORT);
   const { credential } = process;
-  const made = yield* InternetSocket.open(
+  const made = yield* openInternet(
     internet,
     credential,
     family,

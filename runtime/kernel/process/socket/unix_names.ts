@@ -6,10 +6,10 @@ import { AF } from "../../network/constants.ts";
 import { AT } from "../../vfs/constants.ts";
 import { S } from "../../vfs/filesystem.ts";
 import { Call, WalkFlag } from "../../vfs/protocol.ts";
-import { request } from "../mounts.ts";
+import { request } from "../path/mounts.ts";
 import type { Process } from "../process.ts";
-import { resolve } from "../resolve.ts";
-import { pathCalls } from "../sys_path.ts";
+import { resolve } from "../path/resolve.ts";
+import { pathCalls } from "../path/sys_path.ts";
 import type { UnixSocket } from "./unix_socket.ts";
 
 /** Most bytes of a name in `struct sockaddr_un`. */

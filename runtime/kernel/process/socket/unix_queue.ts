@@ -1,8 +1,9 @@
 // What waits at a UNIX socket to be received: datagrams one by one, or a stream whose pieces keep the open files and
 // the sender that they came with.
 import { MSG } from "../../network/constants.ts";
-import type { Description } from "../description.ts";
+import type { Description } from "../file/description.ts";
 import { type Incoming, type Outgoing, roomOf, scatter, type Sender } from "./socket.ts";
+import type { UnixOptions } from "./unix_options.ts";
 
 /** Small pieces of a stream become one of up to this. */
 const JOINED_BYTES = 4096;
@@ -17,11 +18,12 @@ interface Message {
 }
 
 export class UnixQueue {
-  /** the receiver wants to know who sent (SO_PASSCRED) */
-  passesCredentials = false;
   /** that wait */
   bytes = 0;
   readonly #messages: Message[] = [];
+
+  /** @param receiver those of the socket that it is at */
+  constructor(private readonly receiver: UnixOptions) {}
 
   /** messages, or pieces of a stream */
   get length(): number {
@@ -75,7 +77,7 @@ export class UnixQueue {
       const next = this.#messages[at];
       // Open files come with the first byte that they were sent with.
       if (done > 0 && next.rights.length > 0) break;
-      if (done > 0 && this.passesCredentials && next.sender !== message.sender) break;
+      if (done > 0 && this.receiver.passesCredentials && next.sender !== message.sender) break;
       const part = next.data.subarray(next.read, next.read + room - done);
       scatter(part, message.parts, before + done);
       const withRights = next.rights.length > 0;
@@ -93,7 +95,7 @@ export class UnixQueue {
   }
 
   #accompany(message: Incoming, next: Message, flags: number): void {
-    if (this.passesCredentials) message.sender = next.sender;
+    if (this.receiver.passesCredentials) message.sender = next.sender;
     if ((flags & MSG.PEEK) !== 0) {
       for (const description of next.rights) description.uses++;
       message.rights.push(...next.rights);

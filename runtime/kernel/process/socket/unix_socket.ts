@@ -5,8 +5,7 @@ import type { Environment } from "../../environment.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { AF, MSG, SHUT, SO, SOCK, SOL } from "../../network/constants.ts";
 import { POLL } from "../../vfs/constants.ts";
-import { releaseAll } from "../descriptor_table.ts";
-import { getInt } from "../little_endian.ts";
+import { releaseAll } from "../file/descriptor_table.ts";
 import type { Process } from "../process.ts";
 import {
   type Incoming,
@@ -17,17 +16,17 @@ import {
   senderOf,
   Socket,
 } from "./socket.ts";
+import { UnixOptions } from "./unix_options.ts";
 import { type UnixNames, UNNAMED } from "./unix_names.ts";
 import { UnixQueue } from "./unix_queue.ts";
 
-/** SO_SNDBUF and SO_RCVBUF, as Linux has them unless told. */
-const BUFFER_BYTES = 212_992;
 /** Datagrams that wait at one socket. */
 const MAX_QUEUED = 512;
 const MAX_BACKLOG = 4096;
 
 export class UnixSocket extends Socket {
-  readonly #queue = new UnixQueue();
+  readonly #options = new UnixOptions();
+  readonly #queue = new UnixQueue(this.#options);
   #name: Uint8Array = UNNAMED;
   #key: string | undefined;
   #peer: UnixSocket | undefined;
@@ -41,8 +40,6 @@ export class UnixSocket extends Socket {
   #error = 0;
   #owner: Sender | undefined;
   #peerOwner: Sender | undefined;
-  #sendBytes = BUFFER_BYTES;
-  readonly #options = new Map<number, number>();
   /** sockets that wait until this one has room */
   readonly #writers = new Set<UnixSocket>();
 
@@ -95,7 +92,7 @@ export class UnixSocket extends Socket {
       this.#peer = served;
       this.#owner = served.#peerOwner = senderOf(process);
       this.#peerOwner = served.#owner = listener.#owner;
-      served.#queue.passesCredentials = listener.#queue.passesCredentials;
+      served.#options.passesCredentials = listener.#options.passesCredentials;
       backlog.push(served);
       listener.readiness.wakeAll();
       this.readiness.wakeAll();
@@ -155,14 +152,14 @@ export class UnixSocket extends Socket {
       return yield* this.#sendStream(message, flags);
     }
     const { data } = message;
-    if (data.length > this.#sendBytes - 32) fail(E.EMSGSIZE);
+    if (data.length > this.#options.sendBytes - 32) fail(E.EMSGSIZE);
     const to = yield* this.#receiver(message);
     return yield* this.whenSendable(flags, () => {
       if (this.#noWriting) fail(E.EPIPE);
       if (to.#closed) fail(this.#packets ? E.EPIPE : E.ECONNREFUSED);
       if (to.#noReading) fail(E.EPIPE);
       if (to.#peer !== undefined && to.#peer !== this) fail(E.EPERM);
-      if (to.#queue.length >= MAX_QUEUED || to.#queue.bytes + data.length > to.#sendBytes) {
+      if (to.#queue.length >= MAX_QUEUED || to.#queue.bytes + data.length > to.#options.sendBytes) {
         to.#writers.add(this);
         return undefined;
       }
@@ -195,7 +192,7 @@ export class UnixSocket extends Socket {
           return fail(this.#left ? E.EPIPE : E.ENOTCONN);
         }
         if (peer.#noReading) fail(E.EPIPE);
-        const room = this.#sendBytes - peer.#queue.bytes;
+        const room = this.#options.sendBytes - peer.#queue.bytes;
         if (room <= 0) return undefined;
         const part = data.slice(sent, sent + room);
         peer.#put(part, this.#name, message);
@@ -214,7 +211,7 @@ export class UnixSocket extends Socket {
 
   get #hasRoom(): boolean {
     const peer = this.#peer;
-    return peer === undefined || peer.#queue.bytes < this.#sendBytes;
+    return peer === undefined || peer.#queue.bytes < this.#options.sendBytes;
   }
 
   #takeError(): void {
@@ -343,7 +340,7 @@ export class UnixSocket extends Socket {
     if (this.#noReading && this.#noWriting) level |= POLL.HUP;
     if (this.#left || this.#noReading) level |= POLL.IN | POLL.RDHUP;
     // It tells of room once a quarter of the buffer is free, so that a writer has something to do.
-    if (this.#peer === undefined || this.#peer.#queue.bytes * 4 <= this.#sendBytes * 3) {
+    if (this.#peer === undefined || this.#peer.#queue.bytes * 4 <= this.#options.sendBytes * 3) {
       level |= POLL.OUT;
     }
     return level & (events | always);
@@ -367,50 +364,26 @@ export class UnixSocket extends Socket {
   }
 
   protected setOwnOption(level: number, name: number, value: Uint8Array): number {
-    if (level !== SOL.SOCKET) fail(E.ENOPROTOOPT);
-    if (value.length < 4) fail(E.EINVAL);
-    const number = getInt(value, 0);
-    switch (name) {
-      case SO.PASSCRED:
-        this.#queue.passesCredentials = number !== 0;
-        return 0;
-      case SO.SNDBUF:
-      case SO.SNDBUFFORCE:
-        this.#sendBytes = Math.min(Math.max(number * 2, 4608), 2 * BUFFER_BYTES);
-        return 0;
-      case SO.TYPE:
-      case SO.ERROR:
-      case SO.PEERCRED:
-      case SO.ACCEPTCONN:
-        return fail(E.ENOPROTOOPT);
-    }
-    this.#options.set(name, number);
+    this.#options.set(level, name, value);
     return 0;
   }
 
   protected ownOption(level: number, name: number): Uint8Array {
-    if (level !== SOL.SOCKET) fail(E.ENOPROTOOPT);
-    switch (name) {
-      case SO.ERROR: {
-        const error = this.#error;
-        this.#error = 0;
-        return intOption(error);
+    if (level === SOL.SOCKET) {
+      switch (name) {
+        case SO.ERROR: {
+          const error = this.#error;
+          this.#error = 0;
+          return intOption(error);
+        }
+        case SO.ACCEPTCONN:
+          return intOption(this.listening ? 1 : 0);
+        case SO.PEERCRED: {
+          const { pid, uid, gid } = this.#peerOwner ?? { pid: 0, uid: -1, gid: -1 };
+          return new Uint8Array(Int32Array.of(pid, uid, gid).buffer);
+        }
       }
-      case SO.ACCEPTCONN:
-        return intOption(this.#backlog === undefined ? 0 : 1);
-      case SO.PASSCRED:
-        return intOption(this.#queue.passesCredentials ? 1 : 0);
-      case SO.SNDBUF:
-        return intOption(this.#sendBytes);
-      case SO.RCVBUF:
-        return intOption(this.#options.get(name) ?? BUFFER_BYTES);
-      case SO.PEERCRED: {
-        const { pid, uid, gid } = this.#peerOwner ?? { pid: 0, uid: -1, gid: -1 };
-        return new Uint8Array(Int32Array.of(pid, uid, gid).buffer);
-      }
-      case SO.LINGER:
-        return new Uint8Array(8);
     }
-    return intOption(this.#options.get(name) ?? 0);
+    return this.#options.get(level, name);
   }
 }

@@ -1,6 +1,6 @@
 // /sys/block and /proc/partitions: the machine's disks, by the names that Linux gives those of virtio.
 import { directory, line, linkTo, type ProcDirectory, text } from "../../vfs/proc_node.ts";
-import type { DeviceNumber } from "../mounts.ts";
+import type { DeviceNumber } from "../path/mounts.ts";
 
 export interface Disk {
   sizeBytes: number;

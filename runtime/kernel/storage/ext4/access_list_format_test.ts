@@ -65,14 +65,14 @@ for (
       withImage(path, function* ({ root }) {
         const lists = { access: listOf(1), inherited };
         const made: Inode[] = [
-          yield* finish(root.create("folder", S.IFDIR | 0o771, 1, 1, 0, lists)),
+          yield* finish(root.create("folder", { mode: S.IFDIR | 0o771, uid: 1, gid: 1, lists })),
           yield* makeFile(root, "file", new Uint8Array(0)),
-          yield* finish(root.create("plain", S.IFREG | 0o644, 1, 1, 0)),
+          yield* finish(root.create("plain", { mode: S.IFREG | 0o644, uid: 1, gid: 1 })),
         ];
         yield* finish(made[1].setAttribute!("user.beside", new Uint8Array(60)));
         yield* finish(made[1].setAccessLists!({ access: large }, S.IFREG | 0o771));
         const unnamed = yield* finish(
-          root.createUnnamed!(S.IFREG | 0o640, 1, 1, { access: large }),
+          root.createUnnamed!({ mode: S.IFREG | 0o640, uid: 1, gid: 1, lists: { access: large } }),
         );
         for (const each of [...made, unnamed]) yield* finish(each.release());
       });

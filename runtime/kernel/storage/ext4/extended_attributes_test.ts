@@ -4,6 +4,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { hostCommand, makeFile, withImage } from "../../../../tests/small_ext4.ts";
 import { finish } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
+import { SYMLINK_MODE } from "../../vfs/filesystem.ts";
 
 const NO_BYTES = new Uint8Array(0);
 
@@ -36,7 +37,9 @@ for (
         yield* finish(gone.setAttribute!("user.large", text("g".repeat(600))));
         yield* finish(root.unlink("gone"));
         yield* finish(gone.release());
-        const link = yield* finish(root.symlink("link", "file", 0, 0));
+        const link = yield* finish(
+          root.create("link", { mode: SYMLINK_MODE, uid: 0, gid: 0, target: "file" }),
+        );
         yield* finish(link.setAttribute!("trusted.long", text("t".repeat(300))));
         let failed = 0;
         try {

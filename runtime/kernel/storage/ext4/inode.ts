@@ -3,7 +3,7 @@
 import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { FL } from "../../vfs/constants.ts";
-import type { Attributes, DirectoryEntry, Inode } from "../../vfs/filesystem.ts";
+import type { Attributes, DirectoryEntry, Inode, NewInode } from "../../vfs/filesystem.ts";
 import { S } from "../../vfs/filesystem.ts";
 import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
 import { PAGE_BYTES } from "../page_cache/page_cache.ts";
@@ -225,27 +225,11 @@ export class Ext4Inode implements Inode, JoinedInode {
   parent(): Blocking<Inode> {
     return this.filesystem.names.parent(this);
   }
-  create(
-    name: string,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-    lists: AccessLists = NO_LISTS,
-  ): Blocking<Inode> {
-    return this.filesystem.names.create(this, name, { mode, uid, gid, rdev, lists, target: "" });
-  }
-  createUnnamed(
-    mode: number,
-    uid: number,
-    gid: number,
-    lists: AccessLists = NO_LISTS,
-  ): Blocking<Inode> {
-    return this.filesystem.names.createUnnamed(this, mode, uid, gid, lists);
-  }
-  symlink(name: string, target: string, uid: number, gid: number): Blocking<Inode> {
-    const made = { mode: S.IFLNK | 0o777, uid, gid, rdev: 0, lists: NO_LISTS, target };
+  create(name: string, made: NewInode): Blocking<Inode> {
     return this.filesystem.names.create(this, name, made);
+  }
+  createUnnamed(made: NewInode): Blocking<Inode> {
+    return this.filesystem.names.createUnnamed(this, made);
   }
   link(name: string, inode: Inode): Blocking<void> {
     return this.filesystem.names.link(this, name, inode as Ext4Inode);

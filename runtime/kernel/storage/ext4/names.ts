@@ -2,8 +2,8 @@
 // tree; each change is one transaction.
 import { type Blocking, type Coroutine, Mutex } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
-import { S } from "../../vfs/filesystem.ts";
-import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
+import { type NewInode, S } from "../../vfs/filesystem.ts";
+import { NO_LISTS } from "../../vfs/access_list.ts";
 import { writeLists } from "./access_lists.ts";
 import { Directory } from "./directory.ts";
 import type { Ext4 } from "./ext4.ts";
@@ -33,17 +33,6 @@ function entryType(mode: number): number {
     default:
       return 0;
   }
-}
-
-/** What a new inode with a name is to be. */
-export interface NewInode {
-  mode: number;
-  uid: number;
-  gid: number;
-  rdev: number;
-  lists: AccessLists;
-  /** of a symbolic link; else empty */
-  target: string;
 }
 
 export class Names {
@@ -85,7 +74,7 @@ export class Names {
   create(
     parent: Ext4Inode,
     name: string,
-    { mode, uid, gid, rdev, lists, target }: NewInode,
+    { mode, uid, gid, rdev = 0, target = "", lists = NO_LISTS }: NewInode,
   ): Coroutine<Ext4Inode> {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {
@@ -116,10 +105,7 @@ export class Names {
   /** Makes a file that nothing leads to: an orphan until it gets a name. */
   createUnnamed(
     parent: Ext4Inode,
-    mode: number,
-    uid: number,
-    gid: number,
-    lists: AccessLists,
+    { mode, uid, gid, lists = NO_LISTS }: NewInode,
   ): Coroutine<Ext4Inode> {
     const { filesystem } = this;
     return this.#change([parent], function* (): Coroutine<Ext4Inode> {

@@ -11,6 +11,7 @@ import {
   type DirectoryEntry,
   type FileSystem,
   type Inode,
+  type NewInode,
   S,
 } from "../../vfs/filesystem.ts";
 
@@ -28,7 +29,7 @@ export interface MemoryOwner extends FileSystem {
   readonly environment: Environment;
   /** takes (or gives back, negative) pages of 4096 bytes. @throws Errno ENOSPC */
   charge(pages: number): void;
-  newInode(mode: number, uid: number, gid: number, rdev: number): MemoryInode;
+  newInode(made: NewInode): MemoryInode;
   /** the inode is gone */
   forget(inode: MemoryInode): void;
 }
@@ -39,9 +40,9 @@ export class MemoryInode implements Inode {
   /** directories: names in the order they were made; positions stay valid while others come and go */
   readonly entries = new Map<string, { inode: MemoryInode; position: number }>();
   parentInode: MemoryInode | undefined;
-  target = "";
+  readonly target: string;
   unnamed = false;
-  accessLists: AccessLists = NO_LISTS;
+  accessLists: AccessLists;
   flags = 0;
   /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
   seals: number = SEAL.SEAL;
@@ -53,10 +54,7 @@ export class MemoryInode implements Inode {
   constructor(
     readonly filesystem: MemoryOwner,
     readonly ino: number,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
+    { mode, uid, gid, rdev = 0, target = "", lists = NO_LISTS }: NewInode,
   ) {
     const now = filesystem.environment.realtimeNs();
     this.attributes = {
@@ -64,7 +62,7 @@ export class MemoryInode implements Inode {
       uid,
       gid,
       rdev,
-      sizeBytes: 0,
+      sizeBytes: target.length,
       links: (mode & S.IFMT) === S.IFDIR ? 2 : 1,
       blocks: 0,
       blockBytes: PAGE_BYTES,
@@ -73,6 +71,8 @@ export class MemoryInode implements Inode {
       ctimeNs: now,
       btimeNs: now,
     };
+    this.target = target;
+    this.accessLists = lists;
   }
 
   get isDirectory(): boolean {
@@ -146,41 +146,20 @@ export class MemoryInode implements Inode {
     return inode;
   }
 
-  create(
-    name: string,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-    lists: AccessLists = NO_LISTS,
-  ): MemoryInode {
+  create(name: string, made: NewInode): MemoryInode {
     if (this.entries.has(name)) fail(E.EEXIST);
-    const inode = this.filesystem.newInode(mode, uid, gid, rdev);
-    inode.accessLists = lists;
+    const inode = this.filesystem.newInode(made);
     inode.flags = this.flags & INHERITED;
     this.attach(name, inode);
     inode.hold();
     return inode;
   }
 
-  createUnnamed(
-    mode: number,
-    uid: number,
-    gid: number,
-    lists: AccessLists = NO_LISTS,
-  ): MemoryInode {
-    const inode = this.filesystem.newInode(mode, uid, gid, 0);
-    inode.accessLists = lists;
+  createUnnamed(made: NewInode): MemoryInode {
+    const inode = this.filesystem.newInode(made);
     inode.flags = this.flags & INHERITED;
     inode.attributes.links = 0;
     inode.hold();
-    return inode;
-  }
-
-  symlink(name: string, target: string, uid: number, gid: number): MemoryInode {
-    const inode = this.create(name, S.IFLNK | 0o777, uid, gid, 0);
-    inode.target = target;
-    inode.attributes.sizeBytes = target.length;
     return inode;
   }
 

@@ -47,7 +47,7 @@ function filesystem(pages: number) {
     if (failure !== undefined) throw failure;
     return turns;
   };
-  const file = () => made.root.create("file", S.IFREG | 0o600, 0, 0, 0);
+  const file = () => made.root.create("file", { mode: S.IFREG | 0o600, uid: 0, gid: 0 });
   return { made, run, file };
 }
 

@@ -2,7 +2,7 @@
 import type { Component } from "../../component.ts";
 import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
-import { type Inode, S, type Usage } from "../../vfs/filesystem.ts";
+import { type Inode, type NewInode, S, type Usage } from "../../vfs/filesystem.ts";
 import { MemoryInode, type MemoryOwner } from "./memory_inode.ts";
 
 /** As statfs(2) tells of it. */
@@ -39,25 +39,19 @@ export class MemoryFileSystem implements MemoryOwner {
     sizeBytes: number,
   ) {
     this.#maxPages = Math.floor(sizeBytes / PAGE_BYTES);
-    this.root = this.newInode(S.IFDIR | 0o755, 0, 0, 0);
+    this.root = this.newInode({ mode: S.IFDIR | 0o755, uid: 0, gid: 0 });
     this.root.hold();
   }
 
-  newInode(mode: number, uid: number, gid: number, rdev: number): MemoryInode {
-    const inode = this.makeInode(this.nextIno(), mode, uid, gid, rdev);
+  newInode(made: NewInode): MemoryInode {
+    const inode = this.makeInode(this.nextIno(), made);
     this.#inodes.set(inode.ino, inode);
     return inode;
   }
 
   /** Constructs an inode: derived file systems make their own kinds. */
-  protected makeInode(
-    ino: number,
-    mode: number,
-    uid: number,
-    gid: number,
-    rdev: number,
-  ): MemoryInode {
-    return new MemoryInode(this, ino, mode, uid, gid, rdev);
+  protected makeInode(ino: number, made: NewInode): MemoryInode {
+    return new MemoryInode(this, ino, made);
   }
 
   protected nextIno(): number {

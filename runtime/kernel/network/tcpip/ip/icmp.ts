@@ -5,7 +5,7 @@ import { addToSum, foldSum } from "../checksum.ts";
 import { EthernetLink } from "../link/ethernet.ts";
 import { receiveNdp } from "../link/ndp.ts";
 import type { Packet } from "../link/link.ts";
-import { put32 } from "../wire.ts";
+import { put32 } from "../../../../hardware/network_order.ts";
 import { type PacketError, readIcmpError, readQuoted } from "./icmp_error.ts";
 import { Icmp4, Icmp6, ICMP_BYTES, IcmpMessage } from "./icmp_message.ts";
 import { isAny } from "./ip_address.ts";

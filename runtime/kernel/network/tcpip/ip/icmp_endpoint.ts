@@ -5,7 +5,7 @@ import { AF, IPPROTO, SOCK } from "../../constants.ts";
 import { DatagramEndpoint } from "../datagram_endpoint.ts";
 import type { Packet } from "../link/link.ts";
 import type { Stack } from "../stack.ts";
-import { get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../../../hardware/network_order.ts";
 import { Icmp4, Icmp6, ICMP_BYTES, IcmpMessage } from "./icmp_message.ts";
 import type { PacketError } from "./icmp_error.ts";
 import { equalAddress, isLinkLocal } from "./ip_address.ts";

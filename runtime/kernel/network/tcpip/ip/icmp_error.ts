@@ -3,7 +3,7 @@
 import { E } from "../../../errno.ts";
 import { IPPROTO } from "../../constants.ts";
 import type { Packet } from "../link/link.ts";
-import { get16, get32 } from "../wire.ts";
+import { get16, get32 } from "../../../../hardware/network_order.ts";
 import { FRAGMENTATION_NEEDED_4, Icmp4, Icmp6 } from "./icmp_message.ts";
 
 /** What an error says of a packet that we sent. */

@@ -1,7 +1,7 @@
 // Messages of ICMP (RFC 792) and ICMPv6 (RFC 4443) on their way out, and the numbers in them.
 import { IPPROTO } from "../../constants.ts";
 import { addToSum, checksumOf } from "../checksum.ts";
-import { put16 } from "../wire.ts";
+import { put16 } from "../../../../hardware/network_order.ts";
 import type { Outgoing } from "./outgoing.ts";
 
 export const ICMP_BYTES = 8;

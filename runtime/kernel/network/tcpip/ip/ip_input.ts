@@ -3,7 +3,8 @@
 import { addToSum, foldSum } from "../checksum.ts";
 import { type Link, Packet } from "../link/link.ts";
 import type { Timers } from "../timers.ts";
-import { get16, get32, sameBytes } from "../wire.ts";
+import { get16, get32 } from "../../../../hardware/network_order.ts";
+import { sameBytes } from "../bytes.ts";
 import { isBroadcastOf, isLimitedBroadcast, isLoopback, isMulticast } from "./ip_address.ts";
 import { Reassembly } from "./reassembly.ts";
 

@@ -1,6 +1,7 @@
 // Sends packets of the transports: whole, cut by the device, or as fragments (RFC 791, 2.3; RFC 8200, 4.5).
 import type { TransmitOffload } from "../../frame_device.ts";
-import { copyBytes, put16, put32 } from "../wire.ts";
+import { put16, put32 } from "../../../../hardware/network_order.ts";
+import { copyBytes } from "../bytes.ts";
 import { ETHERNET_BYTES } from "../link/ethernet.ts";
 import {
   fillChecksum,

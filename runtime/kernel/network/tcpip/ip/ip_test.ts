@@ -7,7 +7,7 @@ import { addToSum, checksumOf, foldSum } from "../checksum.ts";
 import { ARP_BYTES, writeArp } from "../link/arp.ts";
 import { at, FAR, FAR_6, NEAR, seededRandom, World } from "../testing/world.ts";
 import { errnoOf, join } from "../testing/transfer.ts";
-import { get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../../../hardware/network_order.ts";
 import { parseAddress, parseNetwork } from "./address_text.ts";
 import { inNetwork, isBroadcastOf, mapAddress } from "./ip_address.ts";
 

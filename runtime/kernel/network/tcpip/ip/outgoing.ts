@@ -3,7 +3,7 @@
 import { IPPROTO } from "../../constants.ts";
 import { addToSum, checksumOf, foldSum } from "../checksum.ts";
 import type { PacketSource } from "../link/link.ts";
-import { put16, put32 } from "../wire.ts";
+import { put16, put32 } from "../../../../hardware/network_order.ts";
 import type { Path } from "./path.ts";
 
 export const IPV4_BYTES = 20;

@@ -1,5 +1,5 @@
 // ARP packets for IPv4 over Ethernet (RFC 826).
-import { get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../../../hardware/network_order.ts";
 
 export const ARP_BYTES = 28;
 const ETHERNET = 1, IPV4 = 0x0800, REQUEST = 1, REPLY = 2;

@@ -1,7 +1,7 @@
 // Ethernet over a frame device: headers, ARP and neighbour discovery below IP, room in the transmit queue.
 import type { FrameDevice, TransmitOffload } from "../../frame_device.ts";
 import type { Network } from "../ip/ip_address.ts";
-import { get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../../../hardware/network_order.ts";
 import { ARP_BYTES, type ArpPacket, readArp, writeArp } from "./arp.ts";
 import type { Blocked, ChecksumPlace, Link, PacketSource } from "./link.ts";
 import { newCounters, RoomQueue } from "./link.ts";

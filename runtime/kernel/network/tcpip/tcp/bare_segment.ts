@@ -2,7 +2,7 @@
 // finished connections answer.
 import { IPPROTO } from "../../constants.ts";
 import type { Outgoing } from "../ip/outgoing.ts";
-import { put16, put32 } from "../wire.ts";
+import { put16, put32 } from "../../../../hardware/network_order.ts";
 import { ALIGNED_TIMESTAMPS, Flag, TCP_BYTES, TIMESTAMPS_BYTES } from "./segment.ts";
 import { synOptionBytes, type SynOptions, writeSynOptions } from "./syn_options.ts";
 

@@ -1,7 +1,7 @@
 // The bytes of a stream between two offsets, in a ring that grows with what is in it. Whoever uses it knows
 // the offsets; bytes may be placed beyond a gap that is filled later.
 import { BufferPool } from "../../../buffer_pool.ts";
-import { copyBytes } from "../wire.ts";
+import { copyBytes } from "../bytes.ts";
 
 const NO_BYTES = new Uint8Array(0);
 const LEAST_BYTES = 2048;

@@ -2,7 +2,8 @@
 // nobody can fill one of them on purpose.
 import type { Path } from "../ip/path.ts";
 import type { Segment } from "./segment.ts";
-import { get32, sameBytes } from "../wire.ts";
+import { get32 } from "../../../../hardware/network_order.ts";
+import { sameBytes } from "../bytes.ts";
 
 /** Something that takes segments between two ports. */
 export interface Flow {

@@ -1,7 +1,7 @@
 // A received TCP segment: header and options (RFC 9293, 3.1 and 3.2; RFC 7323; RFC 2018), read into one
 // object that serves all.
 import { Packet } from "../link/link.ts";
-import { get16, get32 } from "../wire.ts";
+import { get16, get32 } from "../../../../hardware/network_order.ts";
 
 export const TCP_BYTES = 20;
 export const Flag = { FIN: 1, SYN: 2, RST: 4, PSH: 8, ACK: 16, URG: 32 } as const;

@@ -1,5 +1,5 @@
 // Options of a SYN (RFC 9293, 3.2; RFC 7323; RFC 2018).
-import { put16, put32 } from "../wire.ts";
+import { put16, put32 } from "../../../../hardware/network_order.ts";
 import { ALIGNED_TIMESTAMPS, Option, TIMESTAMPS_BYTES } from "./segment.ts";
 
 export interface SynOptions {

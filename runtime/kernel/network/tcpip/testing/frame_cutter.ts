@@ -2,7 +2,7 @@
 // into segments (virtio 1.2, 5.1.6.2).
 import type { TransmitOffload } from "../../frame_device.ts";
 import { addToSum, checksumOf } from "../checksum.ts";
-import { get16, get32, put16, put32 } from "../wire.ts";
+import { get16, get32, put16, put32 } from "../../../../hardware/network_order.ts";
 
 export function fillFrameChecksum(frame: Uint8Array, offload: TransmitOffload): void {
   const { checksumStart, checksumOffset } = offload;

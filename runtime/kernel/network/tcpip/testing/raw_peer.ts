@@ -6,7 +6,7 @@ import { IPPROTO } from "../../constants.ts";
 import { addToSum, checksumOf } from "../checksum.ts";
 import { parseAddress } from "../ip/address_text.ts";
 import { Segment } from "../tcp/segment.ts";
-import { get16, put16, put32 } from "../wire.ts";
+import { get16, put16, put32 } from "../../../../hardware/network_order.ts";
 import type { SimulatedDevice } from "./simulated_link.ts";
 import { FAR, NEAR, type World } from "./world.ts";
 

@@ -10,7 +10,8 @@ import { addressKey, equalAddress, isAny } from "../ip/ip_address.ts";
 import type { Packet } from "../link/link.ts";
 import { Ports } from "../ports.ts";
 import type { Stack } from "../stack.ts";
-import { get16, sameBytes } from "../wire.ts";
+import { get16 } from "../../../../hardware/network_order.ts";
+import { sameBytes } from "../bytes.ts";
 import { UDP_BYTES, type UdpEndpoint } from "./udp_endpoint.ts";
 
 export class Udp {

@@ -6,7 +6,8 @@ import type { Outgoing } from "../ip/outgoing.ts";
 import type { Path } from "../ip/path.ts";
 import type { Packet } from "../link/link.ts";
 import type { Stack } from "../stack.ts";
-import { copyBytes, get16, put16 } from "../wire.ts";
+import { get16, put16 } from "../../../../hardware/network_order.ts";
+import { copyBytes } from "../bytes.ts";
 
 export const UDP_BYTES = 8;
 /** What the length fields of UDP and IPv4 leave for data. */

@@ -9,8 +9,9 @@ import { at, NEAR, World, type WorldSettings } from "../../../network/tcpip/test
 import { SocketClient } from "../../../remote/sockets.ts";
 import type { ServiceCall } from "../../../service.ts";
 import type { Process } from "../../process.ts";
-import { InternetSocket } from "../internet_socket.ts";
+import type { InternetSocket } from "../internet_socket.ts";
 import { InternetSockets } from "../internet_sockets.ts";
+import { openInternet } from "../open_internet.ts";
 import { SlowRing } from "./slow_ring.ts";
 
 /** What a socket's calls take of a process is nothing here. */
@@ -80,7 +81,7 @@ export class ClientDomain {
 
   open(flags = 0): InternetSocket {
     return this.result(
-      InternetSocket.open(this.sockets, credential, AF.INET, SOCK.STREAM, 0, flags),
+      openInternet(this.sockets, credential, AF.INET, SOCK.STREAM, 0, flags),
     );
   }
 
