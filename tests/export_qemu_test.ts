@@ -2,7 +2,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { toQemu } from "../compose/export/qemu.ts";
 import { machineBytes, partsOf, ringDeviceBytes } from "../compose/export/parts.ts";
-import type { DevicePlan, Plan } from "../schemas/plan.ts";
+import type { DevicePlan } from "../schemas/machine_plan.ts";
+import type { Plan } from "../schemas/plan.ts";
 import { examplePlan, exportedPlans } from "./exported_plans.ts";
 import { COMPILER } from "./guest/cross_compiler.ts";
 import { lacks, tell } from "./host_tools.ts";

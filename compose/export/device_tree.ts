@@ -1,6 +1,7 @@
 // Plan -> device tree source, after the Devicetree Specification 0.4; domains after the System Device Tree's execution
 // domains. What no binding has words for is in properties that begin with `virtuos,`.
-import type { DevicePlan, Plan, RingPlan } from "../../schemas/plan.ts";
+import type { DevicePlan } from "../../schemas/machine_plan.ts";
+import type { Plan, RingPlan } from "../../schemas/plan.ts";
 import type { Exporter } from "./exported.ts";
 import {
   deviceNote,

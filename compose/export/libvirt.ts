@@ -1,6 +1,7 @@
 // Plan -> one domain of libvirt a domain of the plan, for its QEMU driver. Rings are shared memory that exactly the two
 // domains name.
-import type { DevicePlan, Plan, UserNetworkPlan } from "../../schemas/plan.ts";
+import type { DevicePlan, UserNetworkPlan } from "../../schemas/machine_plan.ts";
+import type { Plan } from "../../schemas/plan.ts";
 import type { Exporter } from "./exported.ts";
 import {
   deviceNote,

@@ -2,7 +2,8 @@
 // a device, by version of IP; the backend has the addresses of the other end, and the TCP/IP component above the driver
 // the length of the prefix.
 import { ipText, parseNetwork } from "../../schemas/internet_address.ts";
-import type { DevicePlan, LoopPlan, Plan, UserNetworkPlan } from "../../schemas/plan.ts";
+import type { DevicePlan, LoopPlan, UserNetworkPlan } from "../../schemas/machine_plan.ts";
+import type { Plan } from "../../schemas/plan.ts";
 
 /** One version's addresses. */
 export interface Subnet {

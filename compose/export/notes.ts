@@ -1,6 +1,7 @@
 // What a plan says and another system's configuration has no place for, as lines for its comments: it is the business
 // of the software that runs in the domains, or of whoever starts them.
-import type { DevicePlan, DomainPlan, NetworkPlan, Plan, RingPlan } from "../../schemas/plan.ts";
+import type { DevicePlan, NetworkPlan } from "../../schemas/machine_plan.ts";
+import type { DomainPlan, Plan, RingPlan } from "../../schemas/plan.ts";
 import { amountText } from "../../schemas/manifest_shape.ts";
 import { hex } from "./parts.ts";
 

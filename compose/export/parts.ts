@@ -1,5 +1,6 @@
 // A plan as whoever isolates domains looks at it: each domain with its memory, its devices and its ends of rings.
-import type { DevicePlan, DomainPlan, Plan, RingPlan } from "../../schemas/plan.ts";
+import type { DevicePlan } from "../../schemas/machine_plan.ts";
+import type { DomainPlan, Plan, RingPlan } from "../../schemas/plan.ts";
 
 /** A domain, and all that is its own or shared with one other. */
 export interface DomainParts {

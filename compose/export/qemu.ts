@@ -1,6 +1,7 @@
 // Plan -> one virtual machine of QEMU a domain, each as a shell script that holds its command line and the loop that
 // restarts it. Rings are files of /dev/shm that exactly the two machines map, as devices of the kind ivshmem-plain.
-import type { DevicePlan, Plan } from "../../schemas/plan.ts";
+import type { DevicePlan } from "../../schemas/machine_plan.ts";
+import type { Plan } from "../../schemas/plan.ts";
 import type { Exporter } from "./exported.ts";
 import {
   deviceNote,

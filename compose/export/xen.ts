@@ -1,7 +1,8 @@
 // Plan -> one domain of Xen a domain, after xl.cfg(5). A ring is physical memory of the host, at the plan's address,
 // that exactly the two domains map by `iomem`: the host has to keep it out of Xen's hands (the device tree of the same
 // plan reserves it).
-import type { DevicePlan, Plan, RingPlan } from "../../schemas/plan.ts";
+import type { DevicePlan } from "../../schemas/machine_plan.ts";
+import type { Plan, RingPlan } from "../../schemas/plan.ts";
 import type { Exporter } from "./exported.ts";
 import {
   deviceNote,
