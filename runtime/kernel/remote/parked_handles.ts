@@ -7,6 +7,7 @@ import type { HandleRecord } from "./handle_book.ts";
 
 /** Files that are kept open for nobody. */
 const MAX_PARKED = 256;
+const NONE: number[] = [];
 
 interface Opened {
   /** everything that the walk's answer depended on */
@@ -19,6 +20,8 @@ interface Opened {
 export class ParkedHandles {
   /** by handle, of files that are open or parked */
   readonly #opened = new Map<number, Opened>();
+  /** by inode number, the handles that it is opened by */
+  readonly #files = new Map<number, Set<number>>();
   /** by key, the longest parked first */
   readonly #parked = new Map<string, number>();
 
@@ -26,6 +29,9 @@ export class ParkedHandles {
   opened(handle: number, { steady, flags, ino }: HandleRecord, key: string, payload: Uint8Array) {
     if (!steady || (flags & O.ACCMODE) !== O.RDONLY || flags < 0) return;
     this.#opened.set(handle, { key, result: payload.slice(0, WALK_RESULT_BYTES + NAME_MAX), ino });
+    const handles = this.#files.get(ino);
+    if (handles === undefined) this.#files.set(ino, new Set([handle]));
+    else handles.add(handle);
   }
 
   /** Opens a file that is parked. @param payload gets the walk's answer @returns its handle; -1 where there is none */
@@ -56,26 +62,30 @@ export class ParkedHandles {
 
   /** A handle is closed, or its path may lead elsewhere. */
   forget(handle: number): void {
+    const opened = this.#opened.get(handle);
+    if (opened === undefined) return;
     this.#opened.delete(handle);
+    const handles = this.#files.get(opened.ino)!;
+    handles.delete(handle);
+    if (handles.size === 0) this.#files.delete(opened.ino);
   }
 
-  /** What is known of a file may be so no more. @returns the handles that are to be closed */
+  /** What is known of a file may be so no more: asked with each write. @returns the handles that are to be closed */
   forgetFile(ino: number): number[] {
-    if (this.#opened.size === 0) return [];
-    return this.#forget([...this.#opened].filter(([, opened]) => opened.ino === ino));
+    const handles = this.#files.get(ino);
+    return handles === undefined ? NONE : this.#forgetEach([...handles]);
   }
 
   /** @returns the handles that are to be closed */
   forgetAll(): number[] {
-    return this.#forget([...this.#opened]);
+    return this.#opened.size === 0 ? NONE : this.#forgetEach([...this.#opened.keys()]);
   }
 
-  #forget(opened: [number, Opened][]): number[] {
-    return opened.flatMap(([handle, { key }]) => {
-      this.#opened.delete(handle);
-      if (this.#parked.get(key) !== handle) return [];
-      this.#parked.delete(key);
-      return [handle];
+  #forgetEach(handles: number[]): number[] {
+    return handles.filter((handle) => {
+      const { key } = this.#opened.get(handle)!;
+      this.forget(handle);
+      return this.#parked.get(key) === handle && this.#parked.delete(key);
     });
   }
 }
