@@ -200,6 +200,15 @@ for (const order of ["any order", "order"]) {
           assertEquals(yield* readAll(inode), pattern(Number(name.slice(1)), length), what);
           yield* finish(inode.release());
         }
+        // Nobody may find what a block held before it became his, whether he was told that it is durable or not.
+        for (const name of yield* namesIn(after.ext4.root)) {
+          const [, kind, number] = name.match(/^([fr])(\d+)$/) ?? [];
+          if (kind === undefined) continue;
+          const inode = (yield* finish(after.ext4.root.lookup(name)))!;
+          const found = yield* readAll(inode), written = Number(number) - (kind === "r" ? 1 : 0);
+          assertEquals(found, pattern(written, found.length), `${what}: ${name}`);
+          yield* finish(inode.release());
+        }
       }());
       after.run(after.ext4.unmount());
       if (crash % 4 === 0) assertClean(image, what);

@@ -17,6 +17,8 @@ export class TestDisk implements BlockDevice {
   copies = false;
   /** whether it refuses to write */
   broken = false;
+  /** asked for each request: whether it is refused */
+  refuses: (request: BlockRequest) => boolean = () => false;
 
   constructor(
     readonly bytes: Uint8Array,
@@ -38,6 +40,7 @@ export class TestDisk implements BlockDevice {
     if (this.#waiting.length === 0) return 0;
     const at = this.inOrder ? 0 : this.next() % this.#waiting.length;
     const [{ request, contents }] = this.#waiting.splice(at, 1);
+    if (this.refuses(request)) return this.#end(request, "io-error");
     let position = request.sector * 512;
     for (const bytes of contents) {
       if (request.operation === "read") {
@@ -49,7 +52,11 @@ export class TestDisk implements BlockDevice {
       position += bytes.length;
     }
     if (request.operation === "flush" && this.record) this.history.push(undefined);
-    request.status = this.broken && request.operation === "write" ? "io-error" : "ok";
+    return this.#end(request, this.broken && request.operation === "write" ? "io-error" : "ok");
+  }
+
+  #end(request: BlockRequest, status: BlockRequest["status"]): number {
+    request.status = status;
     request.done.wakeAll();
     return 1;
   }

@@ -17,8 +17,8 @@ export interface Piece {
 export class BlockIo {
   readonly #free: DmaBuffer[];
   readonly #freed = new WaitQueue();
-  /** writes submitted so far */
-  #writes = 0;
+  /** works under way that will submit writes once they have waited: no flush covers these yet */
+  #late = 0;
 
   constructor(readonly disk: BlockDevice, environment: Environment) {
     const pool = environment.memory.allocate(FRAMES * FRAME_BYTES);
@@ -53,7 +53,6 @@ export class BlockIo {
       status: "pending",
       done: new WaitQueue(),
     };
-    if (operation === "write") this.#writes++;
     this.disk.submit(request);
     return request;
   }
@@ -86,6 +85,7 @@ export class BlockIo {
   *writeAll(pieces: Piece[]): Coroutine<void> {
     const under: { request: BlockRequest; frames: DmaBuffer[] }[] = [];
     let held = 0, failed = false;
+    this.#late++;
     const finishOne = function* (this: BlockIo): Coroutine<void> {
       const { request, frames } = under.shift()!;
       while (request.status === "pending") yield request.done;
@@ -105,23 +105,65 @@ export class BlockIo {
       held += frames.length;
       under.push({ request: this.submit("write", position / SECTOR_BYTES, buffers), frames });
     }
+    this.#late--;
     while (under.length > 0) yield* finishOne.call(this);
     if (failed) fail(E.EIO);
   }
 
+  /** Does work that submits writes once it has waited. Whoever has such work begin says so by this. */
+  *late(work: Coroutine<void>): Coroutine<void> {
+    this.#late++;
+    try {
+      yield* work;
+    } finally {
+      this.#late--;
+    }
+  }
+
   /**
    * Returns when what some work writes is on the image, and everything written before. On a disk in order the flush
-   * is under way with what the work has submitted, and nobody wakes up in between.
+   * is under way with what the work has submitted, and nobody wakes up in between; unless something is {@link late}.
    * @param begun as {@link together} begins it
    * @throws Errno EIO, and what the work throws
    */
   *durably(begun: Coroutine<void>): Coroutine<void> {
-    const writes = this.#writes;
-    const early = this.disk.inOrder ? this.submit("flush", 0, []) : undefined;
+    const early = this.#flushesAtOnce ? this.submit("flush", 0, []) : undefined;
     yield* begun;
-    const covered = early !== undefined && this.#writes === writes;
     if (early !== undefined) yield* this.settle(early);
-    if (!covered) yield* this.perform("flush", 0, []);
+    else yield* this.perform("flush", 0, []);
+  }
+
+  /** Whether a flush that is submitted now covers everything that has been begun. */
+  get #flushesAtOnce(): boolean {
+    return this.disk.inOrder && this.#late === 0;
+  }
+
+  /**
+   * Returns when a piece is on the image that must not be there before what some work writes. A disk in order gets the
+   * piece without anybody waking up in between, behind the flush that comes before it. Where the work then turns out to
+   * have failed there are zeros in its place.
+   * @param begun as for {@link durably}
+   * @throws Errno EIO, and what the work throws
+   */
+  *durablyAfter(begun: Coroutine<void>, piece: Piece): Coroutine<void> {
+    if (!this.#flushesAtOnce) {
+      yield* this.durably(begun);
+      return yield* this.writeDurably([piece]);
+    }
+    const flush = this.submit("flush", 0, []);
+    const written = together([this.writeDurably([piece])]);
+    try {
+      yield* begun;
+      yield* this.settle(flush);
+    } catch (failure) {
+      try {
+        yield* written;
+      } finally {
+        yield* this.writeDurably([{ ...piece, bytes: new Uint8Array(piece.bytes.length) }]);
+      }
+      throw failure;
+    }
+    yield* written;
   }
 
   /** Writes pieces that are on the image when it returns, and everything written before. */

@@ -237,22 +237,28 @@ export class FileData implements PageOwner {
     this.context.pageCache.changed.wakeAll();
   }
 
+  /** Writes what is dirty. @throws Errno EIO */
   *writeData(): Coroutine<void> {
     const failures = this.#failures;
-    let left = [...this.dirty].sort((a, b) => a.index - b.index);
+    const dirty = [...this.dirty].sort((a, b) => a.index - b.index);
     this.#early = MOST_EARLY_PAGES;
     this.context.early.written(this, this.#gathered.size);
     this.#gathered.clear();
+    const writing = this.#writeInTurn(dirty);
+    yield* dirty.some((page) => page.busy > 0) ? this.context.io.late(writing) : writing;
+    if (this.#failures !== failures) fail(E.EIO);
+  }
+
+  /** Writes pages, and waits for what somebody else began: that must be on the disk, too. */
+  *#writeInTurn(left: Page[]): Coroutine<void> {
     do {
-      // What somebody else began must be on the disk, too. A page is not written twice at a time: which of its
-      // contents came last would be for the disk to say.
+      // A page is not written twice at a time: which of its contents came last would be for the disk to say.
       const begun = [...this.#writing];
       const busy = left.filter((page) => page.busy > 0);
       yield* this.#write(left.filter((page) => page.busy === 0 && page.dirty));
       for (const run of begun) while (this.#writing.has(run)) yield this.context.pageCache.changed;
       left = busy.filter((page) => page.dirty || page.busy > 0);
     } while (left.length > 0);
-    if (this.#failures !== failures) fail(E.EIO);
   }
 
   /**

@@ -141,9 +141,12 @@ export class JournalLog {
     yield* this.io.writeAll(pieces);
   }
 
-  /** Makes what is on the image by now count: it does when this returns. */
-  *commit(seconds: number): Coroutine<void> {
-    yield* this.io.writeDurably([this.#next(this.#format.commit(this.sequence, seconds))]);
+  /**
+   * Makes a transaction count: it does when this returns.
+   * @param begun writes what it is made of: data and {@link write}
+   */
+  *commit(begun: Coroutine<void>, seconds: number): Coroutine<void> {
+    yield* this.io.durablyAfter(begun, this.#next(this.#format.commit(this.sequence, seconds)));
     this.sequence = (this.sequence + 1) >>> 0;
   }
 

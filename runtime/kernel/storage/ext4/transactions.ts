@@ -210,8 +210,7 @@ export class Transactions {
     if (cost > log.capacity) fail(E.ENOSPC);
     if (cost > log.room || log.used > MAX_LOGGED) yield* log.checkpoint();
     if (blocks.length === 0 && revokes.length === 0) return yield* this.io.durably(data);
-    yield* this.io.durably(together([data, log.write(blocks, revokes)]));
-    yield* log.commit(this.seconds());
+    yield* log.commit(together([data, log.write(blocks, revokes)]), this.seconds());
     for (const { block, bytes } of blocks) log.committed.set(block, bytes);
     for (const block of revokes) log.committed.delete(block);
   }
