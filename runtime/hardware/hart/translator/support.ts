@@ -32,11 +32,13 @@ export interface Support {
 /** What the budget is charged for entering a region, whatever path is taken. */
 const ENTRY_COST = 16;
 
-/** A jump cache has sets of two entries: an address, a table index, and how often it may still be entered. */
+/** An entry of a jump cache: an address, a table index, and how often it may still be entered. */
 export const JUMP_ENTRY_BYTES = 16;
-const JUMP_SET_SHIFT = 5;
+/** Entries of a set: what is entered often of a large program finds room, whatever its addresses are. */
+export const JUMP_WAYS = 4;
+const JUMP_SET_SHIFT = 6;
 /** What has an address's set, as bytes, in (address ^ address >>> JUMP_FOLD) << JUMP_SCALE. */
-const JUMP_SET_MASK = JUMP_ENTRIES / 2 - 1 << JUMP_SET_SHIFT;
+const JUMP_SET_MASK = JUMP_ENTRIES / JUMP_WAYS - 1 << JUMP_SET_SHIFT;
 /** Functions begin at multiples of 16 or so: higher bits tell them apart better than low ones alone. */
 const JUMP_FOLD = 13, JUMP_SCALE = JUMP_SET_SHIFT - 1;
 
@@ -60,11 +62,13 @@ function dispatcher(state: number): Code {
   code.get(pc).op(W.i32_wrap_i64).tee(low).get(low).i32(JUMP_FOLD).op(W.i32_shr_u, W.i32_xor);
   code.i32(JUMP_SCALE).op(W.i32_shl).i32(JUMP_SET_MASK).op(W.i32_and);
   code.get(jumps).op(W.i32_add).tee(entry);
-  code.memory(W.i64_load, 0).get(pc).op(W.i64_ne).expect(false).all([W.if, VOID]);
-  code.get(entry).i32(JUMP_ENTRY_BYTES).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
+  for (let way = 1; way < JUMP_WAYS; way++) {
+    code.expect(false).all([W.if, VOID]).get(entry).i32(JUMP_ENTRY_BYTES).op(W.i32_add).tee(entry);
+    code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
+  }
   stopIf(LOOK_UP);
-  code.op(W.end);
+  for (let way = 1; way < JUMP_WAYS; way++) code.op(W.end);
   code.i32(0).i32(0).memory(W.i32_load, state + State.BUDGET).i32(ENTRY_COST).op(W.i32_sub);
   code.tee(budget).memory(W.i32_store, state + State.BUDGET);
   code.get(budget).i32(0).op(W.i32_lt_s);
