@@ -94,7 +94,7 @@ export class CodeCache {
     const first = words[state + State.JUMPS >> 2] + jumpSet(low) >> 2;
     let at = this.#entry(first, low, high);
     if (at === undefined) {
-      // What was linked first makes way for what is found from now on.
+      // What was entered longest ago, about, makes way for what is found from now on.
       words.copyWithin(first + ENTRY_WORDS, first, first + SET_WORDS - ENTRY_WORDS);
       at = first;
     }

@@ -56,9 +56,9 @@ Deno.test("a region that is linked anew is in its set once, and nowhere when it 
   assert(!cache.linked(A, 0));
 });
 
-Deno.test("beginnings of functions have sets of their own", () => {
+Deno.test("beginnings of functions take half of their sets at most", () => {
   const starts = Array.from({ length: 1024 }, (_, index) => 0x1_0000 + index * 64);
-  assertEquals(new Set(starts.map(jumpSet)).size, starts.length);
+  for (const [, same] of Map.groupBy(starts, jumpSet)) assert(same.length <= JUMP_WAYS / 2);
 });
 
 Deno.test("a set is within one line of the host's cache", () => {
