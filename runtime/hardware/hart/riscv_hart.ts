@@ -159,13 +159,17 @@ export class RiscvHart implements Engine {
     const heat = this.#heatOf(place);
     const slot = (place & PAGE_MASK) >> 1;
     if (heat[slot] === COLD_FOR_EVER) return false;
-    if (heat[slot] < HOT) {
-      // Another address space may have made it hot already, or an earlier machine, and all of its pages may
-      // be there by now: looked for after 0, 1, 2, 4, 8 and so on.
-      const times = heat[slot]++;
-      if ((times & times - 1) !== 0) return false;
+    // Another address space may have made it hot already.
+    let region = this.#cache.find(low, high, place);
+    if (region === undefined) {
+      if (heat[slot] < HOT) {
+        // An earlier machine may have, and all of its pages may be there by now: looked for after 0, 1, 2, 4, 8
+        // and so on.
+        const times = heat[slot]++;
+        if ((times & times - 1) !== 0) return false;
+      }
+      region = this.#restore(low, high);
     }
-    let region = this.#cache.find(low, high, place) ?? this.#restore(low, high);
     if (region === undefined) {
       if (heat[slot] < HOT) return false;
       region = this.#translate(low, high, FIRST);

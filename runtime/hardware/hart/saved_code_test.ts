@@ -2,7 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { StopReason } from "./engine.ts";
 import { RiscvHart } from "./riscv_hart.ts";
-import { Assembler, DATA_BASE, Register } from "./testing/assembler.ts";
+import { Assembler, DATA_BASE, Register, TEXT_BASE } from "./testing/assembler.ts";
 import { load, OFTEN, often } from "./testing/each_engine.ts";
 import { FlatMachine } from "./testing/flat_machine.ts";
 import { PAGE_BYTES } from "./translation_table.ts";
@@ -118,4 +118,18 @@ Deno.test("code of another translator is not taken", () => {
   const { hart, sum } = run(machineWith(file), counting(1));
   assertEquals(sum, PIECES * OFTEN);
   assertEquals(hart.counters.restoredRegions, 0);
+});
+
+Deno.test("what is there already is taken at once, by however many address spaces", () => {
+  const file = run(machineWith(), counting(1)).hart.save()!;
+  const machine = machineWith(file);
+  const { counters } = run(machine, counting(1)).hart;
+  for (let space = 2; space < 6; space++) {
+    const { interpretedBlocks } = counters;
+    machine.engine.forgetJumps(machine.memory.jumps(0));
+    machine.setPc(TEXT_BASE);
+    assertEquals(machine.engine.run(), StopReason.ECALL);
+    // What leads to each loop is interpreted, with the loop's first round.
+    assert(counters.interpretedBlocks - interpretedBlocks < 1.5 * PIECES);
+  }
 });

@@ -4,12 +4,13 @@ import { Access } from "../engine.ts";
 import { type HartMemory, JUMP_BYTES, TABLES } from "../hart_memory.ts";
 import type { MemoryAccess } from "../memory_access.ts";
 import { State } from "../state.ts";
-import { JUMP_ENTRY_BYTES, jumpSet } from "./support.ts";
+import { JUMP_ENTRY_BYTES, JUMP_WAYS, jumpSet } from "./support.ts";
 
 /** Functions that are kept: some ten kilobytes each of the host's memory. Beyond, all are made anew. */
 const MAX_REGIONS = 16384;
 
 const ENTRY_WORDS = JUMP_ENTRY_BYTES / 4;
+const SET_WORDS = ENTRY_WORDS * JUMP_WAYS;
 
 /** A page of a region: its number, as two words of its address, and its frame. */
 export interface CodePage {
@@ -93,8 +94,8 @@ export class CodeCache {
     const first = words[state + State.JUMPS >> 2] + jumpSet(low) >> 2;
     let at = this.#entry(first, low, high);
     if (at === undefined) {
-      // What was found last makes way for what is found from now on.
-      words.copyWithin(first + ENTRY_WORDS, first, first + ENTRY_WORDS);
+      // What was entered longest ago, about, makes way for what is found from now on.
+      words.copyWithin(first + ENTRY_WORDS, first, first + SET_WORDS - ENTRY_WORDS);
       at = first;
     }
     words[at] = low;
@@ -113,9 +114,10 @@ export class CodeCache {
   /** @param first of a set, as an index of a word @returns that of the entry of an address */
   #entry(first: number, low: number, high: number): number | undefined {
     const { words } = this.memory;
-    if (words[first] === low && words[first + 1] === high) return first;
-    const second = first + ENTRY_WORDS;
-    return words[second] === low && words[second + 1] === high ? second : undefined;
+    for (let at = first; at < first + SET_WORDS; at += ENTRY_WORDS) {
+      if (words[at] === low && words[at + 1] === high) return at;
+    }
+    return undefined;
   }
 
   /** Empties a jump cache: no address of code is all ones. */

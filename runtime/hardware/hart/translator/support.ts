@@ -32,11 +32,15 @@ export interface Support {
 /** What the budget is charged for entering a region, whatever path is taken. */
 const ENTRY_COST = 16;
 
-/** A jump cache has sets of two entries: an address, a table index, and how often it may still be entered. */
+/** An entry of a jump cache: an address, a table index, and how often it may still be entered. */
 export const JUMP_ENTRY_BYTES = 16;
-const JUMP_SET_SHIFT = 5;
+/** Entries of a set: what is entered often of a large program finds room, whatever its addresses are. */
+export const JUMP_WAYS = 4;
+const JUMP_SET_SHIFT = 6;
+/** Instructions on vectors: an entry is as long as one. */
+const V128_LOAD = 0x00, V128_STORE = 0x0b;
 /** What has an address's set, as bytes, in (address ^ address >>> JUMP_FOLD) << JUMP_SCALE. */
-const JUMP_SET_MASK = JUMP_ENTRIES / 2 - 1 << JUMP_SET_SHIFT;
+const JUMP_SET_MASK = JUMP_ENTRIES / JUMP_WAYS - 1 << JUMP_SET_SHIFT;
 /** Functions begin at multiples of 16 or so: higher bits tell them apart better than low ones alone. */
 const JUMP_FOLD = 13, JUMP_SCALE = JUMP_SET_SHIFT - 1;
 
@@ -48,7 +52,8 @@ export function jumpSet(low: number): number {
 function dispatcher(state: number): Code {
   const code = new Code(0);
   const pc = code.local(Type.I64), entry = code.local(Type.I32), jumps = code.local(Type.I32);
-  const low = code.local(Type.I32), left = code.local(Type.I32), budget = code.local(Type.I32);
+  const other = code.local(Type.I32), low = code.local(Type.I32), left = code.local(Type.I32);
+  const budget = code.local(Type.I32);
   const stopIf = (exit: number) => {
     code.expect(false).all([W.if, VOID]);
     code.i32(0).get(pc).memory(W.i64_store, state + State.PC);
@@ -60,10 +65,19 @@ function dispatcher(state: number): Code {
   code.get(pc).op(W.i32_wrap_i64).tee(low).get(low).i32(JUMP_FOLD).op(W.i32_shr_u, W.i32_xor);
   code.i32(JUMP_SCALE).op(W.i32_shl).i32(JUMP_SET_MASK).op(W.i32_and);
   code.get(jumps).op(W.i32_add).tee(entry);
-  code.memory(W.i64_load, 0).get(pc).op(W.i64_ne).expect(false).all([W.if, VOID]);
-  code.get(entry).i32(JUMP_ENTRY_BYTES).op(W.i32_add).tee(entry);
   code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
+  code.expect(false).all([W.if, VOID]);
+  for (let way = 1; way < JUMP_WAYS; way++) {
+    if (way > 1) code.expect(false).all([W.if, VOID]);
+    code.get(entry).i32(way * JUMP_ENTRY_BYTES).op(W.i32_add).tee(other);
+    code.memory(W.i64_load, 0).get(pc).op(W.i64_ne);
+  }
   stopIf(LOOK_UP);
+  for (let way = 2; way < JUMP_WAYS; way++) code.op(W.end);
+  // What was entered last is found first.
+  code.get(entry).get(other).vector(V128_LOAD).all([0, 0]);
+  code.get(other).get(entry).vector(V128_LOAD).all([0, 0]);
+  code.vector(V128_STORE).all([0, 0]).vector(V128_STORE).all([0, 0]);
   code.op(W.end);
   code.i32(0).i32(0).memory(W.i32_load, state + State.BUDGET).i32(ENTRY_COST).op(W.i32_sub);
   code.tee(budget).memory(W.i32_store, state + State.BUDGET);

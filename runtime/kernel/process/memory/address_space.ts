@@ -51,8 +51,11 @@ export class AddressSpace implements MappingOwner {
   readonly id: number;
   static #ids = 0;
 
-  /** Frame of a page; 0 where it has none. */
-  readonly #frameAt = (page: number): Frame => frameOf(this.pages.get(page));
+  /** Frame of a page that no other page has; 0 where it has none. What is shared goes elsewhere when it is written. */
+  readonly #ownFrameAt = (page: number): Frame => {
+    const frame = frameOf(this.pages.get(page));
+    return frame !== 0 && this.memory.frames.uses(frame) === 1 ? frame : 0;
+  };
 
   constructor(readonly memory: UserMemory) {
     this.id = ++AddressSpace.#ids;
@@ -94,7 +97,7 @@ export class AddressSpace implements MappingOwner {
     const { frames, zeroFrame } = this.memory;
     if (mapping.object === undefined) {
       if (access === Access.WRITE) {
-        const frame = frames.allocate(true, page, this.#frameAt);
+        const frame = frames.allocate(true, page, this.#ownFrameAt);
         if (frame === 0) return 0;
         this.pages.set(page, frame, 0);
       } else {
@@ -118,7 +121,7 @@ export class AddressSpace implements MappingOwner {
       this.pages.set(page, old, 0);
       return old;
     }
-    const frame = frames.allocate(false, page, this.#frameAt);
+    const frame = frames.allocate(false, page, this.#ownFrameAt);
     if (frame === 0) return 0;
     frames.bytes.copyWithin(frame, old, old + PAGE_BYTES);
     this.pages.set(page, frame, 0);
@@ -273,7 +276,7 @@ export class AddressSpace implements MappingOwner {
         let frame = frameOf(entry);
         if (!mapping.shared && frames.pinned(frame)) {
           // A system call is writing it for the parent: the child gets what is there now.
-          const copy = frames.allocate(false, page, child.#frameAt);
+          const copy = frames.allocate(false, page, child.#ownFrameAt);
           if (copy === 0) {
             child.release();
             fail(E.ENOMEM);

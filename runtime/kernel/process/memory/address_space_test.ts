@@ -54,3 +54,21 @@ Deno.test("pages that are read, and those written while memory is scarce, come o
   for (const page of [7, 8]) space.refill(START + page, Access.WRITE);
   assertEquals(present(), [5, 6, 7, 8]);
 });
+
+Deno.test("pages that a forked process writes lie beside each other, whoever has the others' frames", () => {
+  const { space: first } = spaceOf();
+  const { memory } = first;
+  const write = (space: AddressSpace, pages: number[]) => {
+    memory.activate(space);
+    for (const page of pages) space.refill(START + page, Access.WRITE);
+  };
+  write(first, [8, 9]);
+  const second = first.fork();
+  write(second, [8, 9, 10]);
+  // Where the frame of its neighbours' block is free, but they will not stay there.
+  first.discard(START + 9, START + 10);
+  const third = second.fork();
+  write(third, [9, 8, 10]);
+  const frames = [8, 9, 10].map((page) => third.frameFor(START + page, Access.READ));
+  assertEquals(frames.map((frame) => frame - frames[0]), [0, PAGE_BYTES, 2 * PAGE_BYTES]);
+});

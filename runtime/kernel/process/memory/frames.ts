@@ -106,16 +106,18 @@ export class Frames {
     }
   }
 
-  /** The frame that lies to that of another page of its block as the pages do. @returns -1 if it is not free */
+  /** The frame that lies to that of another page of its block, the nearest, as the pages do. @returns -1 if none is free */
   #beside(page: number, frameAt: (page: number) => Frame): number {
     const own = page % BLOCK_FRAMES;
-    for (let each = 0; each < BLOCK_FRAMES; each++) {
-      const frame = each === own ? 0 : frameAt(page - own + each);
-      if (frame === 0) continue;
-      const index = (frame - FRAMES_BASE) / PAGE_BYTES;
-      if (index % BLOCK_FRAMES !== each) continue;
-      const block = (index - each) / BLOCK_FRAMES;
-      if ((this.#free[block] >> own & 1) !== 0) return index - each + own;
+    for (let step = 1; step < BLOCK_FRAMES; step++) {
+      for (const each of [own - step, own + step]) {
+        const frame = each < 0 || each >= BLOCK_FRAMES ? 0 : frameAt(page - own + each);
+        if (frame === 0) continue;
+        const index = (frame - FRAMES_BASE) / PAGE_BYTES;
+        if (index % BLOCK_FRAMES !== each) continue;
+        const block = (index - each) / BLOCK_FRAMES;
+        if ((this.#free[block] >> own & 1) !== 0) return index - each + own;
+      }
     }
     return -1;
   }

@@ -43,8 +43,12 @@ const MADV = {
 } as const;
 /** Advice that changes nothing that a program can see. */
 const HARMLESS_ADVICE = [0, 1, 2, 12, 13, 14, 15, 16, 17, 20, 21, 22, 23];
-/** Libraries are mapped from here down, each at a place of its own in all processes. */
-const LIBRARIES_TOP_PAGE = 0x30_0000_0000 / PAGE_BYTES;
+/**
+ * Libraries are mapped from here down, each at a place of its own in all processes. Translation tables have one
+ * entry for all pages with the same lower halves of addresses: those of libraries are between what other mappings
+ * have, which begin at 0xf000_0000 and go down, and the stack's.
+ */
+const LIBRARIES_TOP_PAGE = 0x2f_ff00_0000 / PAGE_BYTES;
 const LIBRARIES_BOTTOM_PAGE = 0x20_0000_0000 / PAGE_BYTES;
 
 function spaceOf(process: Process): AddressSpace {
