@@ -39,8 +39,12 @@ export const domain = record("a unit of isolation", {
         64,
       ),
       spin: defaulted(
-        number("microseconds", "spin this long before sleeping", limits.spinUs),
-        "50us",
+        number(
+          "microseconds",
+          "look for work this long before sleeping, where the last wait was shorter",
+          limits.spinUs,
+        ),
+        "1ms",
       ),
       style: defaulted(
         choice(

@@ -151,7 +151,7 @@ export interface RingPlan {
   depth: number;
   /** payload arena */
   arenaBytes: number;
-  /** spin this long with nothing to do before sleeping */
+  /** look for work this long before sleeping, where the last wait was shorter */
   spinUs: number;
   /** each call signals the server, and its caller waits with the whole hart; absent: exceptionless */
   style?: "trap";

@@ -122,7 +122,7 @@ export interface System {
     ring: {
       /** entries in each queue, a power of two; 64 unless told */
       depth: number;
-      /** spin this long before sleeping; in microseconds; "50us" unless told */
+      /** look for work this long before sleeping, where the last wait was shorter; in microseconds; "1ms" unless told */
       spin: number;
       /** `exceptionless`: calls are written and other threads run; `trap`: each call signals the domain, and the caller's hart sleeps until it answers (nobody spins); "exceptionless" unless told */
       style: "exceptionless" | "trap";

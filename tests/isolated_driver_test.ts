@@ -30,7 +30,7 @@ ${
     isolation: ${isolation}
     memory: 64MiB
     slices: [network]
-    ring: { depth: 64, spin: 50us, arena: 8MiB }
+    ring: { depth: 64, arena: 8MiB }
     recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100 }
 `
 }
@@ -39,7 +39,7 @@ ${
     memory: 32MiB
     components: [virtio-net]
     devices: [net0]
-    ring: { depth: 64, spin: 50us, arena: 8MiB }
+    ring: { depth: 64, arena: 8MiB }
     recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100 }
 mounts:
   /: { filesystem: tmpfs }

@@ -28,7 +28,7 @@ domains:
     memory: 64MiB
     slices: [network]
     devices: [${device === "" ? "" : "net0"}]
-    ring: { depth: 64, spin: 50us, arena: 8MiB }
+    ring: { depth: 64, arena: 8MiB }
     recovery: { policy: restart, clients: ${contract}, backoff: 1ms, restarts: 100 }
 mounts:
   /: { filesystem: tmpfs }

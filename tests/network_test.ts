@@ -36,7 +36,7 @@ domains:
     memory: 64MiB
     slices: [network]
     devices: [net0]
-    ring: { depth: 64, spin: 50us, arena: 8MiB }
+    ring: { depth: 64, arena: 8MiB }
     recovery: { policy: restart, clients: retry, backoff: 1ms, restarts: 100, heartbeat: 1s }
 `;
 

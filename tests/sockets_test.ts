@@ -21,7 +21,7 @@ domains:
     isolation: ${isolation}
     memory: 64MiB
     slices: [network]
-    ring: { depth: 64, spin: 50us, arena: 8MiB }
+    ring: { depth: 64, arena: 8MiB }
 ${
   isolation === "none"
     ? ""

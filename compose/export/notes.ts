@@ -56,7 +56,7 @@ export function recoveryNote({ primary, recovery }: DomainPlan): string {
 export function ringNote(ring: RingPlan): string {
   const style = ring.style === "trap"
     ? "each call signals the server"
-    : `its ends spin ${ring.spinUs} us before they sleep`;
+    : `its ends look for work for ${ring.spinUs} us before they sleep`;
   return `Ring ${ring.name}: ${ring.interface}, ${ring.client} calls ${ring.server}; ${ring.depth} entries, arena ` +
     `${amountText(ring.arenaBytes, "bytes")}, ${hex(ring.address)} to ` +
     `${hex(ring.address + ring.sizeBytes)}; ${style}${

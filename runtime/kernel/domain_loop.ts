@@ -17,10 +17,8 @@ export interface PollSource {
 
 export interface LoopSettings {
   nowNs(): number;
-  /** spin at most this long with nothing to do before sleeping */
+  /** spin at most this long with nothing to do before sleeping, where the last wait was not longer */
   spinNs: number;
-  /** whether to spin only where that has shown to pay */
-  adaptive?: boolean;
   /** sleep at most this long: bounds what a lost signal costs, and keeps the heartbeat alive */
   maxSleepNs: number;
 }
@@ -29,8 +27,6 @@ export interface LoopSettings {
 const IMMINENT_NS = 50e3;
 /** How long to look in any case: to sleep and wake takes longer. */
 const LEAST_NS = 3e3;
-/** After as many sleeps a loop that does not spin any more finds out whether it would pay now. */
-const SLEEPS_PER_TRIAL = 32;
 /** Turns between two looks at the clock: some microseconds. A power of two. */
 const TURNS_PER_CLOCK = 64;
 
@@ -40,11 +36,13 @@ export class DomainLoop {
   /** times it went to sleep */
   sleeps = 0;
   #turns = 0;
-  #idleTurns = 0;
+  /** whether nothing has come since {@link #idleSinceNs} */
+  #idle = false;
   #idleSinceNs = 0;
-  /** sleeps since spinning last paid, while nothing was imminent and while something was */
-  readonly #sleptInARow = [0, 0];
-  #imminent = 0;
+  /** how long the last wait was for what was imminent, and for anything else */
+  #imminentNs = 0;
+  #otherNs = 0;
+  #imminent = false;
 
   constructor(
     private readonly sources: PollSource[],
@@ -62,14 +60,20 @@ export class DomainLoop {
     done += this.tasks.runReady();
     for (let index = 0; index < sources.length; index++) sources[index].notify();
     if (done === 0) return false;
-    if (this.#idleTurns > 0) this.#sleptInARow[this.#imminent] = 0;
-    this.#idleTurns = 0;
+    if (this.#idle) this.#endWait();
     return true;
   }
 
   /** Somebody else on this thread had work: what was idle so far does not count. */
   stayAwake(): void {
-    this.#idleTurns = 0;
+    this.#idle = false;
+  }
+
+  #endWait(): void {
+    this.#idle = false;
+    const waitedNs = this.settings.nowNs() - this.#idleSinceNs;
+    if (this.#imminent) this.#imminentNs = waitedNs;
+    else this.#otherNs = waitedNs;
   }
 
   /** Whether it is time for what need not be done on every turn. */
@@ -78,24 +82,23 @@ export class DomainLoop {
   }
 
   /**
-   * To be called after a turn that did nothing: lets others have the processor, or sleeps once it has been
-   * idle for long. An adaptive loop that had to sleep although it spun sleeps at once the next times.
+   * To be called after a turn that did nothing: lets others have the processor, or sleeps. Who waited for so long
+   * the last time that it would not have been worth to look sleeps almost at once.
    */
   wait(): void {
     this.spins++;
     // Others may have the processor for as long as they want: the clock is looked at each time.
     const now = this.settings.nowNs();
-    if (++this.#idleTurns === 1) {
+    if (!this.#idle) {
+      this.#idle = true;
       this.#idleSinceNs = now;
-      this.#imminent = this.sources.some((source) => source.imminent) ? 1 : 0;
+      this.#imminent = this.sources.some((source) => source.imminent);
     }
-    const spins = !this.settings.adaptive ||
-      this.#sleptInARow[this.#imminent] % SLEEPS_PER_TRIAL < 2;
-    const wanted = Math.max(this.#imminent === 1 ? IMMINENT_NS : 0, this.settings.spinNs);
-    const spinNs = spins ? Math.max(LEAST_NS, wanted) : LEAST_NS;
+    const mostNs = Math.max(this.#imminent ? IMMINENT_NS : 0, this.settings.spinNs);
+    const lastNs = this.#imminent ? this.#imminentNs : this.#otherNs;
+    const spinNs = lastNs < mostNs ? Math.max(LEAST_NS, mostNs) : LEAST_NS;
     if (now - this.#idleSinceNs < spinNs) return this.sleeper.relax();
     this.#sleep(now);
-    this.#idleTurns = 0;
     this.#turns = 0;
   }
 
@@ -107,7 +110,6 @@ export class DomainLoop {
       return;
     }
     this.sleeps++;
-    this.#sleptInARow[this.#imminent]++;
     this.sleeper.sleep(timeout);
   }
 }

@@ -3,6 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { Tasks } from "./coroutine.ts";
 import { DomainLoop } from "./domain_loop.ts";
 
+const SLEEP_NS = 20e6;
+
 /** A loop with a clock that goes on by 100 ns whenever it is looked at, and nothing to do. */
 function idleLoop(spinNs: number) {
   let nowNs = 0, slept = 0;
@@ -12,53 +14,74 @@ function idleLoop(spinNs: number) {
     prepare: () => {},
     cancel: () => {},
     relax: () => {},
-    sleep: () => void slept++,
+    sleep: () => {
+      slept++;
+      nowNs += SLEEP_NS;
+    },
   };
   const loop = new DomainLoop([source], new Tasks(clock), sleeper, {
     nowNs: clock,
     spinNs,
-    adaptive: true,
-    maxSleepNs: 20e6,
+    maxSleepNs: SLEEP_NS,
   });
-  /** @returns turns without anything to do until it slept */
-  const turnsToSleep = () => {
-    const before = slept;
-    for (let turns = 1;; turns++) {
+  /** @returns how long it looks until it sleeps */
+  const lookNs = () => {
+    const before = slept, since = nowNs;
+    while (slept === before) {
       assertEquals(loop.turn(), false);
       loop.wait();
-      if (slept > before) return turns;
     }
+    return nowNs - since - SLEEP_NS;
   };
-  /** Something comes after some turns in which it does not sleep. */
-  const work = () => {
-    const before = slept;
-    for (let turns = 0; turns < 100; turns++) {
-      loop.turn();
+  /** Something comes when it has waited for about so long. @returns whether it had to sleep */
+  const workAfter = (waitNs: number) => {
+    const before = slept, until = nowNs + waitNs;
+    while (nowNs < until) {
+      assertEquals(loop.turn(), false);
       loop.wait();
     }
-    assertEquals(slept, before);
     source.poll = () => 1;
     assertEquals(loop.turn(), true);
     source.poll = () => 0;
+    return slept > before;
   };
-  return { source, turnsToSleep, work };
+  return { source, lookNs, workAfter };
 }
 
-Deno.test("a loop that had to sleep although it looked sleeps at once, but looks for what is imminent", () => {
-  const { source, turnsToSleep, work } = idleLoop(0);
-  const atOnce = turnsToSleep();
-  source.imminent = true;
-  assert(turnsToSleep() > 10 * atOnce);
-  work();
-  source.imminent = false;
-  assertEquals(turnsToSleep(), atOnce);
+/** What a loop looks that does not expect anything, at most. */
+const SOON_NS = 5e3;
+
+Deno.test("a loop looks for as long as it may where the last wait was shorter, else sleeps almost at once", () => {
+  const { lookNs, workAfter } = idleLoop(1e6);
+  assertEquals(workAfter(0.5e6), false);
+  const looked = lookNs();
+  assert(looked >= 1e6 && looked < 1.1e6, `${looked}`);
+  // Still the same wait: it does not look anew after each sleep.
+  assert(lookNs() < SOON_NS);
+  workAfter(0);
+  assert(lookNs() < SOON_NS, "the last wait took sleeps");
 });
 
-Deno.test("a loop does not look on and on for what was said to be imminent and is not", () => {
-  const { source, turnsToSleep } = idleLoop(0);
-  const atOnce = turnsToSleep();
+Deno.test("a loop that does not look any more sees when that would pay again", () => {
+  const { lookNs, workAfter } = idleLoop(50e6);
+  lookNs();
+  lookNs();
+  lookNs();
+  workAfter(0);
+  // That was 60 ms; now comes something before one sleep is over.
+  assertEquals(workAfter(10e3), true);
+  assertEquals(workAfter(30e6), false);
+});
+
+Deno.test("a loop that is not to look does so for what is imminent, unless that was long in coming", () => {
+  const { source, lookNs, workAfter } = idleLoop(0);
+  workAfter(0);
+  assert(lookNs() < SOON_NS);
+  workAfter(0);
   source.imminent = true;
-  const turns = Array.from({ length: 64 }, turnsToSleep);
-  assert(turns.filter((each) => each > atOnce).length <= 6, `${turns}`);
-  assert(turns.slice(32).some((each) => each > atOnce), "it finds out whether that has changed");
+  assertEquals(workAfter(40e3), false);
+  const looked = lookNs();
+  assert(looked >= 50e3 && looked < 60e3, `${looked}`);
+  workAfter(0);
+  assert(lookNs() < SOON_NS);
 });

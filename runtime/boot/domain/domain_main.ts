@@ -147,7 +147,6 @@ export function runDomain(
     nowNs,
     spinNs,
     maxSleepNs: MAX_SLEEP_NS,
-    adaptive: true,
   });
   const report = () =>
     status.publish({

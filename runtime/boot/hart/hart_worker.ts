@@ -70,6 +70,8 @@ export interface HartCounters extends ComponentCounters {
 }
 
 const MAX_SLEEP_NS = 20e6;
+/** How long it looks for what devices have for it, where no ring says how long. */
+const SPIN_NS = 1e6;
 /** Where a worker domain cannot ring the hart's bell: docs/decisions/2026-11-23-worker-beside-process.md. */
 const SHORT_SLEEP_NS = 0.5e6;
 
@@ -134,9 +136,10 @@ class Primary {
     rings.keepPages();
     this.#loop = new DomainLoop(sources, environment.tasks, sleeper, {
       nowNs,
-      spinNs: Math.max(0, ...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000,
+      spinNs: setup.rings.length === 0
+        ? SPIN_NS
+        : Math.max(...setup.rings.map(({ index }) => plan.rings[index].spinUs)) * 1000,
       maxSleepNs,
-      adaptive: true,
     });
     const attention = this.#attention = new Attention(setup.attention);
     this.#hart = new Hart(this.#loop, environment.tasks, {
