@@ -2,7 +2,7 @@
 import { assertEquals } from "@std/assert";
 import { Block } from "../runtime/hardware/device/virtio.ts";
 import { SocketCall } from "../runtime/kernel/network/protocol.ts";
-import { DiskCall, FrameCall } from "../runtime/kernel/remote/payload_flow.ts";
+import { DiskCall, FrameCall } from "../runtime/kernel/remote/transport/payload_flow.ts";
 import { Call, Private } from "../runtime/kernel/vfs/protocol.ts";
 import { deviceRequests, requestsOfCalls, ringRequests } from "../schemas/faults.ts";
 
