@@ -4,13 +4,13 @@
 // by itself, the server says: only an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an
 // answer came from before.
 // docs/decisions/2026-11-30-clients-keep-attributes.md has the argument.
+import { after } from "../../after.ts";
 import { type Blocking, isCoroutine, type Tasks } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { changesContents } from "../../vfs/changes.ts";
 import { Call, CONTINUES, getBytes, Private, STEADY_STAT } from "../../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../../vfs/structures.ts";
-import { after } from "../../after.ts";
 import { ChangesUnderWay } from "./changes_under_way.ts";
 import type { ContractService } from "../contract/contract_service.ts";
 import { identity } from "../contract/handle_book.ts";

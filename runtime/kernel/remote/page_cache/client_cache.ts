@@ -3,6 +3,7 @@
 // is given up when it is sent, and nothing that was read meanwhile is kept until it is answered. Nothing
 // outlives the server's instance. What may be kept, the server says (`steady` in protocol.ts).
 // docs/decisions/2026-11-30-clients-keep-pages.md has the argument.
+import { after } from "../../after.ts";
 import {
   Answer,
   type Blocking,
@@ -15,37 +16,17 @@ import { E } from "../../errno.ts";
 import type { Service, ServiceCall } from "../../service.ts";
 import { O, SEEK } from "../../vfs/constants.ts";
 import { Call, CONTINUES, getWalkResult, Private } from "../../vfs/protocol.ts";
-import { after } from "../../after.ts";
 import type { CachedFile, Transfer } from "./cached_file.ts";
 import { CachedFiles } from "./cached_files.ts";
-import {
-  dropBytes,
-  dropEnd,
-  type HeldPage,
-  NO_PAGES,
-  putBytes,
-  withdrawReplaced,
-} from "./cached_pages.ts";
+import { putBytes } from "./cached_pages.ts";
 import type { ContractService } from "../contract/contract_service.ts";
 import type { HandleRecord } from "../contract/handle_book.ts";
-import { PAGE_BYTES, type PagePool } from "./page_pool.ts";
+import { FileChange } from "./file_change.ts";
+import { PageFetch } from "./page_fetch.ts";
+import type { PagePool } from "./page_pool.ts";
 import { WritesBehind } from "./writes_behind.ts";
 
-/** Reads up to this long are worth an answer that has more than was asked for. */
-const SMALL_BYTES = 4 * PAGE_BYTES;
-/** What is asked for in place of a small read that goes on where the last one ended. */
-const AHEAD_BYTES = 16 * PAGE_BYTES;
 const NOTHING = new Uint8Array(0);
-
-/** A change of a file that is under way. */
-interface Change {
-  file: CachedFile;
-  /** where it is a write inside the file; else it may change anything, and is a sweep with a number */
-  write?: Transfer;
-  sweep: number;
-  /** pages that it replaces as a whole, as they will be once it is done; they belong to nobody yet */
-  pages: HeldPage[];
-}
 
 export class ClientCache implements Service {
   /** reads answered from what is kept, and others of files that could have been */
@@ -54,6 +35,7 @@ export class ClientCache implements Service {
   /** between this and the server */
   readonly writes: WritesBehind;
   readonly #files: CachedFiles;
+  readonly #fetch: PageFetch;
 
   /**
    * @param server whose answers these are, under its contract
@@ -67,6 +49,7 @@ export class ClientCache implements Service {
   ) {
     this.#files = new CachedFiles(server, pool);
     this.writes = new WritesBehind(server, tasks);
+    this.#fetch = new PageFetch(this.writes, this.#files, pool, tasks);
   }
 
   get transaction(): number {
@@ -112,78 +95,7 @@ export class ClientCache implements Service {
       return held;
     }
     this.misses++;
-    return this.#fetch(call, file, isNext && payload.length <= SMALL_BYTES);
-  }
-
-  /**
-   * A read that crosses. What it brings is kept where it was asked for before, or further reads will soon
-   * ask for what follows it.
-   */
-  #fetch(call: ServiceCall, file: CachedFile, isNext: boolean): Blocking<number> {
-    const offset = call.args[1], length = call.payload.length, end = offset + length;
-    const first = Math.floor(offset / PAGE_BYTES);
-    const wanted = this.pool.askedAgain(file, first) || isNext || this.pool.hasFree;
-    if (!wanted) return this.writes.call(call);
-    const start = first * PAGE_BYTES;
-    const most = Math.floor(this.server.maxPayloadBytes / PAGE_BYTES) * PAGE_BYTES;
-    const pages = Math.ceil(end / PAGE_BYTES) * PAGE_BYTES - start;
-    const bytes = Math.min(isNext ? Math.max(pages, AHEAD_BYTES) : pages, most);
-    if (length > SMALL_BYTES || bytes < pages || bytes === length) {
-      return this.#keepAnswer(call, file);
-    }
-    return this.#fetchAround(call, file, start, bytes);
-  }
-
-  /** Reads more than was asked for. */
-  #fetchAround(
-    call: ServiceCall,
-    file: CachedFile,
-    start: number,
-    bytes: number,
-  ): Blocking<number> {
-    const { args, payload } = call, before = args[1] - start;
-    const buffer = new Uint8Array(bytes);
-    const answer = new Answer<number>();
-    const settle = (value?: number, failure?: unknown) => answer.settle(value, failure);
-    const around = this.#keepAnswer({ ...call, args: [args[0], start], payload: buffer }, file);
-    this.tasks.spawn(coroutineOf(around), (status, failure) => {
-      // What lies around may be what cannot be read.
-      if (failure !== undefined || status! < 0) {
-        return void this.tasks.spawn(coroutineOf(this.writes.call(call)), settle);
-      }
-      const count = Math.max(0, Math.min(status! - before, payload.length));
-      payload.set(buffer.subarray(before, before + count));
-      settle(count);
-    });
-    return answer;
-  }
-
-  #keepAnswer(call: ServiceCall, file: CachedFile): Blocking<number> {
-    const answer = this.writes.call(call);
-    // Only what one answer brings, and is looked at as it comes, is of one moment.
-    if (!(answer instanceof Answer)) return answer;
-    const { args, payload } = call;
-    const read = file.begin(args[1], payload.length, false);
-    return after(answer, this.tasks, (status) => {
-      if (file.end(read) && status >= 0 && this.#files.usable) {
-        this.#keep(file, args[1], payload, status);
-      }
-      return status;
-    });
-  }
-
-  #keep(file: CachedFile, offset: number, bytes: Uint8Array, count: number): void {
-    const end = offset + count;
-    // One that is empty says nothing: it may be anywhere behind the end.
-    if (count === 0) return;
-    if (count < bytes.length) file.endsAt(end);
-    else if (end > file.knownBytes) file.knownBytes = end;
-    const first = Math.ceil(offset / PAGE_BYTES);
-    for (let page = first; page * PAGE_BYTES < end; page++) {
-      const at = page * PAGE_BYTES - offset, length = Math.min(PAGE_BYTES, count - at);
-      if (length < PAGE_BYTES && file.sizeBytes !== end) break;
-      this.pool.keep(file, page, bytes.subarray(at, at + length));
-    }
+    return this.#fetch.read(call, file, isNext);
   }
 
   /** lseek(2) from the end: where that is known nobody has to be asked. */
@@ -288,63 +200,22 @@ export class ClientCache implements Service {
     const record = this.server.record(call.args[0]);
     if (!record.steady) return this.writes.call(call);
     const isWrite = call.number === Call.PWRITE64;
-    const change = this.#begin(this.#files.of(record), isWrite ? call : undefined);
+    const files = this.#files, file = files.of(record);
+    const change = new FileChange(files, this.pool, file, isWrite ? call : undefined);
     let result: Blocking<number>;
     try {
       result = this.writes.call(call);
     } catch (failure) {
-      this.#end(change, false);
+      change.end(false);
       throw failure;
     }
     // Of what has not been sent yet it is not known what will be sent.
-    if (isCoroutine(result) && !(result instanceof Answer)) this.#giveUp(change);
+    if (isCoroutine(result) && !(result instanceof Answer)) change.giveUp();
     const whole = isWrite ? call.payload.length : 0;
     return after(result, this.tasks, (status) => {
-      this.#end(change, status === whole, sizeAfter(call));
+      change.end(status === whole, sizeAfter(call));
       return status;
     });
-  }
-
-  /** What a change may touch is not used any more. @param write of part of the file; else all of it */
-  #begin(file: CachedFile, write: ServiceCall | undefined): Change {
-    if (write === undefined) {
-      const sweep = file.beginSweep(true);
-      this.pool.dropAll(file);
-      return { file, sweep, pages: NO_PAGES };
-    }
-    const { args, payload } = write, offset = args[1], appends = args[2];
-    if (appends === 0 && file.isInside(offset, payload.length)) {
-      const transfer = file.begin(offset, payload.length, true);
-      return {
-        file,
-        sweep: 0,
-        write: transfer,
-        pages: withdrawReplaced(this.pool, file, offset, payload),
-      };
-    }
-    const sweep = file.beginSweep(false);
-    dropEnd(this.pool, file);
-    // Whole pages that are kept are inside the file: of those, at most the first is touched.
-    if (appends === 0) dropBytes(this.pool, file, offset, payload.length);
-    return { file, sweep, pages: NO_PAGES };
-  }
-
-  #giveUp(change: Change): void {
-    for (const [, frame] of change.pages) this.pool.release(frame);
-    change.pages = NO_PAGES;
-  }
-
-  /** @param done all of it was @param sizeBytes what the file has then, if it is known */
-  #end(change: Change, done: boolean, sizeBytes?: number): void {
-    const { file, write, pages, sweep } = change;
-    const isSo = write !== undefined ? file.end(write) : file.endSweep(sweep);
-    this.#files.changeEnds(file);
-    if (isSo && done && this.#files.usable) {
-      for (const [page, frame] of pages) this.pool.give(frame, file, page);
-      change.pages = NO_PAGES;
-      if (sizeBytes !== undefined) file.endsAt(sizeBytes);
-    }
-    this.#giveUp(change);
   }
 
   /** What is made is empty, unless somebody else has it already, and wrote to it. */
@@ -384,10 +255,6 @@ export class ClientCache implements Service {
 /** Whether reads through a handle may be answered by the client. */
 function mayKeep({ steady, flags }: HandleRecord): boolean {
   return steady && flags >= 0 && (flags & O.ACCMODE) !== O.WRONLY && (flags & O.DIRECT) === 0;
-}
-
-function coroutineOf(value: Blocking<number>): Coroutine<number> {
-  return isCoroutine(value) ? value : finish(value);
 }
 
 /** Bytes that a file has after a change that is done, where the change says so. */

@@ -3,6 +3,7 @@
 // reads and writes of the same bytes, and every other call on the file. A write that fails all the same is told
 // once through each handle that was open on its file, by the next write, fsync or close.
 // docs/decisions/2026-11-30-writes-behind.md has the argument.
+import { after } from "../../after.ts";
 import {
   Answer,
   type Blocking,
@@ -16,7 +17,6 @@ import { E, Errno, fail } from "../../errno.ts";
 import type { Service, ServiceCall } from "../../service.ts";
 import { O } from "../../vfs/constants.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
-import { after } from "../../after.ts";
 import type { ContractService } from "../contract/contract_service.ts";
 import { type HandleRecord, ofSameFile } from "../contract/handle_book.ts";
 import type { KeptBytes } from "../contract/kept_bytes.ts";
