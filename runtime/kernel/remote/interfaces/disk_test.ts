@@ -3,8 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import type { ClientContract } from "../../../../schemas/plan.ts";
 import { Header, resetRing, ringBytes } from "../../../hypervisor/ring/layout.ts";
-import { seededRandom } from "../../../../tests/small_machine.ts";
-import { TestDisk } from "../../../../tests/test_disk.ts";
+import { seededRandom } from "../../../../tests/fixtures/small_machine.ts";
+import { TestDisk } from "../../../../tests/storage/test_disk.ts";
 import { type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
 import { Tasks, WaitQueue } from "../../coroutine.ts";
 import { createDomainMemory } from "../../domain_memory.ts";

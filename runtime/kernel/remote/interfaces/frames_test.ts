@@ -2,7 +2,7 @@
 // senders up; a driver that dies loses some and breaks none; and neither end believes the other.
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { resetRing, ringBytes } from "../../../hypervisor/ring/layout.ts";
-import { seededRandom } from "../../../../tests/small_machine.ts";
+import { seededRandom } from "../../../../tests/fixtures/small_machine.ts";
 import { Tasks } from "../../coroutine.ts";
 import type { FrameDevice, TransmitOffload } from "../../network/frame_device.ts";
 import { Connection } from "../transport/connection.ts";
