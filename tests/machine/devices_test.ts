@@ -1,13 +1,18 @@
 // Drivers against device models through the IOMMU: what works, and what either side refuses.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { Cause, TransactionType } from "../../runtime/hardware/iommu/format.ts";
 import { VirtioBlk } from "../../runtime/hardware/device/virtio_blk.ts";
 import { MAX_OUTPUT_BYTES, VirtioConsole } from "../../runtime/hardware/device/virtio_console.ts";
 import { VirtioRng } from "../../runtime/hardware/device/virtio_rng.ts";
 import type { Chain } from "../../runtime/hardware/device/split_queue.ts";
 import { DeviceId, Register, Status } from "../../runtime/hardware/device/virtio.ts";
-import type { BlockDevice, BlockRequest } from "../../runtime/kernel/block/block_device.ts";
-import { type Coroutine, WaitQueue } from "../../runtime/kernel/coroutine.ts";
+import {
+  type BlockDevice,
+  type BlockRequest,
+  blockRequest,
+} from "../../runtime/kernel/block/block_device.ts";
+import type { Coroutine } from "../../runtime/kernel/coroutine.ts";
 import type { Entropy } from "../../runtime/kernel/drivers/entropy.ts";
 import type { Terminal } from "../../runtime/kernel/drivers/terminal.ts";
 import { createVirtioBlk } from "../../runtime/kernel/drivers/virtio_blk_driver.ts";
@@ -15,8 +20,7 @@ import { createVirtioConsole } from "../../runtime/kernel/drivers/virtio_console
 import { VirtioProbe } from "../../runtime/kernel/drivers/virtio_probe.ts";
 import { DeviceBroken, Virtqueue } from "../../runtime/kernel/drivers/virtqueue.ts";
 import { createVirtioRng } from "../../runtime/kernel/drivers/virtio_rng_driver.ts";
-import type { DmaBuffer } from "../../runtime/kernel/environment.ts";
-import { DOMAIN_BASE, MemoryImage, seededRandom, smallMachine } from "../fixtures/small_machine.ts";
+import { DOMAIN_BASE, MemoryImage, smallMachine } from "../fixtures/small_machine.ts";
 
 const MIB = 1 << 20;
 const MACHINE_BYTES = 2 * MIB;
@@ -32,15 +36,6 @@ function diskMachine() {
   return { image, machine, disk: component.provides.disk as BlockDevice };
 }
 
-function request(
-  operation: BlockRequest["operation"],
-  sector: number,
-  buffers: DmaBuffer[],
-  sectors = 0,
-): BlockRequest {
-  return { operation, sector, sectors, buffers, status: "pending", done: new WaitQueue() };
-}
-
 function* perform(disk: BlockDevice, ...requests: BlockRequest[]): Coroutine<string[]> {
   for (const each of requests) disk.submit(each);
   for (const each of requests) while (each.status === "pending") yield each.done;
@@ -54,10 +49,10 @@ Deno.test("disk: what is written is read back, scattered and with many requests 
   const pages = Array.from({ length: 256 }, () => machine.environment.memory.allocate(4096));
   for (const page of pages) for (let at = 0; at < 4096; at++) page.bytes[at] = next();
   const copies = pages.map((page) => page.bytes.slice());
-  const writes = pages.map((page, index) => request("write", (255 - index) * 8, [page]));
+  const writes = pages.map((page, index) => blockRequest("write", (255 - index) * 8, [page]));
   assertEquals(new Set(machine.run(perform(disk, ...writes))), new Set(["ok"]));
   pages.forEach((page) => page.bytes.fill(0));
-  const [status] = machine.run(perform(disk, request("read", 0, [...pages].reverse())));
+  const [status] = machine.run(perform(disk, blockRequest("read", 0, [...pages].reverse())));
   assertEquals(status, "ok");
   pages.forEach((page, index) => assertEquals(page.bytes, copies[index]));
   assertEquals(image.bytes.subarray(255 * 4096, 256 * 4096), copies[0]);
@@ -67,13 +62,17 @@ Deno.test("disk: flush reaches the image, discard empties it, beyond the end is 
   const { image, machine, disk } = diskMachine();
   const page = machine.environment.memory.allocate(4096);
   page.bytes.fill(7);
-  assertEquals(machine.run(perform(disk, request("write", 8, [page]))), ["ok"]);
-  assertEquals(machine.run(perform(disk, request("flush", 0, []))), ["ok"]);
+  assertEquals(machine.run(perform(disk, blockRequest("write", 8, [page]))), ["ok"]);
+  assertEquals(machine.run(perform(disk, blockRequest("flush", 0, []))), ["ok"]);
   assertEquals(image.flushes, 1);
-  assertEquals(machine.run(perform(disk, request("discard", 8, [], 8))), ["ok"]);
+  assertEquals(machine.run(perform(disk, blockRequest("discard", 8, [], 8))), ["ok"]);
   assert(image.bytes.subarray(4096, 8192).every((byte) => byte === 0));
-  assertEquals(machine.run(perform(disk, request("write", disk.sectors, [page]))), ["io-error"]);
-  assertEquals(machine.run(perform(disk, request("read", disk.sectors - 1, [page]))), ["io-error"]);
+  assertEquals(machine.run(perform(disk, blockRequest("write", disk.sectors, [page]))), [
+    "io-error",
+  ]);
+  assertEquals(machine.run(perform(disk, blockRequest("read", disk.sectors - 1, [page]))), [
+    "io-error",
+  ]);
 });
 
 Deno.test("a wrong DMA address is a fault record and changes nothing", () => {
@@ -81,7 +80,7 @@ Deno.test("a wrong DMA address is a fault record and changes nothing", () => {
     const { image, machine, disk } = diskMachine();
     image.bytes.fill(0xee);
     const tables = new Uint8Array(machine.memory).slice(0, 4096);
-    disk.submit(request("read", 0, [{ address, bytes: new Uint8Array(4096) }]));
+    disk.submit(blockRequest("read", 0, [{ address, bytes: new Uint8Array(4096) }]));
     machine.platform.poll();
     assertEquals(machine.platform.takeFaults(), [
       {
@@ -100,7 +99,7 @@ Deno.test("a wrong DMA address is a fault record and changes nothing", () => {
     const again = createVirtioBlk(machine.environment, {}, { attachment: machine.attachments[0] });
     const page = machine.environment.memory.allocate(4096);
     assertEquals(
-      machine.run(perform(again.provides.disk as BlockDevice, request("read", 0, [page]))),
+      machine.run(perform(again.provides.disk as BlockDevice, blockRequest("read", 0, [page]))),
       ["ok"],
     );
     assertEquals(page.bytes[0], 0xee);
@@ -111,7 +110,7 @@ Deno.test("a fenced device reaches nothing", () => {
   const { machine, disk } = diskMachine();
   const page = machine.environment.memory.allocate(4096);
   machine.platform.fence(DOMAIN_BASE, ["device0"]);
-  disk.submit(request("read", 0, [page]));
+  disk.submit(blockRequest("read", 0, [page]));
   machine.platform.poll();
   assertEquals(machine.platform.iommu.view(1, page.address, 4096, true), undefined);
   assertEquals(machine.platform.takeFaults()[0].cause, Cause.DDT_INVALID);
@@ -129,7 +128,7 @@ Deno.test("garbage in descriptors, rings and registers harms nobody: 100,000 tri
     words[(next() % DRIVER_BYTES) >>> 2] = next() % 3 === 0 ? next() : next() % 70_000;
     const { registers } = machine.attachments[0];
     if (next() % 16 === 0) registers.write32(next() % 0x200, next());
-    if (next() % 4 === 0) disk.submit(request("read", next() % 256, [page()]));
+    if (next() % 4 === 0) disk.submit(blockRequest("read", next() % 256, [page()]));
     registers.notify(0);
     machine.platform.poll();
     let failed = (registers.read32(Register.STATUS) & Status.NEEDS_RESET) !== 0;

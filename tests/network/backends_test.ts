@@ -7,8 +7,8 @@ import { LoopSegments } from "../../runtime/hardware/network/loop_segment.ts";
 import { openTap } from "../../runtime/hardware/network/tap.ts";
 import { SHUT } from "../../runtime/kernel/network/constants.ts";
 import type { LoopPlan } from "../../schemas/machine_plan.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { echoServer, IN, NetworkGuest, OUT } from "./network_guest.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 
 const good: LoopPlan = {
   kind: "loop",

@@ -1,6 +1,7 @@
 // The network driver against the device model, through the IOMMU: frames of all sizes both ways, large
 // frames in merged buffers, no room on either side, and what a hostile driver gets.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { Register, Status } from "../../runtime/hardware/device/virtio.ts";
 import { VirtioNet } from "../../runtime/hardware/device/virtio_net.ts";
 import type { NetworkBackend } from "../../runtime/hardware/network/backend.ts";
@@ -13,7 +14,7 @@ import {
 import { createVirtioNet } from "../../runtime/kernel/drivers/virtio_net_driver.ts";
 import { DeviceBroken } from "../../runtime/kernel/drivers/virtqueue.ts";
 import type { FrameDevice } from "../../runtime/kernel/network/frame_device.ts";
-import { seededRandom, smallMachine } from "../fixtures/small_machine.ts";
+import { smallMachine } from "../fixtures/small_machine.ts";
 
 const MEMORY_BYTES = 4 << 20;
 const FIRST_STAGE_BYTES = 24 * 4096;

@@ -2,12 +2,12 @@
 // machine reaches what it may and nothing else, and the network's domain dies meanwhile.
 import { assert, assertEquals } from "@std/assert";
 import { boot, compile, load, type RunningMachine } from "../../mod.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { hostSockets } from "../../runtime/hardware/network/user/host_sockets.ts";
 import { withFolder } from "../fixtures/boot_harness.ts";
 import { freePort } from "./network_server.ts";
 import { compilePrograms, lacksTools } from "../guest/cross_compiler.ts";
 import { guestPlan } from "../guest/guest_machine.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 
 const sources = new URL("sockets/", import.meta.url);
 const ignore = lacksTools("tests of machines on the network");

@@ -1,6 +1,7 @@
 // The host's sockets by the calls of Linux, against Deno's own at the other end: what is written comes, both ends
 // and resets are told, who does not read holds the other up; and a bell beside them in one wait.
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import type { HostStream } from "../../runtime/hardware/network/user/host_sockets.ts";
 import { NamedSockets } from "../../runtime/hardware/network/user/named_sockets.ts";
 import { PolledSockets } from "../../runtime/hardware/network/user/polled_sockets.ts";
@@ -9,7 +10,6 @@ import { eventLoopTime } from "../../runtime/hardware/timers.ts";
 import { mappedMemoryAvailable } from "../../runtime/hypervisor/memory/linux_memory.ts";
 import { MemoryOpener } from "../../runtime/hypervisor/memory/opener.ts";
 import { freePort } from "./network_server.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 
 const ignore = !Poller.available || !mappedMemoryAvailable();
 const LOCAL = "127.0.0.1";

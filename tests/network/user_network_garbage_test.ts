@@ -1,9 +1,9 @@
 // Address translation for a machine that is not ours: garbage in its frames, and tables that it fills.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { finishFrame, type Frame, NO_BYTES } from "../../runtime/hardware/network/frame.ts";
 import { MAX_TCP_FLOWS } from "../../runtime/hardware/network/user/tcp_flows.ts";
 import { UserNetwork } from "../../runtime/hardware/network/user/user_network.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 import { MAC, plan, silentHost } from "./user_network_guest.ts";
 
 Deno.test("user network: garbage in frames harms nobody, and tables have a bound", async () => {

@@ -2,8 +2,8 @@
 import { type HostSockets, hostSockets } from "../../runtime/hardware/network/user/host_sockets.ts";
 import { UserNetwork } from "../../runtime/hardware/network/user/user_network.ts";
 import type { UserNetworkPlan } from "../../schemas/machine_plan.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { NetworkGuest } from "./network_guest.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 
 export const MAC = Uint8Array.of(0x52, 0x54, 0, 0x12, 0x34, 0x56);
 

@@ -4,8 +4,8 @@ import type { HostSockets, HostStream } from "../../runtime/hardware/network/use
 import { UserNetwork } from "../../runtime/hardware/network/user/user_network.ts";
 import type { UserNetworkPlan } from "../../schemas/machine_plan.ts";
 import { parseIp } from "../../schemas/internet_address.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { IN, NetworkGuest } from "./network_guest.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 
 const plan: UserNetworkPlan = {
   kind: "user",

@@ -1,8 +1,8 @@
 // ext4 after crashes at random points: what was made durable is there, and e2fsck finds the image clean.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { finish } from "../../runtime/kernel/coroutine.ts";
 import { S } from "../../runtime/kernel/vfs/filesystem.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 import {
   assertClean,
   crashedImage,

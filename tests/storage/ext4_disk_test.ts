@@ -1,9 +1,9 @@
 // What ext4 asks of its disk, and when: what is written early, what a commit and a reader wait for.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { type Coroutine, finish, together } from "../../runtime/kernel/coroutine.ts";
 import { E, type Errno } from "../../runtime/kernel/errno.ts";
 import type { Inode } from "../../runtime/kernel/vfs/filesystem.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 import {
   assertClean,
   crashedImage,

@@ -1,10 +1,10 @@
 // Files of ext4 where many use them at once, where there is no room for more, and where they have no name.
 import { assert, assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { type Coroutine, finish } from "../../runtime/kernel/coroutine.ts";
 import { E, Errno } from "../../runtime/kernel/errno.ts";
 import type { Ext4Inode } from "../../runtime/kernel/storage/ext4/inode.ts";
 import { S } from "../../runtime/kernel/vfs/filesystem.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 import {
   assertClean,
   ext4Machine,

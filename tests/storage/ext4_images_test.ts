@@ -1,11 +1,11 @@
 // ext4 against what others made and check: images of mke2fs in many shapes, trees read back, our own images
 // listed by debugfs, everything clean for e2fsck; and images with flipped bits.
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { finish } from "../../runtime/kernel/coroutine.ts";
 import { E, Errno } from "../../runtime/kernel/errno.ts";
 import { FL } from "../../runtime/kernel/vfs/constants.ts";
 import { S } from "../../runtime/kernel/vfs/filesystem.ts";
-import { seededRandom } from "../fixtures/small_machine.ts";
 import {
   assertClean,
   exercise,

@@ -3,6 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { createHash } from "node:crypto";
 import { callNumber } from "../../schemas/syscalls.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { makeExt4 } from "../../runtime/image/mkfs/mkfs.ts";
 import { type Blocking, isCoroutine, Tasks } from "../../runtime/kernel/coroutine.ts";
 import { createDomainMemory } from "../../runtime/kernel/domain_memory.ts";
@@ -16,7 +17,7 @@ import { AT, O } from "../../runtime/kernel/vfs/constants.ts";
 import { type FileSystem, S } from "../../runtime/kernel/vfs/filesystem.ts";
 import { FileServer } from "../../runtime/kernel/vfs/vfs.ts";
 import { checkImage, withFolder } from "../fixtures/boot_harness.ts";
-import { DOMAIN_BASE, seededRandom } from "../fixtures/small_machine.ts";
+import { DOMAIN_BASE } from "../fixtures/small_machine.ts";
 import { TestDisk } from "./test_disk.ts";
 
 const STEPS = 4000;

@@ -1,12 +1,13 @@
 // ext4 on a disk in memory, images to begin with, and what makes and checks their contents: for tests.
 import { assertEquals } from "@std/assert";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import { type Coroutine, finish, Tasks } from "../../runtime/kernel/coroutine.ts";
 import { createDomainMemory } from "../../runtime/kernel/domain_memory.ts";
 import type { Environment } from "../../runtime/kernel/environment.ts";
 import { Ext4 } from "../../runtime/kernel/storage/ext4/ext4.ts";
 import { type Inode, S, SYMLINK_MODE } from "../../runtime/kernel/vfs/filesystem.ts";
 import { makeExt4 } from "../../runtime/image/mkfs/mkfs.ts";
-import { DOMAIN_BASE, seededRandom } from "../fixtures/small_machine.ts";
+import { DOMAIN_BASE } from "../fixtures/small_machine.ts";
 import { TestDisk } from "./test_disk.ts";
 
 export const MIB = 1 << 20;

@@ -2,6 +2,7 @@
 // server under hostile calls.
 import { assert, assertEquals } from "@std/assert";
 import { callNumber } from "../../schemas/syscalls.ts";
+import { seededRandom } from "../../schemas/seeded_random.ts";
 import {
   type Blocking,
   type Coroutine,
@@ -20,7 +21,7 @@ import { AT, F, LOCK, O, RENAME } from "../../runtime/kernel/vfs/constants.ts";
 import type { FileSystem } from "../../runtime/kernel/vfs/filesystem.ts";
 import { Call, Private, WalkFlag } from "../../runtime/kernel/vfs/protocol.ts";
 import { FileServer } from "../../runtime/kernel/vfs/vfs.ts";
-import { DOMAIN_BASE, seededRandom } from "../fixtures/small_machine.ts";
+import { DOMAIN_BASE } from "../fixtures/small_machine.ts";
 
 /** Two servers: one has the root, the other is mounted on /mnt. */
 function world() {

@@ -1,8 +1,8 @@
 // Runs inside a network namespace with a tap device, named by the first argument: a machine on the backend
 // "tap" echoes what a socket of Linux sends. Prints what came of it as JSON.
+import { seededRandom } from "../../../schemas/seeded_random.ts";
 import { openTap } from "../../../runtime/hardware/network/tap.ts";
 import { echoServer, NetworkGuest } from "../network_guest.ts";
-import { seededRandom } from "../../fixtures/small_machine.ts";
 
 const BYTES = 4_000_000, LIMIT_MS = 30_000;
 

@@ -1,7 +1,7 @@
 // Attributes and missing names that a client keeps, over a tmpfs whose server takes its time: what is told is what
 // there is, whoever changes it meanwhile.
 import { assert, assertEquals } from "@std/assert";
-import { seededRandom } from "../../../../tests/fixtures/small_machine.ts";
+import { seededRandom } from "../../../../schemas/seeded_random.ts";
 import { type Blocking, type Coroutine, finish, Tasks, WaitQueue } from "../../coroutine.ts";
 import { createDomainMemory } from "../../domain_memory.ts";
 import type { Environment } from "../../environment.ts";

@@ -10,7 +10,12 @@
 // covers every write answered before it, which is all that a flush promises. Under `error` they fail.
 import type { ClientContract } from "../../../../schemas/plan.ts";
 import { type RingShape, slotBytes } from "../../../hypervisor/ring/layout.ts";
-import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
+import {
+  type BlockDevice,
+  type BlockRequest,
+  blockRequest,
+  SECTOR_BYTES,
+} from "../../block/block_device.ts";
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";
 import type { DmaBuffer, Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
@@ -94,14 +99,7 @@ export class DiskServer implements Service {
     sectors: number,
     buffers: DmaBuffer[],
   ): Coroutine<number> {
-    const request: BlockRequest = {
-      operation,
-      sector,
-      sectors,
-      buffers,
-      status: "pending",
-      done: new WaitQueue(),
-    };
+    const request = blockRequest(operation, sector, buffers, sectors);
     this.disk.submit(request);
     while (request.status === "pending") yield request.done;
     return request.status === "ok" ? 0 : request.status === "unsupported" ? -E.EOPNOTSUPP : -E.EIO;

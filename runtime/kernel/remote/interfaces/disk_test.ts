@@ -2,11 +2,11 @@
 // who uses the disk notices nothing, with `error` what was under way fails. The disk itself goes on.
 import { assert, assertEquals } from "@std/assert";
 import type { ClientContract } from "../../../../schemas/plan.ts";
+import { seededRandom } from "../../../../schemas/seeded_random.ts";
 import { Header, resetRing, ringBytes } from "../../../hypervisor/ring/layout.ts";
-import { seededRandom } from "../../../../tests/fixtures/small_machine.ts";
 import { TestDisk } from "../../../../tests/storage/test_disk.ts";
-import { type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
-import { Tasks, WaitQueue } from "../../coroutine.ts";
+import { type BlockRequest, blockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
+import { Tasks } from "../../coroutine.ts";
 import { createDomainMemory } from "../../domain_memory.ts";
 import type { Environment } from "../../environment.ts";
 import { Connection } from "../transport/connection.ts";
@@ -81,14 +81,8 @@ class World {
   }
 
   submit(operation: BlockRequest["operation"], sector = 0, ...buffers: Uint8Array[]): BlockRequest {
-    const request: BlockRequest = {
-      operation,
-      sector,
-      sectors: 0,
-      buffers: buffers.map((bytes) => ({ address: 0, bytes })),
-      status: "pending",
-      done: new WaitQueue(),
-    };
+    const pieces = buffers.map((bytes) => ({ address: 0, bytes }));
+    const request = blockRequest(operation, sector, pieces);
     this.disk.submit(request);
     return request;
   }

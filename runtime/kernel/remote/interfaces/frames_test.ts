@@ -1,8 +1,8 @@
 // Frames across a ring: they arrive as they were and in order, those of a turn together; a full queue holds
 // senders up; a driver that dies loses some and breaks none; and neither end believes the other.
 import { assert, assertEquals, assertGreater } from "@std/assert";
+import { seededRandom } from "../../../../schemas/seeded_random.ts";
 import { resetRing, ringBytes } from "../../../hypervisor/ring/layout.ts";
-import { seededRandom } from "../../../../tests/fixtures/small_machine.ts";
 import { Tasks } from "../../coroutine.ts";
 import type { FrameDevice, TransmitOffload } from "../../network/frame_device.ts";
 import { Connection } from "../transport/connection.ts";

@@ -1,5 +1,6 @@
 // What a client keeps of a server's files is what the server has, whatever happens in which order.
 import { assert, assertEquals } from "@std/assert";
+import { seededFraction } from "../../../../schemas/seeded_random.ts";
 import { E } from "../../errno.ts";
 import { O } from "../../vfs/constants.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
@@ -310,16 +311,6 @@ Deno.test("errors are the server's, of what was asked for", () => {
   assertEquals(world.call(Call.PREAD64, [handle, 2 * PAGE_BYTES], new Uint8Array(10)), -E.EIO);
 });
 
-/** Numbers from 0 to below 1, by a seed (mulberry32). */
-function generator(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let value = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    value = value + Math.imul(value ^ value >>> 7, 61 | value) ^ value;
-    return ((value ^ value >>> 14) >>> 0) / 2 ** 32;
-  };
-}
-
 // Replay one with `deno test --filter "seed 17"`.
 for (let seed = 1; seed <= 40; seed++) {
   Deno.test(`whatever is held is what the server has, seed ${seed}`, () => new Course(seed).run());
@@ -342,7 +333,7 @@ class Course {
 
   /** @param spareBytes what the server takes for certain: with some, writes show before they are done */
   constructor(seed: number, private readonly spareBytes = 0) {
-    this.#draw = generator(seed);
+    this.#draw = seededFraction(seed);
     this.#world = new FilesWorld(4 + this.#below(12), 16);
     this.#world.spareBytes = spareBytes;
     this.#world.settle();

@@ -1,5 +1,6 @@
 // A program that writes, reads and syncs at random while its server dies: it sees its own writes, and none is lost.
 import { assert, assertEquals } from "@std/assert";
+import { seededFraction } from "../../../../schemas/seeded_random.ts";
 import { E } from "../../errno.ts";
 import { O, SEEK } from "../../vfs/constants.ts";
 import { Call, Private } from "../../vfs/protocol.ts";
@@ -9,7 +10,7 @@ import { end, FILE, nothing, OTHER, PLENTY } from "./testing/pages_world.ts";
 
 Deno.test("a disk that fills up refuses writes to their callers, and breaks no promise", () => {
   for (let seed = 1; seed <= 20; seed++) {
-    const draw = generator(seed);
+    const draw = seededFraction(seed);
     const world = new FilesWorld(16, 32);
     world.diskBytes = (600 + Math.floor(draw() * 100)) * PAGE_BYTES + Math.floor(draw() * 5000);
     world.spareBytes = PLENTY;
@@ -39,16 +40,6 @@ Deno.test("a disk that fills up refuses writes to their callers, and breaks no p
   }
 });
 
-/** Numbers from 0 to below 1, by a seed (mulberry32). */
-function generator(seed: number): () => number {
-  return () => {
-    seed = seed + 0x6d2b79f5 | 0;
-    let value = Math.imul(seed ^ seed >>> 15, 1 | seed);
-    value = value + Math.imul(value ^ value >>> 7, 61 | value) ^ value;
-    return ((value ^ value >>> 14) >>> 0) / 2 ** 32;
-  };
-}
-
 // Replay one with `deno test --filter "seed 17"`.
 for (let seed = 1; seed <= 60; seed++) {
   Deno.test(`a program sees its own writes, and no death of the server loses one, seed ${seed}`, () => {
@@ -69,7 +60,7 @@ class Program {
   #behind = 0;
 
   constructor(seed: number) {
-    this.#draw = generator(seed);
+    this.#draw = seededFraction(seed);
     this.#world = new FilesWorld(4 + this.#below(20), 16);
     this.#world.spareBytes = PLENTY;
     this.#world.settle();

@@ -1,6 +1,11 @@
 // Blocks to and from the disk: metadata lives in the component's heap and travels through a few frames
 // of the domain's memory, since a device reaches no other.
-import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
+import {
+  type BlockDevice,
+  type BlockRequest,
+  blockRequest,
+  SECTOR_BYTES,
+} from "../../block/block_device.ts";
 import { type Coroutine, together, WaitQueue } from "../../coroutine.ts";
 import type { DmaBuffer, Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
@@ -52,14 +57,7 @@ export class BlockIo {
     buffers: DmaBuffer[],
     sectors = 0,
   ): BlockRequest {
-    const request: BlockRequest = {
-      operation,
-      sector,
-      sectors,
-      buffers,
-      status: "pending",
-      done: new WaitQueue(),
-    };
+    const request = blockRequest(operation, sector, buffers, sectors);
     this.disk.submit(request);
     return request;
   }
