@@ -1,4 +1,6 @@
 // What was measured of kills so far, kept in a file: a run that is ended early is gone on with by the next.
+import { seededFraction } from "../schemas/seeded_random.ts";
+
 const FOLDER = ".virtuos/bench";
 
 /** A domain that is killed. */
@@ -17,7 +19,8 @@ export interface Progress {
 
 export class RecoveryResults {
   #rounds: Progress[];
-  #random: number;
+  /** A number below 1, the same at the same place of the same course. */
+  readonly draw: () => number;
 
   private constructor(
     readonly domain: Killed,
@@ -25,7 +28,7 @@ export class RecoveryResults {
     rounds: Progress[],
   ) {
     this.#rounds = rounds;
-    this.#random = this.kills;
+    this.draw = seededFraction(this.kills);
   }
 
   /** What there is, unless that is as much as is wanted: then all begins anew. */
@@ -67,14 +70,6 @@ export class RecoveryResults {
 
   get firstCalls(): number[] {
     return this.#rounds.flatMap(({ firstCalls }) => firstCalls);
-  }
-
-  /** A number below 1 (mulberry32), the same at the same place of the same course. */
-  draw(): number {
-    this.#random = (this.#random + 0x6d2b79f5) | 0;
-    let value = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
   }
 
   #sum(of: (progress: Progress) => number): number {

@@ -3,6 +3,7 @@
 import { deviceRequests, faultPlaces, ringRequests } from "../../schemas/faults.ts";
 import type { System } from "../../schemas/manifest.ts";
 import type { FaultPlan } from "../../schemas/plan.ts";
+import { seededFraction } from "../../schemas/seeded_random.ts";
 import type { Placement } from "./placement.ts";
 
 type Fault = System["faults"][number];
@@ -66,12 +67,6 @@ function planMoments(
 
 /** Times between events that do not know of each other: they are distributed exponentially. */
 function drawGaps(seed: number, mean: number, count: number): number[] {
-  // mulberry32
-  const draw = () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const draw = seededFraction(seed);
   return Array.from({ length: count }, () => -Math.log(1 - draw()) * mean);
 }

@@ -1,7 +1,7 @@
 // Traces of a machine: has its threads record what they do, and puts together what they have recorded.
 import { Private } from "../kernel/vfs/protocol.ts";
 import { SocketCall } from "../kernel/network/protocol.ts";
-import { DiskCall, FrameCall } from "../kernel/remote/payload_flow.ts";
+import { DiskCall, FrameCall } from "../kernel/remote/transport/payload_flow.ts";
 import { type ChromeTrace, chromeTrace } from "../trace/chrome_trace.ts";
 import { beginTrace, endTrace, PAGE_FAULT, readTrace } from "../trace/recorder.ts";
 import type { Span } from "../trace/spans.ts";

@@ -26,6 +26,11 @@ export function* finish<T>(value: Blocking<T>): Coroutine<T> {
   return isCoroutine(value) ? yield* value : value;
 }
 
+/** A result as a coroutine, whether it is there already or not. */
+export function coroutineOf<T>(value: Blocking<T>): Coroutine<T> {
+  return isCoroutine(value) ? value : finish(value);
+}
+
 /**
  * Begins several things at once.
  * @returns what ends when all of them are over, and then throws what the first of them threw

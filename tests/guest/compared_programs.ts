@@ -1,6 +1,6 @@
 // Programs in C that check by themselves what they find: as a test that runs all of a folder on one machine.
 import { assertEquals, assertMatch } from "@std/assert";
-import { withFolder } from "../boot_harness.ts";
+import { withFolder } from "../fixtures/boot_harness.ts";
 import { lacksTools } from "./cross_compiler.ts";
 import { runOnMachine, runUnderQemu } from "./program_runs.ts";
 

@@ -1,6 +1,6 @@
 // Makes guest programs: C sources to static RISC-V programs, by the cross compiler that is installed.
 
-import { lacks } from "../host_tools.ts";
+import { lacks } from "../fixtures/host_tools.ts";
 
 export const COMPILER = "riscv64-linux-gnu-gcc";
 export const QEMU = "qemu-riscv64-static";

@@ -8,7 +8,7 @@ import {
   type Plan,
   type RunningMachine,
 } from "../../mod.ts";
-import { smallManifest } from "../small_manifest.ts";
+import { smallManifest } from "../fixtures/small_manifest.ts";
 
 /** The manifest of the machine. @param disk what its disk is made of */
 const manifest = (disk: string, memory: string) =>

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { withFolder } from "../../../tests/boot_harness.ts";
+import { withFolder } from "../../../tests/fixtures/boot_harness.ts";
 import { Claim, forgetSystem, isRunning, listSystems, NameTaken } from "./system_folder.ts";
 
 const record = { name: "web", file: "/srv/web.yaml", pid: 42, startedMs: 5, gracesMs: [] };

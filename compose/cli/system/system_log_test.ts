@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { withFolder } from "../../../tests/boot_harness.ts";
+import { withFolder } from "../../../tests/fixtures/boot_harness.ts";
 import { type LogLine, LogWriter, MAX_LOG_BYTES, readLog } from "./system_log.ts";
 
 async function all(folder: string): Promise<string[]> {

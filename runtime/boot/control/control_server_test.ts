@@ -1,6 +1,6 @@
 // The control socket, with a machine that is none behind it.
 import { assertEquals, assertRejects } from "@std/assert";
-import { withFolder } from "../../../tests/boot_harness.ts";
+import { withFolder } from "../../../tests/fixtures/boot_harness.ts";
 import type { MachineState } from "../../report.ts";
 import type { ChromeTrace } from "../../trace/chrome_trace.ts";
 import { LineConnection } from "./control_lines.ts";

@@ -12,11 +12,11 @@ import { Assembly } from "../../kernel/assembly.ts";
 import type { Coroutine, Tasks } from "../../kernel/coroutine.ts";
 import { DomainLoop, type PollSource } from "../../kernel/domain_loop.ts";
 import { DeviceAttachment } from "../../kernel/drivers/device_attachment.ts";
-import { Connection } from "../../kernel/remote/connection.ts";
+import { Connection } from "../../kernel/remote/transport/connection.ts";
 import { serveInterface, standIn } from "../../kernel/remote/interfaces.ts";
-import { LinkFollower } from "../../kernel/remote/link_follower.ts";
-import type { ServiceServer } from "../../kernel/remote/service_server.ts";
-import { makeTrap } from "../../kernel/remote/trap.ts";
+import { LinkFollower } from "../../kernel/remote/transport/link_follower.ts";
+import type { ServiceServer } from "../../kernel/remote/transport/service_server.ts";
+import { makeTrap } from "../../kernel/remote/transport/trap.ts";
 import { kernelEnvironment } from "../kernel_environment.ts";
 
 /** Memory and bells of a domain, already opened by the mechanism that hosts it. */

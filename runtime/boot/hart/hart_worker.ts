@@ -13,7 +13,7 @@ import type { Terminal } from "../../kernel/drivers/terminal.ts";
 import type { Environment } from "../../kernel/environment.ts";
 import { Errno } from "../../kernel/errno.ts";
 import type { Processes } from "../../kernel/process/process_component.ts";
-import { makeTrap } from "../../kernel/remote/trap.ts";
+import { makeTrap } from "../../kernel/remote/transport/trap.ts";
 import type { Service } from "../../kernel/service.ts";
 import type { Hardware } from "../../kernel/process/sysfs/system_tree.ts";
 import type { ProcessView } from "../../kernel/vfs/procfs.ts";

@@ -1,6 +1,7 @@
 // A cable that loses frames: between a network device and its backend, in both directions. What is lost is
 // drawn from a seed, frame by frame, so that the same frames are lost of the same traffic.
 import type { FaultDescription } from "../../../schemas/plan.ts";
+import { seededFraction } from "../../../schemas/seeded_random.ts";
 import type { NetworkBackend } from "../network/backend.ts";
 import type { Frame } from "../network/frame.ts";
 import type { RequestCountdown } from "./request_countdown.ts";
@@ -13,7 +14,7 @@ export class LossyBackend implements NetworkBackend {
   /** frames that were lost */
   lost = 0;
   #rate = 0;
-  #random = 0;
+  #draw = seededFraction(0);
   #untilMs = Infinity;
 
   /** @param countdowns faults that are due at certain frames */
@@ -29,7 +30,7 @@ export class LossyBackend implements NetworkBackend {
   /** From here on frames are lost; a rate of 0 ends it. */
   begin({ rate = 0, seed = 1, forMs = Infinity }: FaultDescription): void {
     this.#rate = rate;
-    this.#random = seed;
+    this.#draw = seededFraction(seed);
     this.#untilMs = this.nowMs() + forMs;
   }
 
@@ -67,13 +68,5 @@ export class LossyBackend implements NetworkBackend {
     const lost = this.#draw() < this.#rate;
     if (lost) this.lost++;
     return lost;
-  }
-
-  /** mulberry32, as a number below 1 */
-  #draw(): number {
-    this.#random = (this.#random + 0x6d2b79f5) | 0;
-    let value = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
   }
 }

@@ -1,6 +1,7 @@
 // The backend "loop": a segment with the network devices of one machine on it and nobody else, which loses,
 // repeats, delays and reorders frames as it is told. What happens is drawn from a seed; time is handed in.
 import type { LoopPlan } from "../../../schemas/machine_plan.ts";
+import { seededFraction } from "../../../schemas/seeded_random.ts";
 import type { NetworkBackend } from "./backend.ts";
 import type { Frame } from "./frame.ts";
 
@@ -44,24 +45,16 @@ class LoopSegment {
   readonly #ports: LoopPort[] = [];
   /** by when they are due */
   readonly #flying: Flying[] = [];
-  #random: number;
+  readonly #draw: () => number;
 
   constructor(private readonly plan: LoopPlan, private readonly host: LoopHost) {
-    this.#random = plan.seed;
+    this.#draw = seededFraction(plan.seed);
   }
 
   attach(): LoopPort {
     const port = new LoopPort((frame) => this.#carry(port, frame), () => this.#land());
     this.#ports.push(port);
     return port;
-  }
-
-  /** mulberry32, as a number below 1 */
-  #draw(): number {
-    this.#random = (this.#random + 0x6d2b79f5) | 0;
-    let value = Math.imul(this.#random ^ (this.#random >>> 15), 1 | this.#random);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return ((value ^ (value >>> 14)) >>> 0) / 2 ** 32;
   }
 
   #carry(from: LoopPort, frame: Frame): void {

@@ -1,5 +1,5 @@
 // The interface `disk`: what file systems need of a disk, and what a disk driver provides.
-import type { WaitQueue } from "../coroutine.ts";
+import { WaitQueue } from "../coroutine.ts";
 import type { DmaBuffer } from "../environment.ts";
 
 export const SECTOR_BYTES = 512;
@@ -18,6 +18,16 @@ export interface BlockRequest {
   status: "pending" | "ok" | "io-error" | "unsupported";
   /** woken when the status changes */
   done: WaitQueue;
+}
+
+/** A request as it is submitted. */
+export function blockRequest(
+  operation: BlockOperation,
+  sector: number,
+  buffers: DmaBuffer[],
+  sectors = 0,
+): BlockRequest {
+  return { operation, sector, sectors, buffers, status: "pending", done: new WaitQueue() };
 }
 
 export interface BlockDevice {

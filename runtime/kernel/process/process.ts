@@ -2,7 +2,7 @@
 // signals.
 import { type Blocking, type Coroutine, finish, WaitQueue } from "../coroutine.ts";
 import { type CapabilitySets, setsAfterChange, setsAtStart } from "./capability_sets.ts";
-import { type Core, takeCore } from "./core/core.ts";
+import type { Core } from "./core/core.ts";
 import { E, fail } from "../errno.ts";
 import type { Credential } from "../service.ts";
 import { AT } from "../vfs/constants.ts";
@@ -12,21 +12,12 @@ import { type DescriptorTable, releaseUse } from "./file/descriptor_table.ts";
 import { defaultLimits, type Limits, RLIMIT } from "./limits.ts";
 import type { AddressSpace } from "./memory/address_space.ts";
 import { type Location, type MountTable, request } from "./path/mounts.ts";
-import { bury, tellParent } from "./process_end.ts";
+import { bury } from "./process_end.ts";
 import type { ProcessKernel } from "./process_kernel.ts";
 import { ProcessTimers } from "./time/process_timers.ts";
 import { defaultSettings, type Settings } from "./settings.ts";
-import {
-  bit,
-  CLD,
-  defaultAction,
-  PendingSignals,
-  SI,
-  SIG,
-  SignalActions,
-  type SignalInfo,
-  STOPPING,
-} from "./signal/signal.ts";
+import { admits } from "./signal/process_signals.ts";
+import { bit, PendingSignals, SI, SIG, SignalActions, type SignalInfo } from "./signal/signal.ts";
 import type { Thread } from "./thread.ts";
 import type { Tracing } from "./tracing.ts";
 
@@ -247,32 +238,9 @@ export class Process {
     return { ...location };
   }
 
-  /** Whether a signal has to be looked at, and what it does to stops, at once when it is sent. */
-  admits(info: SignalInfo): boolean {
-    if (this.ending !== undefined) return false;
-    if (info.signal === SIG.CONT) {
-      this.pending.discard(STOPPING);
-      for (const thread of this.threads) thread.pending.discard(STOPPING);
-      this.#resume();
-    } else if ((STOPPING & bit(info.signal)) !== 0n) {
-      this.pending.discard(bit(SIG.CONT));
-      for (const thread of this.threads) thread.pending.discard(bit(SIG.CONT));
-    }
-    if (info.signal === SIG.KILL) {
-      this.end(SIG.KILL);
-      return false;
-    }
-    if (!this.actions.ignores(info.signal)) return true;
-    // An ignored signal waits all the same where somebody blocks it: it may be handled, or asked for, later.
-    // A tracer sees it in any case.
-    return [...this.threads].some(({ mask, tracing }) =>
-      (mask & bit(info.signal)) !== 0n || tracing !== undefined
-    );
-  }
-
   /** Sends it a signal. */
   post(info: SignalInfo): void {
-    if (!this.admits(info) || !this.pending.add(info)) return;
+    if (!admits(this, info) || !this.pending.add(info)) return;
     const open = ({ mask, stopped }: Thread) => !stopped && (mask & bit(info.signal)) === 0n;
     for (const thread of this.threads) if (open(thread)) return this.signalled(thread);
     this.signalEvents.wakeAll();
@@ -284,48 +252,13 @@ export class Process {
     thread.host.attend();
   }
 
-  /** Does what a signal does by default. @param thread which got it */
-  carryOut(info: SignalInfo, thread: Thread): void {
-    const { signal } = info;
-    switch (defaultAction(signal)) {
-      case "stop":
-        return this.#stop(signal);
-      case "dump":
-        if (this.ending === undefined) this.core = takeCore(this, thread, info);
-        return this.end(signal);
-      case "terminate":
-        return this.end(signal);
-    }
-  }
-
-  #stop(signal: number): void {
-    this.stopped = true;
-    this.stopSignal = signal;
-    // A parent that traces it hears of each thread instead.
-    if (this.tracer === undefined || this.tracer !== this.parent) {
-      this.newStop = signal;
-      tellParent(this, CLD.STOPPED, signal);
-    }
-    for (const { tracing } of this.threads) tracing?.noteGroup();
-    this.#attend();
-  }
-
-  #resume(): void {
-    if (!this.stopped) return;
-    this.stopped = false;
-    this.newStop = undefined;
-    this.newContinue = true;
-    tellParent(this, CLD.CONTINUED, SIG.CONT);
-    for (const { tracing } of this.threads) tracing?.noteGroup();
-    this.#attend();
-  }
-
   /** Who traces its first thread, and so hears of its end. */
   get tracer(): Process | undefined {
     return this.leader?.tracing?.tracer;
   }
 
-  #attend(): void {
+  /** Has every thread look at what is new. */
+  attend(): void {
     for (const thread of [...this.threads]) thread.host.attend();
   }
 
@@ -335,7 +268,7 @@ export class Process {
     this.ending = status;
     this.stopped = false;
     for (const { tracing } of this.threads) tracing?.release();
-    this.#attend();
+    this.attend();
   }
 
   /** A thread has ended; with the last one the process does. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { intsOf, smallKernel } from "../../../tests/small_kernel.ts";
+import { intsOf, smallKernel } from "../../../tests/fixtures/small_kernel.ts";
 import type { Process } from "./process.ts";
 
 const KEEP = 0xffff_ffff;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { smallKernel } from "../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../tests/fixtures/small_kernel.ts";
 
 const KCMP = { FILE: 0, VM: 1, FILES: 2, FS: 3, SIGHAND: 4, IO: 5, EPOLL_TFD: 7 };
 

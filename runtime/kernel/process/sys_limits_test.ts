@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { intsOf, longs, longsOf, smallKernel } from "../../../tests/small_kernel.ts";
+import { intsOf, longs, longsOf, smallKernel } from "../../../tests/fixtures/small_kernel.ts";
 import { MOST_DESCRIPTORS } from "./file/descriptor_table.ts";
 import { RLIMIT } from "./limits.ts";
 import { SI, SIG } from "./signal/signal.ts";

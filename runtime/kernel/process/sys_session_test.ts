@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { smallKernel } from "../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../tests/fixtures/small_kernel.ts";
 
 /** A session leader with two children, one of which has children of its own, and a stranger. */
 function family() {

@@ -2,6 +2,7 @@
 import type { Task } from "../coroutine.ts";
 import type { Errno } from "../errno.ts";
 import type { Process } from "./process.ts";
+import { admits, carryOut } from "./signal/process_signals.ts";
 import {
   bit,
   PendingSignals,
@@ -120,7 +121,7 @@ export class Thread {
 
   /** Queues a signal for this thread. */
   post(info: SignalInfo): void {
-    if (!this.process.admits(info)) return;
+    if (!admits(this.process, info)) return;
     if (this.pending.add(info)) this.process.signalled(this);
   }
 
@@ -147,7 +148,7 @@ export class Thread {
       }
       if (process.actions.ignores(info.signal)) continue;
       if (process.actions.get(info.signal).handler !== 0) return info;
-      process.carryOut(info, this);
+      carryOut(process, info, this);
     }
   }
 

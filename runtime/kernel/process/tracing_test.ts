@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { smallKernel } from "../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../tests/fixtures/small_kernel.ts";
 import type { Process } from "./process.ts";
 import { SI, SIG } from "./signal/signal.ts";
 import type { Thread } from "./thread.ts";

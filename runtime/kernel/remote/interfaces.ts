@@ -3,11 +3,11 @@ import type { ClientContract, RingPlan } from "../../../schemas/plan.ts";
 import type { Bell } from "../../hardware/doorbell.ts";
 import type { Environment } from "../environment.ts";
 import type { Service } from "../service.ts";
-import type { Connection } from "./connection.ts";
-import { DiskClient, DiskServer } from "./disk.ts";
-import { FrameClient, FrameServer } from "./frames.ts";
-import { ServiceServer } from "./service_server.ts";
-import { SocketClient } from "./sockets.ts";
+import type { Connection } from "./transport/connection.ts";
+import { DiskClient, DiskServer } from "./interfaces/disk.ts";
+import { FrameClient, FrameServer } from "./interfaces/frames.ts";
+import { ServiceServer } from "./transport/service_server.ts";
+import { SocketClient } from "./interfaces/sockets.ts";
 import type { BlockDevice } from "../block/block_device.ts";
 import type { FrameDevice } from "../network/frame_device.ts";
 

@@ -1,8 +1,9 @@
 // Runs guest threads on the engine: keeps whose registers are in the state block, and what all guest threads
 // of a machine share.
 import { A0 } from "../../hardware/hart/abi.ts";
-import type { Engine, HartClock, Pager } from "../../hardware/hart/engine.ts";
+import type { Access, Engine, HartClock, Pager } from "../../hardware/hart/engine.ts";
 import { State, STATE_BYTES, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
+import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import type { Tasks } from "../../kernel/coroutine.ts";
 import { SharedMemoryObject } from "../../kernel/process/memory/page_object.ts";
 import type { UserMemory } from "../../kernel/process/memory/user_memory.ts";
@@ -64,6 +65,23 @@ export class GuestHart {
       this.words.fill(-1, State.RESERVATION >> 2, (State.RESERVATION >> 2) + 2);
     }
     this.memory.activate(thread.space);
+  }
+
+  /** what the last access touched for which there was no translation, or whose address does not do */
+  get faultAddress(): bigint {
+    const { state } = this;
+    return new DataView(state.buffer, state.byteOffset).getBigUint64(State.FAULT_ADDRESS, true);
+  }
+
+  /** number of the page that is in */
+  get faultPage(): number {
+    const at = State.FAULT_ADDRESS >> 2;
+    const low = this.words[at] >>> 0, high = this.words[at + 1] >>> 0;
+    return high * (2 ** 32 / PAGE_BYTES) + Math.floor(low / PAGE_BYTES);
+  }
+
+  get faultAccess(): Access {
+    return this.words[State.FAULT_ACCESS >> 2] as Access;
   }
 
   /** Whether the state block is a thread's. */

@@ -1,19 +1,18 @@
 // A thread of an ELF program: runs on the hart until it makes a system call, faults, or has had its turn;
 // takes the results of its calls; is handed its signals.
-import { type Access as Kind, StopReason } from "../../hardware/hart/engine.ts";
+import { StopReason } from "../../hardware/hart/engine.ts";
 import { State, THREAD_STATE_BYTES } from "../../hardware/hart/state.ts";
-import { PAGE_BYTES } from "../../hardware/hart/translation_table.ts";
 import { type Blocking, type Coroutine, isCoroutine } from "../../kernel/coroutine.ts";
 import { E, Errno } from "../../kernel/errno.ts";
 import type { AddressSpace } from "../../kernel/process/memory/address_space.ts";
-import { SA, SIG, type SignalInfo } from "../../kernel/process/signal/signal.ts";
+import { SIG } from "../../kernel/process/signal/signal.ts";
 import type { Thread, ThreadHost } from "../../kernel/process/thread.ts";
 import type { UserThread } from "../thread.ts";
 import { CallNumber, invoke, raisesPipe, restarts } from "./calls.ts";
 import type { GuestHart } from "./guest_hart.ts";
 import { answer, PendingCall } from "./pending_call.ts";
 import { Registers } from "./registers.ts";
-import { enterHandler } from "./signal_handler.ts";
+import { deliver } from "./signal_handler.ts";
 import { leave } from "./thread_end.ts";
 import { raise } from "./thread_fault.ts";
 import { endsSkipped, shownAtEntry, shownAtRestart } from "./traced_call.ts";
@@ -135,7 +134,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
           raise(kernel, { signal: SIG.TRAP, code: 1 }, this.pc);
           break;
         case StopReason.MISALIGNED:
-          raise(kernel, { signal: SIG.BUS, code: 1 }, this.#faultAddress());
+          raise(kernel, { signal: SIG.BUS, code: 1 }, this.guest.faultAddress);
           break;
       }
     }
@@ -143,11 +142,6 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
 
   #yieldTurn(): void {
     this.guest.hart.ready.push(this, GO_ON);
-  }
-
-  #faultAddress(): bigint {
-    const { state } = this.guest;
-    return new DataView(state.buffer, state.byteOffset).getBigUint64(State.FAULT_ADDRESS, true);
   }
 
   /** Its tracer may want to look at a call, and to change it, before it begins. */
@@ -283,11 +277,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
 
   /** @returns whether the thread goes on at once */
   #pageFault(): boolean {
-    const { words } = this.guest;
-    const low = words[State.FAULT_ADDRESS >> 2] >>> 0, high = words[(State.FAULT_ADDRESS >> 2) + 1];
-    const access = words[State.FAULT_ACCESS >> 2] as Kind;
-    const page = (high >>> 0) * (2 ** 32 / PAGE_BYTES) + Math.floor(low / PAGE_BYTES);
-    const address = this.#faultAddress();
+    const { faultPage: page, faultAccess: access, faultAddress: address } = this.guest;
     let begun = false, over = false;
     const { kernel, space } = this;
     this.guest.hart.beginPageFault(this);
@@ -333,7 +323,7 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
       }
       const info = kernel.nextSignal();
       if (info !== undefined) {
-        this.#deliver(info);
+        deliver(this, info);
         continue;
       }
       if (process.ending !== undefined || kernel.stopped) continue;
@@ -352,22 +342,6 @@ export class GuestThread extends Registers implements UserThread, ThreadHost {
       if (kernel.attention) return this.#attendSignals();
     }
     return true;
-  }
-
-  /** Makes the thread go on in a signal's handler. */
-  #deliver(info: SignalInfo): void {
-    const { kernel } = this;
-    const { process } = kernel;
-    const { signal } = info;
-    const action = process.actions.get(signal);
-    if (this.interrupted) {
-      const call = this.call!;
-      this.forgetCall();
-      const again = restarts(call.number) === true && (action.flags & SA.RESTART) !== 0;
-      if (again) call.beginAgain(this.guest.words);
-      else answer(this.guest.words, -E.EINTR);
-    }
-    enterHandler(this, info, action);
   }
 
   /** The thread is over, once its tracer has nothing against it: whoever waits for its end is woken. */

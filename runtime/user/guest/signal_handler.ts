@@ -1,6 +1,7 @@
 // Has a thread of an ELF program go on in the handler of a signal, and after it where it was: the frame on its
 // stack, and the registers.
-import { Errno } from "../../kernel/errno.ts";
+import { E, Errno } from "../../kernel/errno.ts";
+import { carryOut } from "../../kernel/process/signal/process_signals.ts";
 import {
   bit,
   DEFAULT,
@@ -13,13 +14,28 @@ import {
 import { SS_DISABLE } from "../../kernel/process/thread.ts";
 import { SIGRETURN } from "../elf/vdso.ts";
 import { type GuestThread, NO_RESULT } from "./guest_thread.ts";
+import { restarts } from "./calls.ts";
+import { answer } from "./pending_call.ts";
 import { FRAME_BYTES, makeFrame, restoreFrame } from "./signal_frame.ts";
 import { raise } from "./thread_fault.ts";
 import { PageNeeded } from "./user_access.ts";
 import { A0, A1, A2, RA, SP } from "../../hardware/hart/abi.ts";
 
-/** The thread is on the hart; without a stack for the handler its process is ended by SIGSEGV. */
-export function enterHandler(thread: GuestThread, info: SignalInfo, action: SignalAction): void {
+/** Makes a thread that is on the hart go on in a signal's handler; a call that it interrupted ends, or comes after. */
+export function deliver(thread: GuestThread, info: SignalInfo): void {
+  const action = thread.kernel.process.actions.get(info.signal);
+  if (thread.interrupted) {
+    const call = thread.call!, { words } = thread.guest;
+    thread.forgetCall();
+    const again = restarts(call.number) === true && (action.flags & SA.RESTART) !== 0;
+    if (again) call.beginAgain(words);
+    else answer(words, -E.EINTR);
+  }
+  enter(thread, info, action);
+}
+
+/** Without a stack for the handler the process is ended by SIGSEGV. */
+function enter(thread: GuestThread, info: SignalInfo, action: SignalAction): void {
   const { kernel } = thread, { process } = kernel;
   const { signal } = info;
   if ((action.flags & SA.RESETHAND) !== 0) {
@@ -38,7 +54,7 @@ export function enterHandler(thread: GuestThread, info: SignalInfo, action: Sign
     if (!(failure instanceof Errno) && !(failure instanceof PageNeeded)) throw failure;
     // There is no stack to run a handler on.
     process.actions.set(SIG.SEGV, { handler: DEFAULT, flags: 0, mask: 0n });
-    return process.carryOut({ signal: SIG.SEGV, code: SI.KERNEL }, kernel);
+    return carryOut(process, { signal: SIG.SEGV, code: SI.KERNEL }, kernel);
   }
   kernel.mask |= action.mask | ((action.flags & SA.NODEFER) !== 0 ? 0n : bit(signal));
   thread.set(SP, at);

@@ -1,5 +1,6 @@
 // Signals that a thread of an ELF program causes itself: they cannot be put off, or ignored.
 import type { Fault } from "../../kernel/process/memory/address_space.ts";
+import { carryOut } from "../../kernel/process/signal/process_signals.ts";
 import { bit, DEFAULT, SIG } from "../../kernel/process/signal/signal.ts";
 import type { Thread } from "../../kernel/process/thread.ts";
 
@@ -13,7 +14,7 @@ export function raise(thread: Thread, { signal, code }: Fault, address: bigint):
   // A tracer sees it before it ends the process.
   const info = { signal, code, address };
   if (helpless && (tracing === undefined || signal === SIG.KILL)) {
-    return process.carryOut(info, thread);
+    return carryOut(process, info, thread);
   }
   if (blocked) thread.mask &= ~bit(signal);
   thread.pending.add(info);

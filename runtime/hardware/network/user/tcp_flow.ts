@@ -9,6 +9,7 @@ import type { HostStream } from "./host_sockets.ts";
 import type { Ends, HeadWriter } from "./packet.ts";
 import { difference, ReceivedSequence } from "./received_sequence.ts";
 import { Retransmission } from "./retransmission.ts";
+import { SentSequence } from "./sent_sequence.ts";
 import { Flag, type Segment, writeSegment } from "./tcp_segment.ts";
 
 /** Most that is kept for either side. */
@@ -16,7 +17,6 @@ const QUEUE_BYTES = 256 << 10;
 /** Our windows are in units of 8 bytes. */
 const OWN_SCALE = 3;
 const IP_TCP_BYTES = { 4: 40, 6: 60 } as const;
-const DUPLICATES = 3;
 
 /** The table that the connection is in. */
 export interface FlowOwner {
@@ -50,16 +50,11 @@ export class TcpFlow {
   readonly #timer = new Retransmission();
   /** whether the host made it */
   brought = false;
-  // To the machine: numbers of RFC 9293, 3.3.1; the queue begins with the first byte not acknowledged.
-  #unacknowledged: number;
-  #next: number;
-  #highest: number;
-  #window = 0;
-  #scale = 0;
+  // To the machine: the queue begins with the first byte not acknowledged.
+  readonly #sent: SentSequence;
   #mss = 536;
   #scaling = true;
   #endAcknowledged = false;
-  #duplicates = 0;
   #probe = false;
   #synDue = false;
   // From the machine.
@@ -79,7 +74,7 @@ export class TcpFlow {
     initial: number,
     state: State,
   ) {
-    this.#unacknowledged = this.#next = this.#highest = initial;
+    this.#sent = new SentSequence(initial);
     this.#state = state;
   }
 
@@ -119,13 +114,14 @@ export class TcpFlow {
 
   /** the first number that nothing of it had */
   get highest(): number {
-    return this.#highest;
+    return this.#sent.highest;
   }
 
   /** A segment of an earlier connection between the same ports, which is to be told that it is over. */
   isOfAnother({ flags, acknowledgement }: Segment): boolean {
+    const sent = this.#sent;
     return this.#state === "syn-sent" && (flags & (Flag.ACK | Flag.RST)) === Flag.ACK &&
-      this.#next !== this.#unacknowledged && acknowledgement !== this.#highest;
+      sent.flying !== 0 && acknowledgement !== sent.highest;
   }
 
   get deadlineMs(): number {
@@ -134,10 +130,9 @@ export class TcpFlow {
 
   #begin(syn: Segment): void {
     this.#received.begin(syn.sequence);
-    this.#window = syn.window;
+    this.#sent.begin(syn);
     this.#mss = Math.min(syn.mss, this.owner.mtu - IP_TCP_BYTES[this.ends.version]);
     this.#scaling = syn.scale !== undefined;
-    this.#scale = syn.scale ?? 0;
   }
 
   #connected(stream: HostStream): void {
@@ -151,25 +146,21 @@ export class TcpFlow {
   #open(segment: Segment): void {
     if (this.#state === "syn-sent") this.owner.answered(this);
     this.#state = "open";
-    this.#unacknowledged = this.#next = segment.acknowledgement;
+    this.#sent.open(segment);
     this.#timer.answered(this.owner.nowMs(), false);
     this.#end.begin();
   }
 
   /** Takes a segment of the machine. @param memory what it lies in, given back when it is done with */
   receive(segment: Segment, memory?: Frame["memory"]): void {
-    const { flags, acknowledgement } = segment;
+    const { flags } = segment;
     const acknowledged = (flags & Flag.ACK) !== 0;
     switch (this.#state) {
       case "connecting":
         if ((flags & Flag.RST) !== 0) this.abandon();
         return;
       case "syn-sent":
-        if (
-          !acknowledged || acknowledgement !== this.#highest || this.#next === this.#unacknowledged
-        ) {
-          return;
-        }
+        if (!acknowledged || !this.#sent.isAnswered(segment)) return;
         if ((flags & Flag.RST) !== 0) return this.abandon();
         if ((flags & Flag.SYN) === 0) return;
         this.#begin(segment);
@@ -190,7 +181,7 @@ export class TcpFlow {
     }
     if (!acknowledged) return;
     if (this.#state === "syn-received") {
-      if (acknowledgement !== this.#highest) return this.abort();
+      if (segment.acknowledgement !== this.#sent.highest) return this.abort();
       this.#open(segment);
     }
     if (this.#takeAcknowledgement(segment)) this.#take(segment, memory);
@@ -199,30 +190,20 @@ export class TcpFlow {
 
   /** @returns whether the segment may be one of this connection */
   #takeAcknowledgement(segment: Segment): boolean {
-    const acknowledged = difference(segment.acknowledgement, this.#unacknowledged);
-    if (acknowledged > difference(this.#highest, this.#unacknowledged)) {
+    const sent = this.#sent, acknowledged = sent.acknowledgedBy(segment);
+    if (acknowledged === undefined) {
       this.#acknowledge();
       return false;
     }
     if (acknowledged < 0) return true;
-    const window = segment.window << this.#scale, grown = window !== this.#window;
-    this.#window = window;
-    if (acknowledged > 0) {
-      const data = Math.min(acknowledged, this.#end.toGuest.bytes);
-      this.#end.toGuest.drop(data);
-      this.#endAcknowledged ||= acknowledged > data;
-      this.#unacknowledged = segment.acknowledgement;
-      if (difference(this.#next, this.#unacknowledged) < 0) this.#next = this.#unacknowledged;
-      this.#duplicates = 0;
-    } else if (
-      !grown && segment.payload.length === 0 && (segment.flags & Flag.FIN) === 0 &&
-      this.#next !== this.#unacknowledged && ++this.#duplicates === DUPLICATES
-    ) this.#next = this.#unacknowledged;
-    if (window === 0) this.#timer.heard();
-    if (acknowledged > 0 || grown) {
-      const more = this.#highest !== this.#unacknowledged;
-      this.#timer.answered(this.owner.nowMs(), more);
-      if (more) this.owner.armed(this);
+    const data = Math.min(acknowledged, this.#end.toGuest.bytes);
+    this.#end.toGuest.drop(data);
+    this.#endAcknowledged ||= acknowledged > data;
+    const changed = sent.take(segment, acknowledged);
+    if (sent.window === 0) this.#timer.heard();
+    if (acknowledged > 0 || changed) {
+      this.#timer.answered(this.owner.nowMs(), sent.waiting);
+      if (sent.waiting) this.owner.armed(this);
     }
     this.#end.resumeReading();
     this.owner.ready(this);
@@ -259,38 +240,29 @@ export class TcpFlow {
     if (this.#synDue) {
       this.#synDue = false;
       const answer = this.#state === "syn-received";
-      const sequence = this.#unacknowledged;
-      this.#next = this.#highest = (sequence + 1) >>> 0;
-      return this.#send(answer ? Flag.SYN | Flag.ACK : Flag.SYN, sequence, NOTHING, true);
+      const flags = answer ? Flag.SYN | Flag.ACK : Flag.SYN;
+      return this.#send(flags, this.#sent.synchronize(), NOTHING, true);
     }
     if (this.#state !== "open") return undefined;
-    const flying = difference(this.#next, this.#unacknowledged);
+    const sent = this.#sent, { flying, window } = sent;
     const unsent = this.#end.toGuest.bytes - flying;
     if (unsent > 0) {
-      const room = this.#probe ? 1 : this.#window - flying;
+      const room = this.#probe ? 1 : window - flying;
       if (room >= Math.min(unsent, this.#mss) || room > 0 && flying === 0) {
         this.#probe = false;
         const most = Math.min(room, MAX_READ_BYTES);
         const data = this.#end.toGuest.at(flying, most);
-        return this.#send(Flag.ACK | Flag.PSH, this.#advance(data.length), data);
+        return this.#send(Flag.ACK | Flag.PSH, sent.advance(data.length), data);
       }
       // A window that opens is told; in case that is not heard, it is asked for.
       if (flying === 0) this.#arm();
     } else if (unsent === 0 && this.#end.readAll && !this.#endAcknowledged) {
-      return this.#send(Flag.ACK | Flag.FIN, this.#advance(1), NOTHING);
+      return this.#send(Flag.ACK | Flag.FIN, sent.advance(1), NOTHING);
     }
     if (!this.#acknowledgeDue) return undefined;
     // A probe's byte is beyond the window, and so would be what comes after it.
-    const inWindow = (this.#unacknowledged + Math.min(flying, this.#window)) >>> 0;
+    const inWindow = (sent.unacknowledged + Math.min(flying, window)) >>> 0;
     return this.#send(Flag.ACK, inWindow, NOTHING);
-  }
-
-  /** @returns where the bytes begin */
-  #advance(count: number): number {
-    const sequence = this.#next;
-    this.#next = (sequence + count) >>> 0;
-    if (difference(this.#next, this.#highest) > 0) this.#highest = this.#next;
-    return sequence;
   }
 
   #send(flags: number, sequence: number, payload: Uint8Array, syn = false): Frame {
@@ -328,8 +300,7 @@ export class TcpFlow {
 
   /** The machine did not answer in time. */
   expired(nowMs: number): void {
-    const waiting = this.#state !== "open" || this.#highest !== this.#unacknowledged ||
-      this.#end.toGuest.bytes > 0;
+    const waiting = this.#state !== "open" || this.#sent.waiting || this.#end.toGuest.bytes > 0;
     if (!waiting) return this.#timer.answered(nowMs, false);
     if (!this.#timer.expired(nowMs)) return this.abort();
     this.#sendAgain();
@@ -338,8 +309,8 @@ export class TcpFlow {
 
   #sendAgain(): void {
     if (this.#state === "open") {
-      this.#next = this.#unacknowledged;
-      this.#probe = this.#window === 0;
+      this.#sent.again();
+      this.#probe = this.#sent.window === 0;
     } else this.#synDue = this.#state !== "connecting";
     this.owner.ready(this);
   }
@@ -347,7 +318,7 @@ export class TcpFlow {
   /** What waits for the machine has a bound, and so has what it has no window for. */
   #mayRead(count: number): boolean {
     const waiting = this.#end.toGuest.bytes;
-    return waiting === 0 || waiting < this.#window && waiting + count <= QUEUE_BYTES;
+    return waiting === 0 || waiting < this.#sent.window && waiting + count <= QUEUE_BYTES;
   }
 
   /** Tells the machine of room, where it knows of little and there is much. */
@@ -362,7 +333,7 @@ export class TcpFlow {
     if (this.#state !== "open" || !this.#endAcknowledged || !this.#end.wroteAll) return;
     this.#head = undefined;
     const last = this.#acknowledgeDue || this.#acknowledgeLater
-      ? this.#send(Flag.ACK, this.#next, NOTHING)
+      ? this.#send(Flag.ACK, this.#sent.next, NOTHING)
       : undefined;
     if (last !== undefined) this.owner.last(last);
     this.abandon();
@@ -372,9 +343,11 @@ export class TcpFlow {
   abort(): void {
     if (this.#state === "closed") return;
     this.#head = undefined;
-    const reset = this.#state === "syn-sent"
-      ? undefined
-      : this.#send(Flag.RST | Flag.ACK, this.#state === "connecting" ? 0 : this.#next, NOTHING);
+    const reset = this.#state === "syn-sent" ? undefined : this.#send(
+      Flag.RST | Flag.ACK,
+      this.#state === "connecting" ? 0 : this.#sent.next,
+      NOTHING,
+    );
     this.abandon();
     if (reset !== undefined) this.owner.last(reset);
   }

@@ -1,6 +1,6 @@
 // Several operations are under way at once, end in any order, and never leave more than their ring holds.
 import { assert, assertEquals } from "@std/assert";
-import { intsOf, longs, longsOf, smallKernel } from "../../../../tests/small_kernel.ts";
+import { intsOf, longs, longsOf, smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import { Access } from "../../../hardware/hart/engine.ts";
 import { PAGE_BYTES } from "../../../hardware/hart/translation_table.ts";
 import { type Coroutine, WaitQueue } from "../../coroutine.ts";

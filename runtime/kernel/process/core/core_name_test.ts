@@ -1,6 +1,6 @@
 // How cores are called, and what is no name.
 import { assertEquals, assertThrows } from "@std/assert";
-import { smallKernel } from "../../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import { E, Errno } from "../../errno.ts";
 import { SIG } from "../signal/signal.ts";
 import type { Core } from "./core.ts";

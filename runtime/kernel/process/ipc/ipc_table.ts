@@ -35,6 +35,12 @@ export interface Owned {
   mode: number;
 }
 
+/** An object that remembers when it was made, or its owner changed. */
+interface Changed {
+  readonly owned: Owned;
+  changedSeconds: number;
+}
+
 /** Objects of one kind. */
 export class IpcTable<T extends { readonly owned: Owned }> {
   readonly #byIndex = new Map<number, T>();
@@ -110,22 +116,25 @@ export class IpcTable<T extends { readonly owned: Owned }> {
   }
 
   /**
-   * An object that IPC_STAT, or what a kind has like it, asks about.
+   * Tells of an object where IPC_STAT, or what a kind has like it, asks about it.
    * @param id an index where the command is of the kind
-   * @returns the object and what the call returns; undefined for another command
-   * @throws Errno EINVAL, EACCES
+   * @param tell fills what the caller gets
+   * @returns what the call returns; undefined for another command
+   * @throws Errno EINVAL, EACCES, and what `tell` throws
    */
   asked(
     process: Process,
     id: number,
     command: number,
     kind: { readonly STAT: number; readonly STAT_ANY: number },
-  ): { object: T; result: number } | undefined {
+    tell: (object: T) => void,
+  ): number | undefined {
     const byIndex = command === kind.STAT || command === kind.STAT_ANY;
     if (!byIndex && command !== IPC.STAT) return undefined;
     const object = byIndex ? this.at(id) ?? fail(E.EINVAL) : this.find(id);
     if (command !== kind.STAT_ANY) demandAccess(process, object.owned, Permission.READ);
-    return { object, result: byIndex ? object.owned.id : 0 };
+    tell(object);
+    return byIndex ? object.owned.id : 0;
   }
 
   /** An object that its owner wants to change. @throws Errno EINVAL, EPERM */
@@ -173,11 +182,13 @@ export function putOwned(bytes: Uint8Array, object: Owned): void {
 }
 
 /** Takes owner and permissions from a `struct ipc64_perm` (IPC_SET). */
-export function setOwned(object: Owned, bytes: Uint8Array): void {
+export function setOwned(process: Process, object: Changed, bytes: Uint8Array): void {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  object.uid = view.getUint32(4, true);
-  object.gid = view.getUint32(8, true);
-  object.mode = view.getUint32(20, true) & 0o777;
+  const { owned } = object;
+  owned.uid = view.getUint32(4, true);
+  owned.gid = view.getUint32(8, true);
+  owned.mode = view.getUint32(20, true) & 0o777;
+  object.changedSeconds = secondsOf(process);
 }
 
 /** The time as these objects keep it: seconds since 1970. */

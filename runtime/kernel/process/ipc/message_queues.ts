@@ -156,11 +156,10 @@ function msgctl(process: Process, id: number, command: number, bytes?: Uint8Arra
     putInfo(process, command === MSG.INFO, bytes ?? fail(E.EFAULT));
     return queues.highest;
   }
-  const asked = queues.asked(process, id, command, MSG);
-  if (asked !== undefined) {
-    putQueue(bytes ?? fail(E.EFAULT), asked.object);
-    return asked.result;
-  }
+  const told = queues.asked(process, id, command, MSG, (queue) => {
+    putQueue(bytes ?? fail(E.EFAULT), queue);
+  });
+  if (told !== undefined) return told;
   switch (command) {
     case IPC.SET: {
       const given = bytes ?? fail(E.EFAULT), mostBytes = getLong(given, QUEUE_BYTES_AT);
@@ -168,9 +167,8 @@ function msgctl(process: Process, id: number, command: number, bytes?: Uint8Arra
       if (!(mostBytes >= 0 && mostBytes <= MOST_QUEUE_BYTES) && !privileged(process)) {
         fail(E.EPERM);
       }
-      setOwned(queue.owned, given);
+      setOwned(process, queue, given);
       queue.mostBytes = mostBytes;
-      queue.changedSeconds = secondsOf(process);
       queue.changed.wakeAll();
       return 0;
     }

@@ -242,11 +242,8 @@ function semctl(
     argument.filled = INFO_BYTES;
     return semaphores.highest;
   }
-  const asked = semaphores.asked(process, id, command, SEM);
-  if (asked !== undefined) {
-    putSet(argument, asked.object);
-    return asked.result;
-  }
+  const told = semaphores.asked(process, id, command, SEM, (set) => putSet(argument, set));
+  if (told !== undefined) return told;
   switch (command) {
     case IPC.RMID: {
       const set = semaphores.findOwned(process, id);
@@ -255,13 +252,10 @@ function semctl(
       set.changed.wakeAll();
       return 0;
     }
-    case IPC.SET: {
+    case IPC.SET:
       if (argument.bytes.length < SET_BYTES) fail(E.EFAULT);
-      const set = semaphores.findOwned(process, id);
-      setOwned(set.owned, argument.bytes);
-      set.changedSeconds = secondsOf(process);
+      setOwned(process, semaphores.findOwned(process, id), argument.bytes);
       return 0;
-    }
   }
   const set = semaphores.find(id);
   const sets = command === SEM.SETVAL || command === SEM.SETALL;

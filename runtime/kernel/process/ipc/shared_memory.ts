@@ -181,18 +181,14 @@ function shmctl(process: Process, id: number, command: number, out?: Uint8Array)
       return segments.highest;
     }
   }
-  const asked = segments.asked(process, id, command, SHM);
-  if (asked !== undefined) {
-    putSegment(out ?? fail(E.EFAULT), asked.object);
-    return asked.result;
-  }
+  const told = segments.asked(process, id, command, SHM, (segment) => {
+    putSegment(out ?? fail(E.EFAULT), segment);
+  });
+  if (told !== undefined) return told;
   switch (command) {
-    case IPC.SET: {
-      const segment = segments.findOwned(process, id);
-      setOwned(segment.owned, out ?? fail(E.EFAULT));
-      segment.changedSeconds = secondsOf(process);
+    case IPC.SET:
+      setOwned(process, segments.findOwned(process, id), out ?? fail(E.EFAULT));
       return 0;
-    }
     case IPC.RMID:
       segments.findOwned(process, id).remove();
       return 0;

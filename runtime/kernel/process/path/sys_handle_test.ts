@@ -1,6 +1,6 @@
 // How much of a file handle a program says it has room for; what handles lead to is in tests/guest/calls/handles.c.
 import { assertEquals, assertThrows } from "@std/assert";
-import { smallKernel } from "../../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import { AT } from "../../vfs/constants.ts";
 import { E, Errno } from "../../errno.ts";
 import { makePipe } from "../pipe/pipe.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { smallKernel } from "../../../../tests/small_kernel.ts";
+import { smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import type { Coroutine } from "../../coroutine.ts";
 import { createTmpfs } from "../../storage/tmpfs/tmpfs.ts";
 import { AT, O } from "../../vfs/constants.ts";

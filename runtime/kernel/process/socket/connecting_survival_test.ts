@@ -8,7 +8,7 @@ import { AF, SHUT, SOCK } from "../../network/constants.ts";
 import type { SimulatedDevice } from "../../network/tcpip/testing/simulated_link.ts";
 import { CHECKPOINT_BYTES } from "../../network/tcpip/tcp/checkpoint.ts";
 import { at, Death, NEAR, World } from "../../network/tcpip/testing/world.ts";
-import { SocketClient } from "../../remote/sockets.ts";
+import { SocketClient } from "../../remote/interfaces/sockets.ts";
 import { O, POLL } from "../../vfs/constants.ts";
 import type { InternetSocket } from "./internet_socket.ts";
 import { InternetSockets } from "./internet_sockets.ts";

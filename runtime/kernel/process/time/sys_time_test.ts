@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { BOOT_NS, longs, longsOf, smallKernel } from "../../../../tests/small_kernel.ts";
+import { BOOT_NS, longs, longsOf, smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import { E, Errno } from "../../errno.ts";
 
 const S = 1e9;

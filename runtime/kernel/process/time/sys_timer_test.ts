@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { intsOf, longs, longsOf, smallKernel } from "../../../../tests/small_kernel.ts";
+import { intsOf, longs, longsOf, smallKernel } from "../../../../tests/fixtures/small_kernel.ts";
 import type { Process } from "../process.ts";
 import { bit, SI, SIG } from "../signal/signal.ts";
 import type { Thread } from "../thread.ts";

@@ -1,7 +1,7 @@
 // Access control lists on images: debugfs reads what we wrote, we read what debugfs wrote, e2fsck finds everything
 // clean, in inodes and in blocks beside them.
 import { assertEquals, assertThrows } from "@std/assert";
-import { hostCommand, makeFile, withImage } from "../../../../tests/small_ext4.ts";
+import { hostCommand, makeFile, withImage } from "../../../../tests/storage/small_ext4.ts";
 import { finish } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import {

@@ -1,6 +1,11 @@
 // Blocks to and from the disk: metadata lives in the component's heap and travels through a few frames
 // of the domain's memory, since a device reaches no other.
-import { type BlockDevice, type BlockRequest, SECTOR_BYTES } from "../../block/block_device.ts";
+import {
+  type BlockDevice,
+  type BlockRequest,
+  blockRequest,
+  SECTOR_BYTES,
+} from "../../block/block_device.ts";
 import { type Coroutine, together, WaitQueue } from "../../coroutine.ts";
 import type { DmaBuffer, Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
@@ -12,6 +17,13 @@ export const FRAME_BYTES = 4096;
 export interface Piece {
   position: number;
   bytes: Uint8Array;
+}
+
+/** Writes that were submitted and not looked after yet, in their order. */
+interface UnderWay {
+  writes: { request: BlockRequest; frames: DmaBuffer[] }[];
+  frames: number;
+  failed: boolean;
 }
 
 export class BlockIo {
@@ -45,14 +57,7 @@ export class BlockIo {
     buffers: DmaBuffer[],
     sectors = 0,
   ): BlockRequest {
-    const request: BlockRequest = {
-      operation,
-      sector,
-      sectors,
-      buffers,
-      status: "pending",
-      done: new WaitQueue(),
-    };
+    const request = blockRequest(operation, sector, buffers, sectors);
     this.disk.submit(request);
     return request;
   }
@@ -81,20 +86,17 @@ export class BlockIo {
     }
   }
 
-  /** Writes pieces, neighbours in one request; several are under way at a time. */
+  /** Writes pieces, neighbours in one request; several are under way at a time. @throws Errno EIO */
   *writeAll(pieces: Piece[]): Coroutine<void> {
-    const under: { request: BlockRequest; frames: DmaBuffer[] }[] = [];
-    let held = 0, failed = false;
-    this.#late++;
-    const finishOne = function* (this: BlockIo): Coroutine<void> {
-      const { request, frames } = under.shift()!;
-      while (request.status === "pending") yield request.done;
-      failed ||= request.status !== "ok";
-      held -= frames.length;
-      this.#give(frames);
-    };
+    const under: UnderWay = { writes: [], frames: 0, failed: false };
+    yield* this.late(this.#submitAll(pieces, under));
+    while (under.writes.length > 0) yield* this.#settleFirst(under);
+    if (under.failed) fail(E.EIO);
+  }
+
+  *#submitAll(pieces: Piece[], under: UnderWay): Coroutine<void> {
     for (let next = 0; next < pieces.length;) {
-      while (held >= FRAMES / 2) yield* finishOne.call(this);
+      while (under.frames >= FRAMES / 2) yield* this.#settleFirst(under);
       const { position } = pieces[next];
       const frames = yield* this.#take(neighbours(pieces, next));
       const buffers = frames.map(({ address, bytes: frame }) => {
@@ -102,12 +104,18 @@ export class BlockIo {
         frame.set(bytes);
         return { address, bytes: frame.subarray(0, bytes.length) };
       });
-      held += frames.length;
-      under.push({ request: this.submit("write", position / SECTOR_BYTES, buffers), frames });
+      const request = this.submit("write", position / SECTOR_BYTES, buffers);
+      under.frames += frames.length;
+      under.writes.push({ request, frames });
     }
-    this.#late--;
-    while (under.length > 0) yield* finishOne.call(this);
-    if (failed) fail(E.EIO);
+  }
+
+  *#settleFirst(under: UnderWay): Coroutine<void> {
+    const { request, frames } = under.writes.shift()!;
+    while (request.status === "pending") yield request.done;
+    under.failed ||= request.status !== "ok";
+    under.frames -= frames.length;
+    this.#give(frames);
   }
 
   /** Does work that submits writes once it has waited. Whoever has such work begin says so by this. */

@@ -1,7 +1,7 @@
 // Extended attributes on images of several shapes: debugfs reads what we wrote, we read what debugfs wrote, and
 // e2fsck finds everything clean, also after files that had them are gone.
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { hostCommand, makeFile, withImage } from "../../../../tests/small_ext4.ts";
+import { hostCommand, makeFile, withImage } from "../../../../tests/storage/small_ext4.ts";
 import { finish } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import { SYMLINK_MODE } from "../../vfs/filesystem.ts";

@@ -1,7 +1,12 @@
 // What is read of the disk under a mounted file system is what its last commit left, from any byte on: e2fsck finds
 // it clean at any time.
 import { assertEquals } from "@std/assert";
-import { ext4Machine, hostCommand, makeFile, ownImage } from "../../../../tests/small_ext4.ts";
+import {
+  ext4Machine,
+  hostCommand,
+  makeFile,
+  ownImage,
+} from "../../../../tests/storage/small_ext4.ts";
 import type { Coroutine } from "../../coroutine.ts";
 import { finish } from "../../coroutine.ts";
 import type { Ext4 } from "./ext4.ts";

@@ -1,7 +1,6 @@
 // Inodes that live in memory: what tmpfs is made of, and devfs and procfs are derived from. Nothing
 // here waits, so every operation is a plain result.
 import type { Coroutine } from "../../coroutine.ts";
-import type { Environment } from "../../environment.ts";
 import { E, fail } from "../../errno.ts";
 import { type AccessLists, NO_LISTS } from "../../vfs/access_list.ts";
 import { DT, FL, SEAL } from "../../vfs/constants.ts";
@@ -14,21 +13,16 @@ import {
   type NewInode,
   S,
 } from "../../vfs/filesystem.ts";
+import { FilePages, PAGE_BYTES, type PageOwner } from "./file_pages.ts";
 
-const PAGE_BYTES = 4096;
 const MAX_LINKS = 65000;
 const MAX_FILE_BYTES = 2 ** 43;
 const MAX_EXTENDED_BYTES = 131_072;
-/** Pages that are made at a time before others have their turn. */
-const PAGES_A_TURN = 1024;
 /** Flags of files that mean something here, and those that new ones have of their directory. */
 const FLAGS = FL.IMMUTABLE | FL.APPEND | FL.NODUMP | FL.NOATIME, INHERITED = FL.NODUMP | FL.NOATIME;
 
 /** The file system that memory inodes belong to, as they see it. */
-export interface MemoryOwner extends FileSystem {
-  readonly environment: Environment;
-  /** takes (or gives back, negative) pages of 4096 bytes. @throws Errno ENOSPC */
-  charge(pages: number): void;
+export interface MemoryOwner extends FileSystem, PageOwner {
   newInode(made: NewInode): MemoryInode;
   /** the inode is gone */
   forget(inode: MemoryInode): void;
@@ -46,7 +40,7 @@ export class MemoryInode implements Inode {
   flags = 0;
   /** what nobody may do to it any more (fcntl(2)); that of a file with a name is that no more is sealed */
   seals: number = SEAL.SEAL;
-  readonly #pages = new Map<number, Uint8Array>();
+  readonly #pages: FilePages;
   #extended: Map<string, Uint8Array> | undefined;
   #nextPosition = 1;
   #uses = 0;
@@ -71,6 +65,7 @@ export class MemoryInode implements Inode {
       ctimeNs: now,
       btimeNs: now,
     };
+    this.#pages = new FilePages(filesystem, this.attributes);
     this.target = target;
     this.accessLists = lists;
   }
@@ -89,8 +84,7 @@ export class MemoryInode implements Inode {
 
   #collect(): void {
     if (this.attributes.links > 0 || this.#uses > 0) return;
-    this.filesystem.charge(-this.#pages.size);
-    this.#pages.clear();
+    this.#pages.release();
     this.filesystem.forget(this);
   }
 
@@ -223,15 +217,7 @@ export class MemoryInode implements Inode {
   // The next six are Blocking in derived file systems (a terminal waits), so their types say so here.
   read(offset: number, into: Uint8Array): ReturnType<Inode["read"]> {
     const count = Math.max(0, Math.min(into.length, this.attributes.sizeBytes - offset));
-    for (let done = 0; done < count;) {
-      const within = (offset + done) % PAGE_BYTES;
-      const length = Math.min(PAGE_BYTES - within, count - done);
-      const page = this.#pages.get(Math.floor((offset + done) / PAGE_BYTES));
-      if (page === undefined) into.fill(0, done, done + length);
-      else if (length === PAGE_BYTES && into.length === PAGE_BYTES) into.set(page);
-      else into.set(page.subarray(within, within + length), done);
-      done += length;
-    }
+    this.#pages.read(offset, into, count);
     return count;
   }
 
@@ -239,23 +225,7 @@ export class MemoryInode implements Inode {
     if (offset === APPEND) offset = this.attributes.sizeBytes;
     if (offset + from.length > MAX_FILE_BYTES) fail(E.EFBIG);
     this.#demandUnsealed(SEAL.WRITE, offset + from.length);
-    let done = 0;
-    while (done < from.length) {
-      const index = Math.floor((offset + done) / PAGE_BYTES);
-      const within = (offset + done) % PAGE_BYTES;
-      const length = Math.min(PAGE_BYTES - within, from.length - done);
-      let page = this.#pages.get(index);
-      if (page === undefined) {
-        try {
-          page = this.#addPage(index);
-        } catch (failure) {
-          if (done === 0) throw failure;
-          break;
-        }
-      }
-      page.set(length === from.length ? from : from.subarray(done, done + length), within);
-      done += length;
-    }
+    const done = this.#pages.write(offset, from);
     this.attributes.sizeBytes = Math.max(this.attributes.sizeBytes, offset + done);
     this.#touch(true);
     return done;
@@ -267,32 +237,10 @@ export class MemoryInode implements Inode {
     if ((this.seals & forbidden) !== 0) fail(E.EPERM);
   }
 
-  #addPage(index: number): Uint8Array {
-    this.filesystem.charge(1);
-    return this.#addChargedPage(index);
-  }
-
-  #addChargedPage(index: number): Uint8Array {
-    const page = new Uint8Array(PAGE_BYTES);
-    this.#pages.set(index, page);
-    this.attributes.blocks += PAGE_BYTES / 512;
-    return page;
-  }
-
-  #dropPages(first: number, beyond: number): void {
-    for (const index of [...this.#pages.keys()]) {
-      if (index < first || index >= beyond) continue;
-      this.#pages.delete(index);
-      this.filesystem.charge(-1);
-      this.attributes.blocks -= PAGE_BYTES / 512;
-    }
-  }
-
   truncate(sizeBytes: number): void {
     if (sizeBytes > MAX_FILE_BYTES) fail(E.EFBIG);
     this.#demandUnsealed(sizeBytes < this.attributes.sizeBytes ? SEAL.SHRINK : 0, sizeBytes);
-    this.#dropPages(Math.ceil(sizeBytes / PAGE_BYTES), Infinity);
-    this.#pages.get(Math.floor(sizeBytes / PAGE_BYTES))?.fill(0, sizeBytes % PAGE_BYTES);
+    this.#pages.cut(sizeBytes);
     this.attributes.sizeBytes = sizeBytes;
     this.#touch(true);
   }
@@ -306,65 +254,22 @@ export class MemoryInode implements Inode {
     const end = offset + length;
     if (end > MAX_FILE_BYTES) fail(E.EFBIG);
     this.#demandUnsealed(mode === "punch-hole" ? SEAL.WRITE : 0, keepSize ? 0 : end);
-    if (mode !== "allocate") {
-      const first = Math.ceil(offset / PAGE_BYTES), beyond = Math.floor(end / PAGE_BYTES);
-      if (first < beyond) this.#dropPages(first, beyond);
-      for (
-        const [from, to] of [[offset, Math.min(end, first * PAGE_BYTES)], [
-          Math.max(offset, beyond * PAGE_BYTES),
-          end,
-        ]]
-      ) {
-        if (from >= to) continue;
-        this.#pages.get(Math.floor(from / PAGE_BYTES))?.fill(
-          0,
-          from % PAGE_BYTES,
-          from % PAGE_BYTES + to - from,
-        );
-      }
-    }
+    if (mode !== "allocate") this.#pages.clear(offset, end);
     if (mode !== "punch-hole") return this.#fill(offset, end, keepSize);
     this.#touch(true);
   }
 
-  /** Gives a range pages: all that it lacks are asked for before the first is made. */
   *#fill(offset: number, end: number, keepSize: boolean): Coroutine<void> {
-    const first = Math.floor(offset / PAGE_BYTES), beyond = Math.ceil(end / PAGE_BYTES);
-    let lacking = beyond - first;
-    for (const index of this.#pages.keys()) if (index >= first && index < beyond) lacking--;
-    this.filesystem.charge(lacking);
-    try {
-      for (let index = first, made = 0; index < beyond; index++) {
-        if (this.#pages.has(index)) continue;
-        // What another took away meanwhile was given back, and is asked for again.
-        if (lacking > 0) lacking--;
-        else this.filesystem.charge(1);
-        this.#addChargedPage(index);
-        if (++made % PAGES_A_TURN === 0) yield* this.filesystem.environment.tasks.pause();
-      }
-    } finally {
-      this.filesystem.charge(-lacking);
-    }
+    yield* this.#pages.fill(offset, end);
     if (!keepSize) this.attributes.sizeBytes = Math.max(this.attributes.sizeBytes, end);
     this.#touch(true);
   }
 
   seek(offset: number, what: "data" | "hole"): number {
     const size = this.attributes.sizeBytes;
-    if (what === "data") {
-      let next = Infinity;
-      for (const index of this.#pages.keys()) {
-        if ((index + 1) * PAGE_BYTES > offset) {
-          next = Math.min(next, Math.max(offset, index * PAGE_BYTES));
-        }
-      }
-      return next < size ? next : -1;
-    }
-    let at = offset;
-    while (at < size && this.#pages.has(Math.floor(at / PAGE_BYTES))) {
-      at = (Math.floor(at / PAGE_BYTES) + 1) * PAGE_BYTES;
-    }
-    return Math.min(at, size);
+    if (what === "hole") return Math.min(this.#pages.nextHole(offset, size), size);
+    const next = this.#pages.nextData(offset);
+    return next < size ? next : -1;
   }
 
   getAttribute(name: string): Uint8Array | undefined {

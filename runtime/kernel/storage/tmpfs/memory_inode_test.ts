@@ -6,7 +6,7 @@ import type { Environment } from "../../environment.ts";
 import { E, Errno } from "../../errno.ts";
 import { SEAL } from "../../vfs/constants.ts";
 import { S } from "../../vfs/filesystem.ts";
-import { DOMAIN_BASE } from "../../../../tests/small_machine.ts";
+import { DOMAIN_BASE } from "../../../../tests/fixtures/small_machine.ts";
 import { MemoryFileSystem } from "./tmpfs.ts";
 
 const PAGE_BYTES = 4096;

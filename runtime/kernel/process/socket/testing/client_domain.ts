@@ -6,7 +6,7 @@ import { AF, SOCK } from "../../../network/constants.ts";
 import { SocketCall } from "../../../network/protocol.ts";
 import type { SimulatedDevice } from "../../../network/tcpip/testing/simulated_link.ts";
 import { at, NEAR, World, type WorldSettings } from "../../../network/tcpip/testing/world.ts";
-import { SocketClient } from "../../../remote/sockets.ts";
+import { SocketClient } from "../../../remote/interfaces/sockets.ts";
 import type { ServiceCall } from "../../../service.ts";
 import type { Process } from "../../process.ts";
 import type { InternetSocket } from "../internet_socket.ts";

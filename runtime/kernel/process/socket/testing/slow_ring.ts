@@ -4,9 +4,9 @@ import { Answer, type Coroutine, finish, type Tasks, WaitQueue } from "../../../
 import { Errno } from "../../../errno.ts";
 import { SocketServer } from "../../../network/sockets/sockets.ts";
 import { Death, type World } from "../../../network/tcpip/testing/world.ts";
-import { type ConnectionState, LOST } from "../../../remote/connection.ts";
-import { payloadFlow } from "../../../remote/payload_flow.ts";
-import type { ServerConnection } from "../../../remote/sockets.ts";
+import { type ConnectionState, LOST } from "../../../remote/transport/connection.ts";
+import { payloadFlow } from "../../../remote/transport/payload_flow.ts";
+import type { ServerConnection } from "../../../remote/interfaces/sockets.ts";
 import type { ServiceCall } from "../../../service.ts";
 
 const MOST_DELAY_NS = 200_000;
