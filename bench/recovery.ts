@@ -50,7 +50,13 @@ function rowsOf(results: RecoveryResults): Row[] {
   const { domain, kills, rounds, lost, acknowledged, firstCalls, heldUps } = results;
   const times = firstCalls.map((ours): Pair => ({ ours, peer: GOAL_MS }));
   return [
-    row(`first call after a kill of ${domain}, of ${kills - heldUps}`, "ms", "the goal", "< 1", times),
+    row(
+      `first call after a kill of ${domain}, of ${kills - heldUps}`,
+      "ms",
+      "the goal",
+      "< 1",
+      times,
+    ),
     {
       case: `records lost in ${kills} kills of ${domain}`,
       unit: "records",

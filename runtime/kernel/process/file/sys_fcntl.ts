@@ -3,7 +3,16 @@ import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { F, LOCK, O } from "../../vfs/constants.ts";
 import { Call } from "../../vfs/protocol.ts";
-import { ASYNC, ownerOf, putOwner, setAsync, setOwner, setSignal, signalOf, takeOwner } from "./async_io.ts";
+import {
+  ASYNC,
+  ownerOf,
+  putOwner,
+  setAsync,
+  setOwner,
+  setSignal,
+  signalOf,
+  takeOwner,
+} from "./async_io.ts";
 import { type Description, FileDescription, lockOwner } from "./description.ts";
 import { onlyGrows } from "./file_requests.ts";
 import type { Handlers } from "../handler.ts";
