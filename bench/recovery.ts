@@ -46,10 +46,17 @@ export async function* recovery({ folder, quick, wants, tell }: Settings): Async
   }
 }
 
-function rowsOf({ domain, kills, rounds, lost, acknowledged, firstCalls }: RecoveryResults): Row[] {
+function rowsOf(results: RecoveryResults): Row[] {
+  const { domain, kills, rounds, lost, acknowledged, firstCalls, heldUps } = results;
   const times = firstCalls.map((ours): Pair => ({ ours, peer: GOAL_MS }));
   return [
-    row(`first call after a kill of ${domain}, of ${kills}`, "ms", "the goal", "< 1", times),
+    row(
+      `first call after a kill of ${domain}, of ${kills - heldUps}`,
+      "ms",
+      "the goal",
+      "< 1",
+      times,
+    ),
     {
       case: `records lost in ${kills} kills of ${domain}`,
       unit: "records",

@@ -1,6 +1,7 @@
 // A domain is killed over and over, at random moments, under a program that looks whether what was
 // acknowledged is there.
-import { boot, type Recovery } from "../mod.ts";
+import { boot } from "../mod.ts";
+import { HeldUp } from "./held_up.ts";
 import type { Killed, Progress, RecoveryResults } from "./recovery_results.ts";
 import { type BenchProgram, echo, recoveryPlan, writer } from "./recovery_system.ts";
 import { Stretches } from "./recovery_stretches.ts";
@@ -24,7 +25,8 @@ export async function killOverAndOver(
   }
   const program = domain === "storage" ? writer : echo;
   const stretches = new Stretches();
-  let text = "", kills = 0, lastMs = 0;
+  const heldUp = new HeldUp(), firstCalls: number[] = [];
+  let text = "", kills = 0, lastMs = 0, heldUps = 0;
   const over = Promise.withResolvers<void>();
   const kill = async () => {
     await sleep(-Math.log(1 - results.draw()) * MEAN_MS);
@@ -48,6 +50,10 @@ export async function killOverAndOver(
         );
         return over.resolve();
       }
+      if (event.kind === "domain-recovered" && event.domain === domain) {
+        if (heldUp.inLast(event.firstCallMs!)) heldUps++;
+        else firstCalls.push(event.firstCallMs!);
+      }
       if (event.kind !== "domain-ready" || event.domain !== domain || kills === 0) return;
       if (kills < count) return void kill();
       lastMs = Date.now();
@@ -56,15 +62,16 @@ export async function killOverAndOver(
   });
   await over.promise;
   await machine.stop(0);
-  const { recoveries } = await machine.wait();
-  const firstCalls = recoveries.flatMap(({ firstCallMs }: Recovery) => firstCallMs ?? []);
+  await machine.wait();
+  heldUp.close();
   if (domain === "network") {
     // What follows in a stream came after all before it; one that stands still or ended has lost something.
     const lost = lastMs > 0 && stretches.endMs > lastMs ? 0 : 1;
-    return { kills, acknowledged: stretches.total, lost, firstCalls };
+    return { kills, acknowledged: stretches.total, lost, firstCalls, heldUps };
   }
   const acknowledged = Number(text.trimEnd().split("\n").at(-1));
-  return { kills, acknowledged, lost: await countLost(folder, acknowledged), firstCalls };
+  const lost = await countLost(folder, acknowledged);
+  return { kills, acknowledged, lost, firstCalls, heldUps };
 }
 
 /** Records of the log that are not what was written, as another machine finds them. */

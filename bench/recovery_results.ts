@@ -15,6 +15,8 @@ export interface Progress {
   lost: number;
   /** from each kill to the first answered call, ms; kills before that have none */
   firstCalls: number[];
+  /** first calls that do not count, since this process was held up meanwhile */
+  heldUps: number;
 }
 
 export class RecoveryResults {
@@ -66,6 +68,10 @@ export class RecoveryResults {
 
   get lost(): number {
     return this.#sum(({ lost }) => lost);
+  }
+
+  get heldUps(): number {
+    return this.#sum(({ heldUps }) => heldUps);
   }
 
   get firstCalls(): number[] {

@@ -364,8 +364,8 @@ export const systemCalls: readonly SystemCall[] = [
   }),
   call(267, "syncfs", "files", "fd"),
   call(269, "sendmmsg", "sockets", "fd messagesIn size flags"),
-  call(270, "process_vm_readv", "process", "int vectorOut size arrayIn16 size size"),
-  call(271, "process_vm_writev", "process", "int vectorIn size arrayIn16 size size"),
+  call(270, "process_vm_readv", "process", "int arrayIn16 size arrayIn16 size size"),
+  call(271, "process_vm_writev", "process", "int arrayIn16 size arrayIn16 size size"),
   call(272, "kcmp", "process", "int int int fd fd", { partial: "KCMP_EPOLL_TFD answers EINVAL" }),
   call(276, "renameat2", "files", "fd path fd path flags"),
   call(277, "seccomp", "process", "uint uint address", {

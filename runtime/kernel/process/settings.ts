@@ -22,6 +22,8 @@ export interface Settings {
   /** sent to it when its parent ends; 0 for none */
   parentDeathSignal: number;
   timerSlackNs: number;
+  /** PR_SET_THP_DISABLE: told back, since there are no huge pages */
+  hugePagesDisabled: boolean;
   /** /proc/PID/oom_score_adj: -1000 to 1000 */
   oomScoreAdjustment: number;
 }
@@ -42,6 +44,7 @@ export function defaultSettings(): Settings {
     subreaper: false,
     parentDeathSignal: 0,
     timerSlackNs: TIMER_SLACK_NS,
+    hugePagesDisabled: false,
     oomScoreAdjustment: 0,
   };
 }

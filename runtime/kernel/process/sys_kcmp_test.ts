@@ -32,7 +32,7 @@ Deno.test("kcmp and process_vm_readv are for those who may look into both", () =
   same.settings.dumpable = 0;
   assertEquals(may(same.pid), "EPERM");
   const read = (pid: number, flags = 0) =>
-    call(user, "process_vm_readv", pid, [new Uint8Array(4)], 1, new Uint8Array(16), 1, flags);
+    call(user, "process_vm_readv", pid, new Uint8Array(16), 1, new Uint8Array(16), 1, flags);
   assertEquals([read(same.pid), read(other.pid), read(9999)], ["EPERM", "EPERM", "ESRCH"]);
   assertEquals(read(user.pid, 1), "EINVAL");
 });

@@ -31,6 +31,14 @@ const PR = {
   GET_THP_DISABLE: 42,
   CAP_AMBIENT: 47,
 } as const;
+/** Options whose arguments must be 0, from which one on: what will be given a meaning later is refused now. */
+const UNUSED = new Map<number, number>([
+  [PR.SET_NO_NEW_PRIVS, 1],
+  [PR.GET_NO_NEW_PRIVS, 0],
+  [PR.SET_THP_DISABLE, 1],
+  [PR.GET_THP_DISABLE, 0],
+  [PR.CAP_AMBIENT, 2],
+]);
 const AMBIENT = { IS_SET: 1, RAISE: 2, LOWER: 3, CLEAR_ALL: 4 } as const;
 /** Bytes of a thread's name, the zero at its end included. */
 export const NAME_BYTES = 16;
@@ -62,7 +70,7 @@ function switchOf(value: number): boolean {
 }
 
 function ambient(operation: number, capability: number): number {
-  if (operation === AMBIENT.CLEAR_ALL) return 0;
+  if (operation === AMBIENT.CLEAR_ALL) return capability === 0 ? 0 : fail(E.EINVAL);
   if (!(capability >= 0 && capability <= LAST_CAPABILITY)) fail(E.EINVAL);
   if (operation === AMBIENT.RAISE) return fail(E.EPERM);
   return operation === AMBIENT.IS_SET || operation === AMBIENT.LOWER ? 0 : fail(E.EINVAL);
@@ -88,8 +96,14 @@ function prctl(
   option: number,
   argument: number | string | Uint8Array,
   third = 0,
+  fourth = 0,
+  fifth = 0,
 ): number {
   if (typeof argument !== "number") return prctlAt(thread, option, argument);
+  const unused = UNUSED.get(option);
+  if (unused !== undefined && [argument, third, fourth, fifth].slice(unused).some(Boolean)) {
+    fail(E.EINVAL);
+  }
   const { process } = thread;
   const { settings } = process;
   switch (option) {
@@ -128,10 +142,13 @@ function prctl(
       return settings.noNewPrivileges ? 1 : 0;
     case PR.CAP_AMBIENT:
       return ambient(argument, third);
+    case PR.SET_THP_DISABLE:
+      settings.hugePagesDisabled = argument !== 0;
+      return 0;
+    case PR.GET_THP_DISABLE:
+      return settings.hugePagesDisabled ? 1 : 0;
     case PR.GET_SECCOMP:
     case PR.GET_SECUREBITS:
-    case PR.SET_THP_DISABLE:
-    case PR.GET_THP_DISABLE:
       return 0;
     default:
       return fail(E.EINVAL);

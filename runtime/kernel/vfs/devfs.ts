@@ -63,7 +63,8 @@ class DeviceInode extends MemoryInode {
 
 class DeviceFileSystem extends MemoryFileSystem {
   addDevice(name: string, mode: number, rdev: number, behaviour: CharacterDevice): void {
-    this.root.attach(name, new DeviceInode(this, this.nextIno(), S.IFCHR | mode, rdev, behaviour));
+    const inode = new DeviceInode(this, this.nextIno(), S.IFCHR | mode, rdev, behaviour);
+    this.root.attach(name, this.keep(inode));
   }
 }
 

@@ -254,6 +254,11 @@ export function putContinuation(payload: Uint8Array, continuation: Continuation)
   view.setUint32(12, putBytes(continuation.rest, payload, TEXT_OFFSET), true);
 }
 
+/** Bytes of a payload that say where a walk goes on. */
+export function continuationBytes(payload: Uint8Array): number {
+  return Math.min(TEXT_OFFSET + words(payload).getUint32(12, true), payload.length);
+}
+
 export function getContinuation(payload: Uint8Array): Continuation {
   const view = words(payload);
   return {

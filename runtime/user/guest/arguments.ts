@@ -27,7 +27,7 @@ import type { UserAccess } from "./user_access.ts";
 /** Most bytes that one call transfers; what is left the program asks for again. */
 export const MAX_TRANSFER_BYTES = 1 << 20;
 const MAX_ARRAY_BYTES = 1 << 20;
-const FLOCK_BYTES = 32;
+const FLOCK_BYTES = 32, OWNER_BYTES = 8;
 const FD_SETSIZE = 1024;
 /** Of a message's type, before its text. */
 const TYPE_BYTES = 8;
@@ -153,8 +153,10 @@ const decoders: Record<string, Decoder> = {
     const command = registers[(index - 1) * 2];
     const isLock = command >= F.GETLK && command <= F.SETLKW ||
       command >= F.OFD_GETLK && command <= F.OFD_SETLKW;
-    if (!isLock) return signed(registers, index);
     const address = unsigned(registers, index);
+    if (command === F.SETOWN_EX) return access.read(address, OWNER_BYTES);
+    if (command === F.GETOWN_EX) return copiedOut(zeros(OWNER_BYTES), address, access, out);
+    if (!isLock) return signed(registers, index);
     const bytes = access.read(address, FLOCK_BYTES);
     const view = new DataView(bytes.buffer);
     const lock: Lock = {

@@ -61,6 +61,10 @@ const table = new Map<number, IoctlArgument>([
   [0x8008_1270, { bytes: 4, in: false, out: true }], // BLKBSZGET
   [0x8008_1272, { bytes: 8, in: false, out: true }], // BLKGETSIZE64
   [0x8008_1280, { bytes: 8, in: false, out: true }], // BLKGETDISKSEQ
+  [0x8901, { bytes: 4, in: true, out: false }], // FIOSETOWN
+  [0x8902, { bytes: 4, in: true, out: false }], // SIOCSPGRP
+  [0x8903, { bytes: 4, in: false, out: true }], // FIOGETOWN
+  [0x8904, { bytes: 4, in: false, out: true }], // SIOCGPGRP
   [0x8910, { bytes: 40, in: true, out: true }], // SIOCGIFNAME
   [0x8913, { bytes: 40, in: true, out: true }], // SIOCGIFFLAGS
   [0x8915, { bytes: 40, in: true, out: true }], // SIOCGIFADDR

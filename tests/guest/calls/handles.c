@@ -99,10 +99,21 @@ static void all(const char *where, const char *mount) {
   CHECK(close(file) == 0 && unlink("again") == 0 && chdir("..") == 0 && rmdir("handles") == 0);
 }
 
+static void device(void) {
+  struct handle handle;
+  char byte = 1;
+  CHECK(name(AT_FDCWD, "/dev/zero", &handle, 0) == 0);
+  int beside = open("/dev", O_RDONLY | O_DIRECTORY);
+  int found = open_by_handle_at(beside, &handle.head, O_RDONLY);
+  CHECK(found >= 0 && same(found, "/dev/zero") && read(found, &byte, 1) == 1 && byte == 0);
+  CHECK(close(found) == 0 && close(beside) == 0);
+}
+
 int main(void) {
   char here[4096];
   CHECK(getcwd(here, sizeof here) != NULL);
   all(here, "/");
   all("/tmp", NULL);
+  device();
   return finish();
 }

@@ -86,6 +86,27 @@ static void fill_disk(void) {
   CHECK(unlink("again") == 0);
 }
 
+/** Through a mapping more is written than the file system has room for: it is lost, and takes nothing. */
+static void map_beyond(void) {
+  struct statvfs before, after;
+  CHECK(statvfs("/tmp", &before) == 0);
+  size_t most = (before.f_bfree + 64) * before.f_bsize;
+  int file = open("/tmp/mapped", O_RDWR | O_CREAT | O_EXCL, 0600);
+  CHECK(file >= 0 && ftruncate(file, most) == 0);
+  char *pages = mmap(NULL, most, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
+  CHECK(pages != MAP_FAILED);
+  for (size_t at = 0; at < most; at += 4096) pages[at] = 1;
+  FAILS(ENOSPC, msync(pages, most, MS_SYNC));
+  CHECK(munmap(pages, most) == 0 && close(file) == 0 && unlink("/tmp/mapped") == 0);
+  // What was mapped is given back behind the program.
+  for (int tries = 0; tries < 1000; tries++) {
+    CHECK(statvfs("/tmp", &after) == 0);
+    if (after.f_bfree >= before.f_bfree) break;
+    pause_ms(10);
+  }
+  CHECK(after.f_bfree >= before.f_bfree);
+}
+
 /** As many files as there are inodes; one more is refused. */
 static void fill_directory(void) {
   char path[32];
@@ -115,6 +136,7 @@ int main(void) {
   CHECK(exited(run(eat_pipes), 0));
   fill_disk();
   fill_directory();
+  map_beyond();
   CHECK(free_memory() + 8 >= before);
   return finish();
 }

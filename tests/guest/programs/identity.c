@@ -71,6 +71,13 @@ static void run_set_user_id(void) {
 }
 
 static void run_without_privileges(void) {
+  // What an option does not use has to be 0.
+  FAILS(EINVAL, prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 1));
+  FAILS(EINVAL, prctl(PR_GET_NO_NEW_PRIVS, 0, 1, 0, 0));
+  FAILS(EINVAL, prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 1, 0, 0));
+  FAILS(EINVAL, prctl(PR_SET_THP_DISABLE, 1, 0, ~0ul, 0));
+  CHECK(prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0) == 0 && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 1);
+  CHECK(prctl(PR_SET_THP_DISABLE, 0, 0, 0, 0) == 0 && prctl(PR_GET_THP_DISABLE, 0, 0, 0, 0) == 0);
   CHECK(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0);
   become(OTHER, OTHER);
   execl("raised", "raised", "raised", (char *)NULL);

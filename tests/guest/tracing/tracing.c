@@ -209,6 +209,17 @@ static void memory_and_permissions(void) {
   FAILS(EFAULT, process_vm_writev(child, &own, 1, &(struct iovec){(void *)&constant, 8}, 1, 0));
   FAILS(EINVAL, process_vm_readv(child, &own, 1, theirs, 2, 1));
   FAILS(ESRCH, process_vm_readv(0x3ffffe, &own, 1, theirs, 2, 0));
+  // Much goes in one call, and so in both directions.
+  enum { MUCH = 3 * (1 << 20) + 5 };
+  char *from = malloc(MUCH), *to = calloc(1, MUCH);
+  memset(from, 'm', MUCH);
+  struct iovec all = {from, MUCH}, halves[] = {{to, MUCH / 2}, {to + MUCH / 2, MUCH - MUCH / 2}};
+  CHECK(process_vm_writev(getpid(), &all, 1, halves, 2, 0) == MUCH && memcmp(from, to, MUCH) == 0);
+  memset(to, 0, MUCH);
+  CHECK(process_vm_readv(getpid(), halves, 2, &all, 1, 0) == MUCH && memcmp(from, to, MUCH) == 0);
+  FAILS(EFAULT, process_vm_readv(getpid(), &(struct iovec){(void *)8, 4}, 1, &all, 1, 0));
+  free(from);
+  free(to);
   snprintf(path, sizeof path, "/proc/%d/status", child);
   fd = open(path, O_RDONLY);
   state[read(fd, state, sizeof state - 1)] = 0;

@@ -277,7 +277,30 @@ static void misuse(void) {
   close(one);
 }
 
+/** Whom signals of a socket go to. */
+static void owners(void) {
+  int ends[2], owner = getpid();
+  socketpair(AF_UNIX, SOCK_STREAM, 0, ends);
+  say("set", ioctl(ends[0], SIOCSPGRP, &owner));
+  say("it is", fcntl(ends[0], F_GETOWN) == getpid());
+  owner = 0;
+  say("get", ioctl(ends[0], SIOCGPGRP, &owner));
+  say("it is", owner == getpid());
+  say("get", ioctl(ends[0], FIOGETOWN, &owner));
+  owner = -getpgrp();
+  say("set", ioctl(ends[0], FIOSETOWN, &owner));
+  say("it is", fcntl(ends[0], F_GETOWN) == -getpgrp());
+  struct f_owner_ex who = {F_OWNER_TID, getpid()};
+  say("set a thread", fcntl(ends[0], F_SETOWN_EX, &who));
+  say("no kind", (who.type = 7, fcntl(ends[0], F_SETOWN_EX, &who)));
+  say("nobody", (who = (struct f_owner_ex){F_OWNER_PID, 0x3ffffe}, fcntl(ends[0], F_SETOWN_EX, &who)));
+  say("get", fcntl(ends[0], F_GETOWN_EX, &who));
+  say("it is", who.type == F_OWNER_TID && who.pid == getpid());
+  say("pipe", (pipe(ends), ioctl(ends[0], SIOCSPGRP, &owner)));
+}
+
 int main(void) {
+  owners();
   pairs();
   fills();
   packets(SOCK_SEQPACKET, "seqpacket");

@@ -3,7 +3,16 @@ import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { F, LOCK, O } from "../../vfs/constants.ts";
 import { Call } from "../../vfs/protocol.ts";
-import { ASYNC, ownerOf, setAsync, setOwner, setSignal, signalOf } from "./async_io.ts";
+import {
+  ASYNC,
+  ownerOf,
+  putOwner,
+  setAsync,
+  setOwner,
+  setSignal,
+  signalOf,
+  takeOwner,
+} from "./async_io.ts";
 import { type Description, FileDescription, lockOwner } from "./description.ts";
 import { onlyGrows } from "./file_requests.ts";
 import type { Handlers } from "../handler.ts";
@@ -50,12 +59,12 @@ function* setFlagsOfFile(
   return setFlags(process, file, flags);
 }
 
-/** @param lock for the lock commands: [type, whence-resolved start, length]; out: the lock in the way */
+/** @param argument a lock of the commands for locks, which get the one in the way; `struct f_owner_ex` of those for owners */
 function fcntl(
   process: Process,
   fd: number,
   command: number,
-  argument: number | Lock,
+  argument: number | Lock | Uint8Array,
 ): Blocking<number> {
   const description = process.description(fd);
   switch (command) {
@@ -78,6 +87,10 @@ function fcntl(
       return ownerOf(description);
     case F.SETOWN:
       return setOwner(process, description, argument as number);
+    case F.GETOWN_EX:
+      return putOwner(description, argument as Uint8Array);
+    case F.SETOWN_EX:
+      return takeOwner(process, description, argument as Uint8Array);
     case F.GETSIG:
       return signalOf(description);
     case F.SETSIG:

@@ -2,7 +2,7 @@
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { O } from "../../vfs/constants.ts";
-import { setAsync } from "./async_io.ts";
+import { ownerOf, setAsync, setOwner } from "./async_io.ts";
 import { FileDescription } from "./description.ts";
 import { DiskDescription } from "./disk_description.ts";
 import { fileRequest } from "./file_requests.ts";
@@ -17,6 +17,8 @@ import { terminalRequest } from "../tty/terminal_requests.ts";
 import { TtyDescription } from "../tty/tty.ts";
 
 const FIONREAD = 0x541b, FIONBIO = 0x5421, FIONCLEX = 0x5450, FIOCLEX = 0x5451, FIOASYNC = 0x5452;
+/** Of sockets: whom signals go to, as with F_SETOWN and F_GETOWN. */
+const FIOSETOWN = 0x8901, SIOCSPGRP = 0x8902, FIOGETOWN = 0x8903, SIOCGPGRP = 0x8904;
 /** What SIOCGIFCONF answers at most: more addresses than a machine may have. */
 const MOST_LIST_BYTES = 4096;
 
@@ -46,10 +48,7 @@ function ioctl(
         return putAvailable(argument as Uint8Array, description.available());
       }
       if (description instanceof Socket) {
-        const { internet } = process.kernel;
-        if (internet === undefined || typeof argument === "number") return fail(E.ENOTTY);
-        if ("room" in argument) return listInterfaces(internet, request, argument);
-        return internet.ioctl(request, argument);
+        return socketRequest(process, description, request, argument);
       }
       if (description instanceof TtyDescription || description instanceof MasterDescription) {
         return terminalRequest(process, description, request, argument as number | Uint8Array);
@@ -62,6 +61,27 @@ function ioctl(
       }
       return fail(E.ENOTTY);
   }
+}
+
+function socketRequest(
+  process: Process,
+  socket: Socket,
+  request: number,
+  argument: number | Uint8Array | Returned,
+): Blocking<number> {
+  const { internet } = process.kernel;
+  switch (request) {
+    case FIOSETOWN:
+    case SIOCSPGRP:
+      return setOwner(process, socket, getInt(argument as Uint8Array, 0));
+    case FIOGETOWN:
+    case SIOCGPGRP:
+      putInt(argument as Uint8Array, 0, ownerOf(socket));
+      return 0;
+  }
+  if (internet === undefined || typeof argument === "number") return fail(E.ENOTTY);
+  if ("room" in argument) return listInterfaces(internet, request, argument);
+  return internet.ioctl(request, argument);
 }
 
 function* listInterfaces(

@@ -119,7 +119,7 @@ class MappedFile implements PageObject {
   }
 
   *#detach(): Coroutine<void> {
-    yield* this.flush(0, Infinity);
+    for (const page of this.#changed) yield* this.#flushOrLose(page);
     if (this.#mappings.size > 0) return;
     const held = [this.#reader, this.#writer];
     this.#reader = this.#writer = undefined;
@@ -148,31 +148,51 @@ class MappedFile implements PageObject {
 
   /** Writes what mappings changed in pages [first, last) to the file. */
   *flush(first: number, last: number): Coroutine<void> {
-    for (const page of [...this.#dirty].sort((a, b) => a - b)) {
-      if (page < first || page >= last || !this.#dirty.has(page)) continue;
-      const file = this.#writer;
+    for (const page of this.#changed) {
+      if (page >= first && page < last) yield* this.#flushPage(page);
+    }
+  }
+
+  /** Pages that mappings changed, in order. */
+  get #changed(): number[] {
+    return [...this.#dirty].sort((a, b) => a - b);
+  }
+
+  *#flushPage(page: number): Coroutine<void> {
+    const file = this.#writer, frame = this.#pages.get(page);
+    if (!this.#dirty.delete(page) || file === undefined || frame === undefined) return;
+    this.#whereMapped(page, (mapping, at) => {
+      if (mapping.shared) mapping.owner.protect(at);
+    });
+    const bytes = this.frames.bytes.slice(frame, frame + PAGE_BYTES);
+    try {
+      // The file ends where it ended: what lies behind in the last page is nobody's.
+      const size = yield* request(file.mount.service, Call.LSEEK, [file.handle, 0, 2]);
+      const length = Math.min(PAGE_BYTES, size - page * PAGE_BYTES);
+      if (length <= 0) return;
+      yield* request(
+        file.mount.service,
+        Call.PWRITE64,
+        [file.handle, page * PAGE_BYTES, 0],
+        bytes.subarray(0, length),
+      );
+    } catch (failure) {
+      this.#dirty.add(page);
+      throw failure;
+    }
+  }
+
+  /** What the file cannot take is lost once nobody maps it: it would be kept for ever. */
+  *#flushOrLose(page: number): Coroutine<void> {
+    try {
+      yield* this.#flushPage(page);
+    } catch (failure) {
+      if (!(failure instanceof Errno)) throw failure;
       const frame = this.#pages.get(page);
+      if (this.#mappings.size > 0 || frame === undefined) return;
       this.#dirty.delete(page);
-      if (file === undefined || frame === undefined) continue;
-      this.#whereMapped(page, (mapping, at) => {
-        if (mapping.shared) mapping.owner.protect(at);
-      });
-      const bytes = this.frames.bytes.slice(frame, frame + PAGE_BYTES);
-      try {
-        // The file ends where it ended: what lies behind in the last page is nobody's.
-        const size = yield* request(file.mount.service, Call.LSEEK, [file.handle, 0, 2]);
-        const length = Math.min(PAGE_BYTES, size - page * PAGE_BYTES);
-        if (length <= 0) continue;
-        yield* request(
-          file.mount.service,
-          Call.PWRITE64,
-          [file.handle, page * PAGE_BYTES, 0],
-          bytes.subarray(0, length),
-        );
-      } catch (failure) {
-        this.#dirty.add(page);
-        throw failure;
-      }
+      this.#pages.delete(page);
+      this.frames.release(frame);
     }
   }
 

@@ -4,7 +4,7 @@ import type { Coroutine } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { AT, RENAME } from "../../vfs/constants.ts";
 import { S } from "../../vfs/filesystem.ts";
-import { Call, WalkFlag } from "../../vfs/protocol.ts";
+import { Call, getWalkResult, WalkFlag } from "../../vfs/protocol.ts";
 import { STATX_BYTES } from "../../vfs/structures.ts";
 import { at } from "./at.ts";
 import { FileDescription, type FileOrigin } from "../file/description.ts";
@@ -21,23 +21,23 @@ import type { Happening } from "../event/watches.ts";
 const STATX_LINKS = 16;
 
 /** A call that changes a name: the parent and the name are sent. */
-function* onName(
+function onName(
   process: Process,
   parent: Resolved,
   number: number,
   args: number[],
-  ...texts: string[]
+  payload = textPayload(parent.name),
 ): Coroutine<number> {
-  return yield* request(
+  return request(
     parent.mount.service,
     number,
     [parent.handle, parent.name.length, ...args],
-    textPayload(parent.name, ...texts),
+    payload,
     process.credential,
   );
 }
 
-/** Makes what a name in a directory will lead to. @param mode its type */
+/** Makes what a name in a directory will lead to. @param mode its type @returns what was made */
 function make(
   process: Process,
   fd: number,
@@ -46,15 +46,32 @@ function make(
   number: number,
   args: number[],
   ...texts: string[]
-): Coroutine<number> {
+): Coroutine<Pick<Resolved, "mount" | "ino" | "generation">> {
   return at(process, fd, path, WalkFlag.PARENT, function* (parent) {
     demandNew(parent);
     if (parent.slash && (mode & S.IFMT) !== S.IFDIR) fail(E.ENOENT);
-    const status = yield* onName(process, parent, number, args, ...texts);
+    const payload = textPayload(parent.name, ...texts);
+    yield* onName(process, parent, number, args, payload);
     const made = { ...childOf(parent), mode };
     process.kernel.local.watches.tell(IN.CREATE, made, { selfToo: false });
-    return status;
+    const { ino, generation } = getWalkResult(payload);
+    return { mount: parent.mount, ino, generation };
   });
+}
+
+/** Nobody wants to know what was made. */
+function* only(making: Coroutine<unknown>): Coroutine<number> {
+  yield* making;
+  return 0;
+}
+
+/** Makes the file of a socket that is bound to a path. */
+export function makeSocketFile(
+  process: Process,
+  path: string,
+): Coroutine<Pick<Resolved, "mount" | "ino" | "generation">> {
+  const mode = S.IFSOCK | 0o777;
+  return make(process, AT.FDCWD, path, mode, Call.MKNODAT, [mode, 0, process.umask]);
 }
 
 /** What a name leads to, as far as its directory tells. */
@@ -93,7 +110,7 @@ function demandNew(parent: Resolved): void {
 }
 
 function mkdirat(process: Process, fd: number, path: string, mode: number): Coroutine<number> {
-  return make(process, fd, path, S.IFDIR, Call.MKDIRAT, [mode & 0o7777, process.umask]);
+  return only(make(process, fd, path, S.IFDIR, Call.MKDIRAT, [mode & 0o7777, process.umask]));
 }
 
 function mknodat(
@@ -103,12 +120,12 @@ function mknodat(
   mode: number,
   rdev: number,
 ): Coroutine<number> {
-  return make(process, fd, path, S.IFREG, Call.MKNODAT, [mode, rdev, process.umask]);
+  return only(make(process, fd, path, S.IFREG, Call.MKNODAT, [mode, rdev, process.umask]));
 }
 
 function symlinkat(process: Process, target: string, fd: number, path: string): Coroutine<number> {
   if (target === "") fail(E.ENOENT);
-  return make(process, fd, path, S.IFLNK, Call.SYMLINKAT, [target.length], target);
+  return only(make(process, fd, path, S.IFLNK, Call.SYMLINKAT, [target.length], target));
 }
 
 function unlinkat(process: Process, fd: number, path: string, flags: number): Coroutine<number> {

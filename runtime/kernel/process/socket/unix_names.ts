@@ -8,7 +8,8 @@ import { S } from "../../vfs/filesystem.ts";
 import { Call, WalkFlag } from "../../vfs/protocol.ts";
 import { request } from "../path/mounts.ts";
 import type { Process } from "../process.ts";
-import { resolve } from "../path/resolve.ts";
+import { resolve, type Resolved } from "../path/resolve.ts";
+import { makeSocketFile } from "../path/sys_name.ts";
 import { pathCalls } from "../path/sys_path.ts";
 import type { UnixSocket } from "./unix_socket.ts";
 
@@ -43,8 +44,10 @@ export class UnixNames {
       return [address.slice(), key];
     }
     const path = pathOf(name);
+    let key: string;
     try {
-      yield* finish(pathCalls.mknodat(process, AT.FDCWD, path, S.IFSOCK | 0o777, 0));
+      // Who finds the file finds the socket: nothing else is waited for.
+      key = keyOf(yield* makeSocketFile(process, path));
     } catch (failure) {
       if (failure instanceof Errno && failure.errno === E.EEXIST) fail(E.EADDRINUSE);
       throw failure;
@@ -53,7 +56,6 @@ export class UnixNames {
       yield* finish(pathCalls.unlinkat(process, AT.FDCWD, path, 0));
       fail(E.EINVAL);
     }
-    const key = yield* fileKey(process, path);
     this.#bound.set(key, socket);
     return [address.slice(), key];
   }
@@ -105,11 +107,16 @@ function pathOf(name: Uint8Array): string {
   return String.fromCharCode(...(end < 0 ? name : name.subarray(0, end)));
 }
 
-/** What tells the inode of a socket file from all others. @throws Errno ECONNREFUSED where it is none */
+/** What tells the inode of a socket file from all others. */
+function keyOf({ mount, ino, generation }: Pick<Resolved, "mount" | "ino" | "generation">): string {
+  return `${mount.filesystem}:${ino}:${generation}`;
+}
+
+/** The key of what a path leads to. @throws Errno ECONNREFUSED where it is no socket file */
 function* fileKey(process: Process, path: string): Coroutine<string> {
   const found = yield* resolve(process, process.cwd, path, WalkFlag.FOLLOW);
-  const { mount, handle, mode, ino, generation } = found;
+  const { mount, handle, mode } = found;
   yield* request(mount.service, Call.CLOSE, [handle]);
   if ((mode & S.IFMT) !== S.IFSOCK) fail(E.ECONNREFUSED);
-  return `${mount.filesystem}:${ino}:${generation}`;
+  return keyOf(found);
 }

@@ -1,15 +1,15 @@
-// What a client keeps of names: the attributes that a path led to, paths that led nowhere, and files that were opened
-// by a path and are closed. As with contents, the client is its server's only one, so that every change passes here:
-// what it may touch is forgotten when it is sent, and no answer is kept that a change may have overtaken. What changes
-// by itself, the server says: only an answer of 1 to `Private.STAT` may be kept, and what leads nowhere where such an
-// answer came from before.
+// What a client keeps of names: the attributes that a path led to, paths that led nowhere or to something mounted, and
+// files that were opened by a path and are closed. As with contents, the client is its server's only one, so that every
+// change passes here: what it may touch is forgotten when it is sent, and no answer is kept that a change may have
+// overtaken. What changes by itself, the server says: only an answer of 1 to `Private.STAT` may be kept, and what leads
+// nowhere, or on, where such an answer came from before.
 // docs/decisions/2026-11-30-clients-keep-attributes.md has the argument.
 import { after } from "../../after.ts";
 import { type Blocking, isCoroutine, type Tasks } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { changesContents } from "../../vfs/changes.ts";
-import { Call, CONTINUES, getBytes, Private, STEADY_STAT } from "../../vfs/protocol.ts";
+import { Call, continuationBytes, CONTINUES, getBytes, Private, STEADY_STAT } from "../../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../../vfs/structures.ts";
 import { ChangesUnderWay } from "./changes_under_way.ts";
 import type { ContractService } from "../contract/contract_service.ts";
@@ -25,10 +25,10 @@ const nothing = new Uint8Array(0);
 
 /** What a path led to. */
 interface Known {
-  /** 1, or a negative error number */
+  /** 1, CONTINUES, or a negative error number */
   status: number;
-  /** `struct statx`; none of a path that led nowhere */
-  attributes?: Uint8Array;
+  /** what the payload begins with: `struct statx`, or where the walk goes on; none of a path that led nowhere */
+  answer?: Uint8Array;
 }
 
 export class KeptAttributes implements Service {
@@ -90,7 +90,7 @@ export class KeptAttributes implements Service {
     if (!this.#usable()) return this.below.call(call);
     const key = this.#keyOf(call), known = this.#known.get(key);
     if (known !== undefined) {
-      if (known.attributes !== undefined) call.payload.set(known.attributes);
+      if (known.answer !== undefined) call.payload.set(known.answer);
       return known.status;
     }
     const handle = this.#handles.take(key, call.payload);
@@ -122,6 +122,9 @@ export class KeptAttributes implements Service {
     if (!this.#changes.noneSince(asked)) return;
     if (this.#known.size >= MAX_PATHS) this.#forgetAll();
     if (status === -E.ENOENT && this.#steady.has(mount)) this.#known.set(key, { status });
+    if (status === CONTINUES && this.#steady.has(mount)) {
+      this.#known.set(key, { status, answer: payload.slice(0, continuationBytes(payload)) });
+    }
     if (number === Private.WALK && status >= 0 && status !== CONTINUES) {
       const record = this.server.record(status);
       if (this.#changes.noneSince(asked, record.ino)) {
@@ -132,8 +135,7 @@ export class KeptAttributes implements Service {
     this.#steady.add(mount);
     const ino = getStatxIno(payload);
     if (!this.#changes.noneSince(asked, ino)) return;
-    const attributes = payload.slice(0, STATX_BYTES);
-    this.#known.set(key, { status, attributes });
+    this.#known.set(key, { status, answer: payload.slice(0, STATX_BYTES) });
     const paths = this.#paths.get(ino);
     if (paths === undefined) this.#paths.set(ino, [key]);
     else paths.push(key);

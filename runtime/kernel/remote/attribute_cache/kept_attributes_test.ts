@@ -13,6 +13,7 @@ import type { FileSystem } from "../../vfs/filesystem.ts";
 import {
   Call,
   CONTINUES,
+  getContinuation,
   getWalkResult,
   Private,
   putBytes,
@@ -225,6 +226,32 @@ Deno.test("a path that leads nowhere is not opened in vain twice", () => {
   assertEquals([open(), open(), world.asked - before], [-E.ENOENT, -E.ENOENT, 1]);
   world.run(() => world.kept.call(create("none")));
   assert(open() > 0);
+});
+
+Deno.test("a path that leads to something mounted is asked for once, until it does not", () => {
+  const world = new World(1), { kept } = world;
+  world.run(() => kept.call(named(Call.MKDIRAT, "d", [0, 1, 0o755])));
+  const open = named(Private.WALK, "d", [0, 1, WalkFlag.FOLLOW, 40, -1, 0]);
+  const directory = world.run(() => kept.call(open));
+  world.told(kept, "d");
+  const cover = (mount: number) => () => kept.call(named(Private.COVER, "", [directory, mount]));
+  const on = (call: ServiceCall) => {
+    const before = world.asked, status = world.run(() => kept.call(call));
+    const { mount, rest } = getContinuation(call.payload);
+    return [status, world.asked - before, mount, rest];
+  };
+  world.run(cover(7));
+  const missing = () => statOf("d/x");
+  assertEquals([on(missing()), on(missing())], [[CONTINUES, 1, 7, "./x"], [
+    CONTINUES,
+    0,
+    7,
+    "./x",
+  ]]);
+  const opened = () => openOf("d");
+  assertEquals([on(opened()), on(opened())], [[CONTINUES, 1, 7, ""], [CONTINUES, 0, 7, ""]]);
+  world.run(cover(0));
+  assertEquals(on(missing()).slice(0, 2), [-E.ENOENT, 1]);
 });
 
 Deno.test("what somebody may see is no answer for others", () => {

@@ -44,7 +44,11 @@ export class MemoryFileSystem implements MemoryOwner {
   }
 
   newInode(made: NewInode): MemoryInode {
-    const inode = this.makeInode(this.nextIno(), made);
+    return this.keep(this.makeInode(this.nextIno(), made));
+  }
+
+  /** An inode is found by its number from now on. */
+  protected keep(inode: MemoryInode): MemoryInode {
     this.#inodes.set(inode.ino, inode);
     return inode;
   }

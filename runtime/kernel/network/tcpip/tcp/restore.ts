@@ -17,10 +17,10 @@ import { TcpOptions } from "./tcp_options.ts";
 
 /** Milliseconds by which the clock of timestamps may have gone on since the last was saved. */
 const CLOCK_AHEAD_MS = 20;
-/** A connection that nobody asks for in this time was not known to anybody. */
+/** Once all that have an owner were asked for, only those that are being closed may be: for this long. */
 const UNCLAIMED_NS = 10e9;
-/** Who wants to connect tries again: for this long, listening sockets may not be back yet. */
-const SETTLING_NS = 1e9;
+/** For this long, or until all owners are back, listening sockets may not be: who wants to connect tries again. */
+const SETTLING_NS = 10e9;
 
 /** Has a connection until somebody asks for it. */
 const nobody: Owner = { happened: () => {} };
@@ -60,12 +60,11 @@ export class RestoredConnections {
       }
     }
     this.#timer = stack.timers.create(() => this.#expire());
-    if (!checkpoints.first) this.#timer.setAt(stack.nowNs() + UNCLAIMED_NS);
   }
 
   /** Whether a port at which nobody listens, or knows a peer, may be one at which somebody did a moment ago. */
   get settling(): boolean {
-    return this.tcp.now() - this.#sinceNs < SETTLING_NS;
+    return this.portsYield && this.tcp.now() - this.#sinceNs < SETTLING_NS;
   }
 
   /** Those that came to a port and were not accepted: they are for whoever listens there now. */
@@ -104,9 +103,13 @@ export class RestoredConnections {
     this.tcp.ports.add(connection);
   }
 
-  /** See `Transport`. From here on the ports of connections are theirs alone. */
+  /**
+   * See `Transport`. From here on the ports of connections are theirs alone. Nothing expires before: owners that
+   * the host keeps from running come as late as that takes.
+   */
   claimed(): number[] {
     this.portsYield = false;
+    this.#timer.setAt(this.tcp.now() + UNCLAIMED_NS);
     const handles: number[] = [];
     for (const connection of this.#unclaimed) {
       const { handle } = connection;
@@ -137,7 +140,6 @@ export class RestoredConnections {
       connection.owner = undefined;
       connection.abort();
     }
-    this.portsYield = false;
     this.tcp.checkpoints!.halfOpen.forgetSaved();
     this.#unclaimed.clear();
     this.#unaccepted.length = 0;

@@ -145,6 +145,41 @@ Deno.test("a connection outlives 10 stacks that have one end, 40 seeds", () => {
   }
 });
 
+Deno.test("connections wait for owners that come late, and not for those that never knew of them", () => {
+  const keep = new Uint8Array(new SharedArrayBuffer(CHECKPOINT_BYTES));
+  const world = new World({ keep });
+  const client = new Side(world.near.tcp(), 1);
+  new Side(join(world, client.endpoint, world.near.listen(80), at(world.near.ip, 80)), 2);
+  world.revive();
+  world.pass(3600e9);
+  client.claim(world);
+  client.endpoint.keep(1);
+  assertEquals(client.send(pattern(100, 1)), 100);
+  world.near.transport.claimed();
+  // Nobody asks for the other end: once it has been waited for, its peer is told.
+  world.pass(9e9);
+  assertEquals(client.receive(new Uint8Array(1)), -1);
+  world.pass(2e9);
+  assertEquals(errnoOf(() => client.endpoint.receive(new Uint8Array(1), 0)), E.ECONNRESET);
+});
+
+Deno.test("who connects to a port is refused once its listener would be back, and not before", () => {
+  const keep = new Uint8Array(new SharedArrayBuffer(CHECKPOINT_BYTES));
+  const world = new World({ keep });
+  world.near.listen(80);
+  world.revive();
+  const refused = (seconds: number) => {
+    const peer = world.far.tcp();
+    errnoOf(() => peer.connect(at(world.near.ip, 81)));
+    world.pass(seconds * 1e9);
+    return !peer.connecting;
+  };
+  assertEquals(refused(2), false);
+  world.near.listen(80);
+  world.near.transport.claimed();
+  assertEquals(refused(1), true);
+});
+
 Deno.test("a listener gets its port back from connections that end before it is there again", () => {
   const keep = new Uint8Array(new SharedArrayBuffer(CHECKPOINT_BYTES));
   const world = new World({ keep });
