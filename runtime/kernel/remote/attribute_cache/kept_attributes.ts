@@ -9,7 +9,14 @@ import { type Blocking, isCoroutine, type Tasks } from "../../coroutine.ts";
 import { E, Errno } from "../../errno.ts";
 import type { Credential, Service, ServiceCall } from "../../service.ts";
 import { changesContents } from "../../vfs/changes.ts";
-import { Call, continuationBytes, CONTINUES, getBytes, Private, STEADY_STAT } from "../../vfs/protocol.ts";
+import {
+  Call,
+  continuationBytes,
+  CONTINUES,
+  getBytes,
+  Private,
+  STEADY_STAT,
+} from "../../vfs/protocol.ts";
 import { getStatxIno, STATX_BYTES } from "../../vfs/structures.ts";
 import { ChangesUnderWay } from "./changes_under_way.ts";
 import type { ContractService } from "../contract/contract_service.ts";
