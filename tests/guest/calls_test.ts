@@ -6,7 +6,7 @@ import { testPrograms } from "./compared_programs.ts";
 import { compilePrograms, lacksTools } from "./cross_compiler.ts";
 import { guestPlan, runGuest } from "./guest_machine.ts";
 
-const sources = new URL("guest/calls/", import.meta.url);
+const sources = new URL("calls/", import.meta.url);
 
 /** Programs that run under QEMU as they do on Linux. */
 const COMPARED = [

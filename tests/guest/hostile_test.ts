@@ -12,7 +12,7 @@ const CHILDREN = 1500;
 /** They end who makes them. */
 const LAST_CALLS = ["exit", "exit_group"];
 
-const sources = new URL("guest/hostile/", import.meta.url);
+const sources = new URL("hostile/", import.meta.url);
 const ignore = lacksTools("Hostile programs");
 
 /** Runs one of the programs to its end. @returns what it printed */

@@ -2,7 +2,7 @@
 // same. What QEMU does not do as Linux does, a program checks by itself, after the man pages.
 import { testPrograms } from "./compared_programs.ts";
 
-const sources = new URL("guest/programs/", import.meta.url);
+const sources = new URL("programs/", import.meta.url);
 
 /** Programs that run under QEMU as they do on Linux. */
 const COMPARED = [
