@@ -29,6 +29,8 @@ const IMMINENT_NS = 50e3;
 const LEAST_NS = 3e3;
 /** Turns between two looks at the clock: some microseconds. A power of two. */
 const TURNS_PER_CLOCK = 64;
+/** The same in time: turns are long where others have the processor between them. */
+const CLOCK_NS = 1e6;
 
 export class DomainLoop {
   /** turns without anything to do since there was something */
@@ -36,6 +38,7 @@ export class DomainLoop {
   /** times it went to sleep */
   sleeps = 0;
   #turns = 0;
+  #clockNs = 0;
   /** whether nothing has come since {@link #idleSinceNs} */
   #idle = false;
   #idleSinceNs = 0;
@@ -89,6 +92,10 @@ export class DomainLoop {
     this.spins++;
     // Others may have the processor for as long as they want: the clock is looked at each time.
     const now = this.settings.nowNs();
+    if (now - this.#clockNs > CLOCK_NS) {
+      this.#clockNs = now;
+      this.#turns = 0;
+    }
     if (!this.#idle) {
       this.#idle = true;
       this.#idleSinceNs = now;

@@ -85,3 +85,30 @@ Deno.test("a loop that is not to look does so for what is imminent, unless that 
   workAfter(0);
   assert(lookNs() < SOON_NS);
 });
+
+Deno.test("timers are looked at in time where others have the processor for long", () => {
+  let nowNs = 0, fired = 0;
+  const tasks = new Tasks(() => nowNs);
+  let worked = true;
+  const source = { poll: () => worked ? 1 : 0, pending: () => false, notify: () => {} };
+  const sleeper = {
+    prepare: () => {},
+    cancel: () => {},
+    relax: () => void (nowNs += 3e6),
+    sleep() {},
+  };
+  const loop = new DomainLoop([source], tasks, sleeper, {
+    nowNs: () => nowNs,
+    spinNs: 10e6,
+    maxSleepNs: SLEEP_NS,
+  });
+  tasks.spawn(function* () {
+    yield* tasks.sleep(10e6);
+    fired = nowNs;
+  }());
+  while (nowNs < 100e6) {
+    if (!loop.turn()) loop.wait();
+    worked = !worked;
+  }
+  assert(fired >= 10e6 && fired <= 16e6, `${fired}`);
+});

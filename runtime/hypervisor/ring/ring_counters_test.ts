@@ -23,6 +23,7 @@ function makeRing(callNs: () => number) {
     }
     client.notify();
     server.poll();
+    server.notify();
     client.poll();
   };
   return { memory, client, server, call };

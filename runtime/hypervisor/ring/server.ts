@@ -121,7 +121,8 @@ export class RingServer {
   }
 
   /**
-   * Takes the requests there are.
+   * Takes the requests there are. What they cause is answered in the same turn: `notify` publishes both, so that
+   * a client that was told that a call failed has been told of what that made ready.
    * @returns how many
    * @throws RingBroken when the client's index is impossible
    */
@@ -137,7 +138,6 @@ export class RingServer {
       );
     }
     for (let taken = 0; taken < count; taken++) this.#take();
-    this.publish();
     return count;
   }
 
