@@ -11,6 +11,7 @@ import { semaphoreArgumentBytes } from "../../kernel/process/ipc/semaphores.ts";
 import { IOVEC_BYTES, MAX_VECTOR, readVector } from "../../kernel/process/memory/vector.ts";
 import { fileHandleBytes } from "../../kernel/process/path/sys_handle.ts";
 import { prctlArgument } from "../../kernel/process/sys_prctl.ts";
+import { zeros } from "../../kernel/small_arrays.ts";
 import { F } from "../../kernel/vfs/constants.ts";
 import { PATH_MAX } from "../../kernel/vfs/protocol.ts";
 import { ioctlArgument, SIOCGIFCONF } from "./ioctl_arguments.ts";
@@ -265,24 +266,6 @@ const decoders: Record<string, Decoder> = {
     return address === 0 ? undefined : access.read(address, 16);
   },
 };
-
-/** Structures are cut from pieces of this size: an array with memory of its own costs several times as much. */
-const PIECE_BYTES = 65_536;
-const MAX_STRUCTURE_BYTES = 1024;
-let piece = new Uint8Array(PIECE_BYTES);
-let pieceUsed = 0;
-
-/** Bytes that nobody has had before. */
-function zeros(length: number): Uint8Array<ArrayBuffer> {
-  if (length > MAX_STRUCTURE_BYTES) return new Uint8Array(length);
-  if (pieceUsed + length > PIECE_BYTES) {
-    piece = new Uint8Array(PIECE_BYTES);
-    pieceUsed = 0;
-  }
-  const start = pieceUsed;
-  pieceUsed = start + length + 7 & ~7;
-  return piece.subarray(start, start + length);
-}
 
 /** Bytes that are copied out when the call has succeeded. */
 function copiedOut(

@@ -2,6 +2,7 @@
 import { type Blocking, type Coroutine, finish } from "../../coroutine.ts";
 import { E, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
+import { zeros } from "../../small_arrays.ts";
 import { SEEK } from "../../vfs/constants.ts";
 import { Call } from "../../vfs/protocol.ts";
 import { FileDescription } from "./description.ts";
@@ -31,7 +32,7 @@ function readv(process: Process, fd: number, parts: Uint8Array[]): Coroutine<num
 
 function writev(process: Process, fd: number, parts: Uint8Array[]): Blocking<number> {
   // Writes that must stay together go as one: pieces of a pipe or a terminal are not to be torn apart.
-  return write(process, process.description(fd), joined(parts));
+  return write(process, process.description(fd), joined(parts, zeros));
 }
 
 function seekable(process: Process, fd: number): FileDescription {

@@ -1,10 +1,12 @@
 // Data of a stream that is here and that the program has not read: the server sent it before it was asked.
+import { ReusedCopy } from "./reused_copy.ts";
 import { scatter } from "./socket.ts";
 
 const nothing = new Uint8Array(0);
 
 export class ReceivedAhead {
   #data: Uint8Array = nothing;
+  readonly #copy = new ReusedCopy();
   #arrived = 0;
 
   /** bytes that wait to be read */
@@ -20,7 +22,7 @@ export class ReceivedAhead {
   /** Keeps a copy of what the server sent. */
   add(data: Uint8Array): void {
     this.#arrived += data.length;
-    if (this.#data.length === 0) this.#data = data.slice();
+    if (this.#data.length === 0) this.#data = this.#copy.of(data);
     else {
       const both = new Uint8Array(this.#data.length + data.length);
       both.set(this.#data);

@@ -6,11 +6,14 @@ import { SocketCall, splitLevel } from "../../network/protocol.ts";
 import type { Credential } from "../../service.ts";
 import { POLL } from "../../vfs/constants.ts";
 import { type InternetSockets, isStale } from "./internet_sockets.ts";
+import { ReusedCopy } from "./reused_copy.ts";
 import { SendBehind } from "./send_behind.ts";
 import type { ServedHandle } from "./served_handle.ts";
 
 export class StreamSender {
   readonly behind: SendBehind;
+  /** of what is on its way while its program goes on: one send at a time */
+  readonly #copy = new ReusedCopy();
   /** bytes of the stream that servers said they took */
   #put = 0;
   /** bytes that a server took of a call, and died before it said so */
@@ -60,8 +63,13 @@ export class StreamSender {
     return count;
   }
 
-  /** Sends bytes of a stream that takes them, as far as is known; its program goes on. */
-  sendBehind(data: Uint8Array, flags: number): void {
+  /**
+   * Sends bytes of a stream that takes them, as far as is known; its program goes on.
+   * @param bytes the program's own: copied @throws Error while something is on its way
+   */
+  sendBehind(bytes: Uint8Array, flags: number): void {
+    if (this.behind.busy) throw new Error("A stream sends two things at once");
+    const data = this.#copy.of(bytes);
     const { server, served, credential } = this, { handle, claims, ahead } = served;
     this.#takeUntold();
     const args = [handle, flags, 0, ahead.arrived, ahead.length];

@@ -121,7 +121,7 @@ export class StreamSocket extends InternetSocket {
     const passed = flags & (MSG.OOB | MSG.MORE);
     behind.throwToSender();
     if (!this.#mayGoOn(data.length, passed)) return this.#sendWaiting(message, flags, passed);
-    this.served.sender.sendBehind(data.slice(), passed);
+    this.served.sender.sendBehind(data, passed);
     behind.throwToSender();
     return data.length;
   }

@@ -2,6 +2,7 @@
 import { type Blocking, type Coroutine, finish, isCoroutine } from "../../coroutine.ts";
 import { E, Errno, fail } from "../../errno.ts";
 import { joined } from "../../pieces.ts";
+import { zeros } from "../../small_arrays.ts";
 import { AF, MSG, SOCK } from "../../network/constants.ts";
 import { putTimespec } from "../time/clock.ts";
 import { releaseAll } from "../file/descriptor_table.ts";
@@ -185,7 +186,7 @@ function* sendmsg(
 ): Coroutine<number> {
   const target = socketOf(process, fd);
   const along = readControl(process, control);
-  const message = { data: joined(parts), address, ...along, process };
+  const message = { data: joined(parts, zeros), address, ...along, process };
   return yield* finish(target.send(message, flags));
 }
 
