@@ -17,5 +17,8 @@ export function serveNullCalls(memory: ArrayBufferLike, shape: RingShape): void 
       server.complete(request.slot, 0, 0, 0);
     },
   );
-  while (!stopped) if (server.poll() === 0) Atomics.pause();
+  while (!stopped) {
+    if (server.poll() === 0) Atomics.pause();
+    server.publish();
+  }
 }
