@@ -1,5 +1,6 @@
 // A ring within one thread: order, wrap-around, and that each side refuses what the other must not write.
 import { assert, assertEquals, assertThrows } from "@std/assert";
+import { seededRandom } from "../../../schemas/seeded_random.ts";
 import { RingClient } from "./client.ts";
 import {
   ENTRY_WORDS,
@@ -27,16 +28,6 @@ function pair(
     else server.complete(request.slot, request.args[0] * 2, 7, 5);
   });
   return { memory, client, server };
-}
-
-/** mulberry32: a small seeded generator. */
-function random(seed: number): () => number {
-  return () => {
-    seed = (seed + 0x6d2b79f5) | 0;
-    let value = Math.imul(seed ^ (seed >>> 15), 1 | seed);
-    value = (value + Math.imul(value ^ (value >>> 7), 61 | value)) ^ value;
-    return (value ^ (value >>> 14)) >>> 0;
-  };
 }
 
 Deno.test("calls come back with their status, also after the indices have wrapped", () => {
@@ -122,7 +113,7 @@ Deno.test("a completion of an old generation, or of a call nobody made, breaks t
 
 Deno.test("garbage in every field of a request is refused: 100,000 tries", () => {
   const seed = 20131103;
-  const next = random(seed);
+  const next = seededRandom(seed);
   let refused = 0, broken = 0, served = 0;
   const fresh = () => ({
     sent: 0,
@@ -165,7 +156,7 @@ Deno.test("garbage in every field of a request is refused: 100,000 tries", () =>
 
 Deno.test("garbage in every field of a completion is refused: 100,000 tries", () => {
   const seed = 424242;
-  const next = random(seed);
+  const next = seededRandom(seed);
   let broken = 0, served = 0;
   let ring = pair();
   for (let attempt = 0; attempt < 100_000; attempt++) {
